@@ -1,0 +1,1 @@
+"""Archives read strictly, unpacked once, and merged as Lambda merges them."""

@@ -1,0 +1,143 @@
+"""Code and layers merged as Lambda merges them: what the function sees, and where each path came from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from harness.artifact.entries import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from harness.artifact.entries import Archive, Entry
+
+CODE_ROOT = "/var/task"
+LAYER_ROOT = "/opt"
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One path that the function sees.
+
+    Attributes:
+        path: Absolute, as in the function: ``/var/task/app/main.py``.
+        entry: The entry that won it.
+        archive: Where that entry is.
+        overwrote: The archives whose entry at this path it replaced, the earliest first.
+    """
+
+    path: str
+    entry: Entry
+    archive: Archive
+    overwrote: tuple[Archive, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Clash:
+    """A path that is a file in one layer and a folder in another.
+
+    Attributes:
+        path: Absolute, as in the function.
+        file: The layer where it is a file or a symlink.
+        folder: The layer where it is a folder.
+    """
+
+    path: str
+    file: Archive
+    folder: Archive
+
+
+@dataclass(frozen=True)  # without slots: the merge is computed once, and a cached property keeps it in __dict__
+class Bundle:
+    """The archives of one function.
+
+    Attributes:
+        code: The function's own archive, at ``/var/task``; None where layers alone are verified.
+        layers: The layers at ``/opt``, in Lambda's order: a later one wins.
+    """
+
+    code: Archive | None = None
+    layers: tuple[Archive, ...] = ()
+
+    @property
+    def archives(self) -> tuple[Archive, ...]:
+        """All archives, the code first."""
+        return (self.code, *self.layers) if self.code else self.layers
+
+    @property
+    def unzipped_bytes(self) -> int:
+        """What Lambda holds against its quota: each archive whole, overwritten files included."""
+        return sum(archive.unzipped_bytes for archive in self.archives)
+
+    @property
+    def items(self) -> Mapping[str, Item]:
+        """Every file, symlink and stated folder that the function sees, by its absolute path."""
+        return self._merge.items
+
+    @property
+    def clashes(self) -> tuple[Clash, ...]:
+        """Paths that are a file in one layer and a folder in another; Lambda refuses them."""
+        return tuple(self._merge.clashes.values())
+
+    @cached_property
+    def _merge(self) -> _Merge:
+        merge = _Merge()
+        for root, archives in ((LAYER_ROOT, self.layers), (CODE_ROOT, (self.code,) if self.code else ())):
+            for archive in archives:
+                merge.add(root, archive)
+        return merge
+
+
+def where(item: Item) -> str:
+    """The item's place for a message: ``layer.zip!python/x.py``, or the file itself in an unpacked folder."""
+    return f"{item.archive.source}{'/' if item.archive.is_folder else '!'}{item.entry.name}"
+
+
+class _Merge:
+    """Archives laid over one another."""
+
+    def __init__(self) -> None:
+        self._items: dict[str, Item] = {}
+        self._folders: dict[str, Archive] = {}  # stated or implied, with the last archive that has them
+        self.clashes: dict[str, Clash] = {}
+        self.items: Mapping[str, Item] = MappingProxyType(self._items)
+
+    def add(self, root: str, archive: Archive) -> None:
+        """Lay one more archive over those that are there."""
+        for entry in archive.entries:
+            path = f"{root}/{entry.name}"
+            self._claim_folders(root, path, archive)
+            if entry.kind is Kind.DIRECTORY:
+                self._claim_folder(path, archive)
+                self._items[path] = Item(path, entry, archive)
+            else:
+                self._claim_file(path, archive)
+                old = self._items.get(path)
+                overwrote = (*old.overwrote, old.archive) if old else ()
+                self._items[path] = Item(path, entry, archive, overwrote)
+
+    def _claim_folders(self, root: str, path: str, archive: Archive) -> None:
+        folder = path.rpartition("/")[0]
+        while folder != root and self._folders.get(folder) is not archive:
+            self._claim_folder(folder, archive)
+            folder = folder.rpartition("/")[0]
+
+    def _claim_folder(self, path: str, archive: Archive) -> None:
+        old = self._items.get(path)
+        if old and old.entry.kind is not Kind.DIRECTORY:
+            self.clashes[path] = Clash(path, file=old.archive, folder=archive)
+            del self._items[path]
+        self._folders[path] = archive
+
+    def _claim_file(self, path: str, archive: Archive) -> None:
+        if path not in self._folders:
+            return
+        self.clashes[path] = Clash(path, file=archive, folder=self._folders[path])
+        below = f"{path}/"
+        for gone in [name for name in self._items if name == path or name.startswith(below)]:
+            del self._items[gone]
+        for gone in [name for name in self._folders if name == path or name.startswith(below)]:
+            del self._folders[gone]

@@ -1,0 +1,72 @@
+"""An entry's bytes, inflated and never believed."""
+
+from __future__ import annotations
+
+import zlib
+from typing import TYPE_CHECKING
+
+from harness.artifact.entries import Refusal, Refused, printable
+from harness.artifact.zipend import REBUILD
+from harness.artifact.zipformat import DEFLATED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from harness.artifact.entries import Entry
+    from harness.artifact.zipend import Bytes
+
+_READ = 256 * 1024
+_INFLATED = 1024 * 1024
+_RAW_DEFLATE = -15
+
+
+def content(data: Bytes, entry: Entry) -> Iterator[bytes]:
+    """Yield an entry's bytes in pieces of at most 1 MiB, and nothing past its declared size.
+
+    Raises:
+        Refused: Its size, its checksum or its compressed form is not what the archive declares. The pieces yielded
+            until then are worth nothing.
+    """
+    crc = size = 0
+    for piece in _pieces(data, entry):
+        size += len(piece)
+        if size > entry.size:
+            raise _refused(entry, f"inflates to more than the {entry.size:,} bytes that it declares")
+        crc = zlib.crc32(piece, crc)
+        yield piece
+    if size < entry.size:
+        raise _refused(entry, f"holds {size:,} bytes and declares {entry.size:,}")
+    if crc != entry.crc:
+        raise _refused(entry, "does not match its checksum: it was damaged or changed after it was packed")
+
+
+def _pieces(data: Bytes, entry: Entry) -> Iterator[bytes]:
+    if entry.method != DEFLATED or not entry.zipped:
+        for at in range(0, entry.zipped, _READ):
+            yield data.read(entry.offset + at, min(_READ, entry.zipped - at))
+        return
+    inflater = zlib.decompressobj(_RAW_DEFLATE)
+    room = min(_INFLATED, entry.size + 1)
+    left = entry.zipped
+    at = entry.offset
+    try:
+        while left and not inflater.eof and (waiting := data.read(at, min(_READ, left))):
+            at += len(waiting)
+            left -= len(waiting)
+            more = True
+            while more:
+                piece = inflater.decompress(waiting, room)
+                yield piece
+                waiting = inflater.unconsumed_tail
+                # A full piece may leave more inside the inflater, although it has taken all of its input.
+                more = bool(waiting) or len(piece) == room
+    except zlib.error:
+        raise _refused(entry, "cannot be inflated: its compressed bytes are damaged") from None
+    if not inflater.eof:
+        raise _refused(entry, "breaks off inside its compressed bytes")
+    if left or inflater.unused_data:
+        raise _refused(entry, f"hides {left + len(inflater.unused_data):,} bytes after its compressed bytes")
+
+
+def _refused(entry: Entry, reason: str) -> Refused:
+    return Refused(Refusal(printable(entry.name), reason, REBUILD))

@@ -1,0 +1,92 @@
+"""Reading an unpacked folder as if it were an archive."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from typing import TYPE_CHECKING
+
+from harness.artifact import names
+from harness.artifact.entries import Archive, Entry, Kind, Refusals
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from harness.artifact.entries import Role
+
+_CHUNK = 1024 * 1024
+_KINDS = {stat.S_IFREG: Kind.FILE, stat.S_IFDIR: Kind.DIRECTORY, stat.S_IFLNK: Kind.SYMLINK}
+_LEAVE_OUT = "Leave it out of the folder."
+
+
+def read(path: Path, source: str, role: Role) -> Archive:
+    """Read a folder: the same values and the same rules as for a zip archive.
+
+    Its digest covers the path, kind, mode and content of everything in it, and nothing else: not where the folder is,
+    nor when it was written.
+
+    Raises:
+        OSError: The folder itself may not be read.
+    """
+    refusals = Refusals()
+    digest = hashlib.sha256()
+    entries = []
+    for name, status in _walk(path, refusals):
+        kind = _KINDS.get(stat.S_IFMT(status.st_mode))
+        if why := names.fault(name) or (None if kind else "is a device, a pipe or a socket"):
+            refusals.add(name, why, _LEAVE_OUT)
+            continue
+        try:
+            entry, content = _entry(path, name, status)
+        except OSError as error:
+            refusals.add(name, f"cannot be read: {error.strerror}", "Make it readable for the user who builds.")
+            continue
+        entries.append(entry)
+        for part in (entry.kind, f"{entry.mode:o}", entry.name, content):
+            digest.update(part.encode("utf-8", "surrogateescape") + b"\0")
+    if not entries and not refusals.found():
+        refusals.add(None, "is an empty folder", "Look at what the build step wrote, and into which folder.")
+    names.check_names(entries, refusals)
+    names.check_links(entries, role, refusals)
+    return Archive(role, source, path, digest.hexdigest(), None, None, tuple(entries), refusals.found(), is_folder=True)
+
+
+def _walk(root: Path, refusals: Refusals) -> Iterator[tuple[str, os.stat_result]]:
+    """Everything below the folder, sorted by name within each folder, symlinks not followed."""
+    waiting = [""]
+    while waiting:
+        folder = waiting.pop()
+        try:
+            with os.scandir(root / folder) as found:
+                children = sorted(found, key=lambda child: child.name)
+        except OSError as error:
+            if not folder:
+                raise
+            refusals.add(folder, f"cannot be read: {error.strerror}", "Make it readable for the user who builds.")
+            continue
+        for child in children:
+            name = f"{folder}/{child.name}" if folder else child.name
+            yield name, child.stat(follow_symlinks=False)
+        folders = [child.name for child in children if child.is_dir(follow_symlinks=False)]
+        waiting += [f"{folder}/{name}" if folder else name for name in reversed(folders)]
+
+
+def _entry(root: Path, name: str, status: os.stat_result) -> tuple[Entry, str]:
+    """The entry, and a text that stands for its content."""
+    kind = _KINDS[stat.S_IFMT(status.st_mode)]
+    mode = stat.S_IMODE(status.st_mode)
+    if kind is Kind.FILE:
+        size, content = status.st_size, _digest(root / name)
+        return Entry(name, kind, mode, size, size, status.st_mtime), content
+    target = str((root / name).readlink()) if kind is Kind.SYMLINK else None
+    return Entry(name, kind, mode, 0, 0, status.st_mtime, target), target or ""
+
+
+def _digest(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()

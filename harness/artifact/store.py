@@ -1,0 +1,189 @@
+"""Archives unpacked once, kept by their content, shared between processes, and never trusted blindly."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import filelock
+
+from harness.artifact import trees
+from harness.artifact.entries import Kind
+from harness.artifact.unpack import check_admitted, unpack
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    from harness.artifact.entries import Archive, Entry
+
+_LAYOUT = 1
+"""Part of every key: raised when trees are written differently, so that an older one is not taken for a newer."""
+
+_TREE = "tree"
+_SEAL = "seal"
+_LOCKS = "locks"
+_DRAFT = ".draft-"
+_OTHERS_READ = 0o004
+_OTHERS_ENTER = 0o005
+
+
+def needs_mask(entries: Iterable[Entry]) -> bool:
+    """Whether others than the owner would be kept from a file or a folder, as Lambda's user would be."""
+    return any(
+        (entry.kind is Kind.FILE and not entry.mode & _OTHERS_READ)
+        or (entry.kind is Kind.DIRECTORY and entry.mode & _OTHERS_ENTER != _OTHERS_ENTER)
+        for entry in entries
+    )
+
+
+class Store:
+    """Unpacked archives below one folder.
+
+    Each tree lies beside a seal, the listing of what was written. It is made in a draft folder and renamed when it is
+    complete, so a process that is killed leaves a draft and never half a tree; the next one to make that tree removes
+    the draft. A file lock per tree keeps simultaneous processes from making it twice. Every use holds the tree against
+    its seal, and makes it again where they differ.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder.absolute()
+
+    def tree(self, archive: Archive, limit: int) -> Path:
+        """The folder with the archive's content, unpacked if it was not yet; a folder is its own.
+
+        Args:
+            archive: An accepted archive.
+            limit: The most bytes that all its files together may have.
+
+        Raises:
+            Refused: The archive may not be unpacked, or its bytes are not what it declares. Nothing is kept then.
+            OSError: The store cannot be written, or the archive no longer be read.
+        """
+        check_admitted(archive, limit)
+        if archive.is_folder:
+            return archive.path
+        return self._kept(archive.sha256, lambda path: unpack(archive, path, limit))
+
+    def merged(self, trees_in_order: Sequence[Path]) -> Path:
+        """One tree of several, as Lambda merges layers: in order, per path the later one wins.
+
+        Args:
+            trees_in_order: What :meth:`tree` returned for each layer. None at all make an empty tree.
+
+        Raises:
+            OSError: The store cannot be written, or a folder not be read.
+        """
+        if len(trees_in_order) == 1:
+            return trees_in_order[0]
+        sources = [self._source(tree) for tree in trees_in_order]
+        key = _digest(["merged", *(self._key(tree) for tree in trees_in_order)])
+        return self._kept(key, lambda path: trees.overlay(sources, path) if sources else path.mkdir())
+
+    def masked(self, tree: Path) -> Path:
+        """The tree as others than its owner see it, for an engine that cannot become another user.
+
+        What others may not read cannot be read by its owner either, and files among it are empty.
+
+        Args:
+            tree: What :meth:`tree` or :meth:`merged` returned.
+
+        Raises:
+            OSError: The store cannot be written, or a folder not be read.
+        """
+        sources = [self._source(tree)]
+        return self._kept(_digest(["masked", self._key(tree)]), lambda path: trees.overlay(sources, path, masked=True))
+
+    def usage(self) -> tuple[int, int]:
+        """How many trees are kept, and how many bytes their files have; a file shared by trees counts once."""
+        sizes = {
+            (status.st_dev, status.st_ino): status.st_size for kept in self._all() for name, status in trees.walk(kept)
+        }
+        return len(self._all()), sum(sizes.values())
+
+    def prune(self) -> None:
+        """Remove all trees and drafts, each as soon as nobody is making it.
+
+        Raises:
+            OSError: Some belong to somebody else.
+        """
+        for kept in self._all():
+            with self._lock(kept.name):
+                self._discard(kept)
+        for draft in self._folder.glob(f"*{_DRAFT}*"):
+            with self._lock(draft.name.partition(_DRAFT)[0]):
+                trees.remove(draft)
+
+    def _all(self) -> list[Path]:
+        if not self._folder.is_dir():
+            return []
+        return [path for path in self._folder.iterdir() if _DRAFT not in path.name and path.name != _LOCKS]
+
+    def _source(self, tree: Path) -> trees.Source:
+        return trees.Source(tree, linked=self._owns(tree))
+
+    def _owns(self, tree: Path) -> bool:
+        return tree.name == _TREE and tree.parent.parent == self._folder
+
+    def _key(self, tree: Path) -> str:
+        """What stands for the content of a tree: its own key, or for a user's folder what is in it now."""
+        return tree.parent.name if self._owns(tree) else _digest([os.fspath(tree.absolute()), trees.listing(tree)])
+
+    def _kept(self, digest: str, make: Callable[[Path], None]) -> Path:
+        home = self._folder / f"{_LAYOUT}-{digest}"
+        if _intact(home):
+            return home / _TREE
+        with self._lock(home.name):
+            for draft in self._folder.glob(f"{home.name}{_DRAFT}*"):
+                trees.remove(draft)
+            if not _intact(home):  # another process may have made it while this one waited
+                self._make(home, make)
+        return home / _TREE
+
+    def _make(self, home: Path, make: Callable[[Path], None]) -> None:
+        with self._draft(home) as draft:
+            make(draft / _TREE)
+            (draft / _SEAL).write_text(json.dumps(trees.listing(draft / _TREE)), encoding="ascii")
+            draft.chmod(0o755)
+            self._discard(home)
+            draft.rename(home)
+
+    def _discard(self, home: Path) -> None:
+        """Remove a tree so that no moment shows half of it."""
+        if home.exists():
+            with self._draft(home) as grave:
+                home.rename(grave / "old")
+
+    @contextmanager
+    def _draft(self, home: Path) -> Iterator[Path]:
+        """A folder beside the trees that is gone afterwards, unless it was renamed."""
+        draft = self._folder / tempfile.mkdtemp(prefix=f"{home.name}{_DRAFT}", dir=self._folder)
+        try:
+            yield draft
+        finally:
+            trees.remove(draft)
+
+    @contextmanager
+    def _lock(self, name: str) -> Iterator[None]:
+        # Lock files stay: removing one would let two processes hold "the" lock, one of them on a file without a name.
+        locks = self._folder / _LOCKS
+        locks.mkdir(parents=True, exist_ok=True)
+        with filelock.FileLock(locks / name):
+            yield
+
+
+def _intact(home: Path) -> bool:
+    """Whether the tree is what its seal says."""
+    try:
+        sealed = json.loads((home / _SEAL).read_text(encoding="ascii"))
+        return bool(sealed == trees.listing(home / _TREE))
+    except (OSError, ValueError):
+        return False
+
+
+def _digest(parts: object) -> str:
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()

@@ -1,0 +1,98 @@
+"""Unpacking an archive into a folder, as Lambda would, and nowhere else."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from harness.artifact.content import content
+from harness.artifact.entries import Kind, Refusal, Refused
+from harness.artifact.zipend import Bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from harness.artifact.entries import Archive, Entry
+
+EARLIEST = 315_532_800.0
+"""1980-01-01: the modification time of folders that the archive does not state, as constant as its own times."""
+
+_IMPLIED_MODE = 0o755  # what Lambda gives to folders without a mode
+_READ_ONLY = 0o555
+
+
+def check_admitted(archive: Archive, limit: int) -> None:
+    """Make sure that the archive may be unpacked at all.
+
+    Args:
+        archive: The archive.
+        limit: The most bytes that it may declare for all its files together.
+
+    Raises:
+        Refused: It was not accepted when it was read, or declares more than the limit.
+    """
+    if archive.refusals:
+        raise Refused(archive.refusals[0])
+    if archive.unzipped_bytes > limit:
+        reason = f"unpacks to {archive.unzipped_bytes:,} bytes, {archive.unzipped_bytes - limit:,} over the limit"
+        raise Refused(Refusal(None, reason, "Leave out what the function does not need at run time."))
+
+
+def unpack(archive: Archive, destination: Path, limit: int) -> None:
+    """Unpack an accepted zip archive.
+
+    Files and folders get the archive's modes without the right to write, and the archive's modification times, on
+    which the validity of bytecode depends. No entry grows past its declared size, nor therefore all past the limit.
+
+    Args:
+        archive: The archive, as it was read.
+        destination: A folder that does not exist yet; its parent does.
+        limit: The most bytes that all files together may have.
+
+    Raises:
+        Refused: The archive may not be unpacked, or its bytes are not what it declares. The destination then holds
+            what was written until then.
+        OSError: The destination cannot be written, or the archive no longer be read.
+    """
+    check_admitted(archive, limit)
+    folders = _folders(archive.entries)
+    destination.mkdir()
+    for name in sorted(folders):  # a parent sorts before what is in it
+        (destination / name).mkdir(exist_ok=not name)
+    with archive.path.open("rb") as file:
+        data = Bytes(file.fileno())
+        for entry in archive.files:
+            _write_file(data, entry, destination)
+    # Links come last, so that nothing is ever written through one; then folders from the inside out, so that neither
+    # their modes nor their times are disturbed by what is still to be written below.
+    for entry in archive.entries:
+        if entry.kind is Kind.SYMLINK:
+            path = destination / entry.name
+            path.symlink_to(entry.target or "")
+            os.utime(path, (entry.modified, entry.modified), follow_symlinks=False)
+    for name in sorted(folders, reverse=True):
+        mode, modified = folders[name]
+        os.utime(destination / name, (modified, modified))
+        (destination / name).chmod(mode & _READ_ONLY)
+
+
+def _folders(entries: Sequence[Entry]) -> dict[str, tuple[int, float]]:
+    """All folders with mode and modification time; the root is the empty name."""
+    folders = {"": (_IMPLIED_MODE, EARLIEST)}
+    for entry in entries:
+        parent = entry.name.rpartition("/")[0]
+        while parent not in folders:
+            folders[parent] = (_IMPLIED_MODE, EARLIEST)
+            parent = parent.rpartition("/")[0]
+    stated = {entry.name: (entry.mode, entry.modified) for entry in entries if entry.kind is Kind.DIRECTORY}
+    return folders | stated
+
+
+def _write_file(data: Bytes, entry: Entry, destination: Path) -> None:
+    descriptor = os.open(destination / entry.name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor, not a path
+        file.writelines(content(data, entry))
+        file.flush()  # a later write would change the time again
+        os.utime(descriptor, (entry.modified, entry.modified))
+        os.fchmod(descriptor, entry.mode & _READ_ONLY)

@@ -1,0 +1,94 @@
+"""What a check is, what it looks at, and how one is defined."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol, TypeAlias
+
+from harness.artifact.bundle import Bundle
+from harness.engines.protocol import Observation
+from harness.manifest import Function, Manifest
+from harness.model import Finding, Note
+from harness.policy import RuntimePolicy
+
+
+class Scope(StrEnum):
+    """What a check is run once for."""
+
+    ARTIFACT = "artifact"
+    FUNCTION = "function"
+
+
+class Need(StrEnum):
+    """What a check needs beyond the listing of the archives."""
+
+    NOTHING = "nothing"
+    SOUND = "sound archives"
+    RUNTIME = "a runtime"
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is looked at: one code archive with its layers and, for a check of functions, one function."""
+
+    manifest: Manifest
+    policy: RuntimePolicy
+    bundle: Bundle
+    function: Function | None = None
+
+
+class Engines(Protocol):
+    """What can be asked of the runtime."""
+
+    def observe(self, function: Function) -> Observation:
+        """What happened when the function was started.
+
+        Raises:
+            Unavailable: It could not be started here.
+        """
+
+
+class Inapplicable(Exception):  # noqa: N818 - not an error: the request asks for nothing here
+    """There is nothing that the check could judge; the message says why."""
+
+
+class Blocked(Exception):  # noqa: N818 - not an error: a reason, which becomes a skip
+    """The check could not do what was asked; the message says why."""
+
+
+Findings: TypeAlias = Iterator[Finding | Note]
+Body: TypeAlias = Callable[[Subject, Engines], Findings]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One check.
+
+    Attributes:
+        id: Its module's name, with hyphens.
+        title: One sentence that is true of an artifact that passes.
+        doc: Its page, in Markdown: why it matters, how to fix.
+        since: The release that brought it.
+    """
+
+    id: str
+    title: str
+    doc: str
+    since: str
+    scope: Scope
+    need: Need
+    body: Body
+
+
+def define(*, since: str, scope: Scope = Scope.ARTIFACT, need: Need = Need.SOUND) -> Callable[[Body], Check]:
+    """Make a check of a generator function: its module names it, its docstring documents it."""
+
+    def make(body: Body) -> Check:
+        doc = inspect.cleandoc(body.__doc__ or "")
+        name = body.__module__.rpartition(".")[2].replace("_", "-")
+        return Check(name, doc.partition("\n")[0], doc, since, scope, need, body)
+
+    return make

@@ -1,0 +1,1 @@
+"""The checks, a module each; none imports another."""

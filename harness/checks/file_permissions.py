@@ -1,0 +1,43 @@
+"""See the check."""
+
+from harness.artifact.bundle import where
+from harness.artifact.entries import Kind
+from harness.check import Engines, Findings, Subject, define
+from harness.model import Finding, Severity
+
+SHOWN = 5
+
+
+@define(since="0.1")
+def check(subject: Subject, engines: Engines) -> Findings:
+    """Every file is readable by the user that Lambda runs functions as.
+
+    ## Why it matters
+
+    A function runs as a user that owns none of its files, so a file needs the read permission for others. Without it
+    Python says `[Errno 13] Permission denied: '/var/task/app.py'`, or, worse, `No module named 'app'`. Archives get
+    such modes from a strict umask, from Python's `zipfile.writestr` (0600) and from some build tools. Directories that
+    lack permissions are no error: Lambda sets them to 0755.
+
+    ## How to fix
+
+    Before zipping: `chmod -R a+rX build/`. With Python's `zipfile`, set `ZipInfo.external_attr = 0o644 << 16`.
+    """
+    del engines
+    for archive in subject.bundle.archives:
+        unreadable = [
+            item
+            for item in subject.bundle.items.values()
+            if item.archive is archive and item.entry.kind is Kind.FILE and not item.entry.mode & 0o004
+        ]
+        if unreadable:
+            first = unreadable[0]
+            names = ", ".join(f"{item.entry.name} ({item.entry.mode:04o})" for item in unreadable[:SHOWN])
+            more = f" and {len(unreadable) - SHOWN:,} more" if len(unreadable) > SHOWN else ""
+            yield Finding(
+                f"[Errno 13] Permission denied: '{first.path}': {len(unreadable):,} of {len(archive.files):,} files are not "
+                f"readable by Lambda's user: {names}{more}",
+                where(first),
+                Severity.ERROR,
+                f"run `chmod -R a+rX` on the folder that {archive.source} is made from, and build it again",
+            )

@@ -1,0 +1,44 @@
+"""See the check."""
+
+from harness.check import Engines, Findings, Inapplicable, Need, Scope, Subject, define
+from harness.diagnosis.start import explain
+from harness.engines.protocol import Ready
+from harness.model import Finding, Note, Severity
+
+
+@define(since="0.1", scope=Scope.FUNCTION, need=Need.RUNTIME)
+def check(subject: Subject, engines: Engines) -> Findings:
+    """Every handler starts in the Lambda runtime.
+
+    ## Why it matters
+
+    AWS's own runtime client is started on the handler, in a process of its own, with the archives at `/var/task` and
+    `/opt`, as another user, without network, on a read-only file system. What it says is what Lambda's log would say:
+    `Runtime.ImportModuleError`, `Runtime.HandlerNotFound`, `Runtime.UserCodeSyntaxError`, or the exception that a module
+    raises while it is imported. Tests that run in the developers' environment cannot show any of it.
+
+    ## How to fix
+
+    The finding has Lambda's message, the line where it began, and the chain of imports that led there. A module that
+    is missing belongs into the requirements that the layer is built from, and the layer is to be built again.
+    An init that takes longer than 10 seconds is a warning: Lambda stops it there and starts anew inside the first
+    invocation, at the caller's expense.
+    """
+    function = subject.function
+    if function is None:
+        raise Inapplicable("no function is declared")
+    seen = engines.observe(function)
+    limit = subject.policy.limits.init_seconds
+    if not isinstance(seen.init, Ready):
+        yield explain(seen, function, subject.bundle, subject.policy)
+        return
+    if seen.init.seconds > limit:
+        yield Finding(
+            f"init took {seen.init.seconds:.1f} s, and Lambda stops it after {limit} s: INIT_REPORT Phase: init "
+            "Status: timeout",
+            f"handler {function.handler}",
+            Severity.WARNING,
+            "import less at module level (`python -X importtime` shows what costs), or give the function more memory, "
+            "and with it more CPU",
+        )
+    yield Note(f"init {seen.init.seconds:.2f} s, peak memory {seen.max_rss_bytes / (1024 * 1024):.0f} MB")

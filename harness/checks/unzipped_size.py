@@ -1,0 +1,63 @@
+"""See the check."""
+
+from collections import Counter
+
+from harness.artifact.entries import Kind
+from harness.check import Engines, Findings, Subject, define
+from harness.model import Finding, Note
+
+SHOWN = 6
+MB = 1024 * 1024
+
+
+@define(since="0.1")
+def check(subject: Subject, engines: Engines) -> Findings:
+    """Code and layers, unpacked together, fit Lambda's quota.
+
+    ## Why it matters
+
+    Code and all layers of a function share 262,144,000 bytes (250 MB) once unpacked. Over it the deploy fails with
+    `Function code combined with layers exceeds the maximum allowed size of 262144000 bytes`, or `Unzipped size must be
+    smaller than` what the layers left over. Each archive alone may look small.
+
+    ## How to fix
+
+    The finding names the largest contributors. Leave out what no handler imports, tests and type stubs of libraries,
+    the SDK where the runtime's will do; or deploy a container image, which may have 10 GB.
+    """
+    del engines
+    bundle, limit = subject.bundle, subject.policy.limits.unzipped_bytes
+    for archive in bundle.archives:
+        if archive.unzipped_bytes >= limit:
+            yield Finding(
+                f"Unzipped size must be smaller than {limit} bytes: it unpacks to {archive.unzipped_bytes:,} bytes, "
+                f"{archive.unzipped_bytes - limit:,} over the quota",
+                archive.source,
+                remedy=f"leave out what is not needed; the largest parts are {_largest(subject)}",
+            )
+            return
+    if bundle.unzipped_bytes > limit:
+        yield Finding(
+            f"Function code combined with layers exceeds the maximum allowed size of {limit} bytes. The actual size is "
+            f"{bundle.unzipped_bytes} bytes.",
+            ", ".join(archive.source for archive in bundle.archives),
+            remedy=f"leave out {bundle.unzipped_bytes - limit:,} bytes; the largest parts are {_largest(subject)}",
+        )
+    else:
+        yield Note(f"{bundle.unzipped_bytes / MB:.1f} of {limit / MB:.0f} MB unpacked")
+
+
+def _largest(subject: Subject) -> str:
+    """The parts that one would name: the first folder below ``/var/task`` or below a layer's ``python``."""
+    sizes: Counter[str] = Counter()
+    for archive in subject.bundle.archives:
+        for entry in archive.entries:
+            if entry.kind is Kind.FILE:
+                sizes[f"{archive.source}!{_part(entry.name)}"] += entry.size
+    return ", ".join(f"{part} ({size / MB:.1f} MB)" for part, size in sizes.most_common(SHOWN))
+
+
+def _part(name: str) -> str:
+    parts = name.split("/")
+    below = parts.index("site-packages") + 2 if "site-packages" in parts else 2 if parts[0] == "python" else 1
+    return "/".join(parts[:below])

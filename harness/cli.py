@@ -1,0 +1,109 @@
+"""Entry point 1, the command: options, verify, text, exit code."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+from harness import __version__
+from harness.model import ExitCode, UsageError
+
+EPILOG = """\
+exit codes: 0 everything that applies ran and passed; 1 at least one error (with --strict, warning); 2 the request is
+wrong; 3 not everything that was asked for could be done.
+"""
+INTERRUPTED, TERMINATED = 130, 143
+
+
+def run(argv: Sequence[str], environ: Mapping[str, str]) -> int:
+    """Run the command.
+
+    Returns:
+        Its exit code.
+    """
+    previous = signal.signal(signal.SIGTERM, _terminated)
+    try:
+        options = _parser().parse_args(argv)
+        # What the commands import takes longer than --help may.
+        commands = importlib.import_module("harness.commands")
+        return int(getattr(commands, options.command)(options, environ))
+    except UsageError as problem:
+        for line in str(problem).splitlines():
+            print(f"lambda-artifact: {line}", file=sys.stderr)
+        return ExitCode.USAGE
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except _Terminated:
+        return TERMINATED
+    except BrokenPipeError:
+        # The reader of our output has left. What is still buffered has nowhere to go; Python would complain at exit.
+        sys.stdout = None  # type: ignore[assignment]
+        return ExitCode.INCOMPLETE
+    except SystemExit as ended:  # argparse has said its sentence
+        return int(ended.code or 0)
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+class _Terminated(BaseException):
+    """SIGTERM arrived: leave in order, so that nothing is left behind."""
+
+
+def _terminated(number: int, frame: FrameType | None) -> NoReturn:
+    del number, frame
+    raise _Terminated
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="lambda-artifact",
+        description="Starts built AWS Lambda archives as Lambda does, and fails before the deploy does.",
+        epilog=EPILOG,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"lambda-artifact {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_verify(commands.add_parser("verify", help="verify built archives", epilog=EPILOG, allow_abbrev=False))
+    checks = commands.add_parser("checks", help="list the checks: id, what it needs, title")
+    checks.set_defaults(command="checks")
+    explain = commands.add_parser("explain", help="the documentation of a check")
+    explain.add_argument("check", metavar="CHECK")
+    explain.set_defaults(command="explain")
+    cache = commands.add_parser("cache", help="where the cache is and how large; `cache prune` empties it")
+    cache.add_argument("action", nargs="?", choices=["show", "prune"], default="show")
+    cache.set_defaults(command="cache")
+    return parser
+
+
+def _add_verify(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("what").add_argument
+    add("--manifest", metavar="FILE", type=Path, help="default: lambda-artifact.toml or pyproject.toml, here or above")
+    add("--code", metavar="X", help="the code archive: a zip or an unpacked folder")
+    add("--layer", metavar="X", action="append", default=[], help="a layer, in Lambda's order; may be repeated")
+    add("--handler", metavar="NAME", action="append", default=[], help="module.function; may be repeated")
+    add("--require", metavar="GLOB", action="append", default=[], help="a file that must be there; may be repeated")
+    add("--requirements", metavar="FILE", action="append", default=[], help="what the layer is built from")
+    add("--project", metavar="FILE", help="pyproject.toml, which declares the dependencies")
+    add("--runtime", metavar="R", help="default: python3.12")
+    add("--arch", metavar="A", help="x86_64 (default) or arm64")
+    add("--memory", metavar="MB", type=int, help="the functions' memory")
+    add("--env", metavar="K=V", action="append", default=[], help="a variable of the functions; may be repeated")
+    add("--event", metavar="FILE", action="append", default=[], help="invoke with this after init; may be repeated")
+    add = parser.add_argument_group("how").add_argument
+    add("--engine", metavar="E", default="auto", help="auto (default: the container where Docker has the image, else a process), container, process, or none: static checks alone")
+    add("--image", metavar="REF", help="instead of Lambda's public image")
+    add("--python", metavar="PATH", type=Path, help="the interpreter for the process engine")
+    add("--select", metavar="CHECK", action="append", default=[], help="run only this check; may be repeated")
+    add("--skip", metavar="CHECK", action="append", default=[], help="do not run this check; may be repeated")
+    add("--strict", action="store_true", help="warnings fail too")
+    add("--init-timeout", metavar="S", type=float, default=60.0, help="seconds until an init is stopped (default 60)")
+    add = parser.add_argument_group("output").add_argument
+    add("--format", metavar="F", default="terminal", help="what goes to standard output: terminal, json, markdown")
+    add("--output", metavar="FORMAT=FILE", action="append", default=[], help="one more report, to a file")
+    parser.set_defaults(command="verify")

@@ -1,0 +1,142 @@
+"""What each command does, with the options that the command line gave."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import io
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from harness.caching import cache_folder, describe_cache, prune_cache
+from harness.catalogue import CATALOGUE
+from harness.engines.choice import Choice, engine
+from harness.manifest import Options, find, load
+from harness.model import ExitCode, Report, UsageError
+from harness.policy import KNOWN_RUNTIMES
+from harness.progress import Progress
+from harness.reporters import FORMATS, terminal
+from harness.verify import Settings
+from harness.verify import verify as run
+
+
+def verify(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    """Verify archives and report."""
+    outputs = [_output(text) for text in options.output]
+    chosen = _one_of("--format", options.format, list(FORMATS))
+    choice = Choice(_one_of("--engine", options.engine, [str(choice) for choice in Choice]))
+    _known_checks([*options.select, *options.skip])
+    path = options.manifest or find(Path.cwd())
+    manifest = load(path, _overrides(options), runtimes=KNOWN_RUNTIMES)
+    folder = cache_folder(environ)
+    with Progress(sys.stderr) as progress:
+        settings = Settings(
+            engine=engine(choice, environ, folder, options.image, options.python),
+            cache=folder,
+            progress=progress.show,
+            today=datetime.now(tz=UTC).date(),
+            select=tuple(options.select),
+            skip=tuple(options.skip),
+            strict=options.strict,
+            static=choice is Choice.NONE,
+            init_timeout=options.init_timeout,
+        )
+        report = run(manifest, settings)
+    _write(report, chosen, outputs, environ)
+    return report.exit_code
+
+
+def _overrides(options: argparse.Namespace) -> Options:
+    return Options(
+        folder=Path.cwd(),
+        code=options.code,
+        layers=tuple(options.layer),
+        handlers=tuple(options.handler),
+        require=tuple(options.require),
+        requirements=tuple(options.requirements),
+        project=options.project,
+        runtime=options.runtime,
+        arch=options.arch,
+        memory=options.memory,
+        env=tuple(options.env),
+        events=tuple(options.event),
+    )
+
+
+def _output(text: str) -> tuple[str, Path]:
+    name, _, file = text.partition("=")
+    if name not in FORMATS or not file:
+        raise UsageError(f"--output {text}: write it as FORMAT=FILE, with a format of {', '.join(FORMATS)}")
+    path = Path(file)
+    if not path.parent.is_dir():
+        raise UsageError(f"--output {text}: the folder {path.parent} does not exist; make it first")
+    return name, path
+
+
+def _known_checks(names: Sequence[str]) -> None:
+    known = [check.id for check in CATALOGUE]
+    for name in names:
+        if name not in known:
+            raise UsageError(f"no check is named {name}{_nearest(name, known)}; `lambda-artifact checks` lists them")
+
+
+def _one_of(option: str, value: str, known: Sequence[str]) -> str:
+    if value not in known:
+        raise UsageError(f"{option} {value}: it takes {', '.join(known)}{_nearest(value, known)}")
+    return value
+
+
+def _nearest(name: str, known: Sequence[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    return f": did you mean {near[0]}?" if near else ""
+
+
+def _write(
+    report: Report, chosen: str, outputs: Sequence[tuple[str, Path]], environ: Mapping[str, str]
+) -> None:
+    for name, path in outputs:
+        try:
+            path.write_text(FORMATS[name](report), encoding="utf-8")
+        except OSError as error:
+            raise UsageError(f"--output {name}={path}: {error.strerror}") from error
+    text = terminal.render(report, colour=_colour(environ)) if chosen == "terminal" else FORMATS[chosen](report)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A report may hold any character; a terminal that cannot show one must not lose the others.
+        sys.stdout.reconfigure(errors="backslashreplace")
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+def _colour(environ: Mapping[str, str]) -> bool:
+    if environ.get("NO_COLOR") or environ.get("TERM") == "dumb":
+        return False
+    return bool(environ.get("FORCE_COLOR")) or sys.stdout.isatty()
+
+
+def checks(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    """List the catalogue."""
+    del options, environ
+    width = max(len(check.id) for check in CATALOGUE)
+    for check in CATALOGUE:
+        print(f"{check.id:<{width}}  {check.need:<14}  {check.title}")
+    return ExitCode.OK
+
+
+def explain(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    """Print a check's page."""
+    del environ
+    _known_checks([options.check])
+    (check,) = (check for check in CATALOGUE if check.id == options.check)
+    print(f"# {check.id}\n\n{check.doc}\n\nNeeds {check.need}. Since {check.since}.")
+    return ExitCode.OK
+
+
+def cache(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    """Tell of the cache, or empty it."""
+    folder = cache_folder(environ)
+    if options.action == "prune":
+        prune_cache(folder)
+    print(describe_cache(folder))
+    return ExitCode.OK

@@ -1,0 +1,167 @@
+"""Why a handler did not start: Lambda's words, the place, the chain of imports, the remedy."""
+
+from __future__ import annotations
+
+import signal
+from itertools import groupby
+
+from harness.artifact.bundle import Bundle
+from harness.engines.protocol import Answer, Exceeded, Exited, Failed, Frame, Init, Observation, Trace
+from harness.manifest import Function
+from harness.model import Finding
+from harness.policy import RuntimePolicy
+
+OUTPUT_LINES = 12
+# What Go, in which Lambda's supervisor is written, calls the signals that end processes.
+SIGNALS = {
+    signal.SIGABRT: "aborted (core dumped)",
+    signal.SIGBUS: "bus error (core dumped)",
+    signal.SIGFPE: "floating point exception (core dumped)",
+    signal.SIGILL: "illegal instruction (core dumped)",
+    signal.SIGKILL: "killed",
+    signal.SIGSEGV: "segmentation fault (core dumped)",
+    signal.SIGTERM: "terminated",
+}
+
+
+def explain(seen: Observation, function: Function, bundle: Bundle, policy: RuntimePolicy) -> Finding:
+    """The finding for a handler whose init did not succeed."""
+    trace = seen.trace or Trace(())
+    place = _place(trace, bundle)
+    return Finding(
+        message=ending(seen.init, function),
+        where=f"{place.file}:{place.line}" if place else _handler_place(function, bundle),
+        remedy=_remedy(seen, function, bundle, policy),
+        cause=_cause(seen, trace, place),
+        chain=_chain(trace),
+    )
+
+
+def ending(end: Init | Answer, function: Function) -> str:
+    """How an init or an answer ended, in the words that Lambda has for it."""
+    match end:
+        case Failed(error=error):
+            return str(error)
+        case Exited(status=status) if status < 0:
+            name = SIGNALS.get(signal.Signals(-status), signal.Signals(-status).name.lower())
+            return f"Runtime.ExitError: Runtime exited with error: signal: {name}"
+        case Exited(status=0):
+            return "Runtime.ExitError: Runtime exited without providing a reason"
+        case Exited(status=status):
+            return f"Runtime.ExitError: Runtime exited with error: exit status {status}"
+        case Exceeded(limit="memory"):
+            return (
+                f"Runtime.OutOfMemory: Runtime exited with error: signal: killed (it used more than its "
+                f"{function.memory} MB)"
+            )
+        case Exceeded(limit="processes", seconds=seconds):
+            return f"it had more than 1,024 processes after {seconds:.1f} s; Lambda refuses more (Errno 11, or 35)"
+        case Exceeded(seconds=seconds):
+            return f"Sandbox.Timedout: Task timed out after {seconds:.2f} seconds"
+        case _:
+            return "it succeeded"
+
+
+def printed(seen: Observation) -> str | None:
+    """The last lines that it printed."""
+    lines = [line for line in seen.output.splitlines() if line.strip()]
+    return "it printed last:\n" + "\n".join(lines[-OUTPUT_LINES:]) if lines else None
+
+
+def _place(trace: Trace, bundle: Bundle) -> Frame | None:
+    """The innermost frame of the user's own code, else of a layer, else of anything."""
+    for root in ("/var/task/", "/opt/", "/"):
+        for frame in reversed(trace.frames):
+            if frame.file.startswith(root):
+                return frame
+    del bundle
+    return None
+
+
+def _chain(trace: Trace) -> tuple[str, ...]:
+    names = (frame.module or _module(frame.file) for frame in trace.frames)
+    return tuple(name for name, _ in groupby(names))
+
+
+def _module(file: str) -> str:
+    """The module that a file is, by the roots of ``sys.path``."""
+    name = file
+    for root in ("/var/task/", "/opt/python/", "/var/lang/lib/"):
+        name = name.removeprefix(root)
+    below = name.rpartition("site-packages/")[2]
+    return below.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+
+
+def _handler_place(function: Function, bundle: Bundle) -> str:
+    """The handler's own file where it is there, else the setting that names it."""
+    module = "/var/task/" + function.handler.rpartition(".")[0].replace(".", "/")
+    for path in (f"{module}.py", f"{module}/__init__.py"):
+        if path in bundle.items:
+            return path
+    return f"handler {function.handler}"
+
+
+def _cause(seen: Observation, trace: Trace, place: Frame | None) -> str | None:
+    said = []
+    if trace.frames and place and trace.frames[-1] != place:
+        said.append(f"raised at {trace.frames[-1].file}:{trace.frames[-1].line}")
+    said += [f"behind it: {cause}" for cause in trace.causes]
+    if isinstance(seen.init, Exited | Exceeded) and (output := printed(seen)):
+        said.append(output)
+    return "; ".join(said) or None
+
+
+def _remedy(seen: Observation, function: Function, bundle: Bundle, policy: RuntimePolicy) -> str:
+    match seen.init:
+        case Failed(error=error):
+            return _remedy_for_error(error.type, seen.trace, function, bundle)
+        case Exceeded(limit="memory"):
+            return f"import less, or declare more than {function.memory} MB of memory"
+        case Exceeded(limit="timeout"):
+            return (
+                f"Lambda stops init after {policy.limits.init_seconds} s: do not wait for a network or a lock while "
+                "importing; --init-timeout bounds the wait here"
+            )
+    return "make the module importable without ending the process; its last words are above"
+
+
+def _remedy_for_error(kind: str, trace: Trace | None, function: Function, bundle: Bundle) -> str:
+    module, _, attribute = function.handler.rpartition(".")
+    first = module.replace("/", ".").split(".")[0]
+    missing = trace.missing if trace else None
+    match kind:
+        case "Runtime.ImportModuleError" if missing and missing.split(".")[0] == first and missing in _prefixes(module):
+            return _remedy_for_handler(function, bundle, missing)
+        case "Runtime.ImportModuleError" if missing:
+            return (
+                f"add the distribution that provides {missing.split('.')[0]!r} to the requirements that the layer is "
+                "built from, and build the layer again"
+            )
+        case "Runtime.HandlerNotFound":
+            return f"define {attribute!r} in {module}, or correct the handler's name {function.handler!r}"
+        case "Runtime.MalformedHandlerName":
+            return "name the handler as module.function: the file's path with dots and without .py, then the function"
+        case "Runtime.BuiltInModuleConflict":
+            return f"rename the module {first!r}: Python has a built-in module of that name"
+        case "Runtime.UserCodeSyntaxError":
+            return "correct the line, or declare the runtime that understands it"
+        case "PermissionError":
+            return "make the archive's files readable for others (chmod -R a+rX); file-permissions lists them"
+        case "OSError" | "FileNotFoundError":
+            return "write below /tmp only and open only what is in the archives; the rest of the file system is read-only"
+    return "correct the module at that line; it must be importable with nothing but the archives and the environment"
+
+
+def _prefixes(module: str) -> set[str]:
+    parts = module.replace("/", ".").split(".")
+    return {".".join(parts[: n + 1]) for n in range(len(parts))}
+
+
+def _remedy_for_handler(function: Function, bundle: Bundle, missing: str) -> str:
+    """The handler's own module is not there: say where it is instead, if it is."""
+    tail = missing.replace(".", "/")
+    for path in bundle.items:
+        if path.endswith((f"/{tail}.py", f"/{tail}/__init__.py")):
+            folder = path.removeprefix("/var/task/").rpartition(f"{tail}")[0].rstrip("/")
+            return f"the archive has it at {path}: zip what is in {folder or '/opt'}/, not the folder around it"
+    return f"add the file of {missing!r} to the code archive, or correct the handler's name {function.handler!r}"

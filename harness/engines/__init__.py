@@ -1,0 +1,1 @@
+"""What runs things: the Lambda image through Docker, or CPython on this machine."""

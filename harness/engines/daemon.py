@@ -1,0 +1,148 @@
+"""A Docker or Podman daemon: finding it, its images, and what an earlier run left there."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import socket
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from harness.engines.protocol import Progress, Unavailable
+
+if TYPE_CHECKING:
+    import docker
+
+LABEL = "lambda-artifact-harness"
+PING_SECONDS, CALL_SECONDS = 5, 300
+STALE_SECONDS = 6 * 3600  # longer than any run; what is older belongs to nobody
+PLATFORMS = {"x86_64": "amd64", "arm64": "arm64"}
+
+
+@dataclass(frozen=True, slots=True)
+class Daemon:
+    """A daemon that answered.
+
+    Attributes:
+        local: Whether it may see this machine's files: it listens on a socket of this machine.
+    """
+
+    client: docker.DockerClient
+    local: bool
+
+
+def connect(environ: Mapping[str, str]) -> Daemon:
+    """The daemon that the user's environment names, else the first that answers at a usual place.
+
+    Raises:
+        Unavailable: None answers.
+    """
+    import docker  # noqa: PLC0415 - 150 ms that only this engine needs
+
+    reasons = []
+    for url in _addresses(environ):
+        try:
+            if environ.get("DOCKER_HOST"):
+                client = docker.from_env(environment=dict(environ), timeout=PING_SECONDS)
+            else:
+                client = docker.DockerClient(base_url=url, timeout=PING_SECONDS)
+            client.ping()
+        except Exception as error:  # noqa: BLE001 - the SDK lets its transports' own exceptions through
+            reasons.append(f"{url}: {_first_line(error)}")
+            continue
+        client.api.timeout = CALL_SECONDS
+        return Daemon(client, url.startswith(("unix://", "npipe://")))
+    raise Unavailable(
+        f"no Docker or Podman daemon answers ({'; '.join(reasons) or 'no socket was found'}): start one, or name it "
+        "in DOCKER_HOST."
+    )
+
+
+def _addresses(environ: Mapping[str, str]) -> Iterator[str]:
+    if environ.get("DOCKER_HOST"):
+        yield environ["DOCKER_HOST"]
+        return
+    with contextlib.suppress(Exception):  # an unreadable context is no context
+        from docker.context import ContextAPI  # noqa: PLC0415 - as above
+
+        context = ContextAPI.get_current_context()
+        if context is not None and context.Host:
+            yield context.Host
+    home, run = environ.get("HOME", ""), environ.get("XDG_RUNTIME_DIR", "")
+    places = ["/var/run/docker.sock", f"{home}/.docker/run/docker.sock", f"{run}/docker.sock"]
+    places += [f"{run}/podman/podman.sock", "/run/podman/podman.sock"]
+    yield from (f"unix://{place}" for place in places if os.path.exists(place))
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def ensure_image(daemon: Daemon, reference: str, architecture: str, progress: Progress) -> Any:  # noqa: ANN401 - the SDK's
+    """The image of that architecture, pulled where it is not there.
+
+    Raises:
+        Unavailable: It cannot be had, or is of another architecture.
+    """
+    from docker.errors import DockerException, ImageNotFound  # noqa: PLC0415 - as above
+
+    wanted = PLATFORMS[architecture]
+    try:
+        with contextlib.suppress(ImageNotFound):
+            image = daemon.client.images.get(reference)
+            if image.attrs.get("Architecture") in (wanted, "", None):
+                return image
+        progress(f"pulling {reference} for linux/{wanted}")
+        image = daemon.client.images.pull(reference, platform=f"linux/{wanted}")
+    except DockerException as error:
+        raise Unavailable(
+            f"the image {reference} for linux/{wanted} is not on the daemon and cannot be pulled "
+            f"({_first_line(error)}): pull it, or name another with --image."
+        ) from error
+    if image.attrs.get("Architecture") != wanted:
+        raise Unavailable(f"the image {reference} is for {image.attrs.get('Architecture')}, the archives are for {wanted}.")
+    return image
+
+
+def owner() -> dict[str, str]:
+    """The labels that say whose a container or an image is."""
+    return {LABEL: _host(), f"{LABEL}.pid": str(os.getpid()), f"{LABEL}.made": str(int(time.time()))}
+
+
+def _host() -> str:
+    with contextlib.suppress(OSError), open("/proc/sys/kernel/random/boot_id", encoding="ascii") as boot:
+        # A process number means something only within its machine, its boot and its namespace of processes.
+        return f"{boot.read().strip()}/{os.stat('/proc/self/ns/pid').st_ino}"
+    return socket.gethostname() + platform.system()
+
+
+def _orphaned(labels: Mapping[str, str]) -> bool:
+    if time.time() - float(labels.get(f"{LABEL}.made", 0)) > STALE_SECONDS:
+        return True
+    if labels.get(LABEL) != _host():
+        return False
+    try:
+        os.kill(int(labels[f"{LABEL}.pid"]), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False
+
+
+def sweep(daemon: Daemon) -> None:
+    """Remove containers and images of runs that are no more: killed between making one and removing it."""
+    from docker.errors import DockerException  # noqa: PLC0415 - as above
+
+    with contextlib.suppress(DockerException):
+        for container in daemon.client.containers.list(all=True, filters={"label": LABEL}, ignore_removed=True):
+            if _orphaned(container.labels):
+                with contextlib.suppress(DockerException):
+                    container.remove(force=True, v=True)
+        for image in daemon.client.images.list(filters={"label": LABEL}):
+            if _orphaned(image.labels):
+                with contextlib.suppress(DockerException):
+                    daemon.client.images.remove(image.id, force=True)

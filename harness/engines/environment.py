@@ -1,0 +1,127 @@
+"""The runtime's own packages and CPython, laid out as Lambda lays them out, kept in the user's cache folder."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from tempfile import mkdtemp
+
+from filelock import FileLock
+
+from harness.engines.interpreters import Interpreter
+from harness.engines.protocol import Progress, Unavailable
+from harness.policy import RuntimePolicy
+
+LAYOUT = 1  # part of the key: another layout of the environment is another environment
+USER, GROUP = 993, 990  # Lambda's sbx_user1051, as functions that print their own user show it
+HOME = "/home/sbx_user1051"  # in its passwd entry, and not there
+IDENTITY_FILES = {
+    "passwd": f"root:x:0:0::/root:/bin/false\nsbx_user1051:x:{USER}:{GROUP}::{HOME}:/bin/false\n",
+    "group": f"root:x:0:\nsbx_user1051:x:{GROUP}:\n",
+}
+NOT_LAMBDAS = {"site-packages", "dist-packages", "sitecustomize.py", "usercustomize.py", "test"}
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """What plays ``/var/lang`` and ``/var/runtime``.
+
+    Attributes:
+        lang: CPython and, in its ``site-packages``, the runtime client and the SDK.
+        runtime: ``bootstrap.sh`` and ``bootstrap.py``.
+    """
+
+    lang: Path
+    runtime: Path
+    interpreter: Interpreter
+
+    @property
+    def python(self) -> str:
+        """The interpreter's name below ``bin``."""
+        return "python" + ".".join(self.interpreter.version.split(".")[:2])
+
+
+def prepare(policy: RuntimePolicy, interpreter: Interpreter, cache: Path, progress: Progress) -> Environment:
+    """The environment of a runtime; made at the first use, ready offline ever after.
+
+    Raises:
+        Unavailable: Its packages cannot be installed.
+    """
+    inputs = [str(LAYOUT), str(interpreter), *policy.runtime_requirements, *_scripts().values()]
+    key = hashlib.sha256("\n".join(inputs).encode()).hexdigest()[:16]
+    home = cache / "runtimes" / f"{policy.runtime}-{key}"
+    if not home.is_dir():
+        home.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(home.with_suffix(".lock")):
+            if not home.is_dir():
+                _make(home, policy, interpreter, progress)
+    return Environment(home / "lang", home / "runtime", interpreter)
+
+
+def _make(home: Path, policy: RuntimePolicy, interpreter: Interpreter, progress: Progress) -> None:
+    for left in home.parent.glob(f"{home.name}.tmp*"):  # of a process that was killed; the lock is ours now
+        shutil.rmtree(left, ignore_errors=True)
+    building = Path(mkdtemp(prefix=f"{home.name}.tmp", dir=home.parent))
+    building.chmod(0o755)
+    try:
+        library = building / "lang" / "lib" / f"python{policy.python[0]}.{policy.python[1]}"
+        _lay_out(building / "lang", library, interpreter)
+        progress(f"installing the {policy.runtime} runtime client and SDK (first use)")
+        _install(library / "site-packages", policy)
+        runtime = building / "runtime"
+        runtime.mkdir()
+        for name, text in _scripts().items():
+            (runtime / name).write_text(text, "utf-8")
+        (runtime / "etc").mkdir()
+        for name, text in IDENTITY_FILES.items():
+            (runtime / "etc" / name).write_text(text, "utf-8")
+        (runtime / "empty").mkdir(mode=0o555)  # plays /opt without layers, and the home that Lambda's user lacks
+        building.rename(home)
+    finally:
+        shutil.rmtree(building, ignore_errors=True)  # nothing is left of it where it was renamed
+
+
+def _lay_out(lang: Path, library: Path, interpreter: Interpreter) -> None:
+    """A prefix of its own: the executable copied, the library linked entry by entry, nobody's packages.
+
+    CPython finds its prefix from where its executable lies, so ``sys.prefix`` and every ``__file__`` of the standard
+    library are as in Lambda once this folder stands at ``/var/lang``.
+    """
+    (lang / "bin").mkdir(parents=True)
+    library.mkdir(parents=True)
+    shutil.copy2(interpreter.executable, lang / "bin" / library.name)
+    for entry in interpreter.stdlib.iterdir():
+        if entry.name not in NOT_LAMBDAS:
+            (library / entry.name).symlink_to(entry)
+    for shared in (interpreter.prefix / "lib").glob("libpython*.so*"):
+        (library.parent / shared.name).symlink_to(shared)
+
+
+def _install(target: Path, policy: RuntimePolicy) -> None:
+    """Install the pinned packages with the user's own pip configuration (index, proxy, certificates).
+
+    Raises:
+        Unavailable: pip could not; its last words are in the message.
+    """
+    version = f"{policy.python[0]}.{policy.python[1]}"
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
+    command += ["--no-deps", "--only-binary", ":all:", "--implementation", "cp", "--python-version", version]
+    command += ["--target", os.fspath(target), "--no-compile", *policy.runtime_requirements]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    if done.returncode:
+        errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or ["pip failed"]
+        raise Unavailable(
+            f"the process engine could not install {', '.join(policy.runtime_requirements[:1])} and the SDK for "
+            f"{policy.runtime}: {errors[-1]}. It needs a package index once; `pip config list` shows which it asks."
+        )
+
+
+def _scripts() -> dict[str, str]:
+    probe = files("harness.probe")
+    return {name: probe.joinpath(name).read_text("utf-8") for name in ("bootstrap.py", "bootstrap.sh")}

@@ -1,0 +1,162 @@
+"""Finds CPython of a given version on this machine, wherever it is."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+# What a candidate says of itself. A virtual environment names the interpreter that it was made from.
+ASK = """
+import json, platform, sys, sysconfig
+print(json.dumps({
+    "name": sys.implementation.name,
+    "version": list(sys.version_info[:3]),
+    "threads": bool(sysconfig.get_config_var("Py_GIL_DISABLED")),
+    "executable": getattr(sys, "_base_executable", sys.executable),
+    "prefix": sys.base_prefix,
+    "stdlib": sysconfig.get_path("stdlib", vars={"installed_base": sys.base_prefix, "base": sys.base_prefix}),
+    "machine": platform.machine(),
+}))
+"""
+ASK_SECONDS = 10
+
+# Where version managers and images keep their interpreters, below a home folder and below the root.
+HOMES = (
+    ".pyenv/versions/{v}*/bin/python{v}",
+    ".local/share/uv/python/cpython-{v}*/bin/python{v}",
+    ".local/share/mise/installs/python/{v}*/bin/python{v}",
+    ".asdf/installs/python/{v}*/bin/python{v}",
+    ".local/bin/python{v}",
+    "miniconda3/envs/*/bin/python{v}",
+)
+ROOTS = (
+    "usr/local/bin/python{v}",
+    "usr/bin/python{v}",
+    "var/lang/bin/python{v}",
+    "opt/python/{v}*/bin/python{v}",
+    "opt/hostedtoolcache/Python/{v}*/*/bin/python{v}",
+    "opt/homebrew/bin/python{v}",
+    "opt/python/cp{n}-cp{n}/bin/python{v}",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Interpreter:
+    """A CPython that ran and told what it is.
+
+    Attributes:
+        executable: The real one, never a virtual environment's or a shim.
+        version: ``3.12.11``.
+        stdlib: The folder of its standard library.
+        machine: As the kernel names it: ``x86_64``, ``aarch64``.
+    """
+
+    executable: Path
+    version: str
+    prefix: Path
+    stdlib: Path
+    machine: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A candidate that does not count, and why."""
+
+    path: Path
+    reason: str
+
+
+def find(
+    version: tuple[int, int], environ: Mapping[str, str], explicit: Path | None = None
+) -> tuple[Interpreter | None, tuple[Rejected, ...]]:
+    """The first candidate that is CPython of that version, and those that were no good before it.
+
+    Args:
+        version: As in ``(3, 12)``.
+        environ: The user's environment: PATH, HOME and the version managers' own variables.
+        explicit: The only candidate, where the user names one.
+    """
+    rejected = []
+    for path in [explicit] if explicit else candidates(version, environ):
+        answer = ask(path, version)
+        if isinstance(answer, Interpreter):
+            return answer, tuple(rejected)
+        rejected.append(answer)
+    return None, tuple(rejected)
+
+
+def candidates(version: tuple[int, int], environ: Mapping[str, str]) -> Iterator[Path]:
+    """Every file that could be the interpreter, the likeliest first, each real file once."""
+    dotted, digits = "{}.{}".format(*version), "{}{}".format(*version)
+    seen = set()
+    for path in _places(dotted, digits, environ):
+        real = path.resolve()
+        if real not in seen and path.is_file() and os.access(path, os.X_OK):
+            seen.add(real)
+            yield path
+
+
+def _places(dotted: str, digits: str, environ: Mapping[str, str]) -> Iterator[Path]:
+    for folder in environ.get("PATH", os.defpath).split(os.pathsep):
+        for name in (f"python{dotted}", "python3", "python"):
+            if found := shutil.which(name, path=folder or os.curdir):
+                yield Path(found)
+    managed = {
+        "PYENV_ROOT": "versions/{v}*/bin/python{v}",
+        "UV_PYTHON_INSTALL_DIR": "cpython-{v}*/bin/python{v}",
+        "MISE_DATA_DIR": "installs/python/{v}*/bin/python{v}",
+        "ASDF_DATA_DIR": "installs/python/{v}*/bin/python{v}",
+        "CONDA_PREFIX": "bin/python{v}",
+    }
+    patterns = [(environ[name], pattern) for name, pattern in managed.items() if environ.get(name)]
+    patterns += [(environ["HOME"], pattern) for pattern in HOMES if environ.get("HOME")]
+    patterns += [("/", pattern) for pattern in ROOTS]
+    for folder, pattern in patterns:
+        # The newest patch release first; "3.1*" would be 3.10 too, which its own version tells.
+        yield from sorted(Path(folder).glob(pattern.format(v=dotted, n=digits)), key=_by_patch, reverse=True)
+
+
+def _by_patch(path: Path) -> list[int]:
+    return [int("".join(filter(str.isdigit, part)) or 0) for part in str(path).split(".")]
+
+
+def ask(path: Path, version: tuple[int, int]) -> Interpreter | Rejected:
+    """Run a candidate and let it tell its version: a name, or a shim, says nothing."""
+    try:
+        answer = subprocess.run(
+            [path, "-I", "-S", "-c", ASK],
+            capture_output=True,
+            check=True,
+            timeout=ASK_SECONDS,
+            stdin=subprocess.DEVNULL,
+            env={"PATH": os.defpath},
+        )
+        said = json.loads(answer.stdout)
+    except (OSError, subprocess.SubprocessError, ValueError) as error:
+        return Rejected(path, f"it does not run: {_reason(error)}")
+    found = ".".join(map(str, said["version"]))
+    if said["name"] != "cpython":
+        return Rejected(path, f"it is {said['name']}, and Lambda runs CPython")
+    if tuple(said["version"][:2]) != version:
+        return Rejected(path, f"it is Python {found}")
+    if said["threads"]:
+        return Rejected(path, "it is a free-threaded build, and Lambda's is not")
+    return Interpreter(
+        executable=Path(said["executable"]).resolve(),
+        version=found,
+        prefix=Path(said["prefix"]),
+        stdlib=Path(said["stdlib"]),
+        machine=said["machine"],
+    )
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, subprocess.CalledProcessError):
+        said = (error.stderr or b"").decode("utf-8", "replace").strip().splitlines()
+        return said[0] if said else f"exit status {error.returncode}"
+    return str(error)

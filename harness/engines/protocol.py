@@ -1,0 +1,185 @@
+"""The one verb of an engine: a job in, what happened out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, TypeAlias
+
+from harness.model import EngineInfo
+from harness.policy import RuntimePolicy
+
+Progress: TypeAlias = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """One handler to start.
+
+    Attributes:
+        memory: MB.
+        timeout: Seconds for each event.
+        environment: What the user declares; the runtime's own variables are the engine's business.
+        events: JSON texts to invoke it with, one after another.
+    """
+
+    function: str
+    handler: str
+    memory: int
+    timeout: int
+    environment: tuple[tuple[str, str], ...] = ()
+    events: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Handlers to start on one pair of trees.
+
+    Attributes:
+        task: What stands at ``/var/task``.
+        opt: What stands at ``/opt``; None where there are no layers.
+        init_timeout: Seconds until an init that has not ended is stopped.
+    """
+
+    policy: RuntimePolicy
+    architecture: str
+    task: Path
+    opt: Path | None
+    starts: tuple[Start, ...]
+    init_timeout: float
+
+
+@dataclass(frozen=True, slots=True)
+class LambdaError:
+    """An error as the runtime client told it to Lambda."""
+
+    type: str
+    message: str
+    stack: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """Type and message, as they stand in Lambda's log."""
+        return f"{self.type}: {self.message}" if self.message else self.type
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """The runtime client asked for an event: init succeeded."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The runtime client posted an error."""
+
+    error: LambdaError
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Exited:
+    """The process ended without a word: an exit status, or the signal that ended it as a negative number."""
+
+    status: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Exceeded:
+    """It was stopped at a limit: ``timeout``, ``memory`` or ``processes``."""
+
+    limit: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The response to an event, as text."""
+
+    body: str
+    seconds: float
+
+
+Init: TypeAlias = Ready | Failed | Exited | Exceeded
+Answer: TypeAlias = Answered | Failed | Exited | Exceeded
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A place in a traceback, in the paths of the function; the module where it is known."""
+
+    file: str
+    line: int
+    module: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """Where a failed init failed, outermost frame first, and the errors behind its error, nearest first.
+
+    Attributes:
+        missing: The module that could not be found, where that is what happened.
+    """
+
+    frames: tuple[Frame, ...]
+    causes: tuple[str, ...] = ()
+    missing: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What happened to one handler.
+
+    Attributes:
+        answers: One for each event that was handed out.
+        max_rss_bytes: The largest resident size of any of its processes.
+        output: What it printed, to a bound.
+    """
+
+    function: str
+    init: Init
+    answers: tuple[Answer, ...] = ()
+    max_rss_bytes: int = 0
+    output: str = ""
+    trace: Trace | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """All that an engine says to a job."""
+
+    info: EngineInfo
+    observations: tuple[Observation, ...]
+
+
+class Unavailable(Exception):  # noqa: N818 - not an error: a reason, which becomes a skip
+    """The engine cannot do this job here; the message is one sentence that says why and what would help."""
+
+
+class Engine(Protocol):
+    """Runs jobs."""
+
+    def run(self, job: Job, progress: Progress) -> Answers:
+        """Start every handler of the job, each in a process of its own.
+
+        Raises:
+            Unavailable: The job cannot be done here.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """Stands in for an engine that is not there."""
+
+    reason: str
+
+    def run(self, job: Job, progress: Progress) -> Answers:
+        """Say why nothing can be run.
+
+        Raises:
+            Unavailable: Always.
+        """
+        del job, progress
+        raise Unavailable(self.reason)

@@ -1,0 +1,157 @@
+"""What the user declares, in ``lambda-artifact.toml`` or ``pyproject.toml`` and on the command line."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from harness.manifest.explain import NATIVE, InFile, diagnose, on_command_line
+from harness.manifest.resolve import Scope, resolve
+from harness.manifest.tables import ManifestTable
+from harness.manifest.values import (
+    Architecture,
+    Event,
+    Function,
+    Manifest,
+    ManifestError,
+    Options,
+    Source,
+    SourceKind,
+    Upload,
+    Waiver,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+    from pathlib import Path
+
+    from harness.manifest.explain import At
+
+__all__ = [
+    "FILE_NAME",
+    "Architecture",
+    "Event",
+    "Function",
+    "Manifest",
+    "ManifestError",
+    "Options",
+    "Source",
+    "SourceKind",
+    "Upload",
+    "Waiver",
+    "find",
+    "load",
+]
+
+FILE_NAME = "lambda-artifact.toml"
+_PROJECT_FILE_NAME = "pyproject.toml"
+_TABLE = ("tool", "lambda-artifact")
+
+
+def find(start: Path) -> Path | None:
+    """The manifest that holds in a folder: the nearest one, there or above.
+
+    Args:
+        start: The folder to begin with.
+
+    Returns:
+        Its path; None where there is none.
+    """
+    start = start.absolute()
+    for folder in (start, *start.parents):
+        if (folder / FILE_NAME).is_file():
+            return folder / FILE_NAME
+        if _declares(folder / _PROJECT_FILE_NAME):
+            return folder / _PROJECT_FILE_NAME
+    return None
+
+
+def load(path: Path | None, options: Options | None = None, *, runtimes: Collection[str]) -> Manifest:
+    """Reads a manifest, lets options override it, and makes sure that all of it is there.
+
+    One step and not two, because what is missing from a file shows only beside the options: an archive that
+    ``--code`` replaces need not exist.
+
+    Args:
+        path: The file; None for options alone.
+        options: What the command line says.
+        runtimes: Those that are known.
+
+    Returns:
+        The manifest, complete.
+
+    Raises:
+        ManifestError: With every problem that could be told at once.
+    """
+    options = options or Options()
+    scopes = [_from_options(options)]
+    if path is not None:
+        scopes.append(_from_file(path))
+    return resolve(path, scopes, options.events, runtimes)
+
+
+def _declares(path: Path) -> bool:
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError):
+        return False
+    try:
+        tools = tomllib.loads(text).get("tool")
+    except tomllib.TOMLDecodeError:
+        return _TABLE[1] in text  # worth a complaint only where it could be ours
+    return isinstance(tools, dict) and _TABLE[1] in tools
+
+
+def _from_file(path: Path) -> Scope[ManifestTable]:
+    table: object = {}
+    at = _TABLE if path.name == _PROJECT_FILE_NAME else ()
+    try:
+        text = path.read_bytes().decode()
+        table = tomllib.loads(text)
+    except OSError as error:
+        raise ManifestError((f"{path}: cannot be read: {error.strerror}",)) from None
+    except UnicodeDecodeError as error:
+        raise ManifestError((f"{path}: not UTF-8 at byte {error.start}",)) from None
+    except tomllib.TOMLDecodeError as error:
+        line = re.search(r"at line (\d+)", str(error))
+        raise ManifestError((f"{path}{f':{line[1]}' if line else ''}: not TOML: {error}",)) from None
+    for key in at:
+        if not isinstance(table, dict) or key not in table:
+            raise ManifestError((f"{path}: has no table [{'.'.join(_TABLE)}]",))
+        table = table[key]
+    return _scope(table, path.parent, InFile(path, text, at))
+
+
+def _from_options(options: Options) -> Scope[ManifestTable]:
+    problems = [f'--env: expected NAME=VALUE, found "{text}"' for text in options.env if "=" not in text]
+    twice = {handler for handler in options.handlers if options.handlers.count(handler) > 1}
+    problems += [f"--handler: {handler} is given twice" for handler in sorted(twice)]
+    if problems:
+        raise ManifestError(tuple(problems))
+    environment = dict(text.split("=", 1) for text in options.env)
+    said = {
+        "code": options.code,
+        "layers": list(options.layers),
+        "memory": options.memory,
+        "environment": environment,
+        "runtime": options.runtime,
+        "architecture": options.arch,
+        "required-files": list(options.require),
+        "requirements": list(options.requirements),
+        "project": options.project,
+        "functions": {handler: {"handler": handler} for handler in options.handlers},
+    }
+    given = {key: value for key, value in said.items() if value not in (None, [], {})}
+    return _scope(given, options.folder, on_command_line)
+
+
+def _scope(table: object, folder: Path, name: Callable[[At], str]) -> Scope[ManifestTable]:
+    try:
+        return Scope(msgspec.convert(table, ManifestTable, builtin_types=NATIVE), folder, name)
+    except msgspec.ValidationError as error:
+        # An option that stands for several keys is wrong once.
+        problems = dict.fromkeys(f"{name(at)}: {sentence}" for at, sentence in diagnose(table, ManifestTable))
+        raise ManifestError(tuple(problems) or (f"{name(())}: {error}",)) from None

@@ -1,0 +1,183 @@
+"""From a table that does not fit to sentences that say where, what was expected, and what was found."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from dataclasses import dataclass
+from datetime import date
+from inspect import isclass
+from types import NoneType, UnionType
+from typing import TYPE_CHECKING, Annotated, TypeAlias, Union, get_args, get_origin
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+At: TypeAlias = tuple[str | int, ...]
+"""The way to a value: ``("functions", "api", "memory")``, ``("waivers", 0, "expires")``."""
+
+NATIVE = (date,)
+"""What TOML has a notation of its own for: a quoted date is a string, and not taken for a date."""
+
+_LONGEST_FOUND = 60
+_KEY = re.compile(r'"[^"]*"|\'[^\']*\'|[A-Za-z0-9_-]+')
+_DOTTED = rf"(?:{_KEY.pattern})(?:\s*\.\s*(?:{_KEY.pattern}))*"
+_HEADER = re.compile(rf"\s*(?P<open>\[\[?)\s*(?P<keys>{_DOTTED})\s*\]")
+_ASSIGNMENT = re.compile(rf"\s*(?P<keys>{_DOTTED})\s*=")
+
+
+@dataclass(frozen=True, slots=True)
+class InFile:
+    """Names the places of a file.
+
+    Attributes:
+        path: The file.
+        text: Its content, in which lines are found.
+        table: The table that holds the manifest: empty, or ``("tool", "lambda-artifact")``.
+    """
+
+    path: Path
+    text: str
+    table: tuple[str, ...]
+
+    def __call__(self, at: At) -> str:
+        """File, line where it can be had, and key."""
+        line = _line(self.text, (*self.table, *at))
+        place = f"{self.path}:{line}" if line else str(self.path)
+        return f"{place}: `{_dotted(at)}`" if at else place
+
+
+_OPTIONS = {
+    "architecture": "--arch",
+    "environment": "--env",
+    "events": "--event",
+    "functions": "--handler",
+    "layers": "--layer",
+    "required-files": "--require",
+}
+
+
+def on_command_line(at: At) -> str:
+    """Names the option that a value came from."""
+    return _OPTIONS.get(str(at[0]), f"--{at[0]}")
+
+
+def diagnose(value: object, expected: object, at: At = ()) -> Iterator[tuple[At, str]]:
+    """Everything that keeps a value from being of a type, where msgspec stops at the first.
+
+    Args:
+        value: What the file says.
+        expected: A table of ``harness.manifest.tables``, or the type of one of its fields.
+        at: The way to the value.
+
+    Yields:
+        The way to each wrong value, and the sentence about it.
+    """
+    expected = _without_none(expected)
+    arguments = get_args(expected)
+    if isclass(expected) and issubclass(expected, msgspec.Struct):
+        yield from _diagnose_table(value, expected, at)
+    elif get_origin(expected) is tuple and isinstance(value, list | tuple):
+        for index, item in enumerate(value):
+            yield from diagnose(item, arguments[0], (*at, index))
+    elif get_origin(expected) is dict and isinstance(value, dict):
+        for key, item in value.items():
+            yield from diagnose(key, arguments[0], (*at, key))
+            yield from diagnose(item, arguments[1], (*at, key))
+    elif not _fits(value, expected):
+        yield at, f"expected {_expectation(expected)}, found {_found(value)}"
+
+
+def _diagnose_table(value: object, expected: type[msgspec.Struct], at: At) -> Iterator[tuple[At, str]]:
+    if not isinstance(value, dict):
+        yield at, f"expected a table, found {_found(value)}"
+        return
+    fields = {field.encode_name: field for field in msgspec.structs.fields(expected)}
+    for key, item in value.items():
+        if key in fields:
+            yield from diagnose(item, fields[key].type, (*at, key))
+        else:
+            yield (*at, key), _unknown(key, sorted(fields))
+    for key, field in fields.items():
+        if field.required and key not in value:
+            yield at, f"`{key}` is missing"
+
+
+def _unknown(key: str, known: list[str]) -> str:
+    nearest = difflib.get_close_matches(key, known, n=1)
+    return f"unknown key; did you mean `{nearest[0]}`?" if nearest else f"unknown key; known are {', '.join(known)}"
+
+
+def _fits(value: object, expected: object) -> bool:
+    try:
+        msgspec.convert(value, expected, builtin_types=NATIVE)
+    except msgspec.ValidationError:
+        return False
+    return True
+
+
+def _without_none(expected: object) -> object:
+    if get_origin(expected) in (Union, UnionType):
+        return next(argument for argument in get_args(expected) if argument is not NoneType)
+    return expected
+
+
+def _expectation(expected: object) -> str:
+    if get_origin(expected) is Annotated:
+        return ", ".join(meta.description for meta in get_args(expected)[1:])
+    return "a table" if get_origin(expected) is dict else "a list"
+
+
+def _found(value: object) -> str:
+    match value:
+        case dict():
+            return "a table"
+        case list():
+            return "a list"
+        case str() | bool():
+            text = json.dumps(value, ensure_ascii=False)
+        case _:
+            text = str(value)
+    return text if len(text) <= _LONGEST_FOUND else f"{text[:_LONGEST_FOUND]}…"
+
+
+def _dotted(at: At) -> str:
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{_quoted(part)}" for part in at)
+    return text.removeprefix(".")
+
+
+def _quoted(key: str) -> str:
+    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else json.dumps(key, ensure_ascii=False)
+
+
+def _line(text: str, at: At) -> int | None:
+    """The line that comes nearest to a key: its own, or that of the table or inline value that holds it.
+
+    TOML readers keep no positions, so this is a search; a multi-line string that looks like TOML could mislead it,
+    which costs a wrong number in a message that is right otherwise.
+    """
+    best, best_line = 0, None
+    table: At = ()
+    seen: dict[At, int] = {}
+    for number, line in enumerate(text.split("\n"), start=1):
+        if header := _HEADER.match(line):
+            table = _keys(header["keys"])
+            if header["open"] == "[[":
+                seen[table] = seen.get(table, -1) + 1
+                table = (*table, seen[table])
+            here = table
+        elif assignment := _ASSIGNMENT.match(line):
+            here = (*table, *_keys(assignment["keys"]))
+        else:
+            continue
+        if best < len(here) <= len(at) and here == at[: len(here)]:
+            best, best_line = len(here), number
+    return best_line
+
+
+def _keys(dotted: str) -> At:
+    return tuple(key.strip("\"'") for key in _KEY.findall(dotted))

@@ -1,0 +1,262 @@
+"""From the tables, as they were written, to values that need nothing looked up."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from math import isfinite
+from typing import TYPE_CHECKING, Generic, NoReturn, TypeVar
+
+from harness.manifest.tables import FunctionTable, ManifestTable, Settings
+from harness.manifest.values import (
+    Architecture,
+    Event,
+    Function,
+    Manifest,
+    ManifestError,
+    Source,
+    SourceKind,
+    Upload,
+    Waiver,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator, Sequence
+    from pathlib import Path
+
+    from harness.manifest.explain import At
+
+DEFAULT_RUNTIME = "python3.12"
+DEFAULT_MEMORY = 512
+DEFAULT_TIMEOUT = 30
+
+_S3 = re.compile(r"s3://[^/]+/.+")
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}(:[A-Za-z0-9$_-]+)?")
+_FUNCTION_ARN = re.compile(r"arn:[^:]+:lambda:[^:]+:\d{12}:function:[A-Za-z0-9_-]+(:[A-Za-z0-9$_-]+)?")
+_LAYER_ARN = re.compile(r"arn:[^:]+:lambda:[^:]+:\d{12}:layer:[A-Za-z0-9_-]+:\d+")
+
+SettingsT = TypeVar("SettingsT", bound=Settings)
+SettingsT_co = TypeVar("SettingsT_co", bound=Settings, covariant=True)
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Scope(Generic[SettingsT_co]):
+    """A table, and what is needed to make sense of it.
+
+    Attributes:
+        table: What it says.
+        folder: What its paths are relative to.
+        name: Names a place in it, for messages.
+        at: The way to it.
+    """
+
+    table: SettingsT_co
+    folder: Path
+    name: Callable[[At], str]
+    at: At = ()
+
+    def where(self, *at: str | int) -> str:
+        """Names a place in this table."""
+        return self.name((*self.at, *at))
+
+
+def resolve(
+    path: Path | None, scopes: Sequence[Scope[ManifestTable]], events: tuple[str, ...], runtimes: Collection[str]
+) -> Manifest:
+    """Puts together what the scopes say.
+
+    Args:
+        path: The file, where there is one.
+        scopes: The options, then the file; what an earlier one says wins.
+        events: Those of the options, which replace every function's.
+        runtimes: Those that are known.
+
+    Returns:
+        The manifest, complete: whatever it names on this machine is there.
+
+    Raises:
+        ManifestError: With everything that is missing or unknown.
+    """
+    resolver = _Resolver(scopes, events)
+    manifest = resolver.manifest(path, runtimes)
+    if resolver.problems:
+        # What functions share is looked up for each of them, and said once.
+        raise ManifestError(tuple(dict.fromkeys(resolver.problems)))
+    return manifest
+
+
+class _Resolver:
+    """Collects the problems on the way, so that one run names them all."""
+
+    def __init__(self, scopes: Sequence[Scope[ManifestTable]], events: tuple[str, ...]) -> None:
+        self.scopes = scopes
+        self.events = events
+        self.problems: list[str] = []
+
+    def manifest(self, path: Path | None, runtimes: Collection[str]) -> Manifest:
+        manifest = Manifest(
+            path=path,
+            runtime=self.runtime(runtimes),
+            architecture=_value(self.scopes, lambda table: table.architecture, Architecture.X86_64),
+            code=self.code(self.scopes),
+            layers=self.layers(self.scopes),
+            required_files=_value(self.scopes, lambda table: table.required_files, ()),
+            requirements=self.requirements(),
+            project=self.project(),
+            upload=_value(self.scopes, lambda table: table.upload, Upload.S3),
+            functions=tuple(self.functions()),
+            waivers=tuple(
+                Waiver(waiver.check, waiver.match, waiver.reason, waiver.expires)
+                for scope in self.scopes
+                for waiver in scope.table.waivers
+            ),
+        )
+        if manifest.code is None and not any(scope.table.functions for scope in self.scopes):
+            self.problems.append("nothing to verify: name the archive of the code in `code` or with --code")
+        return manifest
+
+    def functions(self) -> Iterator[Function]:
+        owner = next((scope for scope in self.scopes if scope.table.functions), self.scopes[-1])
+        for name, table in owner.table.functions.items():
+            own = Scope(table, owner.folder, owner.name, ("functions", name))
+            scopes: list[Scope[Settings]] = [self.scopes[0], own, *self.scopes[1:]]
+            code = self.code(scopes)
+            if code is None:
+                self.problems.append(f"{own.where()}: nothing says where its code is: give `code`, or --code")
+                continue
+            yield Function(
+                name=name,
+                handler=table.handler,
+                code=code,
+                layers=self.layers(scopes),
+                memory=_value(scopes, lambda settings: settings.memory, DEFAULT_MEMORY),
+                timeout=_value(scopes, lambda settings: settings.timeout, DEFAULT_TIMEOUT),
+                environment=_environment(scopes),
+                events=tuple(self.function_events(own)),
+            )
+
+    def runtime(self, known: Collection[str]) -> str:
+        runtime, scope = _first(self.scopes, lambda table: table.runtime) or (DEFAULT_RUNTIME, self.scopes[0])
+        if runtime not in known:
+            self.problems.append(f'{scope.where("runtime")}: unknown runtime "{runtime}"; known are {", ".join(known)}')
+        return runtime
+
+    def code(self, scopes: Sequence[Scope[Settings]]) -> Source | None:
+        declared = _first(scopes, lambda settings: settings.code)
+        if declared is None:
+            return None
+        text, scope = declared
+        if (
+            _NAME.fullmatch(text)  # the form of a function's name, which a folder may have, too
+            and not (scope.folder / text).exists()
+        ):
+            return Source(text, None, SourceKind.REMOTE)
+        return self.source(text, scope.folder, scope.where("code"), _FUNCTION_ARN, "a function")
+
+    def layers(self, scopes: Sequence[Scope[Settings]]) -> tuple[Source, ...]:
+        texts, scope = _first(scopes, lambda settings: settings.layers) or ((), scopes[0])
+        return tuple(
+            self.source(text, scope.folder, scope.where("layers", index), _LAYER_ARN, "a layer's version")
+            for index, text in enumerate(texts)
+        )
+
+    def source(self, text: str, folder: Path, where: str, arn: re.Pattern[str], what: str) -> Source:
+        if text.startswith("s3://"):
+            if not _S3.fullmatch(text):
+                self.problems.append(f'{where}: expected s3://bucket/key, found "{text}"')
+            return Source(text, None, SourceKind.S3)
+        if text.startswith("arn:"):
+            if not arn.fullmatch(text):
+                self.problems.append(f'{where}: expected the ARN of {what}, found "{text}"')
+            return Source(text, None, SourceKind.REMOTE)
+        path = folder / text
+        self.demand(path, where)
+        return Source(text, path, SourceKind.LOCAL)
+
+    def requirements(self) -> tuple[Path, ...]:
+        texts, scope = _first(self.scopes, lambda table: table.requirements) or ((), self.scopes[0])
+        return tuple(
+            self.file(text, scope.folder, scope.where("requirements", index)) for index, text in enumerate(texts)
+        )
+
+    def project(self) -> Path | None:
+        declared = _first(self.scopes, lambda table: table.project)
+        if declared is None:
+            return None
+        text, scope = declared
+        return self.file(text, scope.folder, scope.where("project"))
+
+    def file(self, text: str, folder: Path, where: str) -> Path:
+        path = folder / text
+        if self.demand(path, where) and not path.is_file():
+            self.problems.append(f"{where}: {path} is not a file")
+        return path
+
+    def demand(self, path: Path, where: str) -> bool:
+        try:
+            path.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            self.problems.append(f"{where}: {path} does not exist")
+        except OSError as error:  # no permission, a name that is too long
+            self.problems.append(f"{where}: {path} cannot be read: {error.strerror}")
+        else:
+            return True
+        return False
+
+    def function_events(self, own: Scope[FunctionTable]) -> Iterator[Event]:
+        options = self.scopes[0]
+        texts, scope = (self.events, options) if self.events else (own.table.events, own)
+        for index, text in enumerate(texts):
+            where = scope.where("events", index)
+            path = scope.folder / text
+            try:
+                yield _event(text, path)
+            except FileNotFoundError:
+                self.problems.append(f"{where}: {path} does not exist")
+            except OSError as error:
+                self.problems.append(f"{where}: {path} cannot be read: {error.strerror}")
+            except (ValueError, RecursionError) as error:
+                self.problems.append(f"{where}: {path} is not JSON: {error}")
+
+
+def _event(text: str, path: Path) -> Event:
+    content = json.loads(path.read_bytes(), parse_constant=_refuse_constant, parse_float=_finite)
+    if isinstance(content, dict) and "event" in content and content.keys() <= {"event", "expect"}:
+        expect = json.dumps(content["expect"]) if "expect" in content else None
+        return Event(text, path, json.dumps(content["event"]), expect)
+    return Event(text, path, json.dumps(content), None)
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is Python's, not JSON's")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not isfinite(number):  # Python would write it as Infinity, which no other reader of JSON takes
+        raise ValueError(f"{text} is too large a number")
+    return number
+
+
+def _environment(scopes: Sequence[Scope[Settings]]) -> tuple[tuple[str, str], ...]:
+    merged: dict[str, str] = {}
+    for scope in reversed(scopes):
+        merged |= scope.table.environment or {}
+    return tuple(merged.items())
+
+
+def _first(
+    scopes: Sequence[Scope[SettingsT]], get: Callable[[SettingsT], T | None]
+) -> tuple[T, Scope[SettingsT]] | None:
+    for scope in scopes:
+        value = get(scope.table)
+        if value is not None:
+            return value, scope
+    return None
+
+
+def _value(scopes: Sequence[Scope[SettingsT]], get: Callable[[SettingsT], T | None], default: T) -> T:
+    declared = _first(scopes, get)
+    return default if declared is None else declared[0]

@@ -1,0 +1,68 @@
+"""The tables of a manifest as they are written: every key, its type, and what it is called in a message."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, TypeAlias
+
+from msgspec import Meta, Struct
+
+from harness.manifest.values import Architecture, Upload
+
+# A description completes the sentence "expected …". NUL ends a string for the operating system, so no value holds one.
+Text: TypeAlias = Annotated[str, Meta(pattern=r"\A[^\x00]+\Z", description="a string that is not empty")]
+Value: TypeAlias = Annotated[str, Meta(pattern=r"\A[^\x00]*\Z", description="a string (a number goes in quotes)")]
+Variable: TypeAlias = Annotated[
+    str,
+    Meta(
+        pattern=r"\A[A-Za-z][A-Za-z0-9_]+\Z",
+        description="a name that Lambda accepts (a letter, then at least one more letter, digit or underscore)",
+    ),
+]
+Memory: TypeAlias = Annotated[
+    int, Meta(ge=128, le=10_240, description="a whole number of megabytes from 128 to 10,240")
+]
+Timeout: TypeAlias = Annotated[int, Meta(ge=1, le=900, description="a whole number of seconds from 1 to 900")]
+Day: TypeAlias = Annotated[date, Meta(description="a date without quotes, such as 2027-01-31")]
+
+Chip: TypeAlias = Annotated[Architecture, Meta(description='"x86_64" or "arm64"')]
+Route: TypeAlias = Annotated[Upload, Meta(description='"direct" or "s3"')]
+
+
+class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
+    """What a function may say for itself, and the file for all functions."""
+
+    code: Text | None = None
+    layers: tuple[Text, ...] | None = None
+    memory: Memory | None = None
+    timeout: Timeout | None = None
+    environment: dict[Variable, Value] | None = None
+
+
+class FunctionTable(Settings, frozen=True, kw_only=True):
+    """``[functions.NAME]``."""
+
+    handler: Text
+    events: tuple[Text, ...] = ()
+
+
+class WaiverTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
+    """``[[waivers]]``."""
+
+    check: Text
+    match: Text
+    reason: Text
+    expires: Day | None = None
+
+
+class ManifestTable(Settings, frozen=True, kw_only=True):
+    """The file, or ``[tool.lambda-artifact]``."""
+
+    runtime: Text | None = None
+    architecture: Chip | None = None
+    required_files: tuple[Text, ...] | None = None
+    requirements: tuple[Text, ...] | None = None
+    project: Text | None = None
+    upload: Route | None = None
+    functions: dict[Text, FunctionTable] = {}
+    waivers: tuple[WaiverTable, ...] = ()

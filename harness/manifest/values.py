@@ -1,0 +1,159 @@
+"""What a manifest means once it is read: plain values, whatever mix of file and options they came from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.model import UsageError
+
+if TYPE_CHECKING:
+    from datetime import date
+
+
+class ManifestError(UsageError):
+    """The request itself is wrong, in one sentence per problem.
+
+    Attributes:
+        problems: The sentences; each names the file and its line, or the option, then the key and what to change.
+    """
+
+    def __init__(self, problems: tuple[str, ...]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class Architecture(StrEnum):
+    """The instruction sets that Lambda offers, in Lambda's spelling."""
+
+    X86_64 = "x86_64"
+    ARM64 = "arm64"
+
+
+class Upload(StrEnum):
+    """How the archives reach Lambda; a direct upload has the smaller limit."""
+
+    DIRECT = "direct"
+    S3 = "s3"
+
+
+class SourceKind(StrEnum):
+    """Where an archive is to be had."""
+
+    LOCAL = "local"
+    S3 = "s3"
+    REMOTE = "remote"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Something that holds code or a layer.
+
+    Attributes:
+        text: As the user wrote it.
+        path: The zip or folder; None for what is not on this machine.
+        kind: ``LOCAL``, ``S3`` (``s3://bucket/key``), or ``REMOTE`` (an ARN or a function's name).
+    """
+
+    text: str
+    path: Path | None
+    kind: SourceKind
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What a handler is invoked with after its init.
+
+    Attributes:
+        name: The file as the user wrote it.
+        path: The file.
+        payload: The event, as JSON text.
+        expect: What the response must contain, as JSON text; None asks only that there is no error.
+    """
+
+    name: str
+    path: Path
+    payload: str
+    expect: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """One function, with everything that it inherits already in it."""
+
+    name: str
+    handler: str
+    code: Source
+    layers: tuple[Source, ...]
+    memory: int
+    timeout: int
+    environment: tuple[tuple[str, str], ...]
+    events: tuple[Event, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Waiver:
+    """A finding that the user accepts.
+
+    Attributes:
+        check: The check that reports it.
+        match: A part of its message.
+        reason: Why it is accepted.
+        expires: The last day on which it is; None for as long as the waiver stands.
+    """
+
+    check: str
+    match: str
+    reason: str
+    expires: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """Everything that is to be verified.
+
+    Attributes:
+        path: The file it was read from; None when options alone made it.
+        code: What functions inherit; None only where each names its own.
+        layers: What functions inherit, in Lambda's order.
+        functions: In the order of the file, or of the ``--handler`` options. Empty: only archives are to be verified.
+    """
+
+    path: Path | None
+    runtime: str
+    architecture: Architecture
+    code: Source | None
+    layers: tuple[Source, ...]
+    required_files: tuple[str, ...]
+    requirements: tuple[Path, ...]
+    project: Path | None
+    upload: Upload
+    functions: tuple[Function, ...]
+    waivers: tuple[Waiver, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line says of the same things; it wins over the file.
+
+    Attributes:
+        folder: What its paths are relative to: the working directory.
+        handlers: They replace the file's functions, and name the ones they make.
+        env: ``K=V``, each replacing that variable alone, in every function.
+        events: They replace the events of every function.
+    """
+
+    folder: Path = field(default_factory=Path)
+    code: str | None = None
+    layers: tuple[str, ...] = ()
+    handlers: tuple[str, ...] = ()
+    require: tuple[str, ...] = ()
+    requirements: tuple[str, ...] = ()
+    project: str | None = None
+    runtime: str | None = None
+    arch: str | None = None
+    memory: int | None = None
+    env: tuple[str, ...] = ()
+    events: tuple[str, ...] = ()

@@ -1,0 +1,223 @@
+"""What a verification says: findings, outcomes, the report, and the exit code it earns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+from typing import TypeAlias
+
+
+class UsageError(Exception):
+    """The request itself is wrong; each line of the message is a sentence for the user."""
+
+
+class Severity(StrEnum):
+    """How bad a finding is."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong.
+
+    Attributes:
+        message: What is wrong; where Lambda has words for it, Lambda's words.
+        where: The place: ``layer.zip!python/lib.so`` in an archive, ``/var/task/app/main.py:7`` in the function.
+        severity: Whether it fails the verification.
+        remedy: What to change, and in which file.
+        cause: Why it is so, where facts prove it.
+        chain: The modules whose imports led there, the handler's own first.
+    """
+
+    message: str
+    where: str
+    severity: Severity = Severity.ERROR
+    remedy: str | None = None
+    cause: str | None = None
+    chain: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something worth knowing that is not wrong."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Waived:
+    """A finding that the manifest accepts, and the reason it gives."""
+
+    finding: Finding
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """The check ran. No findings: it passed."""
+
+    findings: tuple[Finding, ...] = ()
+    waived: tuple[Waived, ...] = ()
+    notes: tuple[Note, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NotApplicable:
+    """The request asks for nothing that this check could judge."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """Asked for, and could not be done."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Crashed:
+    """The harness's own fault. Never a finding, never a pass."""
+
+    summary: str
+    traceback: str
+
+
+Outcome: TypeAlias = Completed | NotApplicable | Skipped | Crashed
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What one check said of one function, or of the artifact as a whole (``function`` is None)."""
+
+    check: str
+    title: str
+    function: str | None
+    outcome: Outcome
+    seconds: float
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """The findings that count: those that no waiver accepts."""
+        return self.outcome.findings if isinstance(self.outcome, Completed) else ()
+
+
+@dataclass(frozen=True, slots=True)
+class EngineInfo:
+    """What ran the handlers, and what it cannot vouch for."""
+
+    name: str
+    image: str | None = None
+    digest: str | None = None
+    python: str | None = None
+    caveats: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactInfo:
+    """One archive, by its content.
+
+    Attributes:
+        role: ``code`` or ``layer``.
+        source: What the user named.
+        sha256: Hexadecimal digest of the archive's bytes (of its listing and contents where it is a folder).
+        code_sha256: The same digest in base64, as Lambda prints it; None for a folder, which Lambda never sees.
+        zipped_bytes: Size of the archive file; None for a folder.
+        unzipped_bytes: Sum of the sizes of its files.
+        files: Number of its files.
+    """
+
+    role: str
+    source: str
+    sha256: str
+    code_sha256: str | None
+    zipped_bytes: int | None
+    unzipped_bytes: int
+    files: int
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionInfo:
+    """One function, and what its start cost; None where it was not started or did not get that far."""
+
+    name: str
+    handler: str
+    init_seconds: float | None = None
+    max_rss_mb: float | None = None
+
+
+class Verdict(StrEnum):
+    """What a report says in one word."""
+
+    PASS = "pass"  # noqa: S105 - a verdict, not a password
+    FAIL = "fail"
+    INCOMPLETE = "incomplete"
+
+
+class ExitCode(IntEnum):
+    """What each exit code of the command means."""
+
+    OK = 0
+    FINDINGS = 1
+    USAGE = 2
+    INCOMPLETE = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One verification, whole.
+
+    Attributes:
+        strict: Whether a warning fails it too.
+        static: Whether the handlers were deliberately not started.
+        seconds: Wall time.
+    """
+
+    version: str
+    runtime: str
+    architecture: str
+    engine: EngineInfo
+    artifacts: tuple[ArtifactInfo, ...]
+    functions: tuple[FunctionInfo, ...]
+    results: tuple[Result, ...]
+    seconds: float
+    strict: bool = False
+    static: bool = False
+    notes: tuple[str, ...] = field(default=())
+
+    def count(self, severity: Severity) -> int:
+        """How many findings of that severity count."""
+        return sum(finding.severity is severity for result in self.results for finding in result.findings)
+
+    @property
+    def failed(self) -> bool:
+        """Whether a finding fails the verification."""
+        return bool(self.count(Severity.ERROR)) or (self.strict and bool(self.count(Severity.WARNING)))
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether something that was asked for was not done, or nothing was checked at all."""
+        outcomes = [result.outcome for result in self.results]
+        return any(isinstance(o, Skipped | Crashed) for o in outcomes) or not any(
+            isinstance(o, Completed) for o in outcomes
+        )
+
+    @property
+    def verdict(self) -> Verdict:
+        """A failure outweighs incompleteness: what was found stays found."""
+        if self.failed:
+            return Verdict.FAIL
+        return Verdict.INCOMPLETE if self.incomplete else Verdict.PASS
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """The exit code that the verdict earns."""
+        match self.verdict:
+            case Verdict.FAIL:
+                return ExitCode.FINDINGS
+            case Verdict.INCOMPLETE:
+                return ExitCode.INCOMPLETE
+            case Verdict.PASS:
+                return ExitCode.OK

@@ -1,0 +1,26 @@
+"""What Lambda promises for a runtime: data, each figure with its source, in ``runtimes.toml``."""
+
+from __future__ import annotations
+
+from harness.policy.loader import known_runtimes, limits, runtime_policy
+from harness.policy.values import Limits, RuntimePolicy, SymbolCeiling, UnknownRuntime, service_environment
+
+__all__ = [
+    "KNOWN_RUNTIMES",
+    "Limits",
+    "RuntimePolicy",
+    "SymbolCeiling",
+    "UnknownRuntime",
+    "known_runtimes",
+    "limits",
+    "runtime_policy",
+    "service_environment",
+]
+
+KNOWN_RUNTIMES: tuple[str, ...]  # the same as known_runtimes(), and read from the data only when asked for
+
+
+def __getattr__(name: str) -> tuple[str, ...]:
+    if name == "KNOWN_RUNTIMES":
+        return known_runtimes()
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

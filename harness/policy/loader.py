@@ -1,0 +1,72 @@
+"""Reads ``runtimes.toml`` when somebody first asks."""
+
+from __future__ import annotations
+
+import tomllib
+from functools import cache
+from importlib.resources import files
+from typing import Any, TypeAlias
+
+from harness.policy.values import Limits, RuntimePolicy, SymbolCeiling, UnknownRuntime
+
+Table: TypeAlias = dict[str, Any]
+
+
+@cache
+def known_runtimes() -> tuple[str, ...]:
+    """The runtimes that have a policy, oldest first."""
+    return tuple(_document()["runtimes"])
+
+
+@cache
+def limits() -> Limits:
+    """The service's quotas."""
+    return Limits(**{name: figure["value"] for name, figure in _document()["limits"].items()})
+
+
+@cache
+def runtime_policy(runtime: str) -> RuntimePolicy:
+    """What Lambda promises for a runtime, named as Lambda names it.
+
+    Raises:
+        UnknownRuntime: There is no policy for it; the message names those that there are.
+    """
+    if runtime not in known_runtimes():
+        raise UnknownRuntime(runtime, known_runtimes())
+    document = _document()
+    own = document["runtimes"][runtime]
+    system, image, service = document["systems"][own["system"]], document["image"], document["service"]
+    version = runtime.removeprefix("python")
+    major, minor = _version(version)
+    loaders = document["loaders"]["values"]
+    libraries = {*system["libraries"]["values"], *loaders.values(), f"libpython{version}.so.1.0"}
+    return RuntimePolicy(
+        runtime=runtime,
+        python=(major, minor),
+        operating_system=system["name"],
+        image=image["reference"]["value"].format(version=version),
+        deprecation=own["deprecation"]["value"] if "deprecation" in own else None,
+        image_environment=tuple(image["environment"]["values"].items()),
+        service_variables=tuple(service["environment"]["values"].items()),
+        reserved_variables=frozenset(service["reserved"]["values"]),
+        system_libraries=frozenset(libraries),
+        system_libraries_complete=system["libraries"]["complete"],
+        loaders=tuple(loaders.items()),
+        symbols=tuple(_ceiling(family, figure["value"]) for family, figure in system["symbols"].items()),
+        preinstalled=frozenset([*document["packages"]["preinstalled"]["values"], *own.get("packages", [])]),
+        runtime_requirements=tuple(document["packages"]["requirements"]["values"]),
+        limits=limits(),
+    )
+
+
+def _ceiling(family: str, versions: Table) -> SymbolCeiling:
+    return SymbolCeiling(family, _version(versions["sure"]), _version(versions["maximum"]))
+
+
+def _version(text: str) -> tuple[int, ...]:
+    return tuple(map(int, text.split(".")))
+
+
+@cache
+def _document() -> Table:
+    return tomllib.loads(files(__package__).joinpath("runtimes.toml").read_text("utf-8"))

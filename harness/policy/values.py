@@ -1,0 +1,131 @@
+"""The shape of what Lambda promises."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import date
+
+
+class UnknownRuntime(ValueError):  # noqa: N818 - named for what it is, and shown to the user as its message
+    """No policy is known for a runtime."""
+
+    def __init__(self, runtime: str, known: tuple[str, ...]) -> None:
+        super().__init__(f"unknown runtime {runtime!r}: known are {', '.join(known)}")
+        self.runtime = runtime
+        self.known = known
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The service's quotas, equal for all runtimes.
+
+    A name ends in its unit: bytes, MB (of 1,048,576 bytes) or seconds. What has none is a number of things.
+
+    Attributes:
+        unzipped_bytes: Code and all layers together, unpacked.
+        direct_upload_bytes: One archive that is uploaded without S3.
+        direct_request_bytes: The request of such an upload, in which the archive is base64: what Lambda truly measures.
+        layers: Layers of one function.
+        environment_bytes: All declared variables, as one JSON object.
+        tmp_mb: Size of ``/tmp`` where the function does not configure it.
+        tmp_max_mb: The most that it can configure.
+        init_seconds: The init phase; what takes longer is started again, on the function's own time.
+        memory_min_mb: The least memory of a function.
+        memory_max_mb: The most.
+        timeout_max_seconds: The longest that a function may run.
+        processes: Processes and threads together.
+        file_descriptors: Open files of a process.
+    """
+
+    unzipped_bytes: int
+    direct_upload_bytes: int
+    direct_request_bytes: int
+    layers: int
+    environment_bytes: int
+    tmp_mb: int
+    tmp_max_mb: int
+    init_seconds: int
+    memory_min_mb: int
+    memory_max_mb: int
+    timeout_max_seconds: int
+    processes: int
+    file_descriptors: int
+
+
+@dataclass(frozen=True, slots=True)
+class SymbolCeiling:
+    """The newest version of a family of symbols that a shared library may need.
+
+    Attributes:
+        family: ``GLIBC``, ``GLIBCXX`` or ``CXXABI``, as it stands before the underscore of a version's name.
+        sure: Present wherever Lambda runs; what is newer deserves a warning.
+        maximum: The newest that has been seen; what is newer is an error.
+    """
+
+    family: str
+    sure: tuple[int, ...]
+    maximum: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimePolicy:
+    """What Lambda promises for one runtime.
+
+    Attributes:
+        runtime: Lambda's name of it: ``python3.12``.
+        python: The same as a version: ``(3, 12)``.
+        operating_system: What it stands on: ``Amazon Linux 2023``.
+        image: Reference of AWS's public image.
+        deprecation: The day from which AWS no longer supports it; None where AWS has named none.
+        image_environment: The variables that the image sets.
+        service_variables: What the service adds; in braces what differs by function. See ``service_environment``.
+        reserved_variables: Names that a function cannot declare.
+        system_libraries: SONAMEs that are there without the archives' help, the loaders of all architectures and the
+            runtime's own libpython among them.
+        system_libraries_complete: Whether a SONAME that is not in ``system_libraries`` is known to be absent.
+        loaders: The dynamic loader's SONAME by architecture, as in ``("x86_64", "ld-linux-x86-64.so.2")``.
+        symbols: The ceilings of glibc and libstdc++.
+        preinstalled: Names of the distributions that the runtime brings, normalised; AWS fixes no versions.
+        runtime_requirements: Pins that stand in for them where there is no image, with everything that they need.
+        limits: The service's quotas.
+    """
+
+    runtime: str
+    python: tuple[int, int]
+    operating_system: str
+    image: str
+    deprecation: date | None
+    image_environment: tuple[tuple[str, str], ...]
+    service_variables: tuple[tuple[str, str], ...]
+    reserved_variables: frozenset[str]
+    system_libraries: frozenset[str]
+    system_libraries_complete: bool
+    loaders: tuple[tuple[str, str], ...]
+    symbols: tuple[SymbolCeiling, ...]
+    preinstalled: frozenset[str]
+    runtime_requirements: tuple[str, ...]
+    limits: Limits
+
+    def ceiling(self, family: str) -> SymbolCeiling:
+        """The ceiling of one family of symbols.
+
+        Raises:
+            KeyError: None is known for it.
+        """
+        for ceiling in self.symbols:
+            if ceiling.family == family:
+                return ceiling
+        raise KeyError(family)
+
+
+def service_environment(policy: RuntimePolicy, function_name: str, handler: str, memory_mb: int) -> dict[str, str]:
+    """The variables that the service sets for a function, beside the image's.
+
+    The credentials are made up, and the region is ``us-east-1``: what a function does with them at init shows, and
+    reaches nobody. ``AWS_LAMBDA_RUNTIME_API`` is not among them: only who serves it knows its address.
+    """
+    names = {"runtime": policy.runtime, "function": function_name, "handler": handler, "memory": memory_mb}
+    return {name: template.format_map(names) for name, template in policy.service_variables}

@@ -1,0 +1,164 @@
+"""One process tree, watched: its output to a bound, its memory, its end."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import signal
+import subprocess
+import threading
+import time
+from typing import Any, Callable
+
+PAGE = os.sysconf("SC_PAGE_SIZE")
+HEAD_BYTES, TAIL_BYTES = 16_384, 65_536
+LOOK_SECONDS = 0.05
+
+
+class Child:
+    """A process of the handler's, and all that descends from it.
+
+    The process that makes one must be a subreaper (or process 1), so that no descendant escapes by detaching itself.
+    """
+
+    def __init__(self, command: list[str], environment: dict[str, str], cwd: str, pass_fds: tuple[int, ...] = ()) -> None:
+        self.started = time.monotonic()
+        self._head, self._tail, self._lost = b"", b"", 0
+        self._looked = 0.0
+        self._process = subprocess.Popen(
+            command,
+            env=environment,
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            pass_fds=pass_fds,
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def until(
+        self, settled: Callable[[], bool], changed: threading.Condition, deadline: float, memory: int, processes: int
+    ) -> str:
+        """Wait for ``settled`` and say ``settled``, or what came first: ``exit``, ``timeout``, ``memory``, ``processes``."""
+        while True:
+            with changed:
+                if settled():
+                    return "settled"
+                if self._process.poll() is None:
+                    changed.wait(0.01)
+            if settled():
+                return "settled"
+            if self._process.poll() is not None:
+                return "exit"
+            now = time.monotonic()
+            if now > deadline:
+                return "timeout"
+            if now - self._looked > LOOK_SECONDS:
+                self._looked = now
+                used, count = usage(os.getpid())
+                if used > memory:
+                    return "memory"
+                if count > processes:
+                    return "processes"
+
+    def wait(self, seconds: float) -> int | None:
+        """The exit status (negative: the signal that ended it), or None where it is still running."""
+        try:
+            return self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return None
+
+    def end(self) -> None:
+        """Kill the whole tree, whatever it did to hide, and read what is left of its output."""
+        for _ in range(200):
+            tree = descendants(os.getpid())
+            if not tree:
+                break
+            for pid in tree:
+                with contextlib.suppress(OSError):
+                    os.kill(pid, signal.SIGKILL)
+            self._process.poll()  # lets subprocess keep the exit status of its own
+            with contextlib.suppress(ChildProcessError):
+                while self._process.returncode is not None and os.waitpid(-1, os.WNOHANG)[0]:
+                    pass
+            time.sleep(0.002)
+        self._process.poll()
+        self._reader.join(1.0)
+
+    def output(self) -> str:
+        """What it printed: the beginning and the end, and how much is missing between."""
+        gap = f"\n… {self._lost:,} bytes left out …\n".encode() if self._lost else b""
+        return (self._head + gap + self._tail).decode("utf-8", "replace")
+
+    def _read(self) -> None:
+        stream = self._process.stdout
+        if stream is None:
+            return
+        while chunk := os.read(stream.fileno(), 65_536):
+            room = HEAD_BYTES - len(self._head)
+            self._head += chunk[:room]
+            self._tail += chunk[room:]
+            if (excess := len(self._tail) - TAIL_BYTES) > 0:
+                self._tail = self._tail[excess:]
+                self._lost += excess
+
+
+def peak_bytes() -> int:
+    """The largest resident size that any child of this process reached."""
+    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
+
+
+def descendants(root: int) -> list[int]:
+    """Every living process below ``root``."""
+    children: dict[int, list[int]] = {}
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError), open(f"/proc/{pid}/stat", "rb") as stat:
+            # The name, in parentheses, may hold anything, parentheses too.
+            state, parent = stat.read().rpartition(b")")[2].split()[:2]
+            if state != b"Z" or int(parent) == root:
+                children.setdefault(int(parent), []).append(int(pid))
+    found: list[int] = []
+    level = children.get(root, [])
+    while level:
+        found += level
+        level = [grandchild for pid in level for grandchild in children.get(pid, [])]
+    return found
+
+
+def usage(root: int) -> tuple[int, int]:
+    """The memory that the processes below ``root`` hold, in bytes, and their number.
+
+    Pages shared after a fork are counted once for each process only where the sum is taken from ``statm``; the
+    proportional size is asked for when there is more than one process.
+    """
+    pids = descendants(root)
+    if len(pids) == 1:
+        return _resident(pids[0]), 1
+    return sum(_proportional(pid) for pid in pids[:64]), len(pids)
+
+
+def _resident(pid: int) -> int:
+    with contextlib.suppress(OSError, ValueError), open(f"/proc/{pid}/statm", "rb") as statm:
+        return int(statm.read().split()[1]) * PAGE
+    return 0
+
+
+def _proportional(pid: int) -> int:
+    with contextlib.suppress(OSError, ValueError), open(f"/proc/{pid}/smaps_rollup", "rb") as smaps:
+        for line in smaps:
+            if line.startswith(b"Pss:"):
+                return int(line.split()[1]) * 1024
+    return 0
+
+
+def dumped(text: str) -> dict[str, Any]:
+    """What faulthandler wrote, as the tracer's own report: it lists frames innermost first."""
+    found: list[dict[str, Any]] = []
+    for line in text.splitlines():
+        if line.startswith('  File "') and ", line " in line and "<frozen " not in line:
+            file, _, rest = line[8:].rpartition('", line ')
+            found.insert(0, {"file": file, "line": int(rest.split()[0]), "module": None})
+    return {"frames": found, "causes": [], "type": None, "missing": None}

@@ -1,0 +1,76 @@
+"""A second start of a handler that failed, to learn where: the runtime client names the error, not the place.
+
+Run as ``python -c <this text> FD HANDLER SECONDS BOOTSTRAP …`` with the environment of the first start. It runs the
+runtime's own bootstrap, so that ``sys.path`` is what it was, and watches the one import that the client makes.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import importlib
+import json
+import os
+import runpy
+import sys
+from types import ModuleType, TracebackType
+
+TRACE_FD, HANDLER, SECONDS, BOOTSTRAP = int(sys.argv[1]), sys.argv[2], float(sys.argv[3]), sys.argv[4]
+NOISE = ("<frozen ", "<string>", os.path.dirname(BOOTSTRAP) + "/")
+
+
+def frames(traceback: TracebackType | None) -> list[dict[str, object]]:
+    """The frames of a traceback, outermost first, without the import machinery and the runtime."""
+    found: list[dict[str, object]] = []
+    while traceback is not None:
+        code, names = traceback.tb_frame.f_code, traceback.tb_frame.f_globals
+        module = str(names.get("__name__"))
+        if not code.co_filename.startswith(NOISE) and not module.startswith(("importlib", "awslambdaric")):
+            found.append({"file": code.co_filename, "line": traceback.tb_lineno, "module": module})
+        traceback = traceback.tb_next
+    return found
+
+
+def causes(error: BaseException) -> list[str]:
+    """What lies behind an error that was raised while another was handled, the nearest first."""
+    found: list[str] = []
+    behind = error.__cause__ or error.__context__
+    while behind is not None and len(found) < 8:  # noqa: PLR2004 - enough for a reader; some chains are cycles
+        found.append(f"{type(behind).__name__}: {behind}")
+        behind = behind.__cause__ or behind.__context__
+    return found
+
+
+def report(error: BaseException) -> None:
+    """Write what is known of the error to the pipe."""
+    where = frames(error.__traceback__)
+    if isinstance(error, SyntaxError) and error.filename:
+        where.append({"file": error.filename, "line": error.lineno or 1, "module": None})
+    missing = error.name if isinstance(error, ImportError) else None
+    said = {"frames": where, "causes": causes(error), "type": type(error).__name__, "missing": missing}
+    os.write(TRACE_FD, json.dumps(said).encode())
+
+
+def main() -> None:
+    """Start the runtime and watch its import of the handler's module."""
+    original = importlib.import_module
+    module = HANDLER.rpartition(".")[0].replace("/", ".")
+
+    def import_module(name: str, package: str | None = None) -> ModuleType:
+        if name != module:
+            return original(name, package)
+        importlib.import_module = original
+        try:
+            original(name, package)
+        except BaseException as error:  # noqa: BLE001 - SystemExit at import is one of the things to find
+            report(error)
+        os._exit(0)
+
+    importlib.import_module = import_module
+    faulthandler.enable(TRACE_FD, all_threads=False)
+    faulthandler.dump_traceback_later(SECONDS, file=TRACE_FD, exit=True)
+    sys.path[0] = os.path.dirname(BOOTSTRAP)
+    sys.argv = sys.argv[4:]
+    runpy.run_path(BOOTSTRAP, run_name="__main__")
+
+
+main()

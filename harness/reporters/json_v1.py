@@ -1,0 +1,204 @@
+"""For programs: the JSON report, version 1, and its schema. Keys may be added to it; none is renamed or removed."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Final, Literal, TypeAlias, cast
+
+import msgspec
+from msgspec import Meta, Struct
+
+from harness.model import Completed, Crashed, Finding, NotApplicable, Report, Result, Skipped
+from harness.reporters.text import encodable, map_text
+
+SCHEMA: Final = "lambda-artifact/report/v1"
+
+Count: TypeAlias = Annotated[int, Meta(ge=0)]
+Amount: TypeAlias = Annotated[float, Meta(ge=0)]
+
+
+class Harness(Struct, frozen=True):
+    """The program that made the report."""
+
+    version: str
+
+
+class Target(Struct, frozen=True):
+    """What the artifact is built for."""
+
+    runtime: str
+    architecture: str
+
+
+class Engine(Struct, frozen=True):
+    """What ran the handlers, and what it cannot vouch for."""
+
+    name: str
+    image: str | None
+    digest: str | None
+    python: str | None
+    caveats: tuple[str, ...]
+
+
+class Artifact(Struct, frozen=True):
+    """One archive or folder."""
+
+    role: str
+    source: str
+    sha256: str
+    code_sha256: Annotated[str | None, Meta(description="As Lambda prints it, in base64; null for a folder.")]
+    zipped_bytes: Annotated[Count | None, Meta(description="Null for a folder.")]
+    unzipped_bytes: Count
+    files: Count
+
+
+class Function(Struct, frozen=True):
+    """One function, and what its start cost; null where it was not started or did not get that far."""
+
+    name: str
+    handler: str
+    init_seconds: Amount | None
+    max_rss_mb: Amount | None
+
+
+class ReportedFinding(Struct, frozen=True):
+    """One thing that is wrong."""
+
+    severity: Literal["error", "warning"]
+    message: str
+    where: str
+    chain: Annotated[tuple[str, ...] | None, Meta(description="The imports that led there, the handler's own first.")]
+    cause: str | None
+    remedy: str | None
+    waived: Annotated[str | None, Meta(description="Why the manifest accepts it; null: it counts.")]
+
+
+class CheckResult(Struct, frozen=True):
+    """What one check said of one function."""
+
+    check: str
+    title: str
+    function: Annotated[str | None, Meta(description="Null for a check on the artifact as a whole.")]
+    outcome: Literal["completed", "not-applicable", "skipped", "crashed"]
+    seconds: Amount
+    findings: tuple[ReportedFinding, ...]
+    reason: Annotated[str | None, Meta(description="Why it did not complete; null where it did.")]
+    traceback: Annotated[str | None, Meta(description="Of a crash.")]
+
+
+class ReportV1(Struct, frozen=True):
+    """One verification of a Lambda artifact."""
+
+    schema: Literal["lambda-artifact/report/v1"]
+    verdict: Literal["pass", "fail", "incomplete"]
+    exit_code: Literal[0, 1, 3]
+    harness: Harness
+    target: Target
+    engine: Engine
+    artifacts: tuple[Artifact, ...]
+    functions: tuple[Function, ...]
+    results: tuple[CheckResult, ...]
+    seconds: Amount
+    strict: Annotated[bool, Meta(description="Whether a warning fails the verification, too.")]
+    static: Annotated[bool, Meta(description="Whether the handlers were deliberately not started.")]
+    notes: tuple[str, ...]
+
+
+def render(report: Report) -> str:
+    """Renders a report as JSON.
+
+    Args:
+        report: What to render.
+
+    Returns:
+        An indented document of the published schema, in UTF-8's reach.
+    """
+    encoded = msgspec.json.encode(_report(map_text(report, encodable)))
+    return msgspec.json.format(encoded, indent=2).decode() + "\n"
+
+
+def schema() -> str:
+    """The JSON Schema (draft 2020-12) of the report, as it is published."""
+    generated = msgspec.json.schema(ReportV1)
+    described = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": SCHEMA, **generated}
+    return msgspec.json.format(msgspec.json.encode(described), indent=2).decode() + "\n"
+
+
+def _report(report: Report) -> ReportV1:
+    engine = report.engine
+    return ReportV1(
+        schema=SCHEMA,
+        verdict=report.verdict.value,
+        exit_code=cast("Literal[0, 1, 3]", int(report.exit_code)),
+        harness=Harness(report.version),
+        target=Target(report.runtime, report.architecture),
+        engine=Engine(engine.name, engine.image, engine.digest, engine.python, engine.caveats),
+        artifacts=tuple(
+            Artifact(
+                role=info.role,
+                source=info.source,
+                sha256=info.sha256,
+                code_sha256=info.code_sha256,
+                zipped_bytes=info.zipped_bytes,
+                unzipped_bytes=info.unzipped_bytes,
+                files=info.files,
+            )
+            for info in report.artifacts
+        ),
+        functions=tuple(
+            Function(info.name, info.handler, _measured(info.init_seconds, 3), _measured(info.max_rss_mb, 1))
+            for info in report.functions
+        ),
+        results=tuple(_result(result) for result in report.results),
+        seconds=_measured(report.seconds, 3) or 0.0,
+        strict=report.strict,
+        static=report.static,
+        notes=report.notes,
+    )
+
+
+def _result(result: Result) -> CheckResult:
+    kind: Literal["completed", "not-applicable", "skipped", "crashed"]
+    findings: tuple[ReportedFinding, ...] = ()
+    reason: str | None = None
+    traceback: str | None = None
+    match result.outcome:
+        case Completed(found, waived):
+            kind = "completed"
+            findings = (
+                *(_finding(finding, None) for finding in found),
+                *(_finding(accepted.finding, accepted.reason) for accepted in waived),
+            )
+        case NotApplicable(reason):
+            kind = "not-applicable"
+        case Skipped(reason):
+            kind = "skipped"
+        case Crashed(reason, traceback):
+            kind = "crashed"
+    return CheckResult(
+        check=result.check,
+        title=result.title,
+        function=result.function,
+        outcome=kind,
+        seconds=_measured(result.seconds, 3) or 0.0,
+        findings=findings,
+        reason=reason,
+        traceback=traceback,
+    )
+
+
+def _finding(finding: Finding, waived: str | None) -> ReportedFinding:
+    return ReportedFinding(
+        severity=finding.severity.value,
+        message=finding.message,
+        where=finding.where,
+        chain=finding.chain or None,
+        cause=finding.cause,
+        remedy=finding.remedy,
+        waived=waived,
+    )
+
+
+def _measured(number: float | None, digits: int) -> float | None:
+    """A figure as it is published: what is not a finite number is unknown, for JSON has no word for it."""
+    return round(number, digits) if number is not None and math.isfinite(number) else None

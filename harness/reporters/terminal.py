@@ -1,0 +1,129 @@
+"""For a person, in ten seconds: the verdict, what failed, where, and what to change."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING
+
+from harness.model import Crashed, Severity, Skipped, Verdict
+from harness.reporters import text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from harness.model import ArtifactInfo, Report
+
+_INDENT = "  "
+_LABEL = 8
+_RED, _YELLOW, _GREEN = "31", "33", "32"
+_VERDICTS = {Verdict.FAIL: _RED, Verdict.INCOMPLETE: _YELLOW, Verdict.PASS: _GREEN}
+_SEVERITIES = {Severity.ERROR: _RED, Severity.WARNING: _YELLOW}
+
+
+def render(report: Report, *, colour: bool = False, width: int = 100) -> str:
+    """Renders a report as text.
+
+    Args:
+        report: What to render.
+        colour: Whether to mark the words that matter with ANSI colours.
+        width: Where explanations are wrapped. Messages and places never are: they must be found by grep.
+
+    Returns:
+        Lines without trailing spaces, the last with its end.
+    """
+    report = text.map_text(report, text.harmless)
+    painter = _Painter(colour=colour)
+    head = "\n".join(_head(report, painter))
+    trouble = [*_findings(report, painter, width), *_undone(report, painter)]
+    tail = "\n".join(_tail(report, width))
+    blocks = [head, *trouble, tail] if trouble else [f"{head}\n{tail}"]
+    lines = "\n\n".join(block for block in blocks if block).split("\n")
+    return "\n".join(line.rstrip() for line in lines).rstrip("\n") + "\n"
+
+
+class _Painter:
+    """Marks words for a terminal, or leaves them alone."""
+
+    def __init__(self, *, colour: bool) -> None:
+        self.colour = colour
+
+    def __call__(self, words: str, code: str) -> str:
+        return f"\x1b[1;{code}m{words}\x1b[0m" if self.colour else words
+
+
+def _head(report: Report, paint: _Painter) -> Iterator[str]:
+    verdict, colon, counts = text.headline(report).partition(":")
+    yield paint(verdict, _VERDICTS[report.verdict]) + colon + counts
+    for artifact in report.artifacts:
+        yield _field(artifact.role, _archive(artifact))
+    yield _field("on", text.platform(report))
+
+
+def _archive(artifact: ArtifactInfo) -> str:
+    zipped = "folder" if artifact.zipped_bytes is None else f"{text.size(artifact.zipped_bytes)} zipped"
+    return (
+        f"{artifact.source}: {zipped}, {text.size(artifact.unzipped_bytes)} unpacked, "
+        f"{text.count(artifact.files, 'file', 'files') or 'no files'}, sha256 {artifact.sha256[:12]}"
+    )
+
+
+def _findings(report: Report, paint: _Painter, width: int) -> Iterator[str]:
+    for group in text.group_findings(report):
+        finding = group.finding
+        explanations = (
+            ("where", finding.where, None),
+            ("chain", text.chain(finding.chain), None),
+            ("cause", finding.cause, width),
+            ("fix", finding.remedy, width),
+        )
+        severity = paint(finding.severity.upper(), _SEVERITIES[finding.severity])
+        yield "\n".join(
+            (
+                f"{severity} {_one_line(text.about(group.check, group.functions))}",
+                _indented(finding.message),
+                *(_field(label, said, wrapped) for label, said, wrapped in explanations if said),
+            )
+        )
+
+
+def _undone(report: Report, paint: _Painter) -> Iterator[str]:
+    """What crashed and what was skipped; the same reason is said once."""
+    outcomes = [(result.outcome, (result.check, result.function)) for result in report.results]
+    for crash, checks in text.gather((o, check) for o, check in outcomes if isinstance(o, Crashed)).items():
+        heading = f"{paint('CRASHED', _RED)} {_one_line(text.subjects(checks))}"
+        yield "\n".join((heading, _indented(crash.summary), textwrap.indent(crash.traceback, _INDENT * 2)))
+    for skip, checks in text.gather((o, check) for o, check in outcomes if isinstance(o, Skipped)).items():
+        yield f"{paint('SKIPPED', _YELLOW)} {_one_line(text.subjects(checks))}\n{_indented(skip.reason)}"
+
+
+def _tail(report: Report, width: int) -> Iterator[str]:
+    said = (
+        ("passed", text.passed(report)),
+        ("started", text.started(report)),
+        ("waived", text.waived(report)),
+        ("no need", text.not_applicable(report)),
+        *(("caveat", caveat) for caveat in report.engine.caveats),
+        *(("note", note) for note in report.notes),
+    )
+    return (_field(label, words, width) for label, words in said if words)
+
+
+def _field(label: str, words: str, width: int | None = None) -> str:
+    """A labelled text; its further lines hang below its first, where none can pass for a line of ours."""
+    column = len(_INDENT) + _LABEL
+    lines = [wrapped for line in words.split("\n") for wrapped in _wrap(line, width and max(width - column, 20))]
+    return f"{_INDENT}{_one_line(label):<{_LABEL}}" + f"\n{' ' * column}".join(lines)
+
+
+def _wrap(line: str, width: int | None) -> list[str]:
+    if width is None or line.startswith(" "):  # an indented line is a command to copy
+        return [line]
+    return textwrap.wrap(line, width, break_long_words=False, break_on_hyphens=False) or [""]
+
+
+def _indented(words: str) -> str:
+    return _INDENT + words.replace("\n", "\n" + _INDENT * 2)
+
+
+def _one_line(words: str) -> str:
+    return words.replace("\n", "\\n")

@@ -1,0 +1,28 @@
+"""Archives that are on this machine."""
+
+from __future__ import annotations
+
+from harness.artifact.archive import read
+from harness.artifact.entries import Archive, Role
+from harness.manifest import Source
+
+
+class SourceUnavailable(Exception):  # noqa: N818 - a reason, which becomes a skip
+    """The archive cannot be had here; the message is one sentence that says why and what would help."""
+
+
+def fetch(source: Source, role: Role) -> Archive:
+    """The archive that a source names.
+
+    Raises:
+        SourceUnavailable: It is not on this machine, or cannot be read.
+    """
+    if source.path is None:
+        raise SourceUnavailable(
+            f"{source.text} is not on this machine: download it first (`aws s3 cp`, or `aws lambda get-function` and its "
+            "Code.Location) and name the file."
+        )
+    try:
+        return read(source.path, source.text, role)
+    except OSError as error:
+        raise SourceUnavailable(f"{source.text} cannot be read: {error.strerror or error}.") from error

@@ -1,0 +1,258 @@
+"""The straight line: what the user names, archives, bundle, checks, report."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+
+from harness import __version__
+from harness.artifact.bundle import Bundle
+from harness.artifact.entries import Archive, Refused, Role
+from harness.artifact.store import Store, needs_mask
+from harness.catalogue import CATALOGUE
+from harness.check import Blocked, Check, Need, Scope, Subject
+from harness.engines.protocol import Answers, Engine, Job, Observation, Progress, Ready, Start, Unavailable
+from harness.manifest import Function, Manifest, Source
+from harness.model import ArtifactInfo, EngineInfo, FunctionInfo, NotApplicable, Report, Result, Skipped
+from harness.policy import RuntimePolicy, runtime_policy
+from harness.runner import run
+from harness.sources.local import SourceUnavailable, fetch
+
+STATIC = EngineInfo("none", caveats=("static checks only: no handler was started",))
+MB = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How to verify, beside what.
+
+    Attributes:
+        engine: What starts the handlers.
+        cache: The user's cache folder of this tool.
+        progress: Told what is being done.
+        select: Ids of the checks to run; empty means all.
+        skip: Ids of checks not to run.
+        strict: Whether a warning fails too.
+        static: Whether handlers are deliberately not started.
+        init_timeout: Seconds after which an init is stopped.
+        today: For the waivers' dates.
+    """
+
+    engine: Engine
+    cache: Path
+    progress: Progress
+    today: date
+    select: tuple[str, ...] = ()
+    skip: tuple[str, ...] = ()
+    strict: bool = False
+    static: bool = False
+    init_timeout: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """One check to run: on one function, or on the artifact."""
+
+    check: Check
+    function: Function | None = None
+
+    @property
+    def name(self) -> str:
+        """``handler-imports[api]``, ``unzipped-size``."""
+        return f"{self.check.id}[{self.function.name}]" if self.function else self.check.id
+
+
+def plan(manifest: Manifest, settings: Settings) -> tuple[Planned, ...]:
+    """What will be run, in the order of the catalogue; needs no archive to be there."""
+    planned: list[Planned] = []
+    for check in CATALOGUE:
+        if (settings.select and check.id not in settings.select) or check.id in settings.skip:
+            continue
+        if check.scope is Scope.FUNCTION and manifest.functions:
+            planned += [Planned(check, function) for function in manifest.functions]
+        else:
+            planned.append(Planned(check))
+    return tuple(planned)
+
+
+@dataclass
+class Verification:
+    """One verification under way: reads each archive once, starts each handler once, whoever asks first.
+
+    Attributes:
+        together: The functions that one job may start side by side; a process that will be asked about a single one
+            names that one.
+    """
+
+    manifest: Manifest
+    settings: Settings
+    together: Collection[str] | None = None
+    began: float = field(default_factory=time.perf_counter)
+    _archives: dict[tuple[str, Role], Archive] = field(default_factory=dict)
+    _answers: dict[str, Observation | Unavailable] = field(default_factory=dict)
+    _info: EngineInfo | None = None
+
+    @cached_property
+    def policy(self) -> RuntimePolicy:
+        """What Lambda promises for the runtime."""
+        return runtime_policy(self.manifest.runtime)
+
+    def result(self, planned: Planned) -> Result:
+        """Run one planned check."""
+        check, function = planned.check, planned.function
+        nothing = Result(check.id, check.title, function.name if function else None, NotApplicable(""), 0.0)
+        if self.settings.static and check.need is Need.RUNTIME:
+            return replace(nothing, outcome=NotApplicable("static checks only: no handler is started"))
+        try:
+            if function is not None or not self.manifest.functions:
+                subjects = [self._subject(function)]
+            else:
+                subjects = list(self._subjects())
+        except SourceUnavailable as reason:
+            return replace(nothing, outcome=Skipped(str(reason)))
+        return run(check, subjects, self, self.settings.today)
+
+    def report(self, results: Sequence[Result]) -> Report:
+        """The report on what was run."""
+        seen = {name: value for name, value in self._answers.items() if isinstance(value, Observation)}
+        engine = STATIC if self.settings.static else self._info or EngineInfo("none")
+        return Report(
+            version=__version__,
+            runtime=self.manifest.runtime,
+            architecture=str(self.manifest.architecture),
+            engine=engine,
+            artifacts=tuple(_describe(archive) for archive in self._archives.values()),
+            functions=tuple(_function(function, seen.get(function.name)) for function in self.manifest.functions),
+            results=tuple(results),
+            seconds=time.perf_counter() - self.began,
+            strict=self.settings.strict,
+            static=self.settings.static,
+        )
+
+    def bundle(self, function: Function | None) -> Bundle:
+        """The archives of a function, or those that functions inherit.
+
+        Raises:
+            SourceUnavailable: One cannot be had.
+        """
+        code = function.code if function else self.manifest.code
+        layers = function.layers if function else self.manifest.layers
+        return Bundle(
+            code=self._archive(code, Role.CODE) if code else None,
+            layers=tuple(self._archive(layer, Role.LAYER) for layer in layers),
+        )
+
+    def observe(self, function: Function) -> Observation:
+        """What happened when the function was started; starts all that share its archives at the first call.
+
+        Raises:
+            Unavailable: It could not be started.
+        """
+        if function.name not in self._answers:
+            group = [one for one in self.manifest.functions if self._shares(one, function)]
+            found = self._start(group, self.bundle(function))
+            self._answers.update(found)
+        answer = self._answers[function.name]
+        if isinstance(answer, Unavailable):
+            raise answer
+        return answer
+
+    def _shares(self, one: Function, function: Function) -> bool:
+        wanted = self.together is None or one.name in self.together
+        return one is function or (wanted and (one.code, one.layers) == (function.code, function.layers))
+
+    def _start(self, group: Sequence[Function], bundle: Bundle) -> dict[str, Observation | Unavailable]:
+        try:
+            answers = self._run(group, bundle)
+        except Unavailable as reason:
+            return {function.name: reason for function in group}
+        self._info = answers.info
+        return {observation.function: observation for observation in answers.observations}
+
+    def _run(self, group: Sequence[Function], bundle: Bundle) -> Answers:
+        task, opt = self._trees(bundle)
+        starts = tuple(
+            Start(
+                function=function.name,
+                handler=function.handler,
+                memory=function.memory,
+                timeout=function.timeout,
+                environment=function.environment,
+                events=tuple(event.payload for event in function.events),
+            )
+            for function in group
+        )
+        architecture = str(self.manifest.architecture)
+        job = Job(self.policy, architecture, task, opt, starts, self.settings.init_timeout)
+        return self.settings.engine.run(job, self.settings.progress)
+
+    @cached_property
+    def _store(self) -> Store:
+        return Store(self.settings.cache / "trees")
+
+    def _trees(self, bundle: Bundle) -> tuple[Path, Path | None]:
+        """The folders that stand at ``/var/task`` and ``/opt``, with what others may not read made unreadable."""
+        limit = self.policy.limits.unzipped_bytes
+        if over := [archive.source for archive in bundle.archives if archive.unzipped_bytes > limit]:
+            raise Blocked(f"{', '.join(over)} is too large to be unpacked; unzipped-size says by how much")
+        layers = [self._store.tree(layer, limit) for layer in bundle.layers]
+        code = self._store.tree(bundle.code, limit) if bundle.code else self._store.merged([])
+        opt = self._store.merged(layers) if layers else None
+        return self._seen(code, [bundle.code] if bundle.code else []), opt and self._seen(opt, bundle.layers)
+
+    def _seen(self, tree: Path, archives: Sequence[Archive]) -> Path:
+        hidden = any(needs_mask(archive.entries) for archive in archives)
+        return self._store.masked(tree) if hidden else tree
+
+    def _archive(self, source: Source, role: Role) -> Archive:
+        key = (source.text if source.path is None else str(source.path), role)
+        if key not in self._archives:
+            self.settings.progress(f"reading {source.text}")
+            archive = fetch(source, role)
+            if not archive.refusals and archive.unzipped_bytes <= self.policy.limits.unzipped_bytes:
+                try:
+                    self._store.tree(archive, self.policy.limits.unzipped_bytes)
+                except Refused as refused:
+                    # What only the bytes themselves could tell: a checksum or a size that is not what was declared.
+                    archive = replace(archive, refusals=(refused.refusal,))
+            self._archives[key] = archive
+        return self._archives[key]
+
+    def _subject(self, function: Function | None) -> Subject:
+        return Subject(self.manifest, self.policy, self.bundle(function), function)
+
+    def _subjects(self) -> Iterator[Subject]:
+        """One subject for each set of archives that functions share."""
+        known = set()
+        for function in self.manifest.functions:
+            if (key := (function.code, function.layers)) not in known:
+                known.add(key)
+                yield Subject(self.manifest, self.policy, self.bundle(function))
+
+
+def verify(manifest: Manifest, settings: Settings) -> Report:
+    """Verify everything that a manifest asks for."""
+    verification = Verification(manifest, settings)
+    return verification.report([verification.result(planned) for planned in plan(manifest, settings)])
+
+
+def _describe(archive: Archive) -> ArtifactInfo:
+    return ArtifactInfo(
+        role=str(archive.role),
+        source=archive.source,
+        sha256=archive.sha256,
+        code_sha256=archive.code_sha256,
+        zipped_bytes=archive.zipped_bytes,
+        unzipped_bytes=archive.unzipped_bytes,
+        files=len(archive.files),
+    )
+
+
+def _function(function: Function, seen: Observation | None) -> FunctionInfo:
+    if seen is None or not isinstance(seen.init, Ready):
+        return FunctionInfo(function.name, function.handler)
+    return FunctionInfo(function.name, function.handler, seen.init.seconds, seen.max_rss_bytes / MB)
