@@ -10,7 +10,6 @@ import base64
 import calendar
 import hashlib
 import stat
-from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -100,20 +99,15 @@ def _entries(data: Bytes, role: Role, refusals: Refusals) -> tuple[Entry, ...]:
     # A record that was not understood leaves a gap, which would be reported as hidden bytes.
     complete = len(understood) == directory.count
     located = locate(data, understood, directory.offset, refusals) if complete else {}
-    entries = []
-    for record in understood:
-        with suppress(_Noted):
-            entries.append(_entry(data, record, located.get(record.offset), refusals))
+    read_entries = (_entry(data, record, located.get(record.offset), refusals) for record in understood)
+    entries = [entry for entry in read_entries if entry]
     names.check_names(entries, refusals)
     names.check_links(entries, role, refusals)
     return tuple(entries)
 
 
-class _Noted(Exception):  # noqa: N818 - control flow inside this module: the refusal is noted, the entry left out
-    """This entry is refused."""
-
-
-def _entry(data: Bytes, record: Record, start: int | None, refusals: Refusals) -> Entry:
+def _entry(data: Bytes, record: Record, start: int | None, refusals: Refusals) -> Entry | None:
+    """The entry of a record; None where the reason why there is none was noted."""
     header = record.header
     try:
         name, is_folder = _name(header)
@@ -121,7 +115,7 @@ def _entry(data: Bytes, record: Record, start: int | None, refusals: Refusals) -
         _check_storage(header, kind)
     except Malformed as malformed:
         refusals.add(record.label, malformed.reason, malformed.remedy)
-        raise _Noted from None
+        return None
     entry = Entry(
         name=name,
         kind=kind,
@@ -142,7 +136,7 @@ def _entry(data: Bytes, record: Record, start: int | None, refusals: Refusals) -
             error.refusal.reason if isinstance(error, Refused) else "is a symbolic link to a path that is not UTF-8"
         )
         refusals.add(name, reason, REBUILD)
-        raise _Noted from None
+        return None
 
 
 def _name(header: Header) -> tuple[str, bool]:

@@ -147,7 +147,7 @@ class Store:
     def _make(self, home: Path, make: Callable[[Path], None]) -> None:
         with self._draft(home) as draft:
             make(draft / _TREE)
-            (draft / _SEAL).write_text(json.dumps(trees.listing(draft / _TREE)), encoding="ascii")
+            (draft / _SEAL).write_text(json.dumps(trees.listing(draft / _TREE)), encoding="utf-8")
             draft.chmod(0o755)
             self._discard(home)
             draft.rename(home)
@@ -179,7 +179,7 @@ class Store:
 def _intact(home: Path) -> bool:
     """Whether the tree is what its seal says."""
     try:
-        sealed = json.loads((home / _SEAL).read_text(encoding="ascii"))
+        sealed = json.loads((home / _SEAL).read_text(encoding="utf-8"))
         return bool(sealed == trees.listing(home / _TREE))
     except (OSError, ValueError):
         return False

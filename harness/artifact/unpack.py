@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+from collections import deque
 from typing import TYPE_CHECKING
 
 from harness.artifact.content import content
@@ -56,14 +58,27 @@ def unpack(archive: Archive, destination: Path, limit: int) -> None:
         OSError: The destination cannot be written, or the archive no longer be read.
     """
     check_admitted(archive, limit)
+    try:
+        _write(archive, destination)
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        reason = f"has a name that is too long to be written below {destination.parent}"
+        raise Refused(Refusal(None, reason, "Shorten it, or move the cache to a shorter path.")) from None
+
+
+def _write(archive: Archive, destination: Path) -> None:
     folders = _folders(archive.entries)
     destination.mkdir()
     for name in sorted(folders):  # a parent sorts before what is in it
         (destination / name).mkdir(exist_ok=not name)
     with archive.path.open("rb") as file:
         data = Bytes(file.fileno())
-        for entry in archive.files:
-            _write_file(data, entry, destination)
+        for entry in archive.entries:
+            if entry.kind is Kind.FILE:
+                _write_file(data, entry, destination)
+            elif entry.kind is Kind.DIRECTORY:
+                deque(content(data, entry), maxlen=0)  # nothing to write, but nothing may hide there either
     # Links come last, so that nothing is ever written through one; then folders from the inside out, so that neither
     # their modes nor their times are disturbed by what is still to be written below.
     for entry in archive.entries:

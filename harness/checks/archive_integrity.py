@@ -24,4 +24,4 @@ def check(subject: Subject, engines: Engines) -> Findings:
     for archive in subject.bundle.archives:
         for refusal in archive.refusals:
             where = archive.source if refusal.entry is None else f"{archive.source}!{refusal.entry}"
-            yield Finding(f"the archive is refused: {refusal.reason}", where, remedy=refusal.remedy)
+            yield Finding(f"{refusal.entry or archive.source} {refusal.reason}", where, remedy=refusal.remedy)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 from itertools import groupby
 
@@ -12,6 +13,7 @@ from harness.model import Finding
 from harness.policy import RuntimePolicy
 
 OUTPUT_LINES = 12
+ROOTS = re.compile(r"^(?:/var/task/|/opt/python/|/var/lang/lib/python[\d.]+/)?(?:.*/site-packages/)?")
 # What Go, in which Lambda's supervisor is written, calls the signals that end processes.
 SIGNALS = {
     signal.SIGABRT: "aborted (core dumped)",
@@ -85,11 +87,8 @@ def _chain(trace: Trace) -> tuple[str, ...]:
 
 def _module(file: str) -> str:
     """The module that a file is, by the roots of ``sys.path``."""
-    name = file
-    for root in ("/var/task/", "/opt/python/", "/var/lang/lib/"):
-        name = name.removeprefix(root)
-    below = name.rpartition("site-packages/")[2]
-    return below.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+    name = ROOTS.sub("", file)
+    return name.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 
 
 def _handler_place(function: Function, bundle: Bundle) -> str:

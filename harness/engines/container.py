@@ -139,7 +139,7 @@ def _parcel(job: Job, place: Place, workers: int) -> Parcel:
         environment={**dict(job.policy.image_environment), "HOME": HOME},
         roots={root: sorted(os.listdir(path))[:100] for root, path in place.mounts},
         workers=workers,
-        clean_tmp=True,
+        alone=True,
     )
 
 

@@ -81,7 +81,8 @@ def _make(home: Path, policy: RuntimePolicy, interpreter: Interpreter, progress:
         (runtime / "etc").mkdir()
         for name, text in IDENTITY_FILES.items():
             (runtime / "etc" / name).write_text(text, "utf-8")
-        (runtime / "empty").mkdir(mode=0o555)  # plays /opt without layers, and the home that Lambda's user lacks
+        for name in ("opt", "home"):  # they play /opt without layers, and where the home of Lambda's user is not
+            (runtime / "empty" / name).mkdir(mode=0o555, parents=True)
         building.rename(home)
     finally:
         shutil.rmtree(building, ignore_errors=True)  # nothing is left of it where it was renamed

@@ -126,6 +126,8 @@ class Crew:
         with self._lock:
             self._done += 1
             self._progress(f"started {self._done} of {self._total} handlers")
+        if parcel.python is None:
+            raise Unavailable(f"the sandbox did not start: {said or f'exit status {process.returncode}'}")
         if found is None and "Traceback" in said:
             raise RuntimeError(f"the probe broke: {said}")
         # Without a word and without a fault of the probe's own: the handler took its supervisor with it.
@@ -163,7 +165,7 @@ def _converse(process: subprocess.Popen[bytes], parcel: Parcel, back: Callable[[
         stdin.write(parcel.line)
         stdin.flush()
     chunks = iter(lambda: os.read(stdout.fileno(), 1 << 16), b"")
-    return next(iter(parcel.read(chunks, lambda _: None, back)), None)
+    return next(iter(list(parcel.read(chunks, lambda _: None, back))), None)
 
 
 def _parcel(job: Job, trees: Trees, shut: Sandbox) -> tuple[Parcel, Callable[[str], str]]:
@@ -190,7 +192,7 @@ def _parcel(job: Job, trees: Trees, shut: Sandbox) -> tuple[Parcel, Callable[[st
         here=here,
         roots={},
         workers=1,
-        clean_tmp=False,
+        alone=not paths,
     )
     return parcel, back
 

@@ -73,10 +73,10 @@ class Plain:
         runtime = str(trees.environment.runtime)
         return {
             "/var/task": str(trees.task),
-            "/opt": str(trees.opt) if trees.opt else f"{runtime}/empty",
+            "/opt": str(trees.opt) if trees.opt else f"{runtime}/empty/opt",
             "/var/lang": str(trees.environment.lang),
             "/var/runtime": runtime,
-            HOME: f"{runtime}/empty/sbx_user1051",
+            HOME: f"{runtime}/empty/home/sbx_user1051",
         }
 
 
@@ -107,7 +107,7 @@ class Bubblewrap:
             "/var/lang": environment.lang,
             "/var/runtime": environment.runtime,
             "/var/task": trees.task,
-            "/opt": trees.opt or environment.runtime / "empty",
+            "/opt": trees.opt or environment.runtime / "empty" / "opt",
         }
         flags = ["--unshare-all", "--die-with-parent", "--as-pid-1", "--new-session", "--clearenv"]
         flags += [*IDENTITY, *system_binds()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
@@ -49,6 +50,8 @@ for name, text in job["modules"]:
 sys.modules["probe.supervisor"].main(job)
 """
 MODULES = ("runtime_api", "child", "keeper", "supervisor")  # in the order of their imports
+# Frames that are nobody's: the tracer, the runtime, the import machinery.
+NOISE = re.compile(r"<|/var/runtime/|.*/awslambdaric/|/var/lang/lib/python[\d.]+/importlib/")
 STARTING_SECONDS = 30  # for what is around a start: a process, a second start for the trace
 MB = 1024 * 1024
 
@@ -82,7 +85,7 @@ class Parcel:
         here: Lambda's paths in a variable's value, as they are where the handlers run.
         roots: For each folder that must be visible, the names that must be in it.
         workers: Handlers at a time.
-        clean_tmp: Whether ``/tmp`` belongs to the sandbox alone.
+        alone: Whether the sandbox has ``/tmp`` and the process numbers for itself.
     """
 
     def __init__(  # noqa: PLR0913 - one value for each thing that engines do differently
@@ -97,7 +100,7 @@ class Parcel:
         here: Callable[[str], str] = str,
         roots: dict[str, list[str]],
         workers: int,
-        clean_tmp: bool,
+        alone: bool,
     ) -> None:
         self.token = secrets.token_hex(16)
         self.python: str | None = None
@@ -124,7 +127,7 @@ class Parcel:
             "task": task,
             "roots": roots,
             "workers": workers,
-            "clean_tmp": clean_tmp,
+            "alone": alone,
             "init_timeout": job.init_timeout,
             "starts": starts,
         }
@@ -215,5 +218,6 @@ def _error(said: dict[str, Any], translate: Callable[[str], str]) -> LambdaError
 
 
 def _trace(said: dict[str, Any], translate: Callable[[str], str]) -> Trace:
-    frames = (Frame(translate(frame["file"]), frame["line"], frame["module"]) for frame in said["frames"])
+    everything = (Frame(translate(frame["file"]), frame["line"], frame["module"]) for frame in said["frames"])
+    frames = [frame for frame in everything if not NOISE.match(frame.file)]
     return Trace(tuple(frames), tuple(translate(cause) for cause in said["causes"]), said["missing"])

@@ -14,6 +14,7 @@ from typing import Any, Callable
 PAGE = os.sysconf("SC_PAGE_SIZE")
 HEAD_BYTES, TAIL_BYTES = 16_384, 65_536
 LOOK_SECONDS = 0.05
+PROCESSES = 1024  # Lambda's quota for processes and threads (developer guide, gettingstarted-limits)
 
 
 class Child:
@@ -22,7 +23,17 @@ class Child:
     The process that makes one must be a subreaper (or process 1), so that no descendant escapes by detaching itself.
     """
 
-    def __init__(self, command: list[str], environment: dict[str, str], cwd: str, pass_fds: tuple[int, ...] = ()) -> None:
+    def __init__(
+        self,
+        command: list[str],
+        environment: dict[str, str],
+        cwd: str,
+        *,
+        alone: bool,
+        pass_fds: tuple[int, ...] = (),
+    ) -> None:
+        self._bomb = False
+        self._alone = alone  # in a namespace of processes of the sandbox's own
         self.started = time.monotonic()
         self._head, self._tail, self._lost = b"", b"", 0
         self._looked = 0.0
@@ -40,7 +51,7 @@ class Child:
         self._reader.start()
 
     def until(
-        self, settled: Callable[[], bool], changed: threading.Condition, deadline: float, memory: int, processes: int
+        self, settled: Callable[[], bool], changed: threading.Condition, deadline: float, memory: int
     ) -> str:
         """Wait for ``settled`` and say ``settled``, or what came first: ``exit``, ``timeout``, ``memory``, ``processes``."""
         while True:
@@ -58,10 +69,14 @@ class Child:
                 return "timeout"
             if now - self._looked > LOOK_SECONDS:
                 self._looked = now
+                if self._alone and sum(map(str.isdigit, os.listdir("/proc"))) > PROCESSES:
+                    self._bomb = True
+                    self._kill()
+                    return "processes"
                 used, count = usage(os.getpid())
                 if used > memory:
                     return "memory"
-                if count > processes:
+                if count > PROCESSES:
                     return "processes"
 
     def wait(self, seconds: float) -> int | None:
@@ -73,20 +88,24 @@ class Child:
 
     def end(self) -> None:
         """Kill the whole tree, whatever it did to hide, and read what is left of its output."""
-        for _ in range(200):
-            tree = descendants(os.getpid())
-            if not tree:
-                break
-            for pid in tree:
-                with contextlib.suppress(OSError):
-                    os.kill(pid, signal.SIGKILL)
-            self._process.poll()  # lets subprocess keep the exit status of its own
-            with contextlib.suppress(ChildProcessError):
-                while self._process.returncode is not None and os.waitpid(-1, os.WNOHANG)[0]:
+        while True:
+            self._kill()
+            self._process.wait()  # first, so that subprocess keeps the exit status of its own
+            try:
+                while os.waitpid(-1, os.WNOHANG)[0]:
                     pass
+            except ChildProcessError:  # no child is left, so nothing that descends from one is either
+                break
             time.sleep(0.002)
-        self._process.poll()
         self._reader.join(1.0)
+
+    def _kill(self) -> None:
+        if self._bomb:
+            os.kill(-1, signal.SIGKILL)  # the one call that a fork bomb cannot outrun
+            return
+        for pid in descendants(os.getpid()):
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
 
     def output(self) -> str:
         """What it printed: the beginning and the end, and how much is missing between."""

@@ -13,7 +13,6 @@ from .child import Child, dumped, peak_bytes
 from .runtime_api import RuntimeApi
 
 OPEN_FILES = 1024  # Lambda's quota for file descriptors (developer guide, gettingstarted-limits)
-PROCESSES = 1024  # and the one for processes and threads
 GRACE_SECONDS = 2.0  # for a process that has said its last word to end by itself
 TRACE_SECONDS = 10.0  # a second start is stopped here, to see where a handler hangs
 
@@ -26,7 +25,7 @@ def keep(job: dict[str, Any], start: dict[str, Any]) -> dict[str, Any]:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     api = RuntimeApi(start["function"], start["events"], start["timeout"])
     environment = {**start["environment"], "AWS_LAMBDA_RUNTIME_API": api.address}
-    child = Child([*job["command"], start["handler"]], environment, job["task"])
+    child = Child([*job["command"], start["handler"]], environment, job["task"], alone=job["alone"])
     try:
         init = initialised(child, api, job["init_timeout"], start["memory"])
         answers = answered(child, api, start) if init["kind"] == "ready" else []
@@ -53,7 +52,7 @@ def initialised(child: Child, api: RuntimeApi, timeout: float, memory: int) -> d
     def settled() -> bool:
         return api.ready_at is not None or api.init_error is not None
 
-    ended = child.until(settled, api.changed, child.started + timeout, memory, PROCESSES)
+    ended = child.until(settled, api.changed, child.started + timeout, memory)
     if ended == "exit":
         settled_late = settled()  # a last post can arrive between the look at the API and the look at the process
         ended = "settled" if settled_late else ended
@@ -74,7 +73,7 @@ def answered(child: Child, api: RuntimeApi, start: dict[str, Any]) -> list[dict[
         def settled(number: int = number) -> bool:
             return len(api.answers) >= number
 
-        ended = child.until(settled, api.changed, began + start["timeout"], start["memory"], PROCESSES)
+        ended = child.until(settled, api.changed, began + start["timeout"], start["memory"])
         if ended == "settled" or settled():
             answers.append(api.answers[number - 1])
             continue
@@ -93,7 +92,7 @@ def traced(
     read, write = os.pipe()
     seconds = min(TRACE_SECONDS, job["init_timeout"])
     command = [*job["trace_command"], str(write), start["handler"], str(seconds), *job["bootstrap"]]
-    child = Child(command, environment, job["task"], pass_fds=(write,))
+    child = Child(command, environment, job["task"], alone=job["alone"], pass_fds=(write,))
     os.close(write)
     try:
         child.wait(seconds + GRACE_SECONDS)

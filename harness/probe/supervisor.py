@@ -102,7 +102,7 @@ class Supervisor:
             if start not in alone:
                 self.say("result", result)
         for start in alone:
-            if self.job["clean_tmp"]:
+            if self.job["alone"]:
                 clean("/tmp")  # noqa: S108 - the sandbox's own
             ((_, result, _),) = self.round([start], 1)
             self.say("result", result)
@@ -128,7 +128,7 @@ class Supervisor:
                 self.selector.register(keeper.pipe, selectors.EVENT_READ)
             for keeper in self.ended(running):
                 result = keeper.result()
-                if self.job["clean_tmp"]:
+                if self.job["alone"]:
                     room = os.statvfs("/tmp")  # noqa: S108 - the sandbox's own
                     result["filled"] = room.f_bavail < NEARLY_FULL * room.f_blocks
                 finished.append((keeper, result, keeper.start))

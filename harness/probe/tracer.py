@@ -15,17 +15,15 @@ import sys
 from types import ModuleType, TracebackType
 
 TRACE_FD, HANDLER, SECONDS, BOOTSTRAP = int(sys.argv[1]), sys.argv[2], float(sys.argv[3]), sys.argv[4]
-NOISE = ("<frozen ", "<string>", os.path.dirname(BOOTSTRAP) + "/")
 
 
 def frames(traceback: TracebackType | None) -> list[dict[str, object]]:
-    """The frames of a traceback, outermost first, without the import machinery and the runtime."""
+    """The frames of a traceback, outermost first."""
     found: list[dict[str, object]] = []
     while traceback is not None:
-        code, names = traceback.tb_frame.f_code, traceback.tb_frame.f_globals
-        module = str(names.get("__name__"))
-        if not code.co_filename.startswith(NOISE) and not module.startswith(("importlib", "awslambdaric")):
-            found.append({"file": code.co_filename, "line": traceback.tb_lineno, "module": module})
+        frame = traceback.tb_frame
+        module = frame.f_globals.get("__name__")
+        found.append({"file": frame.f_code.co_filename, "line": traceback.tb_lineno, "module": module})
         traceback = traceback.tb_next
     return found
 

@@ -502,6 +502,12 @@ def bytes_after_the_deflate_stream() -> bytes:
     return archive(member(deflate=True).stating(zipped=len(data)).but(data=data))
 
 
+@refused("hides 4 bytes after its compressed bytes")
+def bytes_in_a_folder() -> bytes:
+    data = deflated(b"") + b"hide"
+    return archive(member(b"app/", b"", deflate=True).stating(zipped=len(data)).but(data=data))
+
+
 @refused("two different sizes")
 def stored_with_two_sizes() -> bytes:
     return archive(member().stating(size=100))

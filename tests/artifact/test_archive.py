@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.artifact.archive import read
-from harness.artifact.entries import Archive, Entry, Kind, Refusal, Refused, Refusals, Role, printable
+from harness.artifact.entries import Archive, Entry, Kind, Refusal, Refusals, Refused, Role, printable
 from harness.artifact.unpack import unpack
 from tests.artifact.zips import archive, archive64, folder, member, symlink, unicode_path
 
@@ -118,6 +118,13 @@ def test_a_file_that_changed_after_it_was_read_is_refused(tmp_path: Path) -> Non
 def test_a_refused_archive_is_not_unpacked(tmp_path: Path) -> None:
     found = read_bytes(archive(member("../escaped.py")), tmp_path)
     with pytest.raises(Refused, match="climbs out"):
+        unpack(found, tmp_path / "out", LIMIT)
+
+
+def test_a_name_that_fits_lambda_and_not_this_machine_is_refused(tmp_path: Path) -> None:
+    found = read_bytes(archive(member("d/" * 2040 + "a.py")), tmp_path)
+    assert found.refusals == ()
+    with pytest.raises(Refused, match="too long to be written"):
         unpack(found, tmp_path / "out", LIMIT)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -52,9 +51,10 @@ def test_it_is_refused_for_its_reason(hostile: Hostile, tmp_path: Path) -> None:
 @each
 def test_nothing_is_written_outside_its_folder(hostile: Hostile, tmp_path: Path) -> None:
     archive = archive_of(hostile, tmp_path)
-    beside = sorted(os.listdir(tmp_path))
+    beside = set(tmp_path.rglob("*"))
     refusals_of(archive, tmp_path / "inside")
-    assert sorted(set(os.listdir(tmp_path)) - {"inside"}) == beside
+    inside = {tmp_path / "inside", *(tmp_path / "inside").rglob("*")}
+    assert set(tmp_path.rglob("*")) - inside == beside
 
 
 @each

@@ -26,11 +26,13 @@ if TYPE_CHECKING:
 LIMIT = 262_144_000
 
 USE_THE_STORE = """
-import sys
+import os, sys
 from pathlib import Path
 from harness.artifact.archive import read
 from harness.artifact.entries import Role
 from harness.artifact.store import Store
+if len(sys.argv) > 3:
+    os.setuid(int(sys.argv[3]))
 store = Store(Path(sys.argv[1]))
 one = store.tree(read(Path(sys.argv[2]), "code.zip", Role.CODE), 262_144_000)
 print(one)
@@ -279,10 +281,10 @@ class TestCache:
         assert store.usage() == (0, 0)
 
 
-def start(store_folder: Path, zip_file: Path, *, user: int | None = None) -> subprocess.Popen[str]:
+def start(store_folder: Path, zip_file: Path, *options: str) -> subprocess.Popen[str]:
     root = Path(__file__).parents[2]
-    command = [sys.executable, "-c", USE_THE_STORE, os.fspath(store_folder), os.fspath(zip_file)]
-    return subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True, user=user)
+    command = [sys.executable, "-c", USE_THE_STORE, os.fspath(store_folder), os.fspath(zip_file), *options]
+    return subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True)
 
 
 @pytest.fixture
@@ -323,18 +325,24 @@ def test_processes_killed_at_any_moment_leave_nothing_wrong(tmp_path: Path, many
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
-def test_it_works_for_an_ordinary_user(many_files: Path) -> None:
+def test_it_works_for_an_ordinary_user() -> None:
     nobody = 65534
-    home = Path("/var/tmp") / f"store-of-{os.getpid()}"  # noqa: S108 - pytest's own folders are closed to other users
+    home = Path("/var/tmp") / f"store-of-{os.getpid()}"  # pytest's own folders are closed to other users
     home.mkdir()
     try:
-        shutil.copy(many_files, home)
         os.chown(home, nobody, nobody)
-        process = start(home / "store", home / "many.zip", user=nobody)
-        first, masked = process.communicate()[0].splitlines()
-        assert process.returncode == 0
-        assert_whole(Path(first))
-        assert_whole(Path(masked))
+        closed = (folder("private").but(mode=0o40700), member("private/a.py"), member("s.py").but(mode=0o100600))
+        (home / "code.zip").write_bytes(archive(member("open/a.py"), folder("closed").but(mode=0o40000), *closed))
+        answers = []
+        for _ in range(2):
+            process = start(home / "store", home / "code.zip", str(nobody))
+            answers.append(process.communicate()[0].splitlines())
+            assert process.returncode == 0
+        assert answers[0] == answers[1]
+        tree, masked = map(Path, answers[0])
+        assert {path.lstat().st_uid for path in tree.rglob("*")} == {nobody}
+        assert contents(tree) == {"open/a.py": "print()\n", "private/a.py": "print()\n", "s.py": "print()\n"}
+        assert contents(masked)["s.py"] == ""
         Store(home / "store").prune()
     finally:
         shutil.rmtree(home)

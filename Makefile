@@ -1,0 +1,80 @@
+# make verify                       sets up, builds the sample application's archives and verifies them
+# make verify MANIFEST=path.toml    the same for one's own archives
+# make test                         sets up and runs the whole test suite
+# ARGS="…" is handed on, as in `make test ARGS="-k zip"` or `make verify ARGS="--engine process"`.
+#
+# make itself exits with 2 whenever a command failed. A pipeline that must tell findings (1) from a wrong request (2)
+# or an incomplete run (3) calls .venv/bin/lambda-artifact after `make setup`.
+
+.PHONY: verify test lint format lock setup sample standin clean
+.DEFAULT_GOAL := verify
+.DELETE_ON_ERROR:
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+SAMPLE := fixtures/sample/lambda-artifact.toml
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
+
+verify: $(STAMP) $(if $(MANIFEST),,sample)
+	@$(BIN)/lambda-artifact verify --manifest "$(or $(MANIFEST),$(SAMPLE))" $(ARGS)
+
+test: $(STAMP)
+	@$(BIN)/pytest -n auto --dist loadgroup $(ARGS)
+
+lint: $(STAMP)
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: $(STAMP)
+	@$(BIN)/ruff check --fix-only
+	@$(BIN)/ruff format
+
+# Keeps the versions that are locked; ARGS=--upgrade takes the newest. No address of an index gets into the file, so
+# that everybody's own pip configuration decides where packages come from.
+lock: $(STAMP)
+	@$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
+		--no-config --no-emit-index-url --custom-compile-command "make lock" --quiet \
+		--output-file requirements-dev.lock $(ARGS)
+
+sample: $(STAMP)
+	@$(BIN)/python -m fixtures.build > /dev/null
+
+standin: $(STAMP)
+	@$(BIN)/python -m fixtures.standin $(ARGS)
+
+setup: $(STAMP)
+	@:
+
+clean:
+	@rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+
+# Which Python: $PYTHON where it is set, else the first that runs, tells a version from 3.11 on and can make a virtual
+# environment. A name on the PATH is no proof: version managers put scripts there that only say that they cannot.
+PROBE := import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))
+
+define FIND_PYTHON
+for candidate in "$$PYTHON" python3 python3.14 python3.13 python3.12 python3.11 \
+	"$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.1[1-9]*/bin/python3 \
+	"$$HOME"/.local/share/uv/python/cpython-3.1[1-9]*/bin/python3 /usr/local/bin/python3 /usr/bin/python3; do \
+	if [ -n "$$candidate" ] && "$$candidate" -c '$(PROBE)' > /dev/null 2>&1; then python=$$candidate; break; fi; \
+done
+endef
+
+$(STAMP): pyproject.toml requirements-dev.lock
+	@set -e; \
+	if ! $(BIN)/python -c 'import pip; $(PROBE)' > /dev/null 2>&1; then \
+		python=; $(FIND_PYTHON); \
+		if [ -z "$$python" ]; then \
+			echo "No Python from 3.11 on with venv was found: install one (on Debian: python3 and python3-venv)," \
+				"or name it, as in make PYTHON=/path/to/python3." >&2; \
+			exit 1; \
+		fi; \
+		echo "Setting up $(VENV) with $$("$$python" --version) (once)" >&2; \
+		"$$python" -m venv --clear $(VENV); \
+	fi
+	@$(PIP) install --require-hashes --requirement requirements-dev.lock
+	@$(PIP) install --no-deps --editable .
+	@touch $@
