@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import platformdirs
 
 from harness.artifact.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 MB = 1024 * 1024
 

@@ -1,5 +1,10 @@
 """All checks, in the order in which a report tells of them."""
 
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING
+
 from harness.checks import (
     archive_integrity,
     file_permissions,
@@ -11,8 +16,12 @@ from harness.checks import (
     unzipped_size,
     upload_size,
 )
+from harness.model import UsageError
 
-CATALOGUE = (
+if TYPE_CHECKING:
+    from harness.check import Check
+
+CATALOGUE: tuple[Check, ...] = (
     archive_integrity.check,
     file_permissions.check,
     unzipped_size.check,
@@ -23,3 +32,17 @@ CATALOGUE = (
     handler_imports.check,
     handler_responds.check,
 )
+
+
+def named(name: str) -> Check:
+    """The check of that id.
+
+    Raises:
+        UsageError: There is none; the message has the nearest.
+    """
+    known = {check.id: check for check in CATALOGUE}
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f": did you mean {near[0]}?" if near else "; `lambda-artifact checks` lists them"
+        raise UsageError(f"no check is named {name}{hint}")
+    return known[name]

@@ -6,13 +6,15 @@ import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
-from harness.artifact.bundle import Bundle
-from harness.engines.protocol import Observation
-from harness.manifest import Function, Manifest
 from harness.model import Finding, Note
-from harness.policy import RuntimePolicy
+
+if TYPE_CHECKING:
+    from harness.artifact.bundle import Bundle
+    from harness.engines.protocol import Observation
+    from harness.manifest import Function, Manifest
+    from harness.policy import RuntimePolicy
 
 
 class Scope(StrEnum):

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+import traceback
 from pathlib import Path
-from types import FrameType
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from harness import __version__
 from harness.model import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from types import FrameType
 
 EPILOG = """\
 exit codes: 0 everything that applies ran and passed; 1 at least one error (with --strict, warning); 2 the request is
 wrong; 3 not everything that was asked for could be done.
 """
 INTERRUPTED, TERMINATED = 130, 143
+LONGEST = 86_400  # seconds; a pipeline that waits for a day has hung
 
 
 def run(argv: Sequence[str], environ: Mapping[str, str]) -> int:
@@ -28,11 +33,13 @@ def run(argv: Sequence[str], environ: Mapping[str, str]) -> int:
         Its exit code.
     """
     previous = signal.signal(signal.SIGTERM, _terminated)
+    code = int(ExitCode.OK)
     try:
         options = _parser().parse_args(argv)
         # What the commands import takes longer than --help may.
         commands = importlib.import_module("harness.commands")
-        return int(getattr(commands, options.command)(options, environ))
+        code = int(getattr(commands, options.command)(options, environ))
+        sys.stdout.flush()
     except UsageError as problem:
         for line in str(problem).splitlines():
             print(f"lambda-artifact: {line}", file=sys.stderr)
@@ -43,12 +50,18 @@ def run(argv: Sequence[str], environ: Mapping[str, str]) -> int:
         return TERMINATED
     except BrokenPipeError:
         # The reader of our output has left. What is still buffered has nowhere to go; Python would complain at exit.
-        sys.stdout = None  # type: ignore[assignment]
-        return ExitCode.INCOMPLETE
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except SystemExit as ended:  # argparse has said its sentence
         return int(ended.code or 0)
+    except OSError as problem:  # a full disk, a cache that may not be written
+        print(f"lambda-artifact: {problem}", file=sys.stderr)
+        return ExitCode.INCOMPLETE
+    except Exception:  # noqa: BLE001 - Python would exit with 1, which says that the artifact is at fault
+        traceback.print_exc()
+        return ExitCode.INCOMPLETE
     finally:
         signal.signal(signal.SIGTERM, previous)
+    return code
 
 
 class _Terminated(BaseException):
@@ -81,6 +94,16 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds <= LONGEST:
+        raise argparse.ArgumentTypeError(f"expected seconds, more than 0 and at most {LONGEST:,}, found {text}")
+    return seconds
+
+
 def _add_verify(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("what").add_argument
     add("--manifest", metavar="FILE", type=Path, help="default: lambda-artifact.toml or pyproject.toml, here or above")
@@ -96,13 +119,21 @@ def _add_verify(parser: argparse.ArgumentParser) -> None:
     add("--env", metavar="K=V", action="append", default=[], help="a variable of the functions; may be repeated")
     add("--event", metavar="FILE", action="append", default=[], help="invoke with this after init; may be repeated")
     add = parser.add_argument_group("how").add_argument
-    add("--engine", metavar="E", default="auto", help="auto (default: the container where Docker has the image, else a process), container, process, or none: static checks alone")
+    add(
+        "--engine",
+        metavar="E",
+        default="auto",
+        help="auto (default: the container where Docker has the image, else a process), container, process, or none: "
+        "static checks alone",
+    )
     add("--image", metavar="REF", help="instead of Lambda's public image")
     add("--python", metavar="PATH", type=Path, help="the interpreter for the process engine")
     add("--select", metavar="CHECK", action="append", default=[], help="run only this check; may be repeated")
     add("--skip", metavar="CHECK", action="append", default=[], help="do not run this check; may be repeated")
     add("--strict", action="store_true", help="warnings fail too")
-    add("--init-timeout", metavar="S", type=float, default=60.0, help="seconds until an init is stopped (default 60)")
+    add(
+        "--init-timeout", metavar="S", type=_seconds, default=60.0, help="seconds until an init is stopped (default 60)"
+    )
     add = parser.add_argument_group("output").add_argument
     add("--format", metavar="F", default="terminal", help="what goes to standard output: terminal, json, markdown")
     add("--output", metavar="FORMAT=FILE", action="append", default=[], help="one more report, to a file")

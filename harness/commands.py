@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import argparse
+import contextlib
 import difflib
 import io
 import sys
-from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from harness.caching import cache_folder, describe_cache, prune_cache
-from harness.catalogue import CATALOGUE
+from harness.catalogue import CATALOGUE, named
 from harness.engines.choice import Choice, engine
 from harness.manifest import Options, find, load
 from harness.model import ExitCode, Report, UsageError
@@ -21,13 +21,16 @@ from harness.reporters import FORMATS, terminal
 from harness.verify import Settings
 from harness.verify import verify as run
 
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Mapping, Sequence
+
 
 def verify(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """Verify archives and report."""
     outputs = [_output(text) for text in options.output]
     chosen = _one_of("--format", options.format, list(FORMATS))
     choice = Choice(_one_of("--engine", options.engine, [str(choice) for choice in Choice]))
-    _known_checks([*options.select, *options.skip])
     path = options.manifest or find(Path.cwd())
     manifest = load(path, _overrides(options), runtimes=KNOWN_RUNTIMES)
     folder = cache_folder(environ)
@@ -70,32 +73,22 @@ def _output(text: str) -> tuple[str, Path]:
     if name not in FORMATS or not file:
         raise UsageError(f"--output {text}: write it as FORMAT=FILE, with a format of {', '.join(FORMATS)}")
     path = Path(file)
+    if path.is_dir():
+        raise UsageError(f"--output {text}: {path} is a folder; name a file in it")
     if not path.parent.is_dir():
         raise UsageError(f"--output {text}: the folder {path.parent} does not exist; make it first")
     return name, path
 
 
-def _known_checks(names: Sequence[str]) -> None:
-    known = [check.id for check in CATALOGUE]
-    for name in names:
-        if name not in known:
-            raise UsageError(f"no check is named {name}{_nearest(name, known)}; `lambda-artifact checks` lists them")
-
-
 def _one_of(option: str, value: str, known: Sequence[str]) -> str:
     if value not in known:
-        raise UsageError(f"{option} {value}: it takes {', '.join(known)}{_nearest(value, known)}")
+        near = difflib.get_close_matches(value, known, n=1)
+        hint = f": did you mean {near[0]}?" if near else ""
+        raise UsageError(f"{option} {value}: it takes {', '.join(known)}{hint}")
     return value
 
 
-def _nearest(name: str, known: Sequence[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=1)
-    return f": did you mean {near[0]}?" if near else ""
-
-
-def _write(
-    report: Report, chosen: str, outputs: Sequence[tuple[str, Path]], environ: Mapping[str, str]
-) -> None:
+def _write(report: Report, chosen: str, outputs: Sequence[tuple[str, Path]], environ: Mapping[str, str]) -> None:
     for name, path in outputs:
         try:
             path.write_text(FORMATS[name](report), encoding="utf-8")
@@ -105,8 +98,9 @@ def _write(
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A report may hold any character; a terminal that cannot show one must not lose the others.
         sys.stdout.reconfigure(errors="backslashreplace")
-    sys.stdout.write(text)
-    sys.stdout.flush()
+    with contextlib.suppress(BrokenPipeError):  # the reader has seen enough, and the verdict stands
+        sys.stdout.write(text)
+        sys.stdout.flush()
 
 
 def _colour(environ: Mapping[str, str]) -> bool:
@@ -127,8 +121,7 @@ def checks(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
 def explain(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """Print a check's page."""
     del environ
-    _known_checks([options.check])
-    (check,) = (check for check in CATALOGUE if check.id == options.check)
+    check = named(options.check)
     print(f"# {check.id}\n\n{check.doc}\n\nNeeds {check.need}. Since {check.since}.")
     return ExitCode.OK
 

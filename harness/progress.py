@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
-from types import TracebackType
-from typing import TextIO
+from typing import TYPE_CHECKING, Self, TextIO
+
+if TYPE_CHECKING:
+    from types import TracebackType
 
 PATIENCE_SECONDS = 1.0
 
@@ -20,7 +22,7 @@ class Progress:
         self._ended = False
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
-    def __enter__(self) -> Progress:
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 

@@ -1,31 +1,37 @@
-"""Entry point 2: ``pytest -m artifact`` collects an item per check and function from a manifest."""
+"""Entry point 2: ``pytest -m artifact`` collects an item per check and function from a manifest.
+
+pytest loads this module in every run of everybody who has the package installed, so whatever only a verification needs
+is imported where it is used.
+"""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness.artifact.bundle import Bundle
-from harness.caching import cache_folder
-from harness.check import Need
-from harness.engines.choice import Choice, engine
-from harness.engines.protocol import Answered, Failed, Observation, Ready, Unavailable
-from harness.manifest import FILE_NAME, Event, Function, Manifest, ManifestError, find, load
-from harness.model import Completed, Crashed, NotApplicable, Result, Severity, Skipped
-from harness.policy import KNOWN_RUNTIMES
-from harness.reporters import terminal
-from harness.verify import Planned, Settings, Verification, plan
+from harness.model import Completed, Crashed, NotApplicable, Result, Severity, Skipped, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from harness.artifact.bundle import Bundle
+    from harness.engines.protocol import Observation
+    from harness.verify import Planned, Settings, Verification
 
 MARKER = "artifact"
-VERIFICATIONS = pytest.StashKey[dict[Path, Verification]]()
+FILE_NAMES = ("lambda-artifact.toml", "pyproject.toml")
+ENGINES = ("auto", "container", "process", "none")
+VERIFICATIONS = pytest.StashKey[dict[Path, "Verification"]]()
+# Good enough for the expressions that people write; where it errs, items are collected and then deselected.
+ASKS = re.compile(rf"(?<!\bnot )\b{MARKER}\b")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -33,42 +39,57 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("artifact", "built AWS Lambda archives")
     add = group.addoption
     add("--artifact-manifest", metavar="FILE", help="the manifest to verify with -m artifact")
-    add("--artifact-engine", choices=[str(c) for c in Choice], default="auto", help="what starts the handlers")
+    add("--artifact-engine", choices=ENGINES, default="auto", help="what starts the handlers")
     add("--artifact-image", metavar="REF", help="the image, instead of Lambda's public one")
     add("--artifact-python", metavar="PATH", help="the interpreter for the process engine")
     add("--artifact-allow-skips", action="store_true", help="a check that could not be run is a skip, not a failure")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the marker, and let a bare ``pytest -m artifact`` find the manifest beside the tests it was told of."""
+    """Register the marker, and let a bare ``pytest -m artifact`` find the manifest beside the tests it was told of.
+
+    Raises:
+        pytest.UsageError: That manifest is wrong.
+    """
     config.addinivalue_line("markers", f"{MARKER}: a check of the built archives, collected from a manifest")
     config.stash[VERIFICATIONS] = {}
-    if (path := _requested(config)) is not None and str(path) not in config.args:
+    path = _requested(config)
+    if path is None:
+        return
+    try:
+        _planned(config, path)
+    except UsageError as problem:
+        raise pytest.UsageError(*str(problem).splitlines()) from problem
+    if str(path) not in config.args:
         config.args.append(str(path))
 
 
 def _requested(config: pytest.Config) -> Path | None:
     """The manifest that is to be collected although no argument names it."""
-    if named := config.getoption("--artifact-manifest"):
-        return Path(config.invocation_params.dir, named)
-    by_default = config.args_source is not pytest.Config.ArgsSource.ARGS
-    if by_default and _asks_for_artifacts(config):
-        return find(config.invocation_params.dir)
-    return None
+    if not _asks_for_artifacts(config):
+        return None
+    if named := _option_path(config):
+        return named
+    if config.args_source is pytest.Config.ArgsSource.ARGS:
+        return None
+    return _find(config)
 
 
 def _asks_for_artifacts(config: pytest.Config) -> bool:
     """Whether ``-m`` selects by our marker; an ordinary run of the project's tests is left alone."""
-    return MARKER in str(config.getoption("-m")).replace("(", " ").replace(")", " ").split()
+    return ASKS.search(" ".join(str(config.getoption("-m")).split())) is not None
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
     """Collect a manifest when it was asked for: by ``-m artifact``, by option, or by its own path."""
-    if file_path.name != FILE_NAME and not (file_path.name == "pyproject.toml" and _has_table(file_path)):
-        if file_path != _option_path(parent.config):
-            return None
-    if not (_asks_for_artifacts(parent.config) or _named(file_path, parent.config)):
+    option = _option_path(parent.config)
+    if file_path.name not in FILE_NAMES and file_path != option:
         return None
+    if not _named(file_path, parent.config):
+        if not _asks_for_artifacts(parent.config) or (option and file_path != option):
+            return None
+        if file_path.name == "pyproject.toml" and not _has_table(file_path):
+            return None
     return ManifestFile.from_parent(parent, path=file_path)
 
 
@@ -89,14 +110,27 @@ def _has_table(path: Path) -> bool:
         return False
 
 
+def _find(config: pytest.Config) -> Path | None:
+    from harness.manifest import find  # noqa: PLC0415 - see the module
+
+    return find(config.invocation_params.dir)
+
+
 class ManifestFile(pytest.File):
     """A manifest: its items are its checks, one for each function where a check is about functions."""
 
     def collect(self) -> Iterator[pytest.Item]:
-        """One item per check and function."""
-        verification = _verification(self.config, self.path)
-        for planned in plan(verification.manifest, verification.settings):
-            yield CheckItem.from_parent(self, name=planned.name, planned=planned, verification=verification)
+        """One item per check and function.
+
+        Raises:
+            CollectError: The manifest is wrong.
+        """
+        try:
+            verification, planned = _planned(self.config, self.path)
+        except UsageError as problem:
+            raise self.CollectError(str(problem)) from problem
+        for one in planned:
+            yield CheckItem.from_parent(self, name=one.name, planned=one, verification=verification)
 
 
 class CheckItem(pytest.Item):
@@ -126,7 +160,7 @@ class CheckItem(pytest.Item):
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> str:  # noqa: ANN401 - pytest's
         """The report on this check alone, as the command would print it."""
-        if isinstance(excinfo.value, CheckFailed):
+        if isinstance(excinfo.value, CheckFailed | ArtifactWarning):  # a warning where the user makes errors of them
             return str(excinfo.value)
         return str(super().repr_failure(excinfo, style))
 
@@ -143,11 +177,15 @@ class CheckFailed(Exception):  # noqa: N818 - it is what the item reports, not a
     """A check found an error, crashed, or could not be run."""
 
     def __init__(self, verification: Verification, result: Result) -> None:
+        from harness.reporters import terminal  # noqa: PLC0415 - see the module
+
         super().__init__(terminal.render(verification.report([result]), colour=False))
 
 
 def _together(item: CheckItem) -> frozenset[str]:
     """The functions to start side by side: those that this process was given, which with xdist is one at a time."""
+    from harness.check import Need  # noqa: PLC0415 - see the module
+
     if os.environ.get("PYTEST_XDIST_WORKER"):
         return frozenset()
     return frozenset(
@@ -158,17 +196,33 @@ def _together(item: CheckItem) -> frozenset[str]:
 
 
 def _verification(config: pytest.Config, path: Path) -> Verification:
+    """The verification of a manifest: one for all its items, and for the fixtures.
+
+    Raises:
+        UsageError: The manifest is wrong.
+    """
+    from harness.manifest import load  # noqa: PLC0415 - see the module
+    from harness.policy import known_runtimes  # noqa: PLC0415
+    from harness.verify import Verification  # noqa: PLC0415
+
     known = config.stash[VERIFICATIONS]
     if path not in known:
-        try:
-            manifest = load(path, runtimes=KNOWN_RUNTIMES)
-        except ManifestError as problem:
-            raise pytest.UsageError(str(problem)) from problem
-        known[path] = Verification(manifest, _settings(config, os.environ))
+        known[path] = Verification(load(path, runtimes=known_runtimes()), _settings(config, os.environ))
     return known[path]
 
 
+def _planned(config: pytest.Config, path: Path) -> tuple[Verification, tuple[Planned, ...]]:
+    from harness.verify import plan  # noqa: PLC0415 - see the module
+
+    verification = _verification(config, path)
+    return verification, plan(verification.manifest, verification.settings)
+
+
 def _settings(config: pytest.Config, environ: Mapping[str, str]) -> Settings:
+    from harness.caching import cache_folder  # noqa: PLC0415 - see the module
+    from harness.engines.choice import Choice, engine  # noqa: PLC0415
+    from harness.verify import Settings  # noqa: PLC0415
+
     choice = Choice(config.getoption("--artifact-engine"))
     python = config.getoption("--artifact-python")
     cache = cache_folder(environ)
@@ -196,10 +250,13 @@ def lambda_runtime(pytestconfig: pytest.Config) -> LambdaRuntime:
 
 
 def _of_project(config: pytest.Config) -> Verification:
-    path = _option_path(config) or find(config.invocation_params.dir)
+    path = _option_path(config) or _find(config)
     if path is None:
-        raise pytest.UsageError(f"no {FILE_NAME} here or above: write one, or name it with --artifact-manifest")
-    return _verification(config, path)
+        pytest.fail(f"no {FILE_NAMES[0]} here or above: write one, or name it with --artifact-manifest", pytrace=False)
+    try:
+        return _verification(config, path)
+    except UsageError as problem:
+        pytest.fail(str(problem), pytrace=False)
 
 
 class FunctionError(Exception):
@@ -224,6 +281,8 @@ class LambdaRuntime:
             FunctionError: The function did not start, or answered with an error.
             KeyError: The manifest has no such function.
         """
+        from harness.engines.protocol import Answered, Failed, Ready  # noqa: PLC0415 - see the module
+
         observation = self._observe(function, event, environment or {})
         match observation.init:
             case Ready():
@@ -241,6 +300,12 @@ class LambdaRuntime:
                 raise FunctionError(f"no answer: {other_answers}")
 
     def _observe(self, name: str, event: object, environment: Mapping[str, str]) -> Observation:
+        from harness.check import Blocked  # noqa: PLC0415 - see the module
+        from harness.engines.protocol import Unavailable  # noqa: PLC0415
+        from harness.manifest import Event  # noqa: PLC0415
+        from harness.sources.local import SourceUnavailable  # noqa: PLC0415
+        from harness.verify import Verification  # noqa: PLC0415
+
         manifest = self._verification.manifest
         functions = {function.name: function for function in manifest.functions}
         payload = Event("event", manifest.path or Path(), json.dumps(event), None)
@@ -249,5 +314,5 @@ class LambdaRuntime:
         alone = Verification(replace(manifest, functions=(function,)), self._verification.settings)
         try:
             return alone.observe(function)
-        except Unavailable as reason:
+        except (Blocked, SourceUnavailable, Unavailable) as reason:
             pytest.fail(str(reason), pytrace=False)

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Sequence
-from datetime import date
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from harness.check import Blocked, Check, Engines, Inapplicable, Need, Subject
 from harness.engines.protocol import Unavailable
-from harness.manifest import Waiver
-from harness.model import Completed, Crashed, Finding, Note, NotApplicable, Outcome, Result, Skipped, Waived
+from harness.model import Completed, Crashed, Finding, NotApplicable, Note, Outcome, Result, Skipped, Waived
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import date
+
+    from harness.manifest import Waiver
 
 
 def run(check: Check, subjects: Sequence[Subject], engines: Engines, today: date) -> Result:
@@ -56,12 +61,33 @@ def _waive(check: Check, outcome: Outcome, waivers: Sequence[Waiver], today: dat
         return outcome
     counted, waived = [], []
     for finding in outcome.findings:
-        waiver = next((w for w in waivers if w.check == check.id and _matches(w, finding)), None)
-        if waiver is None or (waiver.expires is not None and waiver.expires < today):
-            counted.append(finding)
+        matching = [waiver for waiver in waivers if waiver.check == check.id and _matches(waiver, finding)]
+        valid = [waiver for waiver in matching if waiver.expires is None or waiver.expires >= today]
+        if valid:
+            waived.append(Waived(finding, valid[0].reason))
         else:
-            waived.append(Waived(finding, waiver.reason))
+            counted.append(_expired(finding, matching[-1]) if matching else finding)
     return Completed(tuple(counted), tuple(waived), outcome.notes)
+
+
+def _expired(finding: Finding, waiver: Waiver) -> Finding:
+    """The finding, with a word on why it is back."""
+    word = f"the waiver that accepted it ({waiver.reason}) expired on {waiver.expires}"
+    return replace(finding, remedy=f"{finding.remedy}; {word}" if finding.remedy else word)
+
+
+def idle(waivers: Sequence[Waiver], results: Sequence[Result]) -> Iterator[str]:
+    """A note on each waiver that matched no finding, where its check looked at everything."""
+    for waiver in waivers:
+        outcomes = [result.outcome for result in results if result.check == waiver.check]
+        completed = [outcome for outcome in outcomes if isinstance(outcome, Completed)]
+        found = [finding for outcome in completed for finding in _all(outcome) if _matches(waiver, finding)]
+        if completed and not found and not any(isinstance(outcome, Skipped | Crashed) for outcome in outcomes):
+            yield f"the waiver for {waiver.match!r} of {waiver.check} matches no finding: remove it"
+
+
+def _all(outcome: Completed) -> tuple[Finding, ...]:
+    return (*outcome.findings, *(accepted.finding for accepted in outcome.waived))
 
 
 def _matches(waiver: Waiver, finding: Finding) -> bool:

@@ -3,25 +3,37 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date
 from functools import cached_property
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from harness import __version__
 from harness.artifact.bundle import Bundle
 from harness.artifact.entries import Archive, Refused, Role
 from harness.artifact.store import Store, needs_mask
-from harness.catalogue import CATALOGUE
+from harness.catalogue import CATALOGUE, named
 from harness.check import Blocked, Check, Need, Scope, Subject
 from harness.engines.protocol import Answers, Engine, Job, Observation, Progress, Ready, Start, Unavailable
-from harness.manifest import Function, Manifest, Source
-from harness.model import ArtifactInfo, EngineInfo, FunctionInfo, NotApplicable, Report, Result, Skipped
+from harness.model import ArtifactInfo, EngineInfo, FunctionInfo, NotApplicable, Report, Result, Skipped, UsageError
 from harness.policy import RuntimePolicy, runtime_policy
-from harness.runner import run
+from harness.runner import idle, run
 from harness.sources.local import SourceUnavailable, fetch
 
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Sequence
+    from datetime import date
+    from pathlib import Path
+
+    from harness.manifest import Function, Manifest, Source
+
+NOTHING = (
+    "there is nothing to verify: write a lambda-artifact.toml here or above, name one with --manifest FILE, or give "
+    "--code and --layer"
+)
+NO_HANDLER = (
+    "no handler is declared: add a [functions.NAME] table with handler, or --handler NAME; --engine none verifies the "
+    "archives alone"
+)
 STATIC = EngineInfo("none", caveats=("static checks only: no handler was started",))
 MB = 1024 * 1024
 
@@ -67,11 +79,20 @@ class Planned:
 
 
 def plan(manifest: Manifest, settings: Settings) -> tuple[Planned, ...]:
-    """What will be run, in the order of the catalogue; needs no archive to be there."""
+    """What will be run, in the order of the catalogue; needs no archive to be there.
+
+    Raises:
+        UsageError: A check is named that there is none of, or a pass would say nothing.
+    """
+    for name in (*settings.select, *settings.skip, *(waiver.check for waiver in manifest.waivers)):
+        named(name)
+    if not (manifest.functions or manifest.code or manifest.layers):
+        raise UsageError(NOTHING)
+    checks = [c for c in CATALOGUE if c.id not in settings.skip and (not settings.select or c.id in settings.select)]
+    if not (manifest.functions or settings.static) and any(check.need is Need.RUNTIME for check in checks):
+        raise UsageError(NO_HANDLER)
     planned: list[Planned] = []
-    for check in CATALOGUE:
-        if (settings.select and check.id not in settings.select) or check.id in settings.skip:
-            continue
+    for check in checks:
         if check.scope is Scope.FUNCTION and manifest.functions:
             planned += [Planned(check, function) for function in manifest.functions]
         else:
@@ -237,7 +258,8 @@ class Verification:
 def verify(manifest: Manifest, settings: Settings) -> Report:
     """Verify everything that a manifest asks for."""
     verification = Verification(manifest, settings)
-    return verification.report([verification.result(planned) for planned in plan(manifest, settings)])
+    results = [verification.result(planned) for planned in plan(manifest, settings)]
+    return replace(verification.report(results), notes=tuple(idle(manifest.waivers, results)))
 
 
 def _describe(archive: Archive) -> ArtifactInfo:

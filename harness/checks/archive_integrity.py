@@ -23,5 +23,6 @@ def check(subject: Subject, engines: Engines) -> Findings:
     del engines
     for archive in subject.bundle.archives:
         for refusal in archive.refusals:
-            where = archive.source if refusal.entry is None else f"{archive.source}!{refusal.entry}"
+            separator = "/" if archive.is_folder else "!"
+            where = archive.source if refusal.entry is None else f"{archive.source}{separator}{refusal.entry}"
             yield Finding(f"{refusal.entry or archive.source} {refusal.reason}", where, remedy=refusal.remedy)

@@ -32,11 +32,11 @@ def check(subject: Subject, engines: Engines) -> Findings:
         ]
         if unreadable:
             first = unreadable[0]
+            count = f"{len(unreadable):,} of {len(archive.files):,} files are"
             names = ", ".join(f"{item.entry.name} ({item.entry.mode:04o})" for item in unreadable[:SHOWN])
             more = f" and {len(unreadable) - SHOWN:,} more" if len(unreadable) > SHOWN else ""
             yield Finding(
-                f"[Errno 13] Permission denied: '{first.path}': {len(unreadable):,} of {len(archive.files):,} files are not "
-                f"readable by Lambda's user: {names}{more}",
+                f"[Errno 13] Permission denied: '{first.path}': {count} not readable by Lambda's user: {names}{more}",
                 where(first),
                 Severity.ERROR,
                 f"run `chmod -R a+rX` on the folder that {archive.source} is made from, and build it again",

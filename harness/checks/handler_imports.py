@@ -14,8 +14,8 @@ def check(subject: Subject, engines: Engines) -> Findings:
 
     AWS's own runtime client is started on the handler, in a process of its own, with the archives at `/var/task` and
     `/opt`, as another user, without network, on a read-only file system. What it says is what Lambda's log would say:
-    `Runtime.ImportModuleError`, `Runtime.HandlerNotFound`, `Runtime.UserCodeSyntaxError`, or the exception that a module
-    raises while it is imported. Tests that run in the developers' environment cannot show any of it.
+    `Runtime.ImportModuleError`, `Runtime.HandlerNotFound`, `Runtime.UserCodeSyntaxError`, or the exception that a
+    module raises while it is imported. Tests that run in the developers' environment cannot show any of it.
 
     ## How to fix
 

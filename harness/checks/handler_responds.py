@@ -43,7 +43,9 @@ def check(subject: Subject, engines: Engines) -> Findings:
                     yield Note(f"{event.name}: answered in {answer.seconds:.2f} s")
             case Failed(error=error):
                 remedy = "correct the handler; the lines above are what Lambda would log"
-                yield Finding(str(error), _place(error.stack) or place, remedy=remedy, cause="".join(error.stack) or None)
+                yield Finding(
+                    str(error), _place(error.stack) or place, remedy=remedy, cause="".join(error.stack) or None
+                )
             case _:
                 yield Finding(ending(answer, function), place, remedy=_remedy(function.timeout), cause=printed(seen))
     for event in function.events[len(seen.answers) :]:
@@ -73,7 +75,7 @@ def unmet(event: Event, body: str) -> str | None:
         return None
     try:
         answer = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):  # nested beyond reason
         return f"the answer is no JSON: {body[:SHOWN]}"
     return _difference(json.loads(event.expect), answer, "the answer")
 

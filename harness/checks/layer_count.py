@@ -1,6 +1,6 @@
 """See the check."""
 
-from harness.check import Engines, Findings, Subject, define
+from harness.check import Engines, Findings, Inapplicable, Subject, define
 from harness.model import Finding
 
 
@@ -19,6 +19,8 @@ def check(subject: Subject, engines: Engines) -> Findings:
     """
     del engines
     limit, layers = subject.policy.limits.layers, subject.bundle.layers
+    if not layers:
+        raise Inapplicable("no layers are declared")
     if len(layers) > limit:
         yield Finding(
             f"{len(layers)} layers, and Lambda allows {limit}",

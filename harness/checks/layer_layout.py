@@ -1,18 +1,27 @@
 """See the check."""
 
 import re
+from collections import defaultdict
 from collections.abc import Iterator
 
+from harness.artifact.bundle import LAYER_ROOT
 from harness.artifact.entries import Archive, Kind
-from harness.check import Engines, Findings, Subject, define
+from harness.check import Engines, Findings, Inapplicable, Subject, define
 from harness.model import Finding, Severity
 
-# What Lambda reads in a layer by itself (developer guide, page packaging-layers).
+# What Lambda reads in a layer by itself (developer guide, page packaging-layers), and what it reads for others.
 KNOWN = ("python/", "lib/", "bin/", "extensions/")
-VERSIONED = re.compile(r"python/lib/(python3\.\d+)/site-packages/(.+)")
-# A folder that somebody zipped along, or put one level too deep.
-MISPLACED = re.compile(r"(.*?(?:^|/)(?:python/python|site-packages|python))/(?=[^/]+)")
-MODULE = re.compile(r"(?:.*/)?(?:[^/]+\.dist-info/METADATA|[^/]+\.py|[^/]+\.so)")
+FOREIGN = ("nodejs/", "ruby/", "java/")
+# What macOS adds to an archive.
+JUNK = re.compile(r"(?:.*/)?(?:__MACOSX/.*|\._[^/]*|\.DS_Store)")
+MODULE = re.compile(r"(?:.*/)?(?:[^/]+\.dist-info/METADATA|[^/]+\.py|[^/]+\.(?:cpython-[^/]+|abi3)\.so)")
+PACKAGED = ("/METADATA", "/__init__.py")
+SITE = re.compile(r"(.*?(?:^|/)(?:site|dist)-packages)/.+")
+VERSIONED = re.compile(r"python/lib/python3\.\d+/site-packages")
+# A folder too deep: zipped twice, or what `pip --home` makes.
+TWICE = re.compile(r"(python/(?:python[\d.]*|lib/python))/.+")
+# A folder that somebody zipped along.
+ALONG = re.compile(r"((?:[^/]+/)?python)/.+", re.IGNORECASE)
 
 
 @define(since="0.1")
@@ -32,20 +41,26 @@ def check(subject: Subject, engines: Engines) -> Findings:
     `pip install --target build/python -r requirements.txt && cd build && zip -r layer.zip python`.
     """
     del engines
+    if not subject.bundle.layers:
+        raise Inapplicable("no layers are declared")
     version = "python{}.{}".format(*subject.policy.python)
+    functions = subject.manifest.functions
+    # A variable that names a path below /opt (PYTHONPATH, a wrapper script, fonts) gives other folders a reader.
+    led = any(f"{LAYER_ROOT}/" in value for function in functions for _, value in function.environment)
     for layer in subject.bundle.layers:
-        yield from _layer(layer, version)
+        yield from _layer(layer, version, led=led)
     for clash in subject.bundle.clashes:
+        separator = "/" if clash.file.is_folder else "!"
         yield Finding(
             f"Layer conversion failed: {clash.path} is a file in {clash.file.source} and a folder in "
             f"{clash.folder.source}",
-            f"{clash.file.source}!{clash.path.removeprefix('/opt/')}",
+            f"{clash.file.source}{separator}{clash.path.removeprefix(f'{LAYER_ROOT}/')}",
             remedy="rename the file, or leave the layer out that does not need the path",
         )
 
 
-def _layer(layer: Archive, version: str) -> Iterator[Finding]:
-    names = [entry.name for entry in layer.entries if entry.kind is not Kind.DIRECTORY]
+def _layer(layer: Archive, version: str, *, led: bool) -> Iterator[Finding]:
+    names = [e.name for e in layer.entries if e.kind is not Kind.DIRECTORY and not JUNK.fullmatch(e.name)]
     if not names:
         yield Finding(
             "the layer is empty",
@@ -54,54 +69,71 @@ def _layer(layer: Archive, version: str) -> Iterator[Finding]:
         )
         return
     lost = _lost(names, version)
-    if not lost:
-        if not any(name.startswith(KNOWN) for name in names):
-            yield _unused(layer, names)
-        return
-    # Modules in their place too: then what lies elsewhere may be meant for a path that the code adds itself.
-    placed = any(MODULE.fullmatch(name) and name not in set(lost) for name in names if name.startswith("python/"))
-    folder = _folder(lost)
-    yield Finding(
-        f"{len(lost):,} files of Python modules lie in {folder or 'the root of the layer'}, where Python "
-        f"{version.removeprefix('python')} does not look: `No module named {_module(lost[0], folder)!r}`",
-        f"{layer.source}!{lost[0]}",
-        Severity.WARNING if placed else Severity.ERROR,
+    gone = {name for found in lost.values() for name in found}
+    # Something else is in its place: then what lies elsewhere may be meant for a reader of its own. `bin/` proves
+    # nothing: pip puts one beside the modules.
+    placed = led or any(
+        name.startswith(("lib/", "extensions/")) or (name.startswith("python/") and MODULE.fullmatch(name))
+        for name in names
+        if name not in gone
+    )
+    for folder, found in lost.items():
+        outside = not folder.startswith(KNOWN)
+        if placed and outside and not any(f"/{name}".endswith(PACKAGED) for name in found):
+            continue  # loose scripts: a build's, or a wrapper's
+        yield _misplaced(layer, folder, found, version, Severity.WARNING if placed else Severity.ERROR)
+    if not gone and not led and not any(name.startswith(KNOWN) for name in names):
+        yield _unused(layer, names)
+
+
+def _lost(names: list[str], version: str) -> dict[str, list[str]]:
+    """Files of Python modules that no entry of ``sys.path`` leads to, by the folder that they lie in."""
+    known = frozenset(names)
+    right = f"python/lib/{version}/site-packages"
+    several = any(name.startswith(f"{right}/") for name in names)
+    lost = defaultdict(list)
+    for name in names:
+        folder = _folder(name, known)
+        # A layer for several runtimes has a folder for each; one for others only has lost them all.
+        if folder is None or folder == right or (several and VERSIONED.fullmatch(folder)):
+            continue
+        if MODULE.fullmatch(name):
+            lost[folder].append(name)
+    return lost
+
+
+def _folder(name: str, known: frozenset[str]) -> str | None:
+    """The folder that one would have to add to ``sys.path`` for this file; None where it is right or not Python's."""
+    if name.startswith(FOREIGN):
+        return None
+    first, _, rest = name.partition("/")
+    if first == "python" and f"python/{rest.partition('/')[0]}/__init__.py" in known:
+        return None  # inside a package, whatever its folders are called
+    if found := SITE.fullmatch(name) or TWICE.fullmatch(name):
+        return found[1]
+    if name.startswith(KNOWN):
+        return None
+    found = ALONG.fullmatch(name)
+    return found[1] if found else ""
+
+
+def _misplaced(layer: Archive, folder: str, found: list[str], version: str, severity: Severity) -> Finding:
+    # A distribution's own name may be another than its modules'.
+    first = next((name for name in found if not name.endswith("/METADATA")), found[0])
+    module = re.split(r"[/.]|-\d", first.removeprefix(f"{folder}/"), maxsplit=1)[0]
+    files = "1 file" if len(found) == 1 else f"{len(found):,} files"
+    return Finding(
+        f"Python modules lie in {folder or 'the root of the layer'} ({files}), where Python "
+        f"{version.removeprefix('python')} does not look: `No module named {module!r}`",
+        f"{layer.source}{'/' if layer.is_folder else '!'}{first}",
+        severity,
         f"build the layer so that they lie in python/ or in python/lib/{version}/site-packages/",
     )
 
 
-def _lost(names: list[str], version: str) -> list[str]:
-    """Files of Python modules that no entry of ``sys.path`` leads to."""
-    versions = {found[1] for name in names if (found := VERSIONED.fullmatch(name))}
-    lost = []
-    for name in names:
-        if not MODULE.fullmatch(name):
-            continue
-        if found := VERSIONED.fullmatch(name):
-            # A layer for several runtimes has a folder for each; one for others only has lost them all.
-            if version not in versions and found[1] != version:
-                lost.append(name)
-        elif name.startswith(("python/python/", "python/site-packages/", "python/lib/site-packages/")):
-            lost.append(name)
-        elif not name.startswith(KNOWN):
-            lost.append(name)
-    return lost
-
-
-def _folder(lost: list[str]) -> str:
-    found = MISPLACED.match(lost[0]) or VERSIONED.fullmatch(lost[0])
-    if found and VERSIONED.fullmatch(lost[0]):
-        return lost[0].partition("/site-packages/")[0] + "/site-packages"
-    return found[1] if found else ""
-
-
-def _module(name: str, folder: str) -> str:
-    return re.split(r"[/.]|-\d", name.removeprefix(folder).lstrip("/"), maxsplit=1)[0]
-
-
 def _unused(layer: Archive, names: list[str]) -> Finding:
     return Finding(
-        f"nothing in the layer is where Lambda looks by itself ({', '.join(KNOWN)}): it holds {names[0]}"
+        f"nothing in the layer is where Lambda's Python looks by itself ({', '.join(KNOWN)}): it holds {names[0]}"
         + (f" and {len(names) - 1:,} more" if len(names) > 1 else ""),
         layer.source,
         Severity.WARNING,

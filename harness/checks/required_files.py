@@ -2,11 +2,14 @@
 
 import posixpath
 import re
+from collections.abc import Mapping
 
-from harness.artifact.bundle import Item
+from harness.artifact.bundle import CODE_ROOT, LAYER_ROOT, Item
 from harness.artifact.entries import Kind
 from harness.check import Engines, Findings, Inapplicable, Subject, define
 from harness.model import Finding, Note
+
+MOST_HOPS = 40  # as many links as the kernel follows
 
 
 @define(since="0.1")
@@ -22,52 +25,100 @@ def check(subject: Subject, engines: Engines) -> Findings:
     ## How to fix
 
     Copy the file into the folder that the archive is made from; the finding names each pattern that matched nothing.
-    Patterns are relative to `/var/task`, or absolute below `/opt` and `/var/task`; `*` stays within a folder, `**` does
-    not. A pattern that matches only empty files, or only a folder, fails too: name the files in it (`alembic/**`).
+    Patterns are relative to `/var/task`, or absolute below `/opt` and `/var/task`; `*`, `?`, `[a-z]` and `[!a-z]` stay
+    within a folder, `**` does not. A pattern that matches only empty files, or only a folder, fails too: name the files
+    in it (`alembic/**`).
     """
     del engines
-    patterns = subject.manifest.required_files
-    if not patterns:
+    if not subject.manifest.required_files:
         raise Inapplicable("the manifest requires no files")
-    items = subject.bundle.items
-    for pattern in patterns:
-        wanted = posixpath.join("/var/task", pattern)
-        expression = re.compile(_expression(wanted.rstrip("/")))
-        matched = [item for path, item in items.items() if expression.fullmatch(path)]
-        files = [item for item in matched if item.entry.kind is not Kind.DIRECTORY]
-        if any(item.entry.size for item in files):
+    seen = _seen(subject.bundle.items)
+    for pattern in subject.manifest.required_files:
+        wanted = posixpath.normpath(posixpath.join(CODE_ROOT, pattern))
+        expression = re.compile(_expression(wanted), re.DOTALL)
+        matched = {path: size for path, size in seen.items() if expression.fullmatch(path)}
+        files = [path for path, size in matched.items() if size is not None]
+        if any(matched.values()):
             yield Note(f"{pattern}: {len(files)}")
-            continue
-        root = "/opt" if wanted.startswith("/opt/") else "/var/task"
-        yield Finding(_what(pattern, matched, files), root, remedy=_remedy(subject, pattern, matched, files))
+        else:
+            what, remedy = _explain(subject, pattern, wanted, list(matched), files)
+            yield Finding(f"required file {pattern}: {what}", _where(subject, wanted), remedy=remedy)
 
 
-def _what(pattern: str, matched: list[Item], files: list[Item]) -> str:
+def _seen(items: Mapping[str, Item]) -> dict[str, int | None]:
+    """The size of every file that the function sees; None for a folder, also for one that only its files imply."""
+    seen: dict[str, int | None] = {}
+    for path, item in items.items():
+        seen[path] = _size(item, items)
+        folder = posixpath.dirname(path)
+        while folder not in seen and folder != "/":
+            seen[folder] = None
+            folder = posixpath.dirname(folder)
+    return seen
+
+
+def _size(item: Item, items: Mapping[str, Item]) -> int | None:
+    """Bytes of a file, through symbolic links where it is one; a link that leads nowhere is as good as empty."""
+    for _ in range(MOST_HOPS):
+        if item.entry.kind is not Kind.SYMLINK:
+            return item.entry.size if item.entry.kind is Kind.FILE else None
+        path = posixpath.normpath(posixpath.join(posixpath.dirname(item.path), item.entry.target or ""))
+        if path not in items:
+            return None if any(name.startswith(f"{path}/") for name in items) else 0
+        item = items[path]
+    return 0
+
+
+def _explain(subject: Subject, pattern: str, wanted: str, matched: list[str], files: list[str]) -> tuple[str, str]:
+    """What is wrong with a pattern that matches no file with something in it, and what to do about it."""
     if files:
-        return f"required file {pattern}: matches only empty files ({', '.join(item.path for item in files[:3])})"
+        remedy = "look at the build step that wrote it: a copy that failed leaves an empty file"
+        return f"matches only empty files ({', '.join(files[:3])})", remedy
     if matched:
-        return f"required file {pattern}: matches only a folder ({matched[0].path})"
-    return f"required file {pattern}: not in the artifact"
+        return f"matches only a folder ({matched[0]})", f"require the files in it: {pattern.rstrip('/')}/**"
+    return "not in the artifact", _remedy(subject, pattern, wanted)
 
 
-def _remedy(subject: Subject, pattern: str, matched: list[Item], files: list[Item]) -> str:
-    if files:
-        return "look at the build step that wrote it: a copy that failed leaves an empty file"
-    if matched:
-        return f"require the files in it: {pattern.rstrip('/')}/**"
-    name = posixpath.basename(pattern.rstrip("/"))
-    elsewhere = [path for path in subject.bundle.items if posixpath.basename(path) == name]
-    if elsewhere:
-        return f"it lies at {elsewhere[0]}: move it, or require that path"
-    archive = ", ".join(layer.source for layer in subject.bundle.layers) if pattern.startswith("/opt") else None
-    return f"copy {pattern} into the folder that {archive or 'the code archive'} is made from"
+def _remedy(subject: Subject, pattern: str, wanted: str) -> str:
+    if not wanted.startswith((f"{CODE_ROOT}/", f"{LAYER_ROOT}/")):
+        return f"archives fill {CODE_ROOT} and {LAYER_ROOT} only: name a path there"
+    name = posixpath.basename(wanted).casefold()
+    for path in subject.bundle.items:
+        if posixpath.basename(path).casefold() == name:
+            return f"it lies at {path}: move it, or require that path"
+    return f"copy {pattern} into the folder that {_archives(subject, wanted) or 'the archive'} is made from"
+
+
+def _where(subject: Subject, wanted: str) -> str:
+    """Where the file should be: in the code archive, else in one of the layers."""
+    archives = _archives(subject, wanted)
+    return f"{archives}: {wanted}" if archives else wanted
+
+
+def _archives(subject: Subject, wanted: str) -> str:
+    if wanted.startswith(f"{LAYER_ROOT}/"):
+        return ", ".join(dict.fromkeys(layer.source for layer in subject.bundle.layers))
+    return subject.bundle.code.source if subject.bundle.code else ""
 
 
 def _expression(pattern: str) -> str:
     """The regular expression of a pattern with ``*``, ``?``, ``[…]`` and ``**``."""
-    tokens = re.split(r"(\*\*/|\*\*|\*|\?|\[!?[^]/]+\])", pattern)
     meanings = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+    tokens = re.split(r"((?<![^/])\*\*/|\*\*|\*|\?|\[!?[^]/]+\])", pattern)
+    # Every second token is one that the expression above has split at; the others are to be taken literally.
     return "".join(
-        meanings.get(token) or (token.replace("[!", "[^") if token[:1] == "[" and token[-1:] == "]" else re.escape(token))
-        for token in tokens
+        re.escape(token) if index % 2 == 0 else meanings.get(token) or _any_of(token)
+        for index, token in enumerate(tokens)
     )
+
+
+def _any_of(token: str) -> str:
+    """The regular expression of ``[a-z_]`` or ``[!a-z_]``: one character, and never the slash."""
+    negated, members = token[1] == "!", token[1:-1].removeprefix("!")
+    ranges = re.findall(r"(.)-(.)|(.)", members)
+    said = "".join(
+        re.escape(one) or f"{re.escape(low)}-{re.escape(high)}" for low, high, one in ranges if one or low <= high
+    )
+    if negated:
+        return f"[^/{said}]"
+    return f"[{said}]" if said else "(?!)"  # a range that runs backwards holds nothing

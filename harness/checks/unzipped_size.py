@@ -1,8 +1,9 @@
 """See the check."""
 
 from collections import Counter
+from collections.abc import Sequence
 
-from harness.artifact.entries import Kind
+from harness.artifact.entries import Archive, Kind
 from harness.check import Engines, Findings, Subject, define
 from harness.model import Finding, Note
 
@@ -27,30 +28,32 @@ def check(subject: Subject, engines: Engines) -> Findings:
     """
     del engines
     bundle, limit = subject.bundle, subject.policy.limits.unzipped_bytes
-    for archive in bundle.archives:
-        if archive.unzipped_bytes >= limit:
-            yield Finding(
-                f"Unzipped size must be smaller than {limit} bytes: it unpacks to {archive.unzipped_bytes:,} bytes, "
-                f"{archive.unzipped_bytes - limit:,} over the quota",
-                archive.source,
-                remedy=f"leave out what is not needed; the largest parts are {_largest(subject)}",
-            )
-            return
+    # To the byte as Lambda does: one archive must be smaller than the limit, all together must not exceed it.
+    alone = [archive for archive in bundle.archives if archive.unzipped_bytes >= limit]
+    for archive in alone:
+        yield Finding(
+            f"Unzipped size must be smaller than {limit} bytes: it unpacks to {archive.unzipped_bytes:,} bytes",
+            archive.source,
+            remedy=f"leave out what is not needed; the largest parts are {_largest([archive])}",
+        )
+    if alone:
+        return
     if bundle.unzipped_bytes > limit:
         yield Finding(
             f"Function code combined with layers exceeds the maximum allowed size of {limit} bytes. The actual size is "
             f"{bundle.unzipped_bytes} bytes.",
             ", ".join(archive.source for archive in bundle.archives),
-            remedy=f"leave out {bundle.unzipped_bytes - limit:,} bytes; the largest parts are {_largest(subject)}",
+            remedy=f"leave out {bundle.unzipped_bytes - limit:,} bytes; the largest parts are "
+            f"{_largest(bundle.archives)}",
         )
     else:
         yield Note(f"{bundle.unzipped_bytes / MB:.1f} of {limit / MB:.0f} MB unpacked")
 
 
-def _largest(subject: Subject) -> str:
+def _largest(archives: Sequence[Archive]) -> str:
     """The parts that one would name: the first folder below ``/var/task`` or below a layer's ``python``."""
     sizes: Counter[str] = Counter()
-    for archive in subject.bundle.archives:
+    for archive in archives:
         for entry in archive.entries:
             if entry.kind is Kind.FILE:
                 sizes[f"{archive.source}!{_part(entry.name)}"] += entry.size

@@ -1,8 +1,11 @@
 """See the check."""
 
-from harness.check import Engines, Findings, Subject, define
+from harness.check import Engines, Findings, Inapplicable, Subject, define
 from harness.manifest import Upload
 from harness.model import Finding, Severity
+
+# What the smallest request has around the archive.
+ENVELOPE = '{"ZipFile": ""}'
 
 
 @define(since="0.1")
@@ -12,8 +15,9 @@ def check(subject: Subject, engines: Engines) -> Findings:
     ## Why it matters
 
     An archive that is sent with the API call itself (`update-function-code --zip-file`, `publish-layer-version
-    --zip-file`, the console) may have 50 MB; the call fails with `Request must be smaller than 69905067 bytes`, which
-    is the same limit after base64. An archive that Lambda fetches from S3 has no limit of its own.
+    --zip-file`, the console) may have 50 MB; what Lambda measures is the request, in which the archive is base64: the
+    call fails with `Request must be smaller than 69905067 bytes`. An archive that Lambda fetches from S3 has no limit
+    of its own, and neither has an unpacked folder.
 
     ## How to fix
 
@@ -21,14 +25,18 @@ def check(subject: Subject, engines: Engines) -> Findings:
     The finding is an error with `upload = "direct"`, else a warning.
     """
     del engines
-    limit = subject.policy.limits.direct_upload_bytes
+    limit = subject.policy.limits.direct_request_bytes
     direct = subject.manifest.upload is Upload.DIRECT
-    for archive in subject.bundle.archives:
-        if archive.zipped_bytes is not None and archive.zipped_bytes > limit:
+    sizes = {a.source: a.zipped_bytes for a in subject.bundle.archives if a.zipped_bytes is not None}
+    if not sizes:
+        raise Inapplicable("unpacked folders are not uploaded")
+    for source, size in sizes.items():
+        request = -(-size // 3) * 4 + len(ENVELOPE)
+        if request >= limit:
             yield Finding(
-                f"Request must be smaller than 69905067 bytes: {archive.zipped_bytes:,} bytes are "
-                f"{archive.zipped_bytes - limit:,} too many for a direct upload",
-                archive.source,
+                f"Request must be smaller than {limit} bytes: a direct upload of these {size:,} bytes makes one of "
+                f"{request:,} or more",
+                source,
                 Severity.ERROR if direct else Severity.WARNING,
                 "upload it to S3 and name bucket and key in the call"
                 + ('; then say `upload = "s3"` in the manifest' if direct else ""),

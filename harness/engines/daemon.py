@@ -7,13 +7,15 @@ import os
 import platform
 import socket
 import time
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.engines.protocol import Progress, Unavailable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     import docker
 
 LABEL = "lambda-artifact-harness"
@@ -69,12 +71,12 @@ def _addresses(environ: Mapping[str, str]) -> Iterator[str]:
         from docker.context import ContextAPI  # noqa: PLC0415 - as above
 
         context = ContextAPI.get_current_context()
-        if context is not None and context.Host:
+        if context.Host:
             yield context.Host
     home, run = environ.get("HOME", ""), environ.get("XDG_RUNTIME_DIR", "")
     places = ["/var/run/docker.sock", f"{home}/.docker/run/docker.sock", f"{run}/docker.sock"]
     places += [f"{run}/podman/podman.sock", "/run/podman/podman.sock"]
-    yield from (f"unix://{place}" for place in places if os.path.exists(place))
+    yield from (f"unix://{place}" for place in places if Path(place).exists())
 
 
 def _first_line(error: Exception) -> str:
@@ -103,7 +105,9 @@ def ensure_image(daemon: Daemon, reference: str, architecture: str, progress: Pr
             f"({_first_line(error)}): pull it, or name another with --image."
         ) from error
     if image.attrs.get("Architecture") != wanted:
-        raise Unavailable(f"the image {reference} is for {image.attrs.get('Architecture')}, the archives are for {wanted}.")
+        raise Unavailable(
+            f"the image {reference} is for {image.attrs.get('Architecture')}, the archives are for {wanted}."
+        )
     return image
 
 
@@ -113,9 +117,9 @@ def owner() -> dict[str, str]:
 
 
 def _host() -> str:
-    with contextlib.suppress(OSError), open("/proc/sys/kernel/random/boot_id", encoding="ascii") as boot:
+    with contextlib.suppress(OSError), Path("/proc/sys/kernel/random/boot_id").open(encoding="ascii") as boot:
         # A process number means something only within its machine, its boot and its namespace of processes.
-        return f"{boot.read().strip()}/{os.stat('/proc/self/ns/pid').st_ino}"
+        return f"{boot.read().strip()}/{Path('/proc/self/ns/pid').stat().st_ino}"
     return socket.gethostname() + platform.system()
 
 

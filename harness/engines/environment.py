@@ -11,12 +11,15 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from tempfile import mkdtemp
+from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
-from harness.engines.interpreters import Interpreter
 from harness.engines.protocol import Progress, Unavailable
-from harness.policy import RuntimePolicy
+
+if TYPE_CHECKING:
+    from harness.engines.interpreters import Interpreter
+    from harness.policy import RuntimePolicy
 
 LAYOUT = 1  # part of the key: another layout of the environment is another environment
 USER, GROUP = 993, 990  # Lambda's sbx_user1051, as functions that print their own user show it

@@ -6,9 +6,12 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
 
 # What a candidate says of itself. A virtual environment names the interpreter that it was made from.
 ASK = """
@@ -81,7 +84,7 @@ def find(
         environ: The user's environment: PATH, HOME and the version managers' own variables.
         explicit: The only candidate, where the user names one.
     """
-    rejected = []
+    rejected: list[Rejected] = []
     for path in [explicit] if explicit else candidates(version, environ):
         answer = ask(path, version)
         if isinstance(answer, Interpreter):

@@ -10,10 +10,9 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from harness.engines.environment import HOME, prepare
 from harness.engines.interpreters import Interpreter, Rejected, find
@@ -21,6 +20,10 @@ from harness.engines.protocol import Answers, Exited, Job, Observation, Progress
 from harness.engines.sandbox import Plain, Sandbox, Trees, sandbox
 from harness.engines.shipping import MB, Parcel, probe_command, time_limit
 from harness.model import EngineInfo
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
 
 MACHINES = {"x86_64": ("x86_64", "amd64"), "arm64": ("aarch64", "arm64")}
 

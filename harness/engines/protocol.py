@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
-from harness.model import EngineInfo
-from harness.policy import RuntimePolicy
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from harness.model import EngineInfo
+    from harness.policy import RuntimePolicy
 
 Progress: TypeAlias = Callable[[str], None]
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from harness.engines.environment import GROUP, HOME, USER, Environment
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 # What the system's libraries read; of the rest of /etc, the code is to see nothing.
 IDENTITY = ("--uid", str(USER), "--gid", str(GROUP), "--cap-drop", "ALL")
@@ -124,7 +126,7 @@ def system_binds() -> list[str]:
     for folder in ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64"):
         path = Path(folder)
         if path.is_symlink():
-            binds += ["--symlink", os.readlink(path), folder]
+            binds += ["--symlink", str(path.readlink()), folder]
         elif path.is_dir():
             binds += ["--ro-bind", folder, folder]
     for name in ETC:

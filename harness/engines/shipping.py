@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 import re
 import secrets
-from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.engines.protocol import (
     Answer,
@@ -27,6 +26,9 @@ from harness.engines.protocol import (
     Trace,
 )
 from harness.policy import service_environment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
 
 # The first line of standard input holds the job, and in it the probe itself: nothing has to be mounted, so that
 # it is the same for a process, a container and a container of a daemon on another machine.

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import resource
 import signal
 import subprocess
 import threading
 import time
-from typing import Any, Callable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
 HEAD_BYTES, TAIL_BYTES = 16_384, 65_536
 LOOK_SECONDS = 0.05
+ATTEMPTS = 10  # at killing one process after the other; what multiplies faster is a fork bomb
 PROCESSES = 1024  # Lambda's quota for processes and threads (developer guide, gettingstarted-limits)
 
 
@@ -37,6 +42,7 @@ class Child:
         self.started = time.monotonic()
         self._head, self._tail, self._lost = b"", b"", 0
         self._looked = 0.0
+        _volunteer(1000)  # what a handler may cost, the kernel is to take from the handler
         self._process = subprocess.Popen(
             command,
             env=environment,
@@ -47,37 +53,39 @@ class Child:
             start_new_session=True,
             pass_fds=pass_fds,
         )
+        _volunteer(500)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
-    def until(
-        self, settled: Callable[[], bool], changed: threading.Condition, deadline: float, memory: int
-    ) -> str:
+    def until(self, settled: Callable[[], bool], changed: threading.Condition, deadline: float, memory: int) -> str:
         """Wait for ``settled`` and say ``settled``, or what came first: ``exit``, ``timeout``, ``memory``, ``processes``."""
         while True:
+            ended = self._process.poll() is not None
             with changed:
+                # Looked at after the process: what it posted before it ended is here by now.
                 if settled():
                     return "settled"
-                if self._process.poll() is None:
+                if not ended:
                     changed.wait(0.01)
-            if settled():
-                return "settled"
-            if self._process.poll() is not None:
+            if ended:
                 return "exit"
             now = time.monotonic()
             if now > deadline:
                 return "timeout"
-            if now - self._looked > LOOK_SECONDS:
-                self._looked = now
-                if self._alone and sum(map(str.isdigit, os.listdir("/proc"))) > PROCESSES:
-                    self._bomb = True
-                    self._kill()
-                    return "processes"
-                used, count = usage(os.getpid())
-                if used > memory:
-                    return "memory"
-                if count > PROCESSES:
-                    return "processes"
+            if now - self._looked > LOOK_SECONDS and (limit := self._exceeded(memory)):
+                return limit
+
+    def _exceeded(self, memory: int) -> str | None:
+        """Which limit is exceeded now, if one is."""
+        self._looked = time.monotonic()
+        if self._alone and sum(map(str.isdigit, os.listdir("/proc"))) > PROCESSES:
+            self._bomb = True
+            self._kill()
+            return "processes"
+        used, count = usage(os.getpid())
+        if used > memory:
+            return "memory"
+        return "processes" if count > PROCESSES else None
 
     def wait(self, seconds: float) -> int | None:
         """The exit status (negative: the signal that ended it), or None where it is still running."""
@@ -88,7 +96,8 @@ class Child:
 
     def end(self) -> None:
         """Kill the whole tree, whatever it did to hide, and read what is left of its output."""
-        while True:
+        for attempt in itertools.count():
+            self._bomb |= self._alone and attempt > ATTEMPTS
             self._kill()
             self._process.wait()  # first, so that subprocess keeps the exit status of its own
             try:
@@ -123,6 +132,12 @@ class Child:
             if (excess := len(self._tail) - TAIL_BYTES) > 0:
                 self._tail = self._tail[excess:]
                 self._lost += excess
+
+
+def _volunteer(score: int) -> None:
+    """How gladly this process, and what it starts from here on, would be killed when memory is short."""
+    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
+        file.write(str(score))
 
 
 def peak_bytes() -> int:

@@ -53,9 +53,6 @@ def initialised(child: Child, api: RuntimeApi, timeout: float, memory: int) -> d
         return api.ready_at is not None or api.init_error is not None
 
     ended = child.until(settled, api.changed, child.started + timeout, memory)
-    if ended == "exit":
-        settled_late = settled()  # a last post can arrive between the look at the API and the look at the process
-        ended = "settled" if settled_late else ended
     seconds = (api.ready_at or time.monotonic()) - child.started
     if ended == "settled" and api.init_error is None:
         return {"kind": "ready", "seconds": seconds}
@@ -74,7 +71,7 @@ def answered(child: Child, api: RuntimeApi, start: dict[str, Any]) -> list[dict[
             return len(api.answers) >= number
 
         ended = child.until(settled, api.changed, began + start["timeout"], start["memory"])
-        if ended == "settled" or settled():
+        if ended == "settled":
             answers.append(api.answers[number - 1])
             continue
         status = child.wait(0) if ended == "exit" else None

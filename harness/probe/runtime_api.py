@@ -43,8 +43,7 @@ class RuntimeApi:
         self._timeout = timeout
         self._next = 0
         self._closed = False
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler_of(self))
-        self._server.daemon_threads = True
+        self._server = Server(self)
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
 
     @property
@@ -90,7 +89,7 @@ class RuntimeApi:
             if path == PREFIX + "init/error":
                 self.init_error = _error_of(error_type, body)
             elif self.handed_out is not None and path.endswith(("/response", "/error")):
-                answer = {"seconds": time.monotonic() - self.handed_out}
+                answer: dict[str, Any] = {"seconds": time.monotonic() - self.handed_out}
                 if path.endswith("/error"):
                     answer["error"] = _error_of(error_type, body)
                 elif length > RESPONSE_BYTES:
@@ -127,56 +126,73 @@ def _error_of(error_type: str | None, body: bytes) -> dict[str, Any]:
     }
 
 
-def _handler_of(api: RuntimeApi) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"  # the runtime client keeps its connection
+class Server(ThreadingHTTPServer):
+    """A server that knows whose API it is."""
 
-        def do_GET(self) -> None:  # noqa: N802 - the name that http.server calls
-            if self.path != PREFIX + "invocation/next":
-                self.answer(404, {}, b"")
-                return
-            event = api.next_event()
-            if event is None:
+    daemon_threads = True
+
+    def __init__(self, api: RuntimeApi) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.api = api
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that was killed while it was answered is no news."""
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Speaks HTTP for the server's API."""
+
+    protocol_version = "HTTP/1.1"  # the runtime client keeps its connection
+    server: Server
+
+    def do_GET(self) -> None:
+        """Hand out the next event."""
+        if self.path != PREFIX + "invocation/next":
+            self.answer(404, {}, b"")
+            return
+        event = self.server.api.next_event()
+        if event is None:
+            self.close_connection = True
+        else:
+            self.answer(200, *event)
+
+    def do_POST(self) -> None:
+        """Take an answer or an error."""
+        body, length = self.body()
+        status = self.server.api.posted(self.path, self.headers.get("Lambda-Runtime-Function-Error-Type"), body, length)
+        self.answer(status, {}, b'{"status":"OK"}')
+
+    def body(self) -> tuple[bytes, int]:
+        """The posted bytes, to a bound, and how many there were."""
+        if "chunked" in self.headers.get("Transfer-Encoding", "").lower():
+            return self.chunks()
+        length = int(self.headers.get("Content-Length") or 0)
+        body = self.rfile.read(min(length, BODY_BYTES))
+        if length > len(body):
+            self.close_connection = True
+        return body, length
+
+    def chunks(self) -> tuple[bytes, int]:
+        """The same, of a body that comes in chunks."""
+        body, length = b"", 0
+        while size := int(self.rfile.readline().split(b";")[0], 16):
+            length += size
+            if length > BODY_BYTES:
                 self.close_connection = True
-            else:
-                self.answer(200, *event)
-
-        def do_POST(self) -> None:  # noqa: N802 - the same
-            body, length = self.body()
-            status = api.posted(self.path, self.headers.get("Lambda-Runtime-Function-Error-Type"), body, length)
-            self.answer(status, {}, b'{"status":"OK"}')
-
-        def body(self) -> tuple[bytes, int]:
-            """The posted bytes, to a bound, and how many there were."""
-            if "chunked" in self.headers.get("Transfer-Encoding", "").lower():
-                return self.chunks()
-            length = int(self.headers.get("Content-Length") or 0)
-            body = self.rfile.read(min(length, BODY_BYTES))
-            if length > len(body):
-                self.close_connection = True
-            return body, length
-
-        def chunks(self) -> tuple[bytes, int]:
-            body, length = b"", 0
-            while size := int(self.rfile.readline().split(b";")[0], 16):
-                length += size
-                if length > BODY_BYTES:
-                    self.close_connection = True
-                    return body, length
-                body += self.rfile.read(size)
-                self.rfile.readline()
+                return body, length
+            body += self.rfile.read(size)
             self.rfile.readline()
-            return body, length
+        self.rfile.readline()
+        return body, length
 
-        def answer(self, status: int, headers: dict[str, str], body: bytes) -> None:
-            self.send_response(status)
-            for name, value in headers.items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+    def answer(self, status: int, headers: dict[str, str], body: bytes) -> None:
+        """Send a response."""
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name that it overrides
-            """Say nothing: standard error belongs to the supervisor."""
-
-    return Handler
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name that it overrides
+        """Say nothing: standard error belongs to the supervisor."""

@@ -43,6 +43,7 @@ class Keeper:
             try:
                 os.close(self.pipe)
                 prctl(PR_SET_CHILD_SUBREAPER, 1)
+                prctl(PR_SET_DUMPABLE, 1)  # or it could not open what is its own in /proc
                 for number in IGNORED:
                     signal.signal(number, signal.SIG_DFL)  # a handler inherits what is ignored, and Lambda ignores none
                 said = memoryview(json.dumps(keep(job, start)).encode())
@@ -115,9 +116,7 @@ class Supervisor:
             for other, result, _ in finished
         )
 
-    def round(
-        self, starts: list[dict[str, Any]], workers: int
-    ) -> list[tuple[Keeper, dict[str, Any], dict[str, Any]]]:
+    def round(self, starts: list[dict[str, Any]], workers: int) -> list[tuple[Keeper, dict[str, Any], dict[str, Any]]]:
         """Start each, at most ``workers`` at a time, and wait for all."""
         waiting, running = list(starts), dict[int, Keeper]()
         finished = []

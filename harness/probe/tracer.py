@@ -12,7 +12,10 @@ import json
 import os
 import runpy
 import sys
-from types import ModuleType, TracebackType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from types import ModuleType, TracebackType
 
 TRACE_FD, HANDLER, SECONDS, BOOTSTRAP = int(sys.argv[1]), sys.argv[2], float(sys.argv[3]), sys.argv[4]
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from harness.artifact.archive import read
-from harness.artifact.entries import Archive, Role
-from harness.manifest import Source
+
+if TYPE_CHECKING:
+    from harness.artifact.entries import Archive, Role
+    from harness.manifest import Source
 
 
 class SourceUnavailable(Exception):  # noqa: N818 - a reason, which becomes a skip

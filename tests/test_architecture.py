@@ -1,0 +1,106 @@
+"""What .importlinter cannot say: nothing below the entry points prints, reads the environment or exits."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+HARNESS = Path(__file__).parents[1] / "harness"
+MODULES = sorted(path.relative_to(HARNESS).as_posix() for path in HARNESS.rglob("*.py"))
+
+PRINTS, READS, EXITS = "prints", "reads the environment", "exits"
+MEANING = {
+    **dict.fromkeys(("print", "input", "sys.stdin", "sys.stdout", "sys.stderr"), PRINTS),
+    **dict.fromkeys(("os.environ", "os.environb", "os.getenv", "os.getenvb", "sys.argv"), READS),
+    **dict.fromkeys(("exit", "quit", "sys.exit", "os._exit", "os.abort", "SystemExit"), EXITS),
+}
+# The probe is a program of its own, which runs in another interpreter.
+ALLOWED = {
+    "__main__.py": {READS, EXITS},
+    "cli.py": {PRINTS},
+    "commands.py": {PRINTS},
+    "progress.py": {PRINTS},
+    "pytest_plugin.py": {READS},
+}
+
+
+def deeds(source: str) -> Iterator[tuple[str, int]]:
+    """What a module does that only an entry point may, and on which line."""
+    tree = ast.parse(source)
+    # `except SystemExit` is no exit.
+    caught = {
+        id(name)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ExceptHandler) and node.type
+        for name in ast.walk(node.type)
+    }
+    for node in ast.walk(tree):
+        if id(node) in caught:
+            continue
+        if isinstance(node, ast.Name) and node.id in MEANING:
+            yield MEANING[node.id], node.lineno
+        elif isinstance(node, ast.Attribute) and ast.unparse(node) in MEANING:
+            yield MEANING[ast.unparse(node)], node.lineno
+        elif isinstance(node, ast.ImportFrom):
+            for name in node.names:
+                if (found := f"{node.module}.{name.name}") in MEANING:
+                    yield MEANING[found], node.lineno
+
+
+@pytest.mark.parametrize("module", [module for module in MODULES if not module.startswith("probe/")])
+def test_only_entry_points_print_read_the_environment_or_exit(module: str) -> None:
+    source = (HARNESS / module).read_text(encoding="utf-8")
+    allowed = ALLOWED.get(module, set())
+
+    wrong = [f"harness/{module}:{line} {deed}" for deed, line in deeds(source) if deed not in allowed]
+
+    assert not wrong
+
+
+@pytest.mark.parametrize(
+    ("source", "deed"),
+    [
+        ("print(1)", PRINTS),
+        ("import sys\nsys.stderr.write('')", PRINTS),
+        ("from sys import stdout", PRINTS),
+        ("show = print", PRINTS),
+        ("import os\nos.environ['HOME']", READS),
+        ("import os\nos.getenv('HOME')", READS),
+        ("from os import environ", READS),
+        ("import sys\nsys.exit(1)", EXITS),
+        ("raise SystemExit(1)", EXITS),
+    ],
+)
+def test_each_deed_is_seen(source: str, deed: str) -> None:
+    assert {found for found, _ in deeds(source)} == {deed}
+
+
+@pytest.mark.parametrize(
+    "source", ["try: f()\nexcept SystemExit: g()", "environ['HOME']", "say.print(1)", "'print(1)'"]
+)
+def test_nothing_else_is_seen(source: str) -> None:
+    assert not list(deeds(source))
+
+
+def test_the_exceptions_are_all_needed() -> None:
+    needed = {module: {deed for deed, _ in deeds((HARNESS / module).read_text(encoding="utf-8"))} for module in ALLOWED}
+
+    assert {module: deeds & needed[module] for module, deeds in ALLOWED.items()} == ALLOWED
+
+
+@pytest.mark.parametrize("module", [module for module in MODULES if module.startswith("probe/")])
+def test_the_probe_needs_the_standard_library_alone(module: str) -> None:
+    nodes = list(ast.walk(ast.parse((HARNESS / module).read_text(encoding="utf-8"))))
+    imported = {name.name for node in nodes if isinstance(node, ast.Import) for name in node.names}
+    imported |= {str(node.module) for node in nodes if isinstance(node, ast.ImportFrom) and not node.level}
+    # AWS's client is what the probe starts.
+    foreign = {name.partition(".")[0] for name in imported} - sys.stdlib_module_names - {"awslambdaric"}
+
+    assert not foreign
