@@ -26,7 +26,7 @@ INTERRUPTED, TERMINATED = 130, 143
 LONGEST = 86_400  # seconds; a pipeline that waits for a day has hung
 
 
-def run(argv: Sequence[str], environ: Mapping[str, str]) -> int:
+def run(argv: Sequence[str], environ: Mapping[str, str]) -> int:  # noqa: PLR0911 - one for each meaning of a code
     """Run the command.
 
     Returns:

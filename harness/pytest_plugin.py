@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from harness.check import Blocked, Need
 from harness.model import Completed, Crashed, NotApplicable, Result, Severity, Skipped, UsageError
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from harness.artifact.bundle import Bundle
     from harness.engines.protocol import Observation
+    from harness.manifest import Function
     from harness.verify import Planned, Settings, Verification
 
 MARKER = "artifact"
@@ -68,11 +70,8 @@ def _requested(config: pytest.Config) -> Path | None:
     """The manifest that is to be collected although no argument names it."""
     if not _asks_for_artifacts(config):
         return None
-    if named := _option_path(config):
-        return named
-    if config.args_source is pytest.Config.ArgsSource.ARGS:
-        return None
-    return _find(config)
+    by_default = config.args_source is not pytest.Config.ArgsSource.ARGS
+    return _option_path(config) or (_find(config) if by_default else None)
 
 
 def _asks_for_artifacts(config: pytest.Config) -> bool:
@@ -85,12 +84,10 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
     option = _option_path(parent.config)
     if file_path.name not in FILE_NAMES and file_path != option:
         return None
-    if not _named(file_path, parent.config):
-        if not _asks_for_artifacts(parent.config) or (option and file_path != option):
-            return None
-        if file_path.name == "pyproject.toml" and not _has_table(file_path):
-            return None
-    return ManifestFile.from_parent(parent, path=file_path)
+    asked = _asks_for_artifacts(parent.config) and option in (None, file_path)
+    if _named(file_path, parent.config) or (asked and _is_manifest(file_path)):
+        return ManifestFile.from_parent(parent, path=file_path)
+    return None
 
 
 def _option_path(config: pytest.Config) -> Path | None:
@@ -103,7 +100,9 @@ def _named(path: Path, config: pytest.Config) -> bool:
     return any(argument.resolve() == path.resolve() for argument in arguments)
 
 
-def _has_table(path: Path) -> bool:
+def _is_manifest(path: Path) -> bool:
+    if path.name != "pyproject.toml":
+        return True
     try:
         return "lambda-artifact" in tomllib.loads(path.read_text("utf-8")).get("tool", {})
     except (OSError, ValueError):
@@ -184,8 +183,6 @@ class CheckFailed(Exception):  # noqa: N818 - it is what the item reports, not a
 
 def _together(item: CheckItem) -> frozenset[str]:
     """The functions to start side by side: those that this process was given, which with xdist is one at a time."""
-    from harness.check import Need  # noqa: PLC0415 - see the module
-
     if os.environ.get("PYTEST_XDIST_WORKER"):
         return frozenset()
     return frozenset(
@@ -281,38 +278,32 @@ class LambdaRuntime:
             FunctionError: The function did not start, or answered with an error.
             KeyError: The manifest has no such function.
         """
-        from harness.engines.protocol import Answered, Failed, Ready  # noqa: PLC0415 - see the module
+        from harness.diagnosis.start import ending  # noqa: PLC0415 - see the module
+        from harness.engines.protocol import Answered, Ready  # noqa: PLC0415
 
-        observation = self._observe(function, event, environment or {})
-        match observation.init:
-            case Ready():
-                pass
-            case Failed(error=error):
-                raise FunctionError(str(error))
-            case other:
-                raise FunctionError(f"init: {other}")
-        match observation.answers:
-            case (Answered(body=body), *_):
-                return json.loads(body)
-            case (Failed(error=error), *_):
-                raise FunctionError(str(error))
-            case other_answers:
-                raise FunctionError(f"no answer: {other_answers}")
+        declared = {one.name: one for one in self._verification.manifest.functions}[function]
+        observation = self._observe(_with(declared, event, environment or {}))
+        if not isinstance(observation.init, Ready):
+            raise FunctionError(ending(observation.init, declared))
+        answer = next(iter(observation.answers), None)
+        if isinstance(answer, Answered):
+            return json.loads(answer.body)
+        raise FunctionError(ending(answer, declared) if answer else "it ended before it was handed the event")
 
-    def _observe(self, name: str, event: object, environment: Mapping[str, str]) -> Observation:
-        from harness.check import Blocked  # noqa: PLC0415 - see the module
-        from harness.engines.protocol import Unavailable  # noqa: PLC0415
-        from harness.manifest import Event  # noqa: PLC0415
+    def _observe(self, function: Function) -> Observation:
+        from harness.engines.protocol import Unavailable  # noqa: PLC0415 - see the module
         from harness.sources.local import SourceUnavailable  # noqa: PLC0415
         from harness.verify import Verification  # noqa: PLC0415
 
-        manifest = self._verification.manifest
-        functions = {function.name: function for function in manifest.functions}
-        payload = Event("event", manifest.path or Path(), json.dumps(event), None)
-        variables = tuple({**dict(functions[name].environment), **environment}.items())
-        function = replace(functions[name], events=(payload,), environment=variables)
-        alone = Verification(replace(manifest, functions=(function,)), self._verification.settings)
+        manifest = replace(self._verification.manifest, functions=(function,))
         try:
-            return alone.observe(function)
+            return Verification(manifest, self._verification.settings).observe(function)
         except (Blocked, SourceUnavailable, Unavailable) as reason:
             pytest.fail(str(reason), pytrace=False)
+
+
+def _with(function: Function, event: object, environment: Mapping[str, str]) -> Function:
+    from harness.manifest import Event  # noqa: PLC0415 - see the module
+
+    variables = tuple({**dict(function.environment), **environment}.items())
+    return replace(function, events=(Event("event", Path(), json.dumps(event), None),), environment=variables)

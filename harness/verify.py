@@ -174,7 +174,8 @@ class Verification:
             Unavailable: It could not be started.
         """
         if function.name not in self._answers:
-            group = [one for one in self.manifest.functions if self._shares(one, function)]
+            waiting = [one for one in self.manifest.functions if one.name not in self._answers]
+            group = [one for one in waiting if self._shares(one, function)]
             found = self._start(group, self.bundle(function))
             self._answers.update(found)
         answer = self._answers[function.name]

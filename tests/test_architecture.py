@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import configparser
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +14,8 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-HARNESS = Path(__file__).parents[1] / "harness"
+ROOT = Path(__file__).parents[1]
+HARNESS = ROOT / "harness"
 MODULES = sorted(path.relative_to(HARNESS).as_posix() for path in HARNESS.rglob("*.py"))
 
 PRINTS, READS, EXITS = "prints", "reads the environment", "exits"
@@ -104,3 +107,16 @@ def test_the_probe_needs_the_standard_library_alone(module: str) -> None:
     foreign = {name.partition(".")[0] for name in imported} - sys.stdlib_module_names - {"awslambdaric"}
 
     assert not foreign
+
+
+def test_contributors_are_shown_the_layers_that_are_held() -> None:
+    contracts = configparser.ConfigParser()
+    contracts.read(ROOT / ".importlinter", encoding="utf-8")
+    held = [
+        set(re.findall(r"\w+", row)) for row in contracts["importlinter:contract:layers"]["layers"].strip().split("\n")
+    ]
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+
+    shown = [set(re.findall(r"\w+", row)) for row in re.findall(r"^\| (`\w+`(?:, `\w+`)*) \|", text, re.MULTILINE)]
+
+    assert [row for row in shown if row <= set().union(*held)] == held

@@ -121,4 +121,4 @@ def _any_of(token: str) -> str:
     )
     if negated:
         return f"[^/{said}]"
-    return f"[{said}]" if said else "(?!)"  # a range that runs backwards holds nothing
+    return f"(?!/)[{said}]" if said else "(?!)"  # a range that runs backwards holds nothing

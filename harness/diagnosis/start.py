@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 OUTPUT_LINES = 12
 # What `os.environ["X"]` has behind its KeyError: the same name in bytes, which nothing else has.
 ENVIRONMENT_MISS = "KeyError: b"
-ROOTS = re.compile(r"^(?:/var/task/|/opt/python/|/var/lang/lib/python[\d.]+/)?(?:.*/site-packages/)?")
+ROOTS = re.compile(r"^(?:/var/task/|/opt/python/|/var/lang/lib/python[\d.]+/)?(?:(?:.*/)?site-packages/)?")
 # What Go, in which Lambda's supervisor is written, calls the signals that end processes.
 SIGNALS: dict[int, str] = {
     signal.SIGABRT: "aborted (core dumped)",

@@ -29,7 +29,10 @@ if TYPE_CHECKING:
     from docker.models.images import Image
 
 CAVEATS = ("the public image is not the managed runtime: a system library that it holds may be absent there",)
-SUPERVISOR_MB, SUPERVISOR_PROCESSES = 256, 64  # what the probe itself may use beside the handlers
+# What the probe may use beside the handlers. The memory has room for as many small processes as may be: a fork bomb is
+# to be stopped by the probe, in a moment, and not by the kernel, which takes a minute to kill a thousand for want of
+# memory.
+SUPERVISOR_MB, SUPERVISOR_PROCESSES = 1024, 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +167,7 @@ def _container(daemon: Daemon, place: Place, job: Job, workers: int) -> Iterator
         memswap_limit=memory,
         mounts=[Mount(root, os.fspath(path), type="bind", read_only=True) for root, path in place.mounts],
         network_mode="none",
-        pids_limit=workers * limits.processes + SUPERVISOR_PROCESSES,
+        pids_limit=limits.processes + SUPERVISOR_PROCESSES,
         read_only=True,
         security_opt=["no-new-privileges"],
         tmpfs={"/tmp": f"rw,exec,nosuid,nodev,size={limits.tmp_mb}m,mode=1777"},  # noqa: S108 - the container's

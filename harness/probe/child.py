@@ -19,6 +19,7 @@ PAGE = os.sysconf("SC_PAGE_SIZE")
 HEAD_BYTES, TAIL_BYTES = 16_384, 65_536
 LOOK_SECONDS = 0.05
 ATTEMPTS = 10  # at killing one process after the other; what multiplies faster is a fork bomb
+MANY = 128  # processes, in a sandbox
 PROCESSES = 1024  # Lambda's quota for processes and threads (developer guide, gettingstarted-limits)
 
 
@@ -78,11 +79,14 @@ class Child:
     def _exceeded(self, memory: int) -> str | None:
         """Which limit is exceeded now, if one is."""
         self._looked = time.monotonic()
-        if self._alone and sum(map(str.isdigit, os.listdir("/proc"))) > PROCESSES:
+        count = sum(map(str.isdigit, os.listdir("/proc"))) if self._alone else 0
+        if count > PROCESSES:
             self._bomb = True
             self._kill()
             return "processes"
-        used, count = usage(os.getpid())
+        if count > MANY:  # a fork bomb would be through before their memory is added up
+            return None
+        used, count = usage(os.getpid(), memory)
         if used > memory:
             return "memory"
         return "processes" if count > PROCESSES else None
@@ -162,21 +166,24 @@ def descendants(root: int) -> list[int]:
     return found
 
 
-def usage(root: int) -> tuple[int, int]:
+def usage(root: int, memory: int) -> tuple[int, int]:
     """The memory that the processes below ``root`` hold, in bytes, and their number.
 
-    Pages shared after a fork are counted once for each process only where the sum is taken from ``statm``; the
-    proportional size is asked for when there is more than one process.
+    Pages that processes share after a fork count once for each of them in the cheap sum; the dear one, which shares
+    them out, is taken only where the cheap one is over ``memory``.
     """
     pids = descendants(root)
     if len(pids) == 1:
-        return _resident(pids[0]), 1
-    return sum(_proportional(pid) for pid in pids[:64]), len(pids)
+        return _resident(pids[0], 0), 1
+    used = sum(_resident(pid, 1) for pid in pids)
+    return (sum(_proportional(pid) for pid in pids) if used > memory else used), len(pids)
 
 
-def _resident(pid: int) -> int:
+def _resident(pid: int, shared: int) -> int:
+    """The resident size of a process; with ``shared``, without the pages of files and shared memory."""
     with contextlib.suppress(OSError, ValueError), open(f"/proc/{pid}/statm", "rb") as statm:
-        return int(statm.read().split()[1]) * PAGE
+        pages = [int(figure) for figure in statm.read().split()]
+        return (pages[1] - shared * pages[2]) * PAGE
     return 0
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import itertools
 import json
 import os
 import selectors
@@ -17,7 +18,7 @@ import sys
 import time
 from typing import Any
 
-from .child import descendants
+from .child import ATTEMPTS, descendants
 from .keeper import TRACE_SECONDS, keep
 
 PR_SET_DUMPABLE, PR_CAPBSET_DROP, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 4, 24, 36, 38
@@ -162,11 +163,13 @@ class Supervisor:
 
     def sweep(self, keepers: set[int]) -> None:
         """Kill what lost its keeper and came to us instead."""
-        kept = keepers.union(*(descendants(pid) for pid in keepers))
-        for _ in range(200):
+        for attempt in itertools.count():
+            kept = keepers.union(*(descendants(pid) for pid in keepers))
             strays = [pid for pid in descendants(os.getpid()) if pid not in kept]
             if not strays:
                 return
+            if self.job["alone"] and attempt > ATTEMPTS:
+                os.kill(-1, signal.SIGKILL)  # keepers too: theirs are handlers that a fork bomb disturbed anyway
             for pid in strays:
                 with contextlib.suppress(OSError):
                     os.kill(pid, signal.SIGKILL)
@@ -176,6 +179,9 @@ class Supervisor:
 
     def abandon(self) -> None:
         """End with everything that was started."""
+        if self.job["alone"]:
+            with contextlib.suppress(OSError):
+                os.kill(-1, signal.SIGKILL)
         self.sweep(set())
         os._exit(1)
 

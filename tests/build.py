@@ -1,0 +1,212 @@
+"""Values as the reading of archives, manifests and engines would make them, without archives, manifests or engines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.artifact.bundle import Bundle
+from harness.artifact.entries import Archive, Entry, Kind, Refusal, Role
+from harness.check import Subject
+from harness.engines.protocol import Answers, LambdaError, Observation, Ready, Unavailable
+from harness.manifest import Architecture, Event, Function, Manifest, Source, SourceKind, Upload, Waiver
+from harness.model import EngineInfo, Finding
+from harness.policy import runtime_policy
+from harness.verify import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from harness.check import Check
+    from harness.engines.protocol import Answer, Engine, Init, Job, Progress, Trace
+    from harness.model import Note
+
+POLICY = runtime_policy("python3.12")
+TODAY = date(2026, 6, 30)
+
+
+def entry(name: str, size: int = 1, mode: int = 0o644) -> Entry:
+    """A file; a name with a trailing slash is a folder, one with an arrow a symlink: ``a -> b``."""
+    path, arrow, target = name.partition(" -> ")
+    if arrow:
+        return Entry(path, Kind.SYMLINK, 0o777, target=target)
+    if name.endswith("/"):
+        return Entry(name.rstrip("/"), Kind.DIRECTORY, 0o755 if mode == 0o644 else mode)
+    return Entry(name, size=size, mode=mode)
+
+
+def archive(
+    *contents: str | Entry,
+    role: Role = Role.LAYER,
+    source: str | None = None,
+    zipped: int | None = 1,
+    refusals: tuple[Refusal, ...] = (),
+) -> Archive:
+    """An archive of these entries; without a zipped size it is a folder."""
+    source = source or f"{role}.zip"
+    return Archive(
+        role=role,
+        source=source,
+        path=Path(source),
+        sha256="0" * 64,
+        zipped_bytes=zipped,
+        entries=tuple(one if isinstance(one, Entry) else entry(one) for one in contents),
+        refusals=refusals,
+        is_folder=zipped is None,
+    )
+
+
+def code(*contents: str | Entry, source: str = "code.zip", zipped: int | None = 1) -> Archive:
+    """A code archive."""
+    return archive(*contents, role=Role.CODE, source=source, zipped=zipped)
+
+
+def bundle(*archives: Archive) -> Bundle:
+    """The archives of a function: its code, and its layers in order."""
+    own = next((one for one in archives if one.role is Role.CODE), None)
+    return Bundle(own, tuple(one for one in archives if one.role is Role.LAYER))
+
+
+def event(payload: str = "{}", expect: str | None = None, name: str = "event.json") -> Event:
+    return Event(name, Path(name), payload, expect)
+
+
+def source(text: str = "code.zip") -> Source:
+    return Source(text, Path(text), SourceKind.LOCAL)
+
+
+def function(  # noqa: PLR0913 - each has a default, and a test names the one that it is about
+    name: str = "api",
+    handler: str = "app.main.handler",
+    *,
+    events: tuple[Event, ...] = (),
+    environment: Mapping[str, str] | None = None,
+    code: str = "code.zip",
+    layers: tuple[str, ...] = (),
+) -> Function:
+    declared = tuple((environment or {}).items())
+    return Function(name, handler, source(code), tuple(map(source, layers)), 512, 30, declared, events)
+
+
+def waiver(check: str, match: str, reason: str = "accepted", expires: date | None = None) -> Waiver:
+    return Waiver(check, match, reason, expires)
+
+
+def manifest(
+    *functions: Function,
+    required: tuple[str, ...] = (),
+    upload: Upload = Upload.S3,
+    waivers: tuple[Waiver, ...] = (),
+    code: str | None = "code.zip",
+    layers: tuple[str, ...] = (),
+) -> Manifest:
+    return Manifest(
+        path=None,
+        runtime="python3.12",
+        architecture=Architecture.X86_64,
+        code=source(code) if code else None,
+        layers=tuple(map(source, layers)),
+        required_files=required,
+        requirements=(),
+        project=None,
+        upload=upload,
+        functions=functions,
+        waivers=waivers,
+    )
+
+
+def subject(*archives: Archive, declared: Manifest | None = None, function: Function | None = None) -> Subject:
+    """What a check looks at."""
+    functions = () if function is None else (function,)
+    return Subject(declared or manifest(*functions), POLICY, bundle(*archives), function)
+
+
+def observation(
+    init: Init | None = None,
+    *answers: Answer,
+    function: str = "api",
+    output: str = "",
+    trace: Trace | None = None,
+) -> Observation:
+    """What happened to a handler; without a word it started in half a second."""
+    return Observation(function, init or Ready(0.5), answers, 50 * 1024 * 1024, output, trace)
+
+
+def error(kind: str, message: str = "", *stack: str) -> LambdaError:
+    return LambdaError(kind, message, stack)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """The engines of a check that was told in advance what each function will do."""
+
+    observations: tuple[Observation, ...] = ()
+
+    def observe(self, function: Function) -> Observation:
+        """See ``harness.check.Engines``."""
+        for one in self.observations:
+            if one.function == function.name:
+                return one
+        raise Unavailable("no engine here")
+
+
+@dataclass
+class FakeEngine:
+    """An engine that answers as it was told, and remembers its jobs.
+
+    Attributes:
+        told: What happens to a function, by its name; to any other, that it starts.
+        missing: Why nothing can be run, where that is so.
+    """
+
+    told: dict[str, Observation] = field(default_factory=dict)
+    missing: str | None = None
+    jobs: list[Job] = field(default_factory=list)
+
+    def run(self, job: Job, progress: Progress) -> Answers:
+        """See ``harness.engines.protocol.Engine``."""
+        progress("starting")
+        if self.missing:
+            raise Unavailable(self.missing)
+        self.jobs.append(job)
+        names = [start.function for start in job.starts]
+        seen = tuple(replace(self.told.get(name, observation()), function=name) for name in names)
+        return Answers(EngineInfo("fake", python="3.12.0"), seen)
+
+    @property
+    def started(self) -> list[list[str]]:
+        """The functions of each job."""
+        return [[start.function for start in job.starts] for job in self.jobs]
+
+
+def settings(  # noqa: PLR0913 - the same
+    cache: Path,
+    engine: Engine | None = None,
+    *,
+    select: tuple[str, ...] = (),
+    skip: tuple[str, ...] = (),
+    static: bool = False,
+    strict: bool = False,
+) -> Settings:
+    return Settings(
+        engine=engine or FakeEngine(),
+        cache=cache,
+        progress=lambda _: None,
+        today=TODAY,
+        select=select,
+        skip=skip,
+        strict=strict,
+        static=static,
+    )
+
+
+def said(check: Check, subject: Subject, *observations: Observation) -> list[Finding | Note]:
+    """Everything that a check says."""
+    return list(check.body(subject, Seen(observations)))
+
+
+def findings(check: Check, subject: Subject, *observations: Observation) -> list[Finding]:
+    """What a check finds."""
+    return [one for one in said(check, subject, *observations) if isinstance(one, Finding)]

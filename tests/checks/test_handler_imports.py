@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import pytest
+
+from harness.checks.handler_imports import check
+from harness.engines.protocol import Exited, Failed, Frame, Ready, Trace, Unavailable
+from harness.model import Note, Severity
+from tests.build import archive, code, error, findings, function, observation, said, subject
+
+LOOKED_AT = subject(code("app/main.py"), archive("python/x.py"), function=function())
+
+
+@pytest.mark.parametrize("seconds", [0.01, 9.99, 10.0])
+def test_a_handler_that_starts_in_time_is_only_noted(seconds: float) -> None:
+    assert said(check, LOOKED_AT, observation(Ready(seconds))) == [Note(f"init {seconds:.2f} s, peak memory 50 MB")]
+
+
+def test_an_init_that_lambda_would_stop_is_a_warning() -> None:
+    (finding,) = findings(check, LOOKED_AT, observation(Ready(10.5)))
+
+    assert finding.severity is Severity.WARNING
+    assert finding.message == (
+        "init took 10.5 s, and Lambda stops it after 10 s: INIT_REPORT Phase: init Status: timeout"
+    )
+
+
+def test_a_handler_that_does_not_start_is_told_in_lambdas_words_with_place_and_chain() -> None:
+    failed = Failed(
+        error("Runtime.ImportModuleError", "Unable to import module 'app.main': No module named 'defusedxml'"), 0.1
+    )
+    frames = (
+        Frame("/var/task/app/main.py", 3, "app.main"),
+        Frame("/var/task/app/usps.py", 7, "app.usps"),
+    )
+
+    (finding,) = findings(check, LOOKED_AT, observation(failed, trace=Trace(frames, missing="defusedxml")))
+
+    assert finding.severity is Severity.ERROR
+    assert finding.message == (
+        "Runtime.ImportModuleError: Unable to import module 'app.main': No module named 'defusedxml'"
+    )
+    assert finding.where == "/var/task/app/usps.py:7"
+    assert finding.chain == ("app.main", "app.usps")
+
+
+def test_a_failure_says_nothing_of_seconds() -> None:
+    assert len(said(check, LOOKED_AT, observation(Exited(1, 30.0)))) == 1
+
+
+def test_without_an_engine_nothing_is_claimed() -> None:
+    with pytest.raises(Unavailable):
+        said(check, LOOKED_AT)

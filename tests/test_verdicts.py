@@ -1,0 +1,80 @@
+"""The corpus, verified: each way to break an artifact beside the verdict that it deserves, on each engine."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, TypeAlias
+
+import pytest
+
+from fixtures.corpus import CASES, Case, lay_out
+from harness.engines.choice import Choice, engine
+from harness.manifest import load
+from harness.model import Crashed, Severity
+from harness.policy import KNOWN_RUNTIMES
+from harness.verify import Settings, verify
+from tests.build import TODAY
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from harness.model import Report
+
+Found: TypeAlias = frozenset[tuple[str, str | None, str, str, tuple[str, ...]]]
+
+EACH = pytest.mark.parametrize(
+    "case",
+    [pytest.param(case, id=case.name, marks=[pytest.mark.network] if case.base == "sample" else []) for case in CASES],
+)
+
+
+def verified(name: str, manifest: Path, cache: Path) -> Report:
+    image = os.environ.get("LAMBDA_ARTIFACT_TEST_IMAGE") if name == "container" else None
+    settings = Settings(
+        engine=engine(Choice(name), os.environ, cache, image, None),
+        cache=cache,
+        progress=lambda _: None,
+        today=TODAY,
+    )
+    return verify(load(manifest, runtimes=KNOWN_RUNTIMES), settings)
+
+
+def laid_out(case: Case, folder: Path, request: pytest.FixtureRequest) -> Path:
+    return lay_out(case, folder, request.getfixturevalue("sample") if case.base == "sample" else None)
+
+
+def found(report: Report) -> Found:
+    """What was found, without what no two runs have in common."""
+    return frozenset(
+        (result.check, result.function, finding.message, finding.where, finding.chain)
+        for result in report.results
+        for finding in result.findings
+    )
+
+
+@EACH
+def test_a_case_gets_its_verdict(
+    case: Case, engine_name: str, tmp_path: Path, cache: Path, request: pytest.FixtureRequest
+) -> None:
+    report = verified(engine_name, laid_out(case, tmp_path, request), cache)
+
+    findings = [(result.check, finding) for result in report.results for finding in result.findings]
+    assert [result.outcome for result in report.results if isinstance(result.outcome, Crashed)] == []
+    assert report.verdict == case.verdict
+    assert {check for check, finding in findings if finding.severity is Severity.ERROR} == case.checks
+    messages = "\n".join(finding.message for _, finding in findings)
+    assert [words for words in case.says if words not in messages] == []
+    places = "\n".join(finding.where for _, finding in findings)
+    assert [place for place in case.where if place not in places] == []
+    assert not case.chain or case.chain in [finding.chain for _, finding in findings]
+    assert [finding for _, finding in findings if not finding.remedy] == []
+
+
+@pytest.mark.docker
+@pytest.mark.network
+@pytest.mark.usefixtures("image", "python")
+@EACH
+def test_the_engines_agree(case: Case, tmp_path: Path, cache: Path, request: pytest.FixtureRequest) -> None:
+    manifest = laid_out(case, tmp_path, request)
+
+    assert found(verified("process", manifest, cache)) == found(verified("container", manifest, cache))

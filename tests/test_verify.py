@@ -1,0 +1,329 @@
+"""The straight line, with small archives of this machine and an engine that was told what will happen."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from fixtures.broken import broken, html_page, mini, with_modes, with_wrong_crc
+from fixtures.small import CODE, SITE
+from harness.catalogue import CATALOGUE
+from harness.engines.protocol import Exited, Failed
+from harness.manifest import Source, SourceKind
+from harness.model import Completed, Crashed, ExitCode, NotApplicable, Outcome, Skipped, UsageError, Verdict
+from harness.verify import Verification, plan, verify
+from tests.build import FakeEngine, error, event, function, manifest, observation, settings, waiver
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from harness.manifest import Function, Manifest
+    from harness.model import Report
+
+API, JOB = function("api"), function("job")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working directory, with a sound code archive and a sound layer."""
+    mini(tmp_path / "code.zip", CODE)
+    mini(tmp_path / "layer.zip", {f"python/{name}": text for name, text in SITE.items()})
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def outcomes(report: Report) -> dict[str, Outcome]:
+    return {f"{r.check}[{r.function}]" if r.function else r.check: r.outcome for r in report.results}
+
+
+class TestPlan:
+    """What will be run."""
+
+    def test_a_check_of_functions_is_planned_for_each_and_all_in_the_catalogues_order(self, tmp_path: Path) -> None:
+        names = [planned.name for planned in plan(manifest(API, JOB), settings(tmp_path))]
+
+        assert names == [
+            "archive-integrity",
+            "file-permissions",
+            "unzipped-size",
+            "upload-size",
+            "layer-count",
+            "layer-layout",
+            "required-files",
+            "handler-imports[api]",
+            "handler-imports[job]",
+            "handler-responds[api]",
+            "handler-responds[job]",
+        ]
+
+    @pytest.mark.parametrize(
+        ("select", "skip", "planned"),
+        [
+            (("layer-count",), (), ["layer-count"]),
+            (("layer-count", "archive-integrity"), (), ["archive-integrity", "layer-count"]),
+            (("layer-count", "archive-integrity"), ("layer-count",), ["archive-integrity"]),
+            (("layer-count",), ("layer-count",), []),
+            (("handler-imports",), (), ["handler-imports[api]"]),
+        ],
+    )
+    def test_checks_are_selected_and_skipped(
+        self, tmp_path: Path, select: tuple[str, ...], skip: tuple[str, ...], planned: list[str]
+    ) -> None:
+        assert [one.name for one in plan(manifest(API), settings(tmp_path, select=select, skip=skip))] == planned
+
+    @pytest.mark.parametrize(
+        ("name", "hint"),
+        [("handler-import", ": did you mean handler-imports?"), ("xyz", "; `lambda-artifact checks` lists them")],
+    )
+    def test_a_check_that_there_is_none_of_is_named_with_the_nearest(
+        self, tmp_path: Path, name: str, hint: str
+    ) -> None:
+        wrong = f"no check is named {name}{hint}"
+
+        with pytest.raises(UsageError) as selected:
+            plan(manifest(API), settings(tmp_path, select=(name,)))
+        with pytest.raises(UsageError) as skipped:
+            plan(manifest(API), settings(tmp_path, skip=(name,)))
+        with pytest.raises(UsageError) as waived:
+            plan(manifest(API, waivers=(waiver(name, "x"),)), settings(tmp_path))
+
+        assert [str(caught.value) for caught in (selected, skipped, waived)] == [wrong] * 3
+
+    def test_a_pass_in_which_nothing_was_started_must_be_asked_for(self, tmp_path: Path) -> None:
+        with pytest.raises(
+            UsageError, match=r"^no handler is declared: add a \[functions.NAME\]"
+        ):
+            plan(manifest(), settings(tmp_path))
+
+        assert plan(manifest(), settings(tmp_path, static=True))
+        assert plan(manifest(), settings(tmp_path, select=("unzipped-size",)))
+        assert plan(manifest(), settings(tmp_path, skip=("handler-imports", "handler-responds")))
+
+    def test_nothing_at_all_cannot_be_verified(self, tmp_path: Path) -> None:
+        with pytest.raises(UsageError, match="there is nothing to verify"):
+            plan(manifest(code=None), settings(tmp_path, static=True))
+
+        assert plan(manifest(code=None, layers=("layer.zip",)), settings(tmp_path, static=True))
+
+
+@pytest.mark.usefixtures("folder")
+class TestReport:
+    """What is said of an artifact."""
+
+    def test_a_sound_artifact_passes_and_is_described(self, tmp_path: Path) -> None:
+        declared = manifest(function(layers=("layer.zip",)), layers=("layer.zip",))
+
+        report = verify(declared, settings(tmp_path / "cache"))
+
+        assert (report.verdict, report.exit_code) == (Verdict.PASS, ExitCode.OK)
+        assert [(one.role, one.source, one.files) for one in report.artifacts] == [
+            ("code", "code.zip", len(CODE)),
+            ("layer", "layer.zip", len(SITE)),
+        ]
+        assert (report.engine.name, report.engine.python) == ("fake", "3.12.0")
+        assert [(one.name, one.handler, one.init_seconds, one.max_rss_mb) for one in report.functions] == [
+            ("api", "app.main.handler", 0.5, 50.0)
+        ]
+        assert report.notes == ()
+        assert not report.static
+
+    def test_without_starting_anything_it_is_called_static(self, tmp_path: Path) -> None:
+        engine = FakeEngine()
+
+        report = verify(manifest(API), settings(tmp_path / "cache", engine, static=True))
+
+        assert report.static
+        assert report.verdict is Verdict.PASS
+        assert report.engine.name == "none"
+        assert report.engine.caveats == ("static checks only: no handler was started",)
+        assert outcomes(report)["handler-imports[api]"] == NotApplicable("static checks only: no handler is started")
+        assert engine.jobs == []
+
+    def test_an_empty_selection_is_no_pass(self, tmp_path: Path) -> None:
+        report = verify(manifest(API), settings(tmp_path, select=("layer-count",), skip=("layer-count",)))
+
+        assert (report.results, report.exit_code) == ((), ExitCode.INCOMPLETE)
+
+    def test_a_check_with_nothing_to_judge_is_no_pass_either(self, tmp_path: Path) -> None:
+        report = verify(manifest(API), settings(tmp_path / "cache", select=("layer-count",)))
+
+        assert report.exit_code is ExitCode.INCOMPLETE
+
+    def test_a_missing_engine_is_a_skip_and_the_rest_is_checked(self, tmp_path: Path) -> None:
+        report = verify(manifest(API), settings(tmp_path / "cache", FakeEngine(missing="no Docker daemon answers")))
+
+        assert report.exit_code is ExitCode.INCOMPLETE
+        assert outcomes(report)["handler-imports[api]"] == Skipped("no Docker daemon answers")
+        assert isinstance(outcomes(report)["archive-integrity"], Completed)
+
+    def test_a_finding_outweighs_a_skip(self, folder: Path) -> None:
+        broken(folder / "code.zip", folder / "bad.zip", with_modes(0o600, "VERSION"))
+
+        report = verify(
+            manifest(function(code="bad.zip"), code="bad.zip"), settings(folder / "cache", FakeEngine(missing="none"))
+        )
+
+        assert (report.failed, report.incomplete, report.exit_code) == (True, True, ExitCode.FINDINGS)
+
+    def test_an_engine_that_breaks_is_a_crash_of_the_checks_that_asked_it(self, tmp_path: Path) -> None:
+        class Broken(FakeEngine):
+            def run(self, job: object, progress: object) -> None:  # type: ignore[override]
+                raise ZeroDivisionError(job, progress)
+
+        found = outcomes(verify(manifest(API), settings(tmp_path / "cache", Broken())))  # type: ignore[arg-type]
+
+        assert isinstance(found["handler-imports[api]"], Crashed)
+        assert isinstance(found["unzipped-size"], Completed)
+
+    @pytest.mark.parametrize("strict", [False, True])
+    def test_a_warning_fails_only_where_one_is_strict(self, tmp_path: Path, strict: bool) -> None:  # noqa: FBT001 - the case
+        mini(tmp_path / "odd.zip", {"models/a.bin": "x"})
+        declared = manifest(function(layers=("odd.zip",)), layers=("odd.zip",))
+
+        report = verify(declared, settings(tmp_path / "cache", strict=strict))
+
+        assert report.exit_code is (ExitCode.FINDINGS if strict else ExitCode.OK)
+
+    def test_what_is_not_on_this_machine_is_skipped_with_what_would_help(self, tmp_path: Path) -> None:
+        remote = Source("s3://bucket/code.zip", None, SourceKind.S3)
+
+        report = verify(replace(manifest(replace(API, code=remote)), code=remote), settings(tmp_path / "cache"))
+
+        assert report.exit_code is ExitCode.INCOMPLETE
+        assert all(
+            isinstance(outcome, Skipped) and outcome.reason.startswith("s3://bucket/code.zip is not on this machine")
+            for outcome in outcomes(report).values()
+        )
+
+
+class TestArchives:
+    """Archives that are not what they should be."""
+
+    def check(self, folder: Path) -> tuple[dict[str, Outcome], FakeEngine]:
+        engine = FakeEngine()
+        declared = manifest(function(code="bad.zip"), code="bad.zip", required=("VERSION",))
+        return outcomes(verify(declared, settings(folder / "cache", engine))), engine
+
+    def test_one_that_is_refused_is_neither_looked_into_nor_started(self, folder: Path) -> None:
+        (folder / "bad.zip").write_bytes(html_page()(b""))
+
+        found, engine = self.check(folder)
+
+        assert engine.jobs == []
+        assert found.pop("archive-integrity") != Completed()
+        assert set(found.values()) == {Skipped("bad.zip could not be read; archive-integrity says why")}
+
+    def test_bytes_that_are_not_what_was_declared_are_found_before_anything_runs(self, folder: Path) -> None:
+        broken(folder / "code.zip", folder / "bad.zip", with_wrong_crc("VERSION"))
+
+        found, engine = self.check(folder)
+
+        assert engine.jobs == []
+        integrity = found["archive-integrity"]
+        assert isinstance(integrity, Completed)
+        assert [finding.where for finding in integrity.findings] == ["bad.zip!VERSION"]
+
+    def test_one_that_is_too_large_is_not_unpacked(self, folder: Path) -> None:
+        mini(folder / "bad.zip", {"app/main.py": "", "zeros": bytes(262_144_001), "VERSION": "1"})
+
+        found, engine = self.check(folder)
+
+        assert engine.jobs == []
+        assert found["handler-imports[api]"] == Skipped(
+            "bad.zip is too large to be unpacked; unzipped-size says by how much"
+        )
+        assert found["unzipped-size"] != Completed()
+        assert list((folder / "cache").glob("trees/1-*")) == []
+
+
+@pytest.mark.usefixtures("folder")
+class TestStarting:
+    """Which handlers are started, when, and on what."""
+
+    def run(self, tmp_path: Path, declared: Manifest, together: set[str] | None = None) -> FakeEngine:
+        engine = FakeEngine()
+        verification = Verification(declared, settings(tmp_path / "cache", engine), together)
+        for planned in plan(declared, verification.settings):
+            verification.result(planned)
+        return engine
+
+    def test_functions_of_the_same_archives_are_one_job_and_each_starts_once(self, tmp_path: Path) -> None:
+        with_event = replace(JOB, events=(event('{"n": 1}'),))
+
+        engine = self.run(tmp_path, manifest(API, with_event))
+
+        assert engine.started == [["api", "job"]]
+        assert [start.events for start in engine.jobs[0].starts] == [(), ('{"n": 1}',)]
+
+    @pytest.mark.parametrize("other", [function("other", code="other.zip"), function("other", layers=("layer.zip",))])
+    def test_other_archives_are_another_job(self, tmp_path: Path, other: Function) -> None:
+        mini(tmp_path / "other.zip", CODE)
+
+        assert self.run(tmp_path, manifest(API, other, JOB)).started == [["api", "job"], ["other"]]
+
+    @pytest.mark.parametrize(
+        ("together", "started"),
+        [(set(), [["api"], ["job"]]), ({"api"}, [["api"], ["job"]]), ({"api", "job"}, [["api", "job"]])],
+    )
+    def test_a_process_that_was_given_some_starts_those(
+        self, tmp_path: Path, together: set[str], started: list[list[str]]
+    ) -> None:
+        assert [sorted(names) for names in self.run(tmp_path, manifest(API, JOB), together).started] == started
+
+    def test_trees_are_where_lambda_has_them(self, tmp_path: Path) -> None:
+        (job,) = self.run(tmp_path, manifest(function(layers=("layer.zip",)))).jobs
+
+        assert (job.task / "app/main.py").is_file()
+        assert job.opt is not None
+        assert (job.opt / "python/tinyxml/__init__.py").is_file()
+
+    def test_without_layers_there_is_no_opt(self, tmp_path: Path) -> None:
+        (job,) = self.run(tmp_path, manifest(API)).jobs
+
+        assert job.opt is None
+
+    def test_each_code_archive_is_checked_and_told_apart(self, tmp_path: Path) -> None:
+        broken(tmp_path / "code.zip", tmp_path / "private.zip", with_modes(0o600, "VERSION"))
+        declared = manifest(API, function("private", code="private.zip"))
+
+        report = verify(declared, settings(tmp_path / "cache"))
+
+        assert [finding.where for result in report.results for finding in result.findings] == ["private.zip!VERSION"]
+        assert [artifact.source for artifact in report.artifacts] == ["code.zip", "private.zip"]
+
+    def test_a_function_that_did_not_start_has_no_cost(self, tmp_path: Path) -> None:
+        engine = FakeEngine({"api": observation(Failed(error("KeyError", "'X'"), 0.1))})
+
+        report = verify(manifest(API), settings(tmp_path / "cache", engine))
+
+        assert [(one.init_seconds, one.max_rss_mb) for one in report.functions] == [(None, None)]
+        assert report.exit_code is ExitCode.FINDINGS
+
+
+@pytest.mark.usefixtures("folder")
+class TestWaivers:
+    """Findings that the manifest accepts."""
+
+    def report(self, tmp_path: Path, match: str) -> Report:
+        engine = FakeEngine({"api": observation(Exited(3, 0.1))})
+        declared = manifest(API, waivers=(waiver("handler-imports", match),))
+        return verify(declared, settings(tmp_path / "cache", engine))
+
+    def test_an_accepted_finding_does_not_count(self, tmp_path: Path) -> None:
+        report = self.report(tmp_path, "exit status 3")
+
+        assert (report.verdict, report.notes) == (Verdict.PASS, ())
+
+    def test_one_that_matches_nothing_is_noted(self, tmp_path: Path) -> None:
+        report = self.report(tmp_path, "exit status 4")
+
+        assert report.verdict is Verdict.FAIL
+        assert report.notes == ("the waiver for 'exit status 4' of handler-imports matches no finding: remove it",)
+
+
+def test_every_check_of_the_catalogue_can_be_selected(tmp_path: Path) -> None:
+    for check in CATALOGUE:
+        (planned,) = plan(manifest(API), settings(tmp_path, select=(check.id,)))
+        assert planned.check is check
