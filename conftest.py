@@ -1,22 +1,18 @@
-"""What all tests share: which engines there are, and a cache of the suite's own."""
+"""What all tests share: a cache of the suite's own, kept between runs and apart from the user's."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-REQUIRE_DOCKER = "LAMBDA_ARTIFACT_REQUIRE_DOCKER"
-TEST_IMAGE = "LAMBDA_ARTIFACT_TEST_IMAGE"
 
 pytest_plugins = ["pytester"]
 
 
 @pytest.fixture(scope="session")
 def cache() -> Path:
-    """The suite's cache folder: kept between runs, and apart from the user's."""
+    """The suite's cache folder."""
     return Path(__file__).parent / "build" / "test-cache"
 
 
@@ -27,6 +23,5 @@ def environ(cache: Path) -> dict[str, str]:
 
 
 @pytest.fixture(autouse=True)
-def _own_cache(cache: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _own_cache(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LAMBDA_ARTIFACT_CACHE", str(cache))
-    yield

@@ -165,7 +165,7 @@ class CheckItem(pytest.Item):
 
     def reportinfo(self) -> tuple[os.PathLike[str], int | None, str]:
         """Where the item comes from and what it is called."""
-        return self.path, None, self.name
+        return self.path, 0, self.name  # a place without a line cannot be warned of
 
 
 class ArtifactWarning(UserWarning):

@@ -26,10 +26,6 @@ if TYPE_CHECKING:
 
     from harness.manifest import Function, Manifest, Source
 
-NOTHING = (
-    "there is nothing to verify: write a lambda-artifact.toml here or above, name one with --manifest FILE, or give "
-    "--code and --layer"
-)
 NO_HANDLER = (
     "no handler is declared: add a [functions.NAME] table with handler, or --handler NAME; --engine none verifies the "
     "archives alone"
@@ -86,8 +82,6 @@ def plan(manifest: Manifest, settings: Settings) -> tuple[Planned, ...]:
     """
     for name in (*settings.select, *settings.skip, *(waiver.check for waiver in manifest.waivers)):
         named(name)
-    if not (manifest.functions or manifest.code or manifest.layers):
-        raise UsageError(NOTHING)
     checks = [c for c in CATALOGUE if c.id not in settings.skip and (not settings.select or c.id in settings.select)]
     if not (manifest.functions or settings.static) and any(check.need is Need.RUNTIME for check in checks):
         raise UsageError(NO_HANDLER)

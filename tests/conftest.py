@@ -43,7 +43,8 @@ def image() -> str:
     name = os.environ.get(IMAGE, "")
     missing = "" if name else f"{IMAGE} names no image"
     try:
-        connect(os.environ)
+        if name:
+            connect(os.environ).client.close()
     except Unavailable as reason:
         missing = str(reason)
     if missing and os.environ.get(REQUIRE_DOCKER) == "1":

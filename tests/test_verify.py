@@ -92,20 +92,12 @@ class TestPlan:
         assert [str(caught.value) for caught in (selected, skipped, waived)] == [wrong] * 3
 
     def test_a_pass_in_which_nothing_was_started_must_be_asked_for(self, tmp_path: Path) -> None:
-        with pytest.raises(
-            UsageError, match=r"^no handler is declared: add a \[functions.NAME\]"
-        ):
+        with pytest.raises(UsageError, match=r"^no handler is declared: add a \[functions.NAME\]"):
             plan(manifest(), settings(tmp_path))
 
         assert plan(manifest(), settings(tmp_path, static=True))
         assert plan(manifest(), settings(tmp_path, select=("unzipped-size",)))
         assert plan(manifest(), settings(tmp_path, skip=("handler-imports", "handler-responds")))
-
-    def test_nothing_at_all_cannot_be_verified(self, tmp_path: Path) -> None:
-        with pytest.raises(UsageError, match="there is nothing to verify"):
-            plan(manifest(code=None), settings(tmp_path, static=True))
-
-        assert plan(manifest(code=None, layers=("layer.zip",)), settings(tmp_path, static=True))
 
 
 @pytest.mark.usefixtures("folder")

@@ -186,14 +186,15 @@ def _container(daemon: Daemon, place: Place, job: Job, workers: int) -> Iterator
     container = made["Id"]
     try:
         attached = api.attach_socket(container, params={"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1})
-        with contextlib.closing(attached):
+        stream = getattr(attached, "_sock", attached)
+        with contextlib.closing(attached), contextlib.closing(stream):
             try:
                 api.start(container)
             except APIError as error:
                 if place.mounts and "bind source path" in str(error):
                     raise Unseen from error
                 raise
-            yield container, getattr(attached, "_sock", attached)
+            yield container, stream
     finally:
         with contextlib.suppress(APIError):  # it may be gone already, or on its way
             api.remove_container(container, force=True, v=True)

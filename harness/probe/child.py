@@ -38,7 +38,7 @@ class Child:
         alone: bool,
         pass_fds: tuple[int, ...] = (),
     ) -> None:
-        self._bomb = False
+        self._bomb = self._many = False
         self._alone = alone  # in a namespace of processes of the sandbox's own
         self.started = time.monotonic()
         self._head, self._tail, self._lost = b"", b"", 0
@@ -73,18 +73,23 @@ class Child:
             now = time.monotonic()
             if now > deadline:
                 return "timeout"
+            if self._alone and self._multiplies():
+                return "processes"
             if now - self._looked > LOOK_SECONDS and (limit := self._exceeded(memory)):
                 return limit
+
+    def _multiplies(self) -> bool:
+        """Whether there are more processes than Lambda allows; ends them before there are too many to be ended."""
+        count = sum(map(str.isdigit, os.listdir("/proc")))
+        self._many, self._bomb = count > MANY, count > PROCESSES
+        if self._bomb:
+            self._kill()
+        return self._bomb
 
     def _exceeded(self, memory: int) -> str | None:
         """Which limit is exceeded now, if one is."""
         self._looked = time.monotonic()
-        count = sum(map(str.isdigit, os.listdir("/proc"))) if self._alone else 0
-        if count > PROCESSES:
-            self._bomb = True
-            self._kill()
-            return "processes"
-        if count > MANY:  # a fork bomb would be through before their memory is added up
+        if self._many:  # a fork bomb would be through before their memory is added up
             return None
         used, count = usage(os.getpid(), memory)
         if used > memory:

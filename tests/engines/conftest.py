@@ -1,0 +1,43 @@
+"""A folder of handlers, and the two engines to start them with."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from harness.artifact.archive import read
+from harness.artifact.entries import Role
+from harness.artifact.store import Store
+from harness.engines.choice import Choice, engine
+
+from fixtures.broken import mini
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from harness.engines.protocol import Engine
+
+
+@pytest.fixture(scope="session")
+def unpack(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """From files to the tree that stands at /var/task, as a verification makes it."""
+
+    def unpack(files: Mapping[str, str | bytes], modes: Mapping[str, int] | None = None) -> Path:
+        path = mini(tmp_path_factory.mktemp("code") / "code.zip", dict(files), modes=dict(modes or {}))
+        archive = read(path, "code.zip", Role.CODE)
+        assert not archive.refusals
+        store = Store(cache / "trees")
+        return store.masked(store.tree(archive, 262_144_000))
+
+    return unpack
+
+
+@pytest.fixture
+def an_engine(engine_name: str, cache: Path) -> Engine:
+    """Each engine in turn."""
+    image = os.environ.get("LAMBDA_ARTIFACT_TEST_IMAGE") if engine_name == "container" else None
+    return engine(Choice(engine_name), os.environ, cache, image, None)

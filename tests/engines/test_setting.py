@@ -1,0 +1,143 @@
+"""What a handler finds around it: Lambda's paths, user, variables, and nothing of this machine."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from harness.engines.process import ProcessEngine
+from harness.engines.protocol import Answered, Failed
+
+from tests.engines.bench import Bench, start
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from harness.engines.protocol import Engine
+
+LOOK = """
+import os, pathlib, sys
+
+def attempt(action):
+    try:
+        action()
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+    return "done"
+
+def importable(name):
+    return attempt(lambda: __import__(name))
+
+def handler(event, context):
+    import ctypes, socket
+    return {
+        "path": sys.path,
+        "prefix": sys.prefix,
+        "argv": sys.argv,
+        "user": [os.getuid(), os.getgid(), str(pathlib.Path.home())],
+        "cwd": os.getcwd(),
+        "environment": dict(os.environ),
+        "task": attempt(lambda: open("/var/task/new", "w")),
+        "home": attempt(lambda: (pathlib.Path.home() / ".cache").mkdir(parents=True)),
+        "tmp": attempt(lambda: open("/tmp/new", "w")),
+        "network": attempt(lambda: socket.create_connection(("192.0.2.1", 80), 1)),
+        "imports": {name: importable(name) for name in event},
+        "memory": context.memory_limit_in_mb,
+        "arn": context.invoked_function_arn,
+    }
+"""
+# What the harness has and Lambda has not, and the other way round.
+HARNESS = ["harness", "pytest", "rich", "msgspec", "docker", "setuptools", "pip._internal"]
+RUNTIME = ["boto3", "botocore", "awslambdaric", "simplejson", "urllib3", "dateutil"]
+
+
+@pytest.fixture
+def seen(an_engine: Engine, unpack: Callable[..., Path]) -> Mapping[str, Any]:
+    return look(an_engine, unpack)
+
+
+def look(an_engine: Engine, unpack: Callable[..., Path]) -> Mapping[str, Any]:
+    bench = Bench(an_engine, unpack({"look.py": LOOK}))
+    (answer,) = bench.start("look.handler", events=[json.dumps(HARNESS + RUNTIME)], COLOUR="blue").answers
+    assert isinstance(answer, Answered), answer
+    found: Mapping[str, Any] = json.loads(answer.body)
+    return found
+
+
+SYS_PATH = [
+    "/var/task",
+    "/opt/python/lib/python3.12/site-packages",
+    "/opt/python",
+    "/var/lang/lib/python3.12/site-packages",
+    "/var/runtime",
+    "/var/lang/lib/python312.zip",
+    "/var/lang/lib/python3.12",
+    "/var/lang/lib/python3.12/lib-dynload",
+    "/var/lang/lib/python3.12/site-packages",
+    # Once more at the end, because without a layer they do not exist.
+    "/opt/python/lib/python3.12/site-packages",
+    "/opt/python",
+]
+
+
+def test_it_is_lambdas(seen: Mapping[str, Any]) -> None:
+    assert seen["path"] == SYS_PATH
+    assert (seen["prefix"], seen["argv"], seen["cwd"]) == ("/var/lang", ["/var/runtime/bootstrap.py"], "/var/task")
+    assert seen["user"] == [993, 990, "/home/sbx_user1051"]
+    assert seen["task"] == "OSError: [Errno 30] Read-only file system: '/var/task/new'"
+    assert seen["home"] == "OSError: [Errno 30] Read-only file system: '/home/sbx_user1051'"
+    assert seen["tmp"] == "done"
+    assert seen["network"] == "OSError: [Errno 101] Network is unreachable"
+    assert seen["memory"] == "256"
+    assert seen["arn"] == "arn:aws:lambda:us-east-1:123456789012:function:look.handler"
+
+
+def test_only_the_runtimes_packages_are_there(seen: Mapping[str, Any]) -> None:
+    missing = {name: f"ModuleNotFoundError: No module named '{name.split('.')[0]}'" for name in HARNESS}
+    assert seen["imports"] == missing | dict.fromkeys(RUNTIME, "done")
+
+
+def test_the_variables_are_lambdas_and_the_users(
+    an_engine: Engine, unpack: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "production")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "of-the-user")
+    environment = look(an_engine, unpack)["environment"]
+    assert "AWS_PROFILE" not in environment
+    assert "of-the-user" not in environment.values()
+    expected = {
+        "COLOUR": "blue",
+        "AWS_REGION": "us-east-1",
+        "AWS_LAMBDA_FUNCTION_NAME": "look.handler",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "256",
+        "AWS_EXECUTION_ENV": "AWS_Lambda_python3.12",
+        "_HANDLER": "look.handler",
+        "LAMBDA_TASK_ROOT": "/var/task",
+        "PYTHONPATH": "/var/runtime",
+        "HOME": "/home/sbx_user1051",
+        "LD_LIBRARY_PATH": (
+            "/var/lang/lib:/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib"
+        ),
+    }
+    assert {name: environment.get(name) for name in expected} == expected
+    assert {"AWS_ACCESS_KEY_ID", "AWS_SESSION_TOKEN", "AWS_LAMBDA_LOG_GROUP_NAME"} <= set(environment)
+
+
+@pytest.mark.network
+def test_without_a_sandbox_messages_have_lambdas_paths(
+    environ: Mapping[str, str], cache: Path, python: Path, unpack: Callable[..., Path]
+) -> None:
+    engine = ProcessEngine(environ, cache, python, sandboxed=False)
+    broken = {"app.py": "import look\nimport rich\n", "look.py": LOOK}
+    answers = engine.run(Bench(engine, unpack(broken)).job(start("app.handler")), lambda _: None)
+    (one,) = answers.observations
+    assert isinstance(one.init, Failed)
+    assert str(one.init.error) == "Runtime.ImportModuleError: Unable to import module 'app': No module named 'rich'"
+    assert one.trace is not None
+    assert [(frame.file, frame.line) for frame in one.trace.frames] == [("/var/task/app.py", 2)]
+    assert answers.info.caveats[0].startswith("no sandbox (plain processes were asked for)")
+    found = look(engine, unpack)
+    assert found["home"] == "PermissionError: [Errno 13] Permission denied: '/home/sbx_user1051'" or "Errno" in found["home"]

@@ -1,0 +1,373 @@
+"""``pytest -m artifact``, as a project with a manifest runs it."""
+
+from __future__ import annotations
+
+import sys
+import xml.etree.ElementTree as ET
+from typing import TYPE_CHECKING
+
+import pytest
+
+from fixtures.case import MANIFEST, lay_out
+from fixtures.corpus import CASES
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+STATIC = ("--artifact-engine", "none")
+ITEMS = [
+    "archive-integrity",
+    "file-permissions",
+    "unzipped-size",
+    "upload-size",
+    "layer-count",
+    "layer-layout",
+    "required-files",
+    "handler-imports[api]",
+    "handler-responds[api]",
+]
+TEST = "def test_of_the_project():\n    pass\n"
+
+
+@pytest.fixture
+def project(pytester: pytest.Pytester) -> pytest.Pytester:
+    """A project with a sound artifact, and a test of its own."""
+    return broken_project(pytester, "sound")
+
+
+def broken_project(pytester: pytest.Pytester, name: str) -> pytest.Pytester:
+    lay_out(next(case for case in CASES if case.name == name), pytester.path)
+    pytester.makepyfile(test_project=TEST)
+    return pytester
+
+
+def collected(result: pytest.RunResult, manifest: str = MANIFEST) -> list[str]:
+    lines = [str(line) for line in result.outlines]
+    return [line.partition("::")[2] for line in lines if line.startswith(f"{manifest}::")]
+
+
+class TestCollection:
+    """What is collected, and when."""
+
+    def test_by_the_marker(self, project: pytest.Pytester) -> None:
+        result = project.runpytest("-m", "artifact", "--collect-only", "-q")
+
+        assert collected(result) == ITEMS
+
+    @pytest.mark.parametrize(
+        "options", [(), ("-m", "not artifact"), ("-m", "not  artifact"), ("-k", "artifact or project")]
+    )
+    def test_not_in_an_ordinary_run(self, project: pytest.Pytester, options: tuple[str, ...]) -> None:
+        result = project.runpytest(*options)
+
+        result.assert_outcomes(passed=1)
+
+    def test_not_in_an_ordinary_run_although_the_manifest_is_named_for_the_fixtures(
+        self, project: pytest.Pytester
+    ) -> None:
+        project.runpytest("--artifact-manifest", MANIFEST).assert_outcomes(passed=1)
+
+    @pytest.mark.parametrize("expression", ["artifact or slow", "(artifact)", "artifact and not slow"])
+    def test_by_an_expression_with_the_marker(self, project: pytest.Pytester, expression: str) -> None:
+        project.makeini("[pytest]\nmarkers = slow")
+
+        assert collected(project.runpytest("-m", expression, "--collect-only", "-q")) == ITEMS
+
+    def test_beside_the_testpaths_of_the_project(self, project: pytest.Pytester) -> None:
+        project.makeini("[pytest]\ntestpaths = tests")
+        project.mkdir("tests").joinpath("test_other.py").write_text(TEST, "utf-8")
+
+        assert collected(project.runpytest("-m", "artifact", "--collect-only", "-q")) == ITEMS
+
+    def test_from_a_folder_below(self, project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+        project.makeini("[pytest]")
+        monkeypatch.chdir(project.mkdir("below"))
+
+        result = project.runpytest_inprocess("-m", "artifact", "--collect-only", "-q")
+
+        assert collected(result) == ITEMS
+
+    def test_from_a_pyproject(self, project: pytest.Pytester) -> None:
+        text = (project.path / MANIFEST).read_text("utf-8")
+        table = text.replace("[functions.api]", "[tool.lambda-artifact.functions.api]")
+        project.makepyprojecttoml(f"[tool.lambda-artifact]\n{table}")
+        (project.path / MANIFEST).unlink()
+
+        result = project.runpytest("-m", "artifact", "--collect-only", "-q")
+
+        assert collected(result, "pyproject.toml") == ITEMS
+
+    def test_no_pyproject_of_others(self, project: pytest.Pytester) -> None:
+        project.makepyprojecttoml("[tool.other]\nx = 1\n")
+
+        result = project.runpytest("-m", "artifact", "--collect-only", "-q")
+
+        assert collected(result) == ITEMS
+        assert collected(result, "pyproject.toml") == []
+
+    def test_the_named_manifest_and_no_other(self, project: pytest.Pytester) -> None:
+        other = project.mkdir("other")
+        lay_out(next(case for case in CASES if case.name == "sound"), other)
+        (other / MANIFEST).rename(other / "release.toml")
+
+        result = project.runpytest(
+            "-m", "artifact", "--artifact-manifest", "other/release.toml", "--collect-only", "-q"
+        )
+
+        assert collected(result, "other/release.toml") == ITEMS
+        assert collected(result) == []
+
+    def test_one_item_by_its_id(self, project: pytest.Pytester) -> None:
+        result = project.runpytest(f"{MANIFEST}::layer-count", "-v")
+
+        result.assert_outcomes(passed=1)
+        result.stdout.fnmatch_lines([f"{MANIFEST}::layer-count PASSED*"])
+
+    def test_by_a_part_of_their_names(self, project: pytest.Pytester) -> None:
+        result = project.runpytest("-m", "artifact", "-k", "layer", "--collect-only", "-q")
+
+        assert collected(result) == ["layer-count", "layer-layout"]
+
+    def test_without_a_manifest_nothing_is_selected(self, pytester: pytest.Pytester) -> None:
+        pytester.makepyfile(test_project=TEST)
+
+        result = pytester.runpytest("-m", "artifact")
+
+        result.assert_outcomes(deselected=1)
+        assert result.ret is pytest.ExitCode.NO_TESTS_COLLECTED
+
+
+class TestVerdicts:
+    """What becomes of an item."""
+
+    @pytest.mark.network
+    def test_a_sound_artifact_passes(self, project: pytest.Pytester, python: Path) -> None:
+        result = project.runpytest("-m", "artifact", "--artifact-engine", "process", "--artifact-python", str(python))
+
+        result.assert_outcomes(passed=9, deselected=1)
+
+    def test_without_an_engine_by_choice_handlers_are_skipped(self, project: pytest.Pytester) -> None:
+        result = project.runpytest("-m", "artifact", "-rs", *STATIC)
+
+        result.assert_outcomes(passed=7, skipped=2, deselected=1)
+        result.stdout.fnmatch_lines(["*static checks only: no handler is started"])
+
+    @pytest.mark.network
+    def test_a_failure_is_the_report_without_a_traceback(self, pytester: pytest.Pytester, python: Path) -> None:
+        broken_project(pytester, "dependency-missing")
+
+        result = pytester.runpytest("-m", "artifact", "--artifact-engine", "process", "--artifact-python", str(python))
+
+        result.assert_outcomes(passed=7, failed=2, deselected=1)
+        result.stdout.fnmatch_lines(
+            [
+                "FAIL: 1 error in *",
+                "ERROR handler-imports[[]api[]]",
+                "  Runtime.ImportModuleError: Unable to import module 'app.main': No module named 'tinyxml'",
+                "  where   /var/task/app/carriers/usps.py:3",
+                "  chain   app.main * app.carriers.usps",
+                "  fix     add the distribution that provides 'tinyxml'*",
+            ]
+        )
+        result.stdout.no_fnmatch_line("*Traceback*")
+        result.stdout.no_fnmatch_line("*pytest_plugin.py*")
+
+    def test_a_check_that_could_not_be_run_fails(self, project: pytest.Pytester) -> None:
+        options = ("-m", "artifact", "--artifact-engine", "process", "--artifact-python", "/bin/false")
+
+        failing = project.runpytest(*options)
+        allowed = project.runpytest(*options, "--artifact-allow-skips")
+
+        failing.assert_outcomes(passed=7, failed=2, deselected=1)
+        failing.stdout.fnmatch_lines(["SKIPPED handler-imports*", "  --python /bin/false is no CPython 3.12:*"])
+        allowed.assert_outcomes(passed=7, skipped=2, deselected=1)
+
+    def test_a_warning_is_pytests_affair(self, pytester: pytest.Pytester) -> None:
+        broken_project(pytester, "large-by-way-of-s3")
+        options = ("-m", "artifact", "-k", "upload-size", *STATIC)
+
+        told = pytester.runpytest_subprocess(*options)  # the suite makes errors of warnings, also in there
+        refused = pytester.runpytest_subprocess(*options, "-W", "error::harness.pytest_plugin.ArtifactWarning")
+
+        told.assert_outcomes(passed=1, warnings=1, deselected=9)
+        told.stdout.fnmatch_lines(["*ArtifactWarning: upload-size: Request must be smaller than *(code.zip)"])
+        refused.assert_outcomes(failed=1, deselected=9)
+        refused.stdout.no_fnmatch_line("*Traceback*")
+
+    def test_a_waived_finding_passes(self, pytester: pytest.Pytester) -> None:
+        broken_project(pytester, "six-layers")
+        waivers = '[[waivers]]\ncheck = "layer-count"\nmatch = "6 layers"\nreason = "asked AWS"\n'
+        with (pytester.path / MANIFEST).open("a", encoding="utf-8") as manifest:
+            manifest.write(f"\n{waivers}")
+
+        pytester.runpytest("-m", "artifact", "-k", "layer-count", *STATIC).assert_outcomes(passed=1, deselected=9)
+
+
+class TestUsage:
+    """A manifest that is wrong is told like an option that is."""
+
+    @pytest.mark.parametrize(
+        ("old", "new", "sentence"),
+        [
+            ("code =", "cod =", "ERROR: *lambda-artifact.toml:1: `cod`: unknown key; did you mean `code`?"),
+            ('"code.zip"', '"gone.zip"', "ERROR: *gone.zip does not exist"),
+            ("[functions.api]", "[functions]", "*lambda-artifact.toml*"),
+        ],
+    )
+    def test_a_broken_manifest(self, project: pytest.Pytester, old: str, new: str, sentence: str) -> None:
+        manifest = project.path / MANIFEST
+        manifest.write_text(manifest.read_text("utf-8").replace(old, new), "utf-8")
+
+        result = project.runpytest("-m", "artifact")
+
+        assert result.ret is pytest.ExitCode.USAGE_ERROR
+        result.stderr.fnmatch_lines([sentence])
+        result.stderr.no_fnmatch_line("*Traceback*")
+        assert project.runpytest().ret is pytest.ExitCode.OK
+
+    def test_one_without_a_handler(self, project: pytest.Pytester) -> None:
+        (project.path / MANIFEST).write_text('code = "code.zip"\n', "utf-8")
+
+        result = project.runpytest("-m", "artifact")
+
+        assert result.ret is pytest.ExitCode.USAGE_ERROR
+        result.stderr.fnmatch_lines(["ERROR: no handler is declared: *"])
+        project.runpytest("-m", "artifact", *STATIC, "-k", "not layer").assert_outcomes(
+            passed=4, skipped=3, deselected=3
+        )
+
+    def test_one_that_is_named_as_an_argument(self, project: pytest.Pytester) -> None:
+        (project.path / MANIFEST).write_text("cod = 1\n", "utf-8")
+
+        result = project.runpytest(MANIFEST)
+
+        result.assert_outcomes(errors=1)
+        result.stdout.fnmatch_lines(["*`cod`: unknown key; did you mean `code`?"])
+        result.stdout.no_fnmatch_line("*Traceback*")
+
+    def test_an_engine_that_there_is_none_of(self, project: pytest.Pytester) -> None:
+        result = project.runpytest("--artifact-engine", "contaner")
+
+        assert result.ret is pytest.ExitCode.USAGE_ERROR
+
+
+class TestOtherPlugins:
+    """What people use beside."""
+
+    @pytest.mark.network
+    def test_xdist(self, pytester: pytest.Pytester, python: Path) -> None:
+        broken_project(pytester, "dependency-missing")
+
+        result = pytester.runpytest_subprocess(
+            "-m", "artifact", "-n", "2", "--artifact-engine", "process", "--artifact-python", str(python)
+        )
+
+        result.assert_outcomes(passed=7, failed=2)
+        result.stdout.fnmatch_lines(["*Unable to import module 'app.main': No module named 'tinyxml'"])
+
+    def test_only_what_failed_last(self, pytester: pytest.Pytester) -> None:
+        broken_project(pytester, "migrations-left-out")
+        options = ("-m", "artifact", *STATIC)
+
+        pytester.runpytest(*options).assert_outcomes(passed=6, failed=1, skipped=2, deselected=1)
+        result = pytester.runpytest(*options, "--lf")
+
+        assert result.parseoutcomes()["failed"] == 1
+        assert "passed" not in result.parseoutcomes()
+
+    def test_junit_has_the_report_of_each_failure(self, pytester: pytest.Pytester) -> None:
+        broken_project(pytester, "migrations-left-out")
+
+        pytester.runpytest("-m", "artifact", "--junitxml", "junit.xml", *STATIC)
+
+        cases = ET.parse(pytester.path / "junit.xml").getroot().findall(".//testcase")  # noqa: S314 - our own
+        failures = {case.get("name"): failure.text or "" for case in cases for failure in case.findall("failure")}
+        assert [case.get("name") for case in cases] == ITEMS
+        assert list(failures) == ["required-files"]
+        assert "required file alembic.ini: not in the artifact" in failures["required-files"]
+
+
+@pytest.mark.network
+class TestFixtures:
+    """The artifact in a project's own tests."""
+
+    def run(self, pytester: pytest.Pytester, python: Path, *options: str) -> pytest.RunResult:
+        return pytester.runpytest("--artifact-engine", "process", "--artifact-python", str(python), *options)
+
+    def test_the_bundle(self, project: pytest.Pytester, python: Path) -> None:
+        project.makepyfile(
+            test_bundle="""
+            def test_version(artifact):
+                assert artifact.items["/var/task/VERSION"].archive.source == "code.zip"
+                assert "/opt/python/tinyxml/__init__.py" in artifact.items
+            """
+        )
+
+        self.run(project, python).assert_outcomes(passed=2)
+
+    def test_the_runtime(self, project: pytest.Pytester, python: Path) -> None:
+        project.makepyfile(
+            test_runtime="""
+            import pytest
+
+            from harness.pytest_plugin import FunctionError
+
+
+            def test_answers(lambda_runtime):
+                answer = lambda_runtime.invoke("api", {"number": "9400"})
+                assert answer["statusCode"] == 200
+                assert answer["body"].startswith("3.8.0 ")
+
+
+            def test_raises(lambda_runtime):
+                with pytest.raises(FunctionError, match="KeyError: 'number'"):
+                    lambda_runtime.invoke("api", {})
+
+
+            def test_does_not_start(lambda_runtime):
+                with pytest.raises(FunctionError, match="FileNotFoundError|OSError|Runtime|KeyError"):
+                    lambda_runtime.invoke("api", {"number": "1"}, environment={"PYTHONPATH": "/nowhere"})
+
+
+            def test_knows_its_functions(lambda_runtime):
+                with pytest.raises(KeyError):
+                    lambda_runtime.invoke("other", {})
+            """
+        )
+
+        self.run(project, python).assert_outcomes(passed=5)
+
+    def test_without_a_manifest_they_say_so(self, pytester: pytest.Pytester, python: Path) -> None:
+        pytester.makepyfile("def test_it(artifact):\n    pass\n")
+
+        result = self.run(pytester, python)
+
+        result.assert_outcomes(errors=1)
+        result.stdout.fnmatch_lines(["no lambda-artifact.toml here or above: *"])
+        result.stdout.no_fnmatch_line("*Traceback*")
+
+    def test_without_an_engine_they_fail(self, project: pytest.Pytester) -> None:
+        project.makepyfile(test_runtime="def test_it(lambda_runtime):\n    lambda_runtime.invoke('api', {})\n")
+
+        result = project.runpytest(*STATIC)
+
+        result.assert_outcomes(passed=1, failed=1)
+        result.stdout.fnmatch_lines(["--engine none: no handler was started."])
+
+
+def test_an_ordinary_run_imports_nothing_of_a_verification(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        import sys
+
+        def test_it():
+            slow = {"docker", "boto3", "msgspec", "requests"}
+            loaded = {name for name in sys.modules if name.partition(".")[0] == "harness"}
+            assert slow & set(sys.modules) == set()
+            assert loaded == {"harness", "harness.check", "harness.model", "harness.pytest_plugin"}
+        """
+    )
+
+    pytester.run(
+        sys.executable, "-m", "pytest", "-p", "no:xdist", "-p", "no:hypothesispytest", "-p", "no:cacheprovider"
+    ).assert_outcomes(passed=1)
