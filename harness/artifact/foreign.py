@@ -35,7 +35,7 @@ def describe(head: bytes, size: int) -> Refusal:
     if head.startswith(b"PK\x03\x04"):
         return Refusal(
             None,
-            f"begins as a zip archive, but its {size:,} bytes hold no end record: it is a part of one",
+            f"begins as a zip archive, but its {size:,} bytes hold no end record: it is truncated",
             "Download or copy it again, and compare the sizes: the transfer or the build stopped early.",
         )
     if head.startswith((b"PK\x07\x08", b"PK00")):

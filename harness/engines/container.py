@@ -18,7 +18,7 @@ from typing import IO, TYPE_CHECKING
 from harness.engines.daemon import LABEL, Daemon, connect, ensure_image, owner, sweep
 from harness.engines.environment import GROUP, HOME, USER
 from harness.engines.protocol import Answers, Job, Observation, Progress, Unavailable
-from harness.engines.shipping import Parcel, probe_command, time_limit
+from harness.engines.shipping import SUPERVISOR_PROCESSES, Parcel, probe_command, time_limit
 from harness.model import EngineInfo
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ CAVEATS = ("the public image is not the managed runtime: a system library that i
 # What the probe may use beside the handlers. The memory has room for as many small processes as may be: a fork bomb is
 # to be stopped by the probe, in a moment, and not by the kernel, which takes a minute to kill a thousand for want of
 # memory.
-SUPERVISOR_MB, SUPERVISOR_PROCESSES = 1024, 128
+SUPERVISOR_MB = 1024
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,10 +42,13 @@ def connect(environ: Mapping[str, str]) -> Daemon:
     Raises:
         Unavailable: None answers.
     """
-    import docker  # noqa: PLC0415 - 150 ms that only this engine needs
-
     reasons = []
     for url in _addresses(environ):
+        if url.startswith("unix://") and not Path(url.removeprefix("unix://")).exists():
+            reasons.append(f"{url} is not there")
+            continue
+        import docker  # noqa: PLC0415 - 150 ms that only this engine needs
+
         try:
             if environ.get("DOCKER_HOST"):
                 client = docker.from_env(environment=dict(environ), timeout=PING_SECONDS)
@@ -53,7 +56,7 @@ def connect(environ: Mapping[str, str]) -> Daemon:
                 client = docker.DockerClient(base_url=url, timeout=PING_SECONDS)
             client.ping()
         except Exception as error:  # noqa: BLE001 - the SDK lets its transports' own exceptions through
-            reasons.append(f"{url}: {_first_line(error)}")
+            reasons.append(f"{url} does not answer: {_first_line(error)}")
             continue
         client.api.timeout = CALL_SECONDS
         return Daemon(client, url.startswith(("unix://", "npipe://")))
@@ -67,12 +70,11 @@ def _addresses(environ: Mapping[str, str]) -> Iterator[str]:
     if environ.get("DOCKER_HOST"):
         yield environ["DOCKER_HOST"]
         return
-    with contextlib.suppress(Exception):  # an unreadable context is no context
-        from docker.context import ContextAPI  # noqa: PLC0415 - as above
+    if environ.get("DOCKER_CONTEXT") or Path(environ.get("HOME", ""), ".docker", "config.json").exists():
+        with contextlib.suppress(Exception):  # an unreadable context is no context
+            from docker.context import ContextAPI  # noqa: PLC0415 - as above
 
-        context = ContextAPI.get_current_context()
-        if context.Host:
-            yield context.Host
+            yield ContextAPI.get_current_context().Host
     home, run = environ.get("HOME", ""), environ.get("XDG_RUNTIME_DIR", "")
     places = ["/var/run/docker.sock", f"{home}/.docker/run/docker.sock", f"{run}/docker.sock"]
     places += [f"{run}/podman/podman.sock", "/run/podman/podman.sock"]
@@ -149,4 +151,4 @@ def sweep(daemon: Daemon) -> None:
         for image in daemon.client.images.list(filters={"label": LABEL}):
             if _orphaned(image.labels):
                 with contextlib.suppress(DockerException):
-                    daemon.client.images.remove(image.id, force=True)
+                    daemon.client.images.remove(str(image.id), force=True)

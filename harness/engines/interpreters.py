@@ -106,6 +106,8 @@ def candidates(version: tuple[int, int], environ: Mapping[str, str]) -> Iterator
 
 def _places(dotted: str, digits: str, environ: Mapping[str, str]) -> Iterator[Path]:
     for folder in environ.get("PATH", os.defpath).split(os.pathsep):
+        if Path(folder).name == "shims":  # of a version manager: what they stand for lies beside them
+            yield from _sorted(Path(folder).parent, f"versions/{dotted}*/bin/python{dotted}")
         for name in (f"python{dotted}", "python3", "python"):
             if found := shutil.which(name, path=folder or os.curdir):
                 yield Path(found)
@@ -120,8 +122,12 @@ def _places(dotted: str, digits: str, environ: Mapping[str, str]) -> Iterator[Pa
     patterns += [(environ["HOME"], pattern) for pattern in HOMES if environ.get("HOME")]
     patterns += [("/", pattern) for pattern in ROOTS]
     for folder, pattern in patterns:
-        # The newest patch release first; "3.1*" would be 3.10 too, which its own version tells.
-        yield from sorted(Path(folder).glob(pattern.format(v=dotted, n=digits)), key=_by_patch, reverse=True)
+        yield from _sorted(Path(folder), pattern.format(v=dotted, n=digits))
+
+
+def _sorted(folder: Path, pattern: str) -> list[Path]:
+    """The newest patch release first; that ``3.1*`` is 3.10 too, its own answer will tell."""
+    return sorted(folder.glob(pattern), key=_by_patch, reverse=True)
 
 
 def _by_patch(path: Path) -> list[int]:

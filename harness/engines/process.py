@@ -14,11 +14,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from harness.engines.cgroup import limited
 from harness.engines.environment import HOME, prepare
 from harness.engines.interpreters import Interpreter, Rejected, find
 from harness.engines.protocol import Answers, Exited, Job, Observation, Progress, Unavailable
 from harness.engines.sandbox import Plain, Sandbox, Trees, sandbox
-from harness.engines.shipping import MB, Parcel, probe_command, time_limit
+from harness.engines.shipping import MB, SUPERVISOR_PROCESSES, Parcel, probe_command, time_limit
 from harness.model import EngineInfo
 
 if TYPE_CHECKING:
@@ -114,8 +115,10 @@ class Crew:
         parcel, back = _parcel(job, trees, shut)
         python = str(trees.environment.lang / "bin" / trees.environment.python)
         python = python if shut.paths(trees) else f"/var/lang/bin/{trees.environment.python}"
-        with tempfile.TemporaryFile() as errors:
-            process = self._hire(shut.wrap(trees, probe_command(python)), errors.fileno())
+        command = shut.wrap(trees, probe_command(python))
+        processes = job.policy.limits.processes + SUPERVISOR_PROCESSES
+        with tempfile.TemporaryFile() as errors, limited(command, processes) as command:
+            process = self._hire(command, errors.fileno())
             watchdog = threading.Timer(time_limit(job), process.kill)
             watchdog.daemon = True
             watchdog.start()
@@ -196,8 +199,15 @@ def _parcel(job: Job, trees: Trees, shut: Sandbox) -> tuple[Parcel, Callable[[st
         roots={},
         workers=1,
         alone=not paths,
+        process_limit=job.policy.limits.processes if not paths and _counts_by_namespace() else None,
     )
     return parcel, back
+
+
+def _counts_by_namespace() -> bool:
+    """Whether the limit on a user's processes counts those of the sandbox alone, as it does from Linux 5.14 on."""
+    version = [int(part) for part in re.findall(r"\d+", platform.release())[:2]]
+    return version >= [5, 14]
 
 
 # One of Lambda's folders at the beginning of a value or of an element of a search path.

@@ -51,6 +51,7 @@ for name, text in job["modules"]:
     exec(compile(text, name + ".py", "exec"), module.__dict__)
 sys.modules["probe.supervisor"].main(job)
 """
+SUPERVISOR_PROCESSES = 128  # what the probe itself may use beside the handlers
 MODULES = ("runtime_api", "child", "keeper", "supervisor")  # in the order of their imports
 # Frames that are nobody's: the tracer, the runtime, the import machinery.
 NOISE = re.compile(r"<|/var/runtime/|.*/awslambdaric/|/var/lang/lib/python[\d.]+/importlib/")
@@ -88,6 +89,7 @@ class Parcel:
         roots: For each folder that must be visible, the names that must be in it.
         workers: Handlers at a time.
         alone: Whether the sandbox has ``/tmp`` and the process numbers for itself.
+        process_limit: How many processes a handler's user may have, where the kernel counts the sandbox's alone.
     """
 
     def __init__(  # noqa: PLR0913 - one value for each thing that engines do differently
@@ -103,6 +105,7 @@ class Parcel:
         roots: dict[str, list[str]],
         workers: int,
         alone: bool,
+        process_limit: int | None = None,
     ) -> None:
         self.token = secrets.token_hex(16)
         self.python: str | None = None
@@ -130,6 +133,7 @@ class Parcel:
             "roots": roots,
             "workers": workers,
             "alone": alone,
+            "process_limit": process_limit,
             "init_timeout": job.init_timeout,
             "starts": starts,
         }

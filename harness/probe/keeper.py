@@ -22,6 +22,8 @@ def keep(job: dict[str, Any], start: dict[str, Any]) -> dict[str, Any]:
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     files = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
     resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
+    if job["process_limit"]:
+        resource.setrlimit(resource.RLIMIT_NPROC, (job["process_limit"],) * 2)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     api = RuntimeApi(start["function"], start["events"], start["timeout"])
     environment = {**start["environment"], "AWS_LAMBDA_RUNTIME_API": api.address}

@@ -24,11 +24,13 @@ class Bench:
     def run(self, *starts: Start, init_timeout: float = 5.0) -> tuple[Observation, ...]:
         return self.engine.run(self.job(*starts, init_timeout=init_timeout), lambda _: None).observations
 
-    def start(self, handler: str, **rest: object) -> Observation:
-        (seen,) = self.run(start(handler, **rest))
+    def start(self, handler: str, events: Sequence[str] = (), **environment: object) -> Observation:
+        (seen,) = self.run(start(handler, events, **environment))
         return seen
 
 
-def start(handler: str, events: Sequence[str] = (), memory: int = 256, timeout: int = 3, **environment: object) -> Start:
+def start(
+    handler: str, events: Sequence[str] = (), memory: int = 256, timeout: int = 3, **environment: object
+) -> Start:
     variables = tuple((name, str(value)) for name, value in environment.items())
     return Start(handler, handler, memory, timeout, variables, tuple(events))

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from fixtures.broken import mini
 from harness.artifact.archive import read
 from harness.artifact.entries import Role
 from harness.artifact.store import Store
 from harness.engines.choice import Choice, engine
 
-from fixtures.broken import mini
-
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from harness.engines.protocol import Engine
 

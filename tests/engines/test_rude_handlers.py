@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness.engines.protocol import Answered, Exceeded, Exited, Failed, Ready
-
 from tests.engines.bench import Bench, start
 
 if TYPE_CHECKING:
@@ -21,7 +20,6 @@ POLITE = "def handler(event, context):\n    return 1\n"
 RUDE = {
     "hangs": "import time\ndef wait():\n    time.sleep(1000)\nwait()\n",
     "grows": "x = []\nwhile True:\n    x.append(bytearray(10_000_000))\n",
-    "multiplies": "import os\nwhile True:\n    try:\n        os.fork()\n    except OSError:\n        pass\n",
     "prints": "import sys\nfor _ in range(50):\n    sys.stdout.write('y' * 1_000_000)\nraise ValueError('after')\n",
     "kills_its_parent": "import os, time\nos.kill(os.getppid(), 9)\ntime.sleep(60)\n",
     "kills_everybody": "import os, time\ntime.sleep(0.2)\nos.kill(-1, 9)\ntime.sleep(60)\n",
@@ -29,7 +27,8 @@ RUDE = {
     "detaches": "import os, time\nif os.fork() == 0:\n    os.setsid()\n    time.sleep(1000)\nraise ValueError('gone')\n",
     "forges": "import os\nos.write(1, b'{\"type\": \"done\"}\\n')\nraise ValueError('forged')\n",
 }
-LIMITS = {"hangs": "timeout", "grows": "memory", "multiplies": "processes"}
+FORK_BOMB = "import os\nwhile True:\n    try:\n        os.fork()\n    except OSError:\n        pass\n"
+LIMITS = {"hangs": "timeout", "grows": "memory"}
 ERRORS = {
     "prints": "ValueError: after",
     "fills_tmp": "OSError: [Errno 28] No space left on device",
@@ -57,11 +56,23 @@ def test_only_the_rude_one_fails(an_engine: Engine, unpack: Callable[..., Path])
     assert all(isinstance(seen[name].init, Exited) for name in KILLED)
 
 
+@pytest.mark.xdist_group("rude")
+def test_a_fork_bomb_ends_and_its_neighbour_does_not(an_engine: Engine, unpack: Callable[..., Path]) -> None:
+    bench = Bench(an_engine, unpack({"bomb.py": FORK_BOMB, "polite.py": POLITE}))
+    bomb, polite = bench.run(start("bomb.handler"), start("polite.handler", events=["{}"]))
+    assert not isinstance(bomb.init, Ready)
+    assert isinstance(polite.init, Ready)
+    assert isinstance(polite.answers[0], Answered)
+
+
 def test_where_it_hangs_is_told(an_engine: Engine, unpack: Callable[..., Path]) -> None:
     seen = Bench(an_engine, unpack({"hangs.py": RUDE["hangs"]})).run(start("hangs.handler"), init_timeout=1.0)
     trace = seen[0].trace
     assert trace is not None
-    assert [(frame.file, frame.line) for frame in trace.frames] == [("/var/task/hangs.py", 4), ("/var/task/hangs.py", 3)]
+    assert [(frame.file, frame.line) for frame in trace.frames] == [
+        ("/var/task/hangs.py", 4),
+        ("/var/task/hangs.py", 3),
+    ]
 
 
 def test_output_is_kept_to_a_bound(an_engine: Engine, unpack: Callable[..., Path]) -> None:

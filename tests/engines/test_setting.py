@@ -9,7 +9,6 @@ import pytest
 
 from harness.engines.process import ProcessEngine
 from harness.engines.protocol import Answered, Failed
-
 from tests.engines.bench import Bench, start
 
 if TYPE_CHECKING:
@@ -140,4 +139,7 @@ def test_without_a_sandbox_messages_have_lambdas_paths(
     assert [(frame.file, frame.line) for frame in one.trace.frames] == [("/var/task/app.py", 2)]
     assert answers.info.caveats[0].startswith("no sandbox (plain processes were asked for)")
     found = look(engine, unpack)
-    assert found["home"] == "PermissionError: [Errno 13] Permission denied: '/home/sbx_user1051'" or "Errno" in found["home"]
+    assert (
+        found["home"] == "PermissionError: [Errno 13] Permission denied: '/home/sbx_user1051'"
+        or "Errno" in found["home"]
+    )

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness.engines.protocol import Answered, Exited, Failed, Ready
-
 from tests.engines.bench import Bench, start
 
 if TYPE_CHECKING:
@@ -65,9 +64,7 @@ INIT_ERRORS = {
     "app.missing_dep.handler": (
         "Runtime.ImportModuleError: Unable to import module 'app.missing_dep': No module named 'does_not_exist_xyz'"
     ),
-    "app.ctypes_dep.handler": (
-        "OSError: libfoo.so.1: cannot open shared object file: No such file or directory"
-    ),
+    "app.ctypes_dep.handler": ("OSError: libfoo.so.1: cannot open shared object file: No such file or directory"),
     "main.py.handler": (
         "Runtime.ImportModuleError: Unable to import module 'main.py': No module named 'main.py'; "
         "'main' is not a package"
