@@ -74,7 +74,7 @@ def _addresses(environ: Mapping[str, str]) -> Iterator[str]:
         with contextlib.suppress(Exception):  # an unreadable context is no context
             from docker.context import ContextAPI  # noqa: PLC0415 - as above
 
-            yield ContextAPI.get_current_context().Host
+            yield str(ContextAPI.get_current_context().Host)
     home, run = environ.get("HOME", ""), environ.get("XDG_RUNTIME_DIR", "")
     places = ["/var/run/docker.sock", f"{home}/.docker/run/docker.sock", f"{run}/docker.sock"]
     places += [f"{run}/podman/podman.sock", "/run/podman/podman.sock"]

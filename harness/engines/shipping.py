@@ -60,7 +60,7 @@ MB = 1024 * 1024
 
 
 def time_limit(job: Job) -> float:
-    """Seconds after which a supervisor that has not answered is taken for lost: all its own limits, and as many again."""
+    """Seconds after which a supervisor that is silent is taken for lost: all its own limits, and as many again."""
     each = (job.init_timeout + start.timeout * len(start.events) + STARTING_SECONDS for start in job.starts)
     return 2 * sum(each)
 

@@ -59,7 +59,11 @@ class Child:
         self._reader.start()
 
     def until(self, settled: Callable[[], bool], changed: threading.Condition, deadline: float, memory: int) -> str:
-        """Wait for ``settled`` and say ``settled``, or what came first: ``exit``, ``timeout``, ``memory``, ``processes``."""
+        """Wait for ``settled``.
+
+        Returns:
+            ``settled``, or what came first: ``exit``, ``timeout``, ``memory`` or ``processes``.
+        """
         while True:
             ended = self._process.poll() is not None
             with changed:

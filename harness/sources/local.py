@@ -23,8 +23,8 @@ def fetch(source: Source, role: Role) -> Archive:
     """
     if source.path is None:
         raise SourceUnavailable(
-            f"{source.text} is not on this machine: download it first (`aws s3 cp`, or `aws lambda get-function` and its "
-            "Code.Location) and name the file."
+            f"{source.text} is not on this machine: download it first (`aws s3 cp`, or the Code.Location that "
+            "`aws lambda get-function` prints) and name the file."
         )
     try:
         return read(source.path, source.text, role)

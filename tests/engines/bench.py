@@ -29,8 +29,7 @@ class Bench:
         return seen
 
 
-def start(
-    handler: str, events: Sequence[str] = (), memory: int = 256, timeout: int = 3, **environment: object
-) -> Start:
+def start(handler: str, events: Sequence[str] = (), **environment: object) -> Start:
+    """A function named like its handler, of 256 MB, with 3 seconds for each event."""
     variables = tuple((name, str(value)) for name, value in environment.items())
-    return Start(handler, handler, memory, timeout, variables, tuple(events))
+    return Start(handler, handler, 256, 3, variables, tuple(events))
