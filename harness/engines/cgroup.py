@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 # The controller's own hierarchy (version 1), then the unified one (version 2).
 ROOTS = (Path("/sys/fs/cgroup/pids"), Path("/sys/fs/cgroup"))
+STALE_SECONDS = 600
 PREFIX = "lambda-artifact-"
 JOIN = 'echo $$ > "$0/cgroup.procs" && exec "$@"'
 
@@ -36,9 +37,7 @@ def _make(processes: int) -> Path | None:
     if os.geteuid() != 0:
         return None
     for root in ROOTS:
-        for left in root.glob(f"{PREFIX}*"):  # of a run that was killed; one that is in use cannot be removed
-            with contextlib.suppress(OSError):
-                left.rmdir()
+        _tidy(root)
         group = root / f"{PREFIX}{secrets.token_hex(8)}"
         with contextlib.suppress(OSError):
             group.mkdir()
@@ -49,6 +48,14 @@ def _make(processes: int) -> Path | None:
                 continue
             return group
     return None
+
+
+def _tidy(root: Path) -> None:
+    """Remove the groups of runs that were killed; one in use cannot be removed, one just made is young."""
+    for left in root.glob(f"{PREFIX}*"):
+        with contextlib.suppress(OSError):
+            if time.time() - left.stat().st_mtime > STALE_SECONDS:
+                left.rmdir()
 
 
 def _remove(group: Path) -> None:

@@ -144,6 +144,7 @@ def _parcel(job: Job, place: Place, workers: int) -> Parcel:
         roots={root: sorted(entry.name for entry in path.iterdir())[:100] for root, path in place.mounts},
         workers=workers,
         alone=True,
+        nice=19,  # a container has its share of the processor whatever its processes say
     )
 
 

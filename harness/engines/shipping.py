@@ -90,6 +90,7 @@ class Parcel:
         workers: Handlers at a time.
         alone: Whether the sandbox has ``/tmp`` and the process numbers for itself.
         process_limit: How many processes a handler's user may have, where the kernel counts the sandbox's alone.
+        nice: The handlers' niceness, where it counts against nobody but the probe.
     """
 
     def __init__(  # noqa: PLR0913 - one value for each thing that engines do differently
@@ -106,6 +107,7 @@ class Parcel:
         workers: int,
         alone: bool,
         process_limit: int | None = None,
+        nice: int = 0,
     ) -> None:
         self.token = secrets.token_hex(16)
         self.python: str | None = None
@@ -134,6 +136,7 @@ class Parcel:
             "workers": workers,
             "alone": alone,
             "process_limit": process_limit,
+            "nice": nice,
             "init_timeout": job.init_timeout,
             "starts": starts,
         }

@@ -29,13 +29,14 @@ class Child:
     The process that makes one must be a subreaper (or process 1), so that no descendant escapes by detaching itself.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a process is started with, and how it is watched
         self,
         command: list[str],
         environment: dict[str, str],
         cwd: str,
         *,
         alone: bool,
+        nice: int,
         pass_fds: tuple[int, ...] = (),
     ) -> None:
         self._bomb = self._many = False
@@ -55,6 +56,7 @@ class Child:
             pass_fds=pass_fds,
         )
         _volunteer(500)
+        self._nice(nice)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
@@ -86,13 +88,16 @@ class Child:
         """Whether there are more processes than Lambda allows; ends them before there are too many to be ended."""
         count = sum(map(str.isdigit, os.listdir("/proc")))
         if count > MANY and not self._many:
-            # Or the keeper would wait its turn behind all of them, while they become more.
-            with contextlib.suppress(OSError):
-                os.setpriority(os.PRIO_PGRP, self._process.pid, 19)
+            self._nice(19)
         self._many, self._bomb = count > MANY, count > PROCESSES
         if self._bomb:
             self._kill()
         return self._bomb
+
+    def _nice(self, value: int) -> None:
+        """Let the keeper go first: it would wait its turn behind all of a fork bomb while that becomes more."""
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PGRP, self._process.pid, value)
 
     def _exceeded(self, memory: int) -> str | None:
         """Which limit is exceeded now, if one is."""

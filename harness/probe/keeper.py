@@ -27,7 +27,7 @@ def keep(job: dict[str, Any], start: dict[str, Any]) -> dict[str, Any]:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     api = RuntimeApi(start["function"], start["events"], start["timeout"])
     environment = {**start["environment"], "AWS_LAMBDA_RUNTIME_API": api.address}
-    child = Child([*job["command"], start["handler"]], environment, job["task"], alone=job["alone"])
+    child = Child([*job["command"], start["handler"]], environment, job["task"], alone=job["alone"], nice=job["nice"])
     try:
         init = initialised(child, api, job["init_timeout"], start["memory"])
         answers = answered(child, api, start) if init["kind"] == "ready" else []
@@ -91,7 +91,7 @@ def traced(
     read, write = os.pipe()
     seconds = min(TRACE_SECONDS, job["init_timeout"])
     command = [*job["trace_command"], str(write), start["handler"], str(seconds), *job["bootstrap"]]
-    child = Child(command, environment, job["task"], alone=job["alone"], pass_fds=(write,))
+    child = Child(command, environment, job["task"], alone=job["alone"], nice=job["nice"], pass_fds=(write,))
     os.close(write)
     try:
         child.wait(seconds + GRACE_SECONDS)

@@ -521,7 +521,7 @@ def nothing() -> bytes:
     return b""
 
 
-@refused("is a part of one")
+@refused("is truncated")
 def truncated_download() -> bytes:
     return archive(member(content=bytes(range(256)) * 40))[:5000]
 

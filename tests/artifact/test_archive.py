@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from harness.artifact.archive import read
 from harness.artifact.entries import Archive, Entry, Kind, Refusal, Refusals, Refused, Role, printable
+from harness.artifact.trees import remove
 from harness.artifact.unpack import unpack
 from tests.artifact.zips import archive, archive64, folder, member, symlink, unicode_path
 
@@ -126,6 +127,7 @@ def test_a_name_that_fits_lambda_and_not_this_machine_is_refused(tmp_path: Path)
     assert found.refusals == ()
     with pytest.raises(Refused, match="too long to be written"):
         unpack(found, tmp_path / "out", LIMIT)
+    remove(tmp_path / "out")  # two thousand folders deep, which is deeper than pytest's own cleaning goes
 
 
 def test_of_many_refusals_the_first_are_shown_and_the_rest_counted(tmp_path: Path) -> None:

@@ -20,11 +20,11 @@ POLITE = "def handler(event, context):\n    return 1\n"
 RUDE = {
     "hangs": "import time\ndef wait():\n    time.sleep(1000)\nwait()\n",
     "grows": "x = []\nwhile True:\n    x.append(bytearray(10_000_000))\n",
-    "prints": "import sys\nfor _ in range(50):\n    sys.stdout.write('y' * 10**6)\nraise ValueError('after')\n",
+    "prints": "for _ in range(50):\n    print('y' * 1_000_000)\nraise ValueError('after')\n",
     "kills_its_parent": "import os, time\nos.kill(os.getppid(), 9)\ntime.sleep(60)\n",
     "kills_everybody": "import os, time\ntime.sleep(0.2)\nos.kill(-1, 9)\ntime.sleep(60)\n",
     "fills_tmp": "with open('/tmp/x', 'wb') as f:\n    while True:\n        f.write(b'x' * 1_000_000)\n",
-    "detaches": "import os, time\nif os.fork() == 0:\n    os.setsid()\n    time.sleep(1000)\nraise ValueError('gone')\n",
+    "detaches": "import os, time\nif os.fork() == 0:\n    os.setsid()\n    time.sleep(99)\nraise ValueError('gone')\n",
     "forges": "import os\nos.write(1, b'{\"type\": \"done\"}\\n')\nraise ValueError('forged')\n",
 }
 FORK_BOMB = "import os\nwhile True:\n    try:\n        os.fork()\n    except OSError:\n        pass\n"

@@ -49,8 +49,8 @@ def handler(event, context):
     }
 """
 # What the harness has and Lambda has not, and the other way round.
-HARNESS = ["harness", "pytest", "rich", "msgspec", "docker", "setuptools", "pip._internal"]
-RUNTIME = ["boto3", "botocore", "awslambdaric", "simplejson", "urllib3", "dateutil"]
+HARNESS = ["harness", "pytest", "rich", "msgspec", "docker", "setuptools", "filelock"]
+RUNTIME = ["pip", "boto3", "botocore", "awslambdaric", "simplejson", "urllib3", "dateutil"]
 
 
 @pytest.fixture

@@ -143,7 +143,7 @@ def test_setuptools_left_with_3_12() -> None:
 
 def test_the_requirements_pin_what_is_preinstalled() -> None:
     pinned = {requirement.partition("==")[0] for requirement in PYTHON312.runtime_requirements}
-    assert pinned == PYTHON312.preinstalled - {"pip"}
+    assert pinned == PYTHON312.preinstalled
     assert all(requirement.count("==") == 1 for requirement in PYTHON312.runtime_requirements)
 
 
