@@ -408,6 +408,7 @@ class TestProcess:
         edit(sound, '"code.zip"', '"hangs.zip"')
         command = [*COMMAND, "verify", "--engine", "process", "--python", str(python)]
 
+        command = ["env", "--default-signal=INT", *command]  # a job in the background is born deaf to it
         with subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environ, cwd=sound.parent
         ) as process:

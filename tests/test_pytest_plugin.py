@@ -292,11 +292,11 @@ class TestFixtures:
     """The artifact in a project's own tests."""
 
     def run(self, pytester: pytest.Pytester, python: Path, *options: str) -> pytest.RunResult:
-        return pytester.runpytest("--artifact-engine", "process", "--artifact-python", str(python), *options)
+        return pytester.runpytest("--artifact-engine=process", f"--artifact-python={python}", *options)
 
     def test_the_bundle(self, project: pytest.Pytester, python: Path) -> None:
         project.makepyfile(
-            test_bundle="""
+            test_archives_of_ours="""
             def test_version(artifact):
                 assert artifact.items["/var/task/VERSION"].archive.source == "code.zip"
                 assert "/opt/python/tinyxml/__init__.py" in artifact.items

@@ -140,7 +140,8 @@ def _parcel(job: Job, place: Place, workers: int) -> Parcel:
         python=python,
         bootstrap=["/var/runtime/bootstrap.py"],
         task="/var/task",
-        environment={**dict(job.policy.image_environment), "HOME": HOME},
+        environment={"HOME": HOME},
+        inherit=True,  # what the image sets, Lambda's own or another that the user names
         roots={root: sorted(entry.name for entry in path.iterdir())[:100] for root, path in place.mounts},
         workers=workers,
         alone=True,

@@ -82,7 +82,9 @@ def _addresses(environ: Mapping[str, str]) -> Iterator[str]:
 
 
 def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
+    # The daemon's own explanation, where there is one, without the address that it was asked at.
+    said = str(getattr(error, "explanation", None) or error)
+    return (said.splitlines() or [type(error).__name__])[0]
 
 
 def ensure_image(daemon: Daemon, reference: str, architecture: str, progress: Progress) -> Any:  # noqa: ANN401 - the SDK's

@@ -61,7 +61,7 @@ def prepare(policy: RuntimePolicy, interpreter: Interpreter, cache: Path, progre
     home = cache / "runtimes" / f"{policy.runtime}-{key}"
     if not home.is_dir():
         home.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(home.with_suffix(".lock")):
+        with FileLock(home.with_name(f"{home.name}.lock")):
             if not home.is_dir():
                 _make(home, policy, interpreter, progress)
     return Environment(home / "lang", home / "runtime", interpreter)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -131,7 +132,7 @@ def _sorted(folder: Path, pattern: str) -> list[Path]:
 
 
 def _by_patch(path: Path) -> list[int]:
-    return [int("".join(filter(str.isdigit, part)) or 0) for part in str(path).split(".")]
+    return [int(number) for number in re.findall(r"\d+", str(path))]
 
 
 def ask(path: Path, version: tuple[int, int]) -> Interpreter | Rejected:
@@ -145,9 +146,14 @@ def ask(path: Path, version: tuple[int, int]) -> Interpreter | Rejected:
             stdin=subprocess.DEVNULL,
             env={"PATH": os.defpath},
         )
-        said = json.loads(answer.stdout)
+        return _judged(path, json.loads(answer.stdout), version)
     except (OSError, subprocess.SubprocessError, ValueError) as error:
         return Rejected(path, f"it does not run: {_reason(error)}")
+    except (KeyError, TypeError):
+        return Rejected(path, "it does not answer as an interpreter does")
+
+
+def _judged(path: Path, said: dict[str, Any], version: tuple[int, int]) -> Interpreter | Rejected:
     found = ".".join(map(str, said["version"]))
     if said["name"] != "cpython":
         return Rejected(path, f"it is {said['name']}, and Lambda runs CPython")
@@ -165,7 +171,12 @@ def ask(path: Path, version: tuple[int, int]) -> Interpreter | Rejected:
 
 
 def _reason(error: Exception) -> str:
-    if isinstance(error, subprocess.CalledProcessError):
-        said = (error.stderr or b"").decode("utf-8", "replace").strip().splitlines()
-        return said[0] if said else f"exit status {error.returncode}"
+    match error:
+        case subprocess.CalledProcessError():
+            said = (error.stderr or b"").decode("utf-8", "replace").strip().splitlines()
+            return said[0] if said else f"exit status {error.returncode}"
+        case subprocess.TimeoutExpired():
+            return f"no answer within {ASK_SECONDS} seconds"
+        case OSError(strerror=str(said)):
+            return said
     return str(error)

@@ -84,7 +84,8 @@ class Parcel:
         python: The function's interpreter, and
         bootstrap: the runtime's start script and its arguments, for the second start of a handler that failed.
         task: Where the code stands for the processes.
-        environment: The variables of the image.
+        environment: Variables that the service does not set.
+        inherit: Whether the variables that the probe was started with count as well, before those.
         here: Lambda's paths in a variable's value, as they are where the handlers run.
         roots: For each folder that must be visible, the names that must be in it.
         workers: Handlers at a time.
@@ -106,6 +107,7 @@ class Parcel:
         roots: dict[str, list[str]],
         workers: int,
         alone: bool,
+        inherit: bool = False,
         process_limit: int | None = None,
         nice: int = 0,
     ) -> None:
@@ -135,6 +137,7 @@ class Parcel:
             "roots": roots,
             "workers": workers,
             "alone": alone,
+            "inherit": inherit,
             "process_limit": process_limit,
             "nice": nice,
             "init_timeout": job.init_timeout,

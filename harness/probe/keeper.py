@@ -14,6 +14,7 @@ from .runtime_api import RuntimeApi
 
 OPEN_FILES = 1024  # Lambda's quota for file descriptors (developer guide, gettingstarted-limits)
 GRACE_SECONDS = 2.0  # for a process that has said its last word to end by itself
+CONTAINERS = ("HOSTNAME", "container")  # variables that a container daemon sets, and Lambda does not
 TRACE_SECONDS = 10.0  # a second start is stopped here, to see where a handler hangs
 
 
@@ -26,7 +27,8 @@ def keep(job: dict[str, Any], start: dict[str, Any]) -> dict[str, Any]:
         resource.setrlimit(resource.RLIMIT_NPROC, (job["process_limit"],) * 2)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     api = RuntimeApi(start["function"], start["events"], start["timeout"])
-    environment = {**start["environment"], "AWS_LAMBDA_RUNTIME_API": api.address}
+    inherited = {name: value for name, value in os.environ.items() if name not in CONTAINERS} if job["inherit"] else {}
+    environment = {**inherited, **start["environment"], "AWS_LAMBDA_RUNTIME_API": api.address}
     child = Child([*job["command"], start["handler"]], environment, job["task"], alone=job["alone"], nice=job["nice"])
     try:
         init = initialised(child, api, job["init_timeout"], start["memory"])

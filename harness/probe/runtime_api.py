@@ -42,6 +42,7 @@ class RuntimeApi:
         self._events = events
         self._timeout = timeout
         self._next = 0
+        self._invocation = ""
         self._closed = False
         self._server = Server(self)
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
@@ -71,10 +72,12 @@ class RuntimeApi:
                 return None
             payload = self._events[self._next]
             self._next += 1
+            request = f"00000000-0000-4000-8000-{self._next:012d}"
+            self._invocation = f"{PREFIX}invocation/{request}"
             self.handed_out = time.monotonic()
             self.changed.notify_all()
         headers = {
-            "Lambda-Runtime-Aws-Request-Id": f"00000000-0000-4000-8000-{self._next:012d}",
+            "Lambda-Runtime-Aws-Request-Id": request,
             "Lambda-Runtime-Deadline-Ms": str(int((time.time() + self._timeout) * 1000)),
             "Lambda-Runtime-Invoked-Function-Arn": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{self._function}",
             "Lambda-Runtime-Trace-Id": "Root=1-00000000-000000000000000000000000;Sampled=0",
@@ -88,7 +91,7 @@ class RuntimeApi:
             status = 202
             if path == PREFIX + "init/error":
                 self.init_error = _error_of(error_type, body)
-            elif self.handed_out is not None and path.endswith(("/response", "/error")):
+            elif self.handed_out is not None and path in (f"{self._invocation}/response", f"{self._invocation}/error"):
                 answer: dict[str, Any] = {"seconds": time.monotonic() - self.handed_out}
                 if path.endswith("/error"):
                     answer["error"] = _error_of(error_type, body)
@@ -114,7 +117,7 @@ def _error_of(error_type: str | None, body: bytes) -> dict[str, Any]:
     """The runtime client's own words; a body that is not its JSON is shown as it came."""
     try:
         said = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         said = None
     if not isinstance(said, dict):
         return {"type": error_type or "Unknown", "message": body[:4096].decode("utf-8", "replace"), "stack": []}
@@ -166,7 +169,7 @@ class Handler(BaseHTTPRequestHandler):
         """The posted bytes, to a bound, and how many there were."""
         if "chunked" in self.headers.get("Transfer-Encoding", "").lower():
             return self.chunks()
-        length = int(self.headers.get("Content-Length") or 0)
+        length = max(0, int(self.headers.get("Content-Length") or 0))  # below it, a read goes on without a bound
         body = self.rfile.read(min(length, BODY_BYTES))
         if length > len(body):
             self.close_connection = True
@@ -175,7 +178,7 @@ class Handler(BaseHTTPRequestHandler):
     def chunks(self) -> tuple[bytes, int]:
         """The same, of a body that comes in chunks."""
         body, length = b"", 0
-        while size := int(self.rfile.readline().split(b";")[0], 16):
+        while (size := int(self.rfile.readline().split(b";")[0], 16)) > 0:
             length += size
             if length > BODY_BYTES:
                 self.close_connection = True

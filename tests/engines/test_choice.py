@@ -1,0 +1,90 @@
+"""Which engine does the work, and what is said when another had to, or none can."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from harness.engines.choice import Choice, First, engine
+from harness.engines.container import ContainerEngine
+from harness.engines.process import ProcessEngine
+from harness.engines.protocol import Answers, Missing, Observation, Ready, Unavailable
+from harness.model import EngineInfo
+from tests.engines.bench import Bench, start
+
+if TYPE_CHECKING:
+    from harness.engines.protocol import Engine, Job, Progress
+
+NO_DAEMON = {"DOCKER_HOST": "unix:///nowhere/docker.sock"}
+
+
+@dataclass(frozen=True)
+class Working:
+    """An engine that finds every handler ready."""
+
+    name: str
+
+    def run(self, job: Job, progress: Progress) -> Answers:
+        progress(f"{self.name} at work")
+        seen = tuple(Observation(start.function, Ready(0.1)) for start in job.starts)
+        return Answers(EngineInfo(self.name, caveats=(f"{self.name}'s own caveat",)), seen)
+
+
+def run(an_engine: Engine, tmp_path: Path) -> tuple[Answers, list[str]]:
+    said: list[str] = []
+    return an_engine.run(Bench(an_engine, tmp_path).job(start("app.handler")), said.append), said
+
+
+def test_the_container_where_it_works(tmp_path: Path) -> None:
+    answers, said = run(First(Working("container"), Working("process")), tmp_path)
+    assert (answers.info.name, answers.info.caveats) == ("container", ("container's own caveat",))
+    assert said == ["container at work"]
+
+
+def test_else_a_process_and_the_report_says_why(tmp_path: Path) -> None:
+    answers, _ = run(First(Missing("no daemon."), Working("process")), tmp_path)
+    assert answers.info.name == "process"
+    assert answers.info.caveats == ("the Lambda image was not used: no daemon.", "process's own caveat")
+    assert [one.function for one in answers.observations] == ["app.handler"]
+
+
+def test_a_real_daemon_that_is_not_there(tmp_path: Path) -> None:
+    answers, _ = run(First(ContainerEngine(NO_DAEMON), Working("process")), tmp_path)
+    assert "unix:///nowhere/docker.sock is not there" in answers.info.caveats[0]
+
+
+def test_when_neither_works_one_message_has_both_reasons(tmp_path: Path) -> None:
+    named = tmp_path / "python"
+    neither = First(ContainerEngine(NO_DAEMON), ProcessEngine({}, tmp_path, named))
+    with pytest.raises(Unavailable) as reason:
+        run(neither, tmp_path)
+    assert f"--python {named} is no CPython 3.12" in str(reason.value)
+    assert "unix:///nowhere/docker.sock is not there" in str(reason.value)
+
+
+CACHE, PYTHON = Path("/cache"), Path("/usr/bin/python3.12")
+CONTAINER = ContainerEngine(NO_DAEMON, None)
+PROCESS = ProcessEngine(NO_DAEMON, CACHE, None)
+
+
+@pytest.mark.parametrize(
+    ("choice", "image", "python", "expected"),
+    [
+        (Choice.AUTO, None, None, First(CONTAINER, PROCESS)),
+        (Choice.AUTO, None, PYTHON, ProcessEngine(NO_DAEMON, CACHE, PYTHON)),
+        (Choice.AUTO, "an-image", None, First(ContainerEngine(NO_DAEMON, "an-image"), PROCESS)),
+        (Choice.CONTAINER, "an-image", PYTHON, ContainerEngine(NO_DAEMON, "an-image")),
+        (Choice.PROCESS, "an-image", PYTHON, ProcessEngine(NO_DAEMON, CACHE, PYTHON)),
+    ],
+    ids=["auto", "auto with --python", "auto with --image", "container", "process"],
+)
+def test_what_is_asked_for(choice: Choice, image: str | None, python: Path | None, expected: Engine) -> None:
+    assert engine(choice, NO_DAEMON, CACHE, image, python) == expected
+
+
+def test_none_says_so(tmp_path: Path) -> None:
+    with pytest.raises(Unavailable, match="--engine none: no handler was started"):
+        run(engine(Choice.NONE, {}, tmp_path, None, None), tmp_path)

@@ -1,0 +1,343 @@
+"""The container engine: what it shuts handlers in, where the daemon is, and that nothing stays behind."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import multiprocessing
+import os
+import socket
+import subprocess
+import threading
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from harness.engines.container import ContainerEngine
+from harness.engines.daemon import LABEL, Daemon, connect, owner, sweep
+from harness.engines.protocol import Answered, Failed, Ready, Unavailable
+from harness.engines.shipping import MB, SUPERVISOR_PROCESSES
+from tests.engines.bench import Bench, start
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from harness.engines.protocol import Job, Observation
+
+docker = pytest.mark.docker
+SLEEPS = "import time\ntime.sleep({})\ndef handler(event, context):\n    pass\n"
+FILES = {
+    "quick.py": "def handler(event, context):\n    pass\n",
+    "slow.py": SLEEPS.format(3),
+    "forever.py": SLEEPS.format(600),
+}
+
+
+@pytest.fixture
+def daemon(image: str) -> Iterator[Daemon]:
+    del image  # without one, no daemon is needed
+    found = connect(os.environ)
+    with contextlib.closing(found.client):
+        yield found
+
+
+@pytest.fixture
+def an_engine(image: str) -> ContainerEngine:
+    return ContainerEngine(os.environ, image)
+
+
+class Relay:
+    """The daemon's socket on a TCP port, as of another machine: it goes on to it, until it is cut."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self._open: list[socket.socket] = []
+        self._threads: list[threading.Thread] = []
+        self.address = f"tcp://127.0.0.1:{self._server.getsockname()[1]}"
+        self._start(self._accept)
+
+    def cut(self) -> None:
+        """Answer no more, and end what goes on."""
+        for one in [self._server, *self._open]:
+            with contextlib.suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        self.cut()
+        for thread in self._threads:
+            thread.join(10)
+        for one in [self._server, *self._open]:
+            one.close()
+
+    def _start(self, target: Callable[..., None], *args: socket.socket) -> None:
+        thread = threading.Thread(target=target, args=args, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = self._server.accept()
+                behind = socket.socket(socket.AF_UNIX)
+                self._open += [client, behind]
+                behind.connect(self._path)
+                self._start(self._pump, client, behind)
+                self._start(self._pump, behind, client)
+
+    @staticmethod
+    def _pump(source: socket.socket, target: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while chunk := source.recv(1 << 16):
+                target.sendall(chunk)
+        with contextlib.suppress(OSError):
+            target.shutdown(socket.SHUT_WR)
+
+
+@pytest.fixture
+def relay(image: str) -> Iterator[Relay]:
+    del image
+    address = os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
+    if not address.startswith("unix://"):
+        pytest.skip("the daemon is on another machine already")
+    with contextlib.closing(Relay(address.removeprefix("unix://"))) as made:
+        yield made
+
+
+def ours(daemon: Daemon, pid: int | None = None) -> list[str]:
+    """The containers and images of a process, of this one unless told."""
+    label = {"label": f"{LABEL}.pid={pid or os.getpid()}"}
+    containers = daemon.client.containers.list(all=True, filters=label, ignore_removed=True)
+    return [str(one.id) for one in [*containers, *daemon.client.images.list(filters=label)]]
+
+
+def eventually(look: Callable[[], bool], seconds: float = 30.0) -> bool:
+    deadline = time.monotonic() + seconds
+    while not look():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def settled(daemon: Daemon, pid: int | None = None) -> bool:
+    """Whether nothing is left; the daemon may still be taking leave of the last container."""
+    return eventually(lambda: not ours(daemon, pid))
+
+
+def said(seen: Observation) -> list[object]:
+    """What is the same in every run."""
+    answers = [json.loads(answer.body) for answer in seen.answers if isinstance(answer, Answered)]
+    return [seen.init.error if isinstance(seen.init, Failed) else type(seen.init), *answers]
+
+
+LOOK = """
+import os, layered
+
+def read(path):
+    try:
+        return open(path).read()
+    except OSError as error:
+        return str(error)
+
+def handler(event, context):
+    found = {}
+    for root in ("/var/task", "/opt"):
+        for folder, _, names in os.walk(root):
+            for name in names:
+                path = os.path.join(folder, name)
+                found[path] = [oct(os.stat(path).st_mode), os.stat(path).st_uid, read(path)]
+    return found
+"""
+MODES = {"secret.txt": 0o600, "tool.sh": 0o755, "data/public.txt": 0o444}
+
+
+@docker
+def test_the_trees_travel_where_the_daemon_does_not_see_them(
+    an_engine: ContainerEngine, relay: Relay, daemon: Daemon, unpack: Callable[..., Path]
+) -> None:
+    files = {"look.py": LOOK, "broken.py": "import absent\n", **dict.fromkeys(MODES, "text\n")}
+    opt = unpack({"python/layered.py": "x = 1\n"})
+    bench = Bench(an_engine, unpack(files, MODES))
+    job = replace(bench.job(start("look.handler", events=["{}"]), start("broken.handler")), opt=opt)
+    images = {image.id for image in daemon.client.images.list(all=True)}
+    messages: list[str] = []
+    elsewhere = ContainerEngine({"DOCKER_HOST": relay.address}, an_engine.image)
+
+    mounted, baked = an_engine.run(job, lambda _: None), elsewhere.run(job, messages.append)
+
+    assert "sending the archives to the container daemon, which does not see this machine's files" in messages
+    assert (baked.info.image, baked.info.digest) == (mounted.info.image, mounted.info.digest)
+    seen = [said(one) for one in baked.observations]
+    assert [ending[1][:2] for ending in seen[:1]] == [[Ready, seen[0][1]][:2]] or seen[0][0] is Ready
+    found: Any = seen[0][1]
+    assert found["/var/task/secret.txt"][2] == "[Errno 13] Permission denied: '/var/task/secret.txt'"
+    assert found["/var/task/tool.sh"] == ["0o100755", 0, "text\n"]
+    assert found["/opt/python/layered.py"][2] == "x = 1\n"
+    assert seen[1:] == [said(mounted.observations[1])]
+    inside: Any = said(mounted.observations[0])[1]
+    assert {path: (mode, text) for path, (mode, _, text) in found.items()} == {
+        path: (mode, text) for path, (mode, _, text) in inside.items()
+    }
+    assert settled(daemon)
+    assert {image.id for image in daemon.client.images.list(all=True)} <= images
+
+
+@docker
+def test_what_it_shuts_handlers_in(an_engine: ContainerEngine, daemon: Daemon, unpack: Callable[..., Path]) -> None:
+    inspected: list[dict[str, Any]] = []
+
+    def progress(message: str) -> None:
+        if message.startswith("started 1 "):  # the other still sleeps
+            (container,) = ours(daemon)
+            inspected.append(daemon.client.api.inspect_container(container))
+
+    task = unpack(FILES)
+    job = Bench(an_engine, task).job(start("quick.handler"), start("slow.handler"))
+    an_engine.run(job, progress)
+    (found,) = inspected
+    host, workers = found["HostConfig"], min(2, os.cpu_count() or 1)
+    expected = {
+        "NetworkMode": "none",
+        "ReadonlyRootfs": True,
+        "Privileged": False,
+        "AutoRemove": True,
+        "CapAdd": None,
+        "CapDrop": ["ALL"],
+        "SecurityOpt": ["no-new-privileges"],
+        "PidsLimit": 1024 + SUPERVISOR_PROCESSES,
+        "Memory": (workers * 256 + 512 + 1024) * MB,
+        "MemorySwap": (workers * 256 + 512 + 1024) * MB,
+        "Tmpfs": {"/tmp": "rw,exec,nosuid,nodev,size=512m,mode=1777"},
+    }
+    assert {name: host[name] for name in expected} == expected
+    mounts = [(mount["Source"], mount["Destination"], mount["RW"]) for mount in found["Mounts"]]
+    assert mounts == [(str(task), "/var/task", False)]
+    assert found["Config"]["User"] == "993:990"
+    assert not {name for name in os.environ if name.startswith(("DOCKER_", "LAMBDA_ARTIFACT"))} & {
+        variable.partition("=")[0] for variable in found["Config"]["Env"]
+    }
+    assert settled(daemon)
+
+
+def run(an_engine: ContainerEngine, job: Job) -> None:
+    an_engine.run(job, lambda _: None)
+
+
+def sleeping(an_engine: ContainerEngine, unpack: Callable[..., Path]) -> Job:
+    """One handler that is soon ready, and one that would sleep for minutes."""
+    bench = Bench(an_engine, unpack(FILES))
+    return bench.job(start("quick.handler"), start("forever.handler"), init_timeout=300)
+
+
+@docker
+def test_ctrl_c_leaves_nothing(an_engine: ContainerEngine, daemon: Daemon, unpack: Callable[..., Path]) -> None:
+    def progress(message: str) -> None:
+        raise KeyboardInterrupt(message)
+
+    with pytest.raises(KeyboardInterrupt, match="started 1 of 2 handlers"):
+        an_engine.run(sleeping(an_engine, unpack), progress)
+    assert settled(daemon)
+
+
+@docker
+def test_kill_9_leaves_nothing(an_engine: ContainerEngine, daemon: Daemon, unpack: Callable[..., Path]) -> None:
+    engine = ContainerEngine(dict(os.environ), an_engine.image)
+    job = sleeping(an_engine, unpack)
+    process = multiprocessing.get_context("spawn").Process(target=run, args=(engine, job))
+    process.start()
+    pid = process.pid
+
+    def running() -> bool:
+        label = f"{LABEL}.pid={pid}"
+        return bool(daemon.client.containers.list(filters={"label": label}, ignore_removed=True))
+
+    try:
+        assert eventually(running)
+    finally:
+        process.kill()
+        process.join()
+    assert settled(daemon, pid)
+
+
+@docker
+@pytest.mark.parametrize("moment", ["sending", "started"])
+def test_a_daemon_that_goes_away(
+    an_engine: ContainerEngine, relay: Relay, daemon: Daemon, unpack: Callable[..., Path], moment: str
+) -> None:
+    def progress(message: str) -> None:
+        if message.startswith(moment):
+            relay.cut()
+
+    elsewhere = ContainerEngine({"DOCKER_HOST": relay.address}, an_engine.image)
+    with pytest.raises(Unavailable, match="daemon"):
+        elsewhere.run(sleeping(an_engine, unpack), progress)
+    sweep(daemon)
+    containers = {"label": f"{LABEL}.pid={os.getpid()}"}
+    assert eventually(lambda: not daemon.client.containers.list(all=True, filters=containers, ignore_removed=True))
+    for left in daemon.client.images.list(filters=containers):  # a later run's, once this process has ended
+        daemon.client.images.remove(str(left.id), force=True)
+
+
+@docker
+def test_what_a_run_left_is_swept_once_it_has_ended(daemon: Daemon, image: str) -> None:
+    with subprocess.Popen(["true"]) as gone:
+        pass
+    orphaned = {**owner(), f"{LABEL}.pid": str(gone.pid)}
+    elsewhere = {**orphaned, LABEL: "another machine's boot"}
+    old = {**elsewhere, f"{LABEL}.made": "1"}
+    create = daemon.client.containers.create
+    made = {
+        name: create(image, labels=labels, network_mode="none")
+        for name, labels in {
+            "orphaned": orphaned,
+            "of another machine": elsewhere,
+            "old": old,
+            "living": owner(),
+        }.items()
+    }
+    list(daemon.client.api.build(fileobj=io.BytesIO(b"FROM scratch\n"), labels=orphaned, rm=True, forcerm=True))
+    assert len(ours(daemon, gone.pid)) > 1
+    try:
+        sweep(daemon)
+        there = {str(one.id) for one in daemon.client.containers.list(all=True, ignore_removed=True)}
+        assert [name for name, one in made.items() if one.id in there] == ["of another machine", "living"]
+        assert ours(daemon, gone.pid) == [made["of another machine"].id]
+    finally:
+        for one in made.values():
+            with contextlib.suppress(Exception):  # most are gone, as they should be
+                one.remove(force=True)
+
+
+@docker
+def test_an_image_that_is_not_to_be_had(image: str, unpack: Callable[..., Path]) -> None:
+    del image
+    nowhere = "127.0.0.1:9/nobody/nothing:1"
+    messages: list[str] = []
+    engine = ContainerEngine(os.environ, nowhere)
+    with pytest.raises(Unavailable) as reason:
+        engine.run(Bench(engine, unpack(FILES)).job(start("quick.handler")), messages.append)
+    assert f"the image {nowhere} for linux/amd64 is not on the daemon and cannot be pulled" in str(reason.value)
+    assert "--image" in str(reason.value)
+    assert messages == [f"pulling {nowhere} for linux/amd64"]
+
+
+def test_a_daemon_that_is_not_there(tmp_path: Path) -> None:
+    nowhere = f"unix://{tmp_path}/docker.sock"
+    engine = ContainerEngine({"DOCKER_HOST": nowhere})
+    job = Bench(engine, tmp_path).job(start("app.handler"))
+    with pytest.raises(Unavailable, match=f"no Docker or Podman daemon answers .{nowhere} is not there.*DOCKER_HOST"):
+        engine.run(job, lambda _: None)
+
+
+def test_a_socket_behind_which_nobody_answers(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as bound:  # and does not listen
+        bound.bind(f"{tmp_path}/docker.sock")
+        engine = ContainerEngine({"DOCKER_HOST": f"unix://{tmp_path}/docker.sock"})
+        job = Bench(engine, tmp_path).job(start("app.handler"))
+        with pytest.raises(Unavailable, match="docker.sock does not answer: .*Connection refused"):
+            engine.run(job, lambda _: None)
