@@ -13,9 +13,10 @@ from functools import partial
 from importlib.resources import files
 from itertools import groupby
 from operator import attrgetter
+from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from harness.engines.daemon import LABEL, Daemon, connect, ensure_image, owner, sweep
+from harness.engines.daemon import CALL_SECONDS, LABEL, Daemon, connect, ensure_image, first_line, owner, sweep
 from harness.engines.environment import GROUP, HOME, USER
 from harness.engines.protocol import Answers, Job, Observation, Progress, Unavailable
 from harness.engines.shipping import SUPERVISOR_PROCESSES, Parcel, probe_command, time_limit
@@ -24,7 +25,6 @@ from harness.model import EngineInfo
 if TYPE_CHECKING:
     import socket
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
     from docker.models.images import Image
 
@@ -62,7 +62,9 @@ class ContainerEngine:
             image = ensure_image(daemon, reference, job.architecture, progress)
             return _run_all(daemon, image, reference, job, progress)
         except DockerException as error:
-            raise Unavailable(f"the container daemon refused: {str(error).splitlines()[0]}") from error
+            raise Unavailable(f"the container daemon refused: {first_line(error)}") from error
+        except OSError as error:  # the SDK lets its transports' own exceptions through
+            raise Unavailable(f"the container daemon went away: {first_line(error)}") from error
         finally:
             daemon.client.close()
 
@@ -157,7 +159,7 @@ def _container(daemon: Daemon, place: Place, job: Job, workers: int) -> Iterator
     so nothing stays even when this process is killed.
     """
     from docker.errors import APIError  # noqa: PLC0415 - as above
-    from docker.types import Mount  # noqa: PLC0415 - as above
+    from docker.types import Mount, Ulimit  # noqa: PLC0415 - as above
 
     api, limits = daemon.client.api, job.policy.limits
     memory = f"{workers * job.starts[0].memory + limits.tmp_mb + SUPERVISOR_MB}m"
@@ -172,6 +174,7 @@ def _container(daemon: Daemon, place: Place, job: Job, workers: int) -> Iterator
         pids_limit=limits.processes + SUPERVISOR_PROCESSES,
         read_only=True,
         security_opt=["no-new-privileges"],
+        ulimits=[Ulimit(name="nofile", soft=limits.file_descriptors, hard=limits.file_descriptors)],
         tmpfs={"/tmp": f"rw,exec,nosuid,nodev,size={limits.tmp_mb}m,mode=1777"},  # noqa: S108 - the container's
     )
     entrypoint = probe_command("/var/lang/bin/python{}.{}".format(*job.policy.python))
@@ -189,6 +192,7 @@ def _container(daemon: Daemon, place: Place, job: Job, workers: int) -> Iterator
     try:
         attached = api.attach_socket(container, params={"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1})
         stream = getattr(attached, "_sock", attached)
+        stream.settimeout(time_limit(job) + CALL_SECONDS)  # beyond the watchdog: a machine that vanished never ends it
         with contextlib.closing(attached), contextlib.closing(stream):
             try:
                 api.start(container)
@@ -198,7 +202,7 @@ def _container(daemon: Daemon, place: Place, job: Job, workers: int) -> Iterator
                 raise
             yield container, stream
     finally:
-        with contextlib.suppress(APIError):  # it may be gone already, or on its way
+        with contextlib.suppress(APIError, OSError):  # it may be gone already, or on its way, or its daemon is
             api.remove_container(container, force=True, v=True)
 
 
@@ -258,20 +262,21 @@ def _baked(daemon: Daemon, reference: str, job: Job, progress: Progress) -> Iter
                     raise Unavailable(f"the image with the archives could not be built: {step['error']}")
             yield Place(tag, ())
         finally:
-            with contextlib.suppress(DockerException):
+            with contextlib.suppress(DockerException, OSError):
                 daemon.client.images.remove(tag, force=True)
 
 
 def _write_context(target: IO[bytes], job: Job) -> None:
-    def as_root(member: tarfile.TarInfo) -> tarfile.TarInfo:
-        member.uid = member.gid = 0
-        member.uname = member.gname = "root"
-        return member
-
     recipe = files("harness.engines").joinpath("Dockerfile.lambda").read_bytes()
     with tarfile.open(fileobj=target, mode="w") as tar, tempfile.TemporaryDirectory() as empty:
         entry = tarfile.TarInfo("Dockerfile")
         entry.size = len(recipe)
         tar.addfile(entry, io.BytesIO(recipe))
-        tar.add(job.task, "task", filter=as_root)
-        tar.add(job.opt or empty, "opt", filter=as_root)
+        for name, tree in (("task", job.task), ("opt", job.opt or Path(empty))):
+            for path in (tree, *sorted(tree.rglob("*"))):
+                member = tar.gettarinfo(path, os.fspath(name / path.relative_to(tree)))
+                member.uid = member.gid = 0
+                member.uname = member.gname = "root"
+                # What nobody may read is empty in a masked tree, and this user could not open it either.
+                with path.open("rb") if member.isreg() and member.size else contextlib.nullcontext() as content:
+                    tar.addfile(member, content)

@@ -56,7 +56,7 @@ def connect(environ: Mapping[str, str]) -> Daemon:
                 client = docker.DockerClient(base_url=url, timeout=PING_SECONDS)
             client.ping()
         except Exception as error:  # noqa: BLE001 - the SDK lets its transports' own exceptions through
-            reasons.append(f"{url} does not answer: {_first_line(error)}")
+            reasons.append(f"{url} does not answer: {first_line(error)}")
             continue
         client.api.timeout = CALL_SECONDS
         return Daemon(client, url.startswith(("unix://", "npipe://")))
@@ -81,7 +81,8 @@ def _addresses(environ: Mapping[str, str]) -> Iterator[str]:
     yield from (f"unix://{place}" for place in places if Path(place).exists())
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """What went wrong, on one line."""
     # The daemon's own explanation, where there is one, without the address that it was asked at.
     said = str(getattr(error, "explanation", None) or error)
     return (said.splitlines() or [type(error).__name__])[0]
@@ -106,7 +107,7 @@ def ensure_image(daemon: Daemon, reference: str, architecture: str, progress: Pr
     except DockerException as error:
         raise Unavailable(
             f"the image {reference} for linux/{wanted} is not on the daemon and cannot be pulled "
-            f"({_first_line(error)}): pull it, or name another with --image."
+            f"({first_line(error)}): pull it, or name another with --image."
         ) from error
     if image.attrs.get("Architecture") != wanted:
         raise Unavailable(

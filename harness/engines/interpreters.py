@@ -179,4 +179,5 @@ def _reason(error: Exception) -> str:
             return f"no answer within {ASK_SECONDS} seconds"
         case OSError(strerror=str(said)):
             return said
-    return str(error)
+        case _:
+            return str(error)

@@ -11,7 +11,7 @@ import socket
 import subprocess
 import threading
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -24,11 +24,14 @@ from tests.engines.bench import Bench, start
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from multiprocessing.connection import Connection
+    from multiprocessing.process import BaseProcess
     from pathlib import Path
 
     from harness.engines.protocol import Job, Observation
 
 docker = pytest.mark.docker
+SPAWN = multiprocessing.get_context("spawn")
 SLEEPS = "import time\ntime.sleep({})\ndef handler(event, context):\n    pass\n"
 FILES = {
     "quick.py": "def handler(event, context):\n    pass\n",
@@ -50,52 +53,36 @@ def an_engine(image: str) -> ContainerEngine:
     return ContainerEngine(os.environ, image)
 
 
+@dataclass(frozen=True)
 class Relay:
-    """The daemon's socket on a TCP port, as of another machine: it goes on to it, until it is cut."""
+    """The daemon's socket on a TCP port, as of another machine, until it is cut."""
 
-    def __init__(self, path: str) -> None:
-        self._path = path
-        self._server = socket.create_server(("127.0.0.1", 0))
-        self._open: list[socket.socket] = []
-        self._threads: list[threading.Thread] = []
-        self.address = f"tcp://127.0.0.1:{self._server.getsockname()[1]}"
-        self._start(self._accept)
+    address: str
+    process: BaseProcess
 
     def cut(self) -> None:
-        """Answer no more, and end what goes on."""
-        for one in [self._server, *self._open]:
-            with contextlib.suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
+        self.process.kill()
+        self.process.join()
 
-    def close(self) -> None:
-        self.cut()
-        for thread in self._threads:
-            thread.join(10)
-        for one in [self._server, *self._open]:
-            one.close()
 
-    def _start(self, target: Callable[..., None], *args: socket.socket) -> None:
-        thread = threading.Thread(target=target, args=args, daemon=True)
-        self._threads.append(thread)
-        thread.start()
+def forward(path: str, port: Connection) -> None:
+    """Take connections for the socket at ``path`` for ever, in a process of its own."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port.send(server.getsockname()[1])
+        while True:
+            client, _ = server.accept()
+            behind = socket.socket(socket.AF_UNIX)
+            behind.connect(path)
+            for ends in ((client, behind), (behind, client)):
+                threading.Thread(target=pump, args=ends, daemon=True).start()
 
-    def _accept(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                client, _ = self._server.accept()
-                behind = socket.socket(socket.AF_UNIX)
-                self._open += [client, behind]
-                behind.connect(self._path)
-                self._start(self._pump, client, behind)
-                self._start(self._pump, behind, client)
 
-    @staticmethod
-    def _pump(source: socket.socket, target: socket.socket) -> None:
-        with contextlib.suppress(OSError):
-            while chunk := source.recv(1 << 16):
-                target.sendall(chunk)
-        with contextlib.suppress(OSError):
-            target.shutdown(socket.SHUT_WR)
+def pump(source: socket.socket, target: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while chunk := source.recv(1 << 16):
+            target.sendall(chunk)
+    with contextlib.suppress(OSError):
+        target.shutdown(socket.SHUT_WR)
 
 
 @pytest.fixture
@@ -104,15 +91,23 @@ def relay(image: str) -> Iterator[Relay]:
     address = os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
     if not address.startswith("unix://"):
         pytest.skip("the daemon is on another machine already")
-    with contextlib.closing(Relay(address.removeprefix("unix://"))) as made:
-        yield made
+    ours, its = SPAWN.Pipe()
+    process = SPAWN.Process(target=forward, args=(address.removeprefix("unix://"), its), daemon=True)
+    process.start()
+    with ours, its:
+        made = Relay(f"tcp://127.0.0.1:{ours.recv()}", process)
+    yield made
+    made.cut()
+
+
+def label_of(pid: int | None = None) -> dict[str, str | list[str] | bool]:
+    return {"label": f"{LABEL}.pid={pid or os.getpid()}"}
 
 
 def ours(daemon: Daemon, pid: int | None = None) -> list[str]:
     """The containers and images of a process, of this one unless told."""
-    label = {"label": f"{LABEL}.pid={pid or os.getpid()}"}
-    containers = daemon.client.containers.list(all=True, filters=label, ignore_removed=True)
-    return [str(one.id) for one in [*containers, *daemon.client.images.list(filters=label)]]
+    containers = daemon.client.containers.list(all=True, filters=label_of(pid), ignore_removed=True)
+    return [str(one.id) for one in [*containers, *daemon.client.images.list(filters=label_of(pid))]]
 
 
 def eventually(look: Callable[[], bool], seconds: float = 30.0) -> bool:
@@ -129,7 +124,7 @@ def settled(daemon: Daemon, pid: int | None = None) -> bool:
     return eventually(lambda: not ours(daemon, pid))
 
 
-def said(seen: Observation) -> list[object]:
+def said(seen: Observation) -> list[Any]:
     """What is the same in every run."""
     answers = [json.loads(answer.body) for answer in seen.answers if isinstance(answer, Answered)]
     return [seen.init.error if isinstance(seen.init, Failed) else type(seen.init), *answers]
@@ -150,41 +145,53 @@ def handler(event, context):
         for folder, _, names in os.walk(root):
             for name in names:
                 path = os.path.join(folder, name)
-                found[path] = [oct(os.stat(path).st_mode), os.stat(path).st_uid, read(path)]
+                found[path] = [oct(os.stat(path).st_mode), read(path)]
     return found
 """
 MODES = {"secret.txt": 0o600, "tool.sh": 0o755, "data/public.txt": 0o444}
 
 
+@contextlib.contextmanager
+def user(number: int) -> Iterator[None]:
+    """As a user who may not read everything."""
+    before = os.geteuid()
+    os.seteuid(number)
+    try:
+        yield
+    finally:
+        os.seteuid(before)
+
+
+ROOT_ONLY = pytest.mark.skipif(os.geteuid() != 0, reason="only root may become another user")
+USERS = [pytest.param(os.geteuid(), id="as we are"), pytest.param(65_534, id="as nobody", marks=ROOT_ONLY)]
+
+
 @docker
+@pytest.mark.parametrize("number", USERS)
 def test_the_trees_travel_where_the_daemon_does_not_see_them(
-    an_engine: ContainerEngine, relay: Relay, daemon: Daemon, unpack: Callable[..., Path]
+    an_engine: ContainerEngine, relay: Relay, daemon: Daemon, unpack: Callable[..., Path], number: int
 ) -> None:
     files = {"look.py": LOOK, "broken.py": "import absent\n", **dict.fromkeys(MODES, "text\n")}
     opt = unpack({"python/layered.py": "x = 1\n"})
     bench = Bench(an_engine, unpack(files, MODES))
     job = replace(bench.job(start("look.handler", events=["{}"]), start("broken.handler")), opt=opt)
-    images = {image.id for image in daemon.client.images.list(all=True)}
     messages: list[str] = []
     elsewhere = ContainerEngine({"DOCKER_HOST": relay.address}, an_engine.image)
 
-    mounted, baked = an_engine.run(job, lambda _: None), elsewhere.run(job, messages.append)
+    mounted = an_engine.run(job, lambda _: None)
+    with user(number):
+        baked = elsewhere.run(job, messages.append)
 
     assert "sending the archives to the container daemon, which does not see this machine's files" in messages
     assert (baked.info.image, baked.info.digest) == (mounted.info.image, mounted.info.digest)
-    seen = [said(one) for one in baked.observations]
-    assert [ending[1][:2] for ending in seen[:1]] == [[Ready, seen[0][1]][:2]] or seen[0][0] is Ready
-    found: Any = seen[0][1]
-    assert found["/var/task/secret.txt"][2] == "[Errno 13] Permission denied: '/var/task/secret.txt'"
-    assert found["/var/task/tool.sh"] == ["0o100755", 0, "text\n"]
-    assert found["/opt/python/layered.py"][2] == "x = 1\n"
-    assert seen[1:] == [said(mounted.observations[1])]
-    inside: Any = said(mounted.observations[0])[1]
-    assert {path: (mode, text) for path, (mode, _, text) in found.items()} == {
-        path: (mode, text) for path, (mode, _, text) in inside.items()
-    }
+    seen, expected = ([said(one) for one in run.observations] for run in (baked, mounted))
+    assert seen == expected
+    (ready, found), _ = seen
+    assert ready is Ready
+    assert found["/var/task/secret.txt"][1] == "[Errno 13] Permission denied: '/var/task/secret.txt'"
+    assert found["/var/task/tool.sh"] == ["0o100555", "text\n"]
+    assert found["/opt/python/layered.py"] == ["0o100444", "x = 1\n"]
     assert settled(daemon)
-    assert {image.id for image in daemon.client.images.list(all=True)} <= images
 
 
 @docker
@@ -248,13 +255,12 @@ def test_ctrl_c_leaves_nothing(an_engine: ContainerEngine, daemon: Daemon, unpac
 def test_kill_9_leaves_nothing(an_engine: ContainerEngine, daemon: Daemon, unpack: Callable[..., Path]) -> None:
     engine = ContainerEngine(dict(os.environ), an_engine.image)
     job = sleeping(an_engine, unpack)
-    process = multiprocessing.get_context("spawn").Process(target=run, args=(engine, job))
+    process = SPAWN.Process(target=run, args=(engine, job))
     process.start()
     pid = process.pid
 
     def running() -> bool:
-        label = f"{LABEL}.pid={pid}"
-        return bool(daemon.client.containers.list(filters={"label": label}, ignore_removed=True))
+        return bool(daemon.client.containers.list(filters=label_of(pid), ignore_removed=True))
 
     try:
         assert eventually(running)
@@ -277,15 +283,14 @@ def test_a_daemon_that_goes_away(
     with pytest.raises(Unavailable, match="daemon"):
         elsewhere.run(sleeping(an_engine, unpack), progress)
     sweep(daemon)
-    containers = {"label": f"{LABEL}.pid={os.getpid()}"}
-    assert eventually(lambda: not daemon.client.containers.list(all=True, filters=containers, ignore_removed=True))
-    for left in daemon.client.images.list(filters=containers):  # a later run's, once this process has ended
+    assert eventually(lambda: not daemon.client.containers.list(all=True, filters=label_of(), ignore_removed=True))
+    for left in daemon.client.images.list(filters=label_of()):  # a later run's, once this process has ended
         daemon.client.images.remove(str(left.id), force=True)
 
 
 @docker
 def test_what_a_run_left_is_swept_once_it_has_ended(daemon: Daemon, image: str) -> None:
-    with subprocess.Popen(["true"]) as gone:
+    with subprocess.Popen(["/bin/true"]) as gone:
         pass
     orphaned = {**owner(), f"{LABEL}.pid": str(gone.pid)}
     elsewhere = {**orphaned, LABEL: "another machine's boot"}
@@ -334,10 +339,11 @@ def test_a_daemon_that_is_not_there(tmp_path: Path) -> None:
         engine.run(job, lambda _: None)
 
 
-def test_a_socket_behind_which_nobody_answers(tmp_path: Path) -> None:
-    with socket.socket(socket.AF_UNIX) as bound:  # and does not listen
-        bound.bind(f"{tmp_path}/docker.sock")
-        engine = ContainerEngine({"DOCKER_HOST": f"unix://{tmp_path}/docker.sock"})
+def test_a_port_behind_which_nobody_answers(tmp_path: Path) -> None:
+    with socket.socket() as bound:  # and does not listen
+        bound.bind(("127.0.0.1", 0))
+        nowhere = f"tcp://127.0.0.1:{bound.getsockname()[1]}"
+        engine = ContainerEngine({"DOCKER_HOST": nowhere})
         job = Bench(engine, tmp_path).job(start("app.handler"))
-        with pytest.raises(Unavailable, match="docker.sock does not answer: .*Connection refused"):
+        with pytest.raises(Unavailable, match=f"{nowhere} does not answer: .*Connection refused"):
             engine.run(job, lambda _: None)

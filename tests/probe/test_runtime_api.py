@@ -13,7 +13,7 @@ import pytest
 from harness.probe.runtime_api import BODY_BYTES, PREFIX, RESPONSE_BYTES, RuntimeApi
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
 NEXT = f"{PREFIX}invocation/next"
 INIT_ERROR = f"{PREFIX}init/error"
@@ -34,7 +34,7 @@ def client(api: RuntimeApi) -> Iterator[http.client.HTTPConnection]:
         yield connection
 
 
-def asked(client: http.client.HTTPConnection) -> tuple[Mapping[str, str], str]:
+def asked(client: http.client.HTTPConnection) -> tuple[http.client.HTTPMessage, str]:
     """The next event: headers and body."""
     client.request("GET", NEXT)
     response = client.getresponse()
@@ -50,13 +50,13 @@ def post(client: http.client.HTTPConnection, path: str, body: object, **headers:
     return response.status
 
 
-def answer_path(headers: Mapping[str, str], kind: str = "response") -> str:
+def answer_path(headers: http.client.HTTPMessage, kind: str = "response") -> str:
     return f"{PREFIX}invocation/{headers['Lambda-Runtime-Aws-Request-Id']}/{kind}"
 
 
 def test_events_are_handed_out_and_answered_in_order(api: RuntimeApi, client: http.client.HTTPConnection) -> None:
     assert api.ready_at is None
-    ids = set()
+    ids: set[str] = set()
     for number, event in enumerate(EVENTS):
         headers, body = asked(client)
         assert api.ready_at is not None
