@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import calendar
 import hashlib
+import re
 import stat
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -111,6 +112,8 @@ def _entry(data: Bytes, record: Record, start: int | None, refusals: Refusals) -
     header = record.header
     try:
         name, is_folder = _name(header)
+        if is_folder and not name:
+            return None  # the root itself, which is there anyway
         kind = _kind(record, is_folder=is_folder)
         _check_storage(header, kind)
     except Malformed as malformed:
@@ -140,8 +143,14 @@ def _entry(data: Bytes, record: Record, start: int | None, refusals: Refusals) -
 
 
 def _name(header: Header) -> tuple[str, bool]:
-    """The name without the slash that marks a folder, and whether it had one."""
+    """The name without the slash that marks a folder, and whether it had one.
+
+    A ``./`` in front, which tar's relatives write when they pack the folder they stand in, names the root to all readers.
+    """
     stored = decoded_name(header)
+    if re.fullmatch(r"(\./)+", stored):
+        return "", True
+    stored = re.sub(r"^(\./)+", "", stored)
     name = stored.removesuffix("/")
     if why := names.fault(name or stored):
         raise Malformed(why, names.RENAME)

@@ -151,6 +151,7 @@ TOOLS = {
     "zip to a pipe": "zip -qr - app | cat > {out}",
     "zip with 64 bit": "zip -q -fz -r {out} app",
     "bsdtar": "bsdtar -a -cf {out} app",
+    "bsdtar in the folder itself": "bsdtar -a -cf {out} ./app",
     "bsdtar to a pipe": "bsdtar --format zip -cf - app | cat > {out}",
     "7z": "7z a {out} app",
     "jar": "jar cf {out} app",
