@@ -145,7 +145,7 @@ def _entry(data: Bytes, record: Record, start: int | None, refusals: Refusals) -
 def _name(header: Header) -> tuple[str, bool]:
     """The name without the slash that marks a folder, and whether it had one.
 
-    A ``./`` in front, which tar's relatives write when they pack the folder they stand in, names the root to all readers.
+    A ``./`` in front, which tar's relatives write when they pack the folder they stand in, names the root everywhere.
     """
     stored = decoded_name(header)
     if re.fullmatch(r"(\./)+", stored):
