@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import platformdirs
+from filelock import FileLock
 
 from harness.artifact.store import Store
 
@@ -35,4 +36,11 @@ def describe_cache(folder: Path) -> str:
 def prune_cache(folder: Path) -> None:
     """Remove everything in it; what is needed will be made again."""
     Store(folder / "trees").prune()
-    shutil.rmtree(folder / "runtimes", ignore_errors=True)
+    for runtime in (folder / "runtimes").glob("python*"):
+        if runtime.is_dir() and ".tmp" not in runtime.name:
+            # Renamed first: no moment shows half a runtime, and a kill leaves a draft, which the next one removes.
+            with FileLock(runtime.with_name(f"{runtime.name}.lock")):
+                grave = runtime.with_name(f"{runtime.name}.tmp-pruned")
+                shutil.rmtree(grave, ignore_errors=True)
+                runtime.rename(grave)
+                shutil.rmtree(grave, ignore_errors=True)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from harness.caching import cache_folder, describe_cache, prune_cache
 from harness.catalogue import CATALOGUE, named
 from harness.engines.choice import Choice, engine
-from harness.manifest import Options, find, load
+from harness.manifest import Manifest, Options, find, load
 from harness.model import ExitCode, Report, UsageError
 from harness.policy import KNOWN_RUNTIMES
 from harness.progress import Progress
@@ -33,6 +33,7 @@ def verify(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
     choice = Choice(_one_of("--engine", options.engine, [str(choice) for choice in Choice]))
     path = options.manifest or find(Path.cwd())
     manifest = load(path, _overrides(options), runtimes=KNOWN_RUNTIMES)
+    _spare(manifest, outputs)
     folder = cache_folder(environ)
     with Progress(sys.stderr) as progress:
         settings = Settings(
@@ -49,6 +50,17 @@ def verify(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
         report = run(manifest, settings)
     _write(report, chosen, outputs, environ)
     return report.exit_code
+
+
+def _spare(manifest: Manifest, outputs: Sequence[tuple[str, Path]]) -> None:
+    """Refuse a report that would overwrite what it is about, or another report."""
+    sources = [manifest.code, *manifest.layers, *(s for f in manifest.functions for s in (f.code, *f.layers))]
+    paths = [manifest.path, manifest.project, *manifest.requirements, *(s.path for s in sources if s)]
+    taken = {path.resolve(): "verified" for path in paths if path}
+    for name, path in outputs:
+        if (use := taken.get(path.resolve())) is not None:
+            raise UsageError(f"--output {name}={path}: that file is {use}; write the report to another")
+        taken[path.resolve()] = "written by another --output"
 
 
 def _overrides(options: argparse.Namespace) -> Options:

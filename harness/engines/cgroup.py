@@ -37,6 +37,8 @@ def _make(processes: int) -> Path | None:
     if os.geteuid() != 0:
         return None
     for root in ROOTS:
+        if not (root / "cgroup.procs").exists():  # a folder of hierarchies, and none itself
+            continue
         _tidy(root)
         group = root / f"{PREFIX}{secrets.token_hex(8)}"
         with contextlib.suppress(OSError):

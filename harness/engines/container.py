@@ -175,7 +175,10 @@ def _container(daemon: Daemon, place: Place, job: Job, workers: int) -> Iterator
         read_only=True,
         security_opt=["no-new-privileges"],
         ulimits=[Ulimit(name="nofile", soft=limits.file_descriptors, hard=limits.file_descriptors)],
-        tmpfs={"/tmp": f"rw,exec,nosuid,nodev,size={limits.tmp_mb}m,mode=1777"},  # noqa: S108 - the container's
+        tmpfs={
+            "/tmp": f"rw,exec,nosuid,nodev,size={limits.tmp_mb}m,mode=1777",  # noqa: S108 - the container's
+            "/dev/shm": "ro,size=4k,mode=0000",  # noqa: S108 - Lambda has none
+        },
     )
     entrypoint = probe_command("/var/lang/bin/python{}.{}".format(*job.policy.python))
     made = api.create_container(

@@ -128,7 +128,10 @@ def _places(dotted: str, digits: str, environ: Mapping[str, str]) -> Iterator[Pa
 
 def _sorted(folder: Path, pattern: str) -> list[Path]:
     """The newest patch release first; that ``3.1*`` is 3.10 too, its own answer will tell."""
-    return sorted(folder.glob(pattern), key=_by_patch, reverse=True)
+    try:
+        return sorted(folder.glob(pattern), key=_by_patch, reverse=True)
+    except OSError:  # another user's home, say: nothing there is for us
+        return []
 
 
 def _by_patch(path: Path) -> list[int]:

@@ -187,6 +187,8 @@ def _parcel(job: Job, trees: Trees, shut: Sandbox) -> tuple[Parcel, Callable[[st
             text = text.replace(path, there)
         return text
 
+    # Without a sandbox the code lies in the user's own folder, which no run may change.
+    unwritten = {"PYTHONDONTWRITEBYTECODE": "1"} if paths else {}
     python, bootstrap = here(f"/var/lang/bin/{trees.environment.python}"), here("/var/runtime/bootstrap.py")
     parcel = Parcel(
         job,
@@ -194,7 +196,7 @@ def _parcel(job: Job, trees: Trees, shut: Sandbox) -> tuple[Parcel, Callable[[st
         python=python,
         bootstrap=[bootstrap, here("/opt")],
         task=here("/var/task"),
-        environment={**dict(job.policy.image_environment), "HOME": HOME},
+        environment={**dict(job.policy.image_environment), "HOME": HOME, **unwritten},
         here=here,
         roots={},
         workers=1,

@@ -116,6 +116,7 @@ class Bubblewrap:
         for inside, here in binds.items():
             flags += ["--ro-bind", str(here), inside]
         flags += ["--proc", "/proc", "--dev", "/dev", "--dir", "/home"]
+        flags += ["--perms", "0000", "--tmpfs", "/dev/shm"]  # noqa: S108 - Lambda has none
         flags += ["--perms", "1777", "--size", str(self.tmp_bytes), "--tmpfs", "/tmp"]  # noqa: S108 - its own
         return [self.executable, *flags, "--remount-ro", "/", "--chdir", "/var/task", *command]
 
