@@ -129,7 +129,9 @@ class ManifestFile(pytest.File):
         except UsageError as problem:
             raise self.CollectError(str(problem)) from problem
         for one in planned:
-            yield CheckItem.from_parent(self, name=one.name, planned=one, verification=verification)
+            # The id as a text, which pytest takes apart as it does the one that it remembers for --lf.
+            node = f"{self.nodeid}::{one.name}"
+            yield CheckItem.from_parent(self, name=one.name, nodeid=node, planned=one, verification=verification)
 
 
 class CheckItem(pytest.Item):
