@@ -33,6 +33,8 @@ def python() -> Path:
     """CPython of the functions' version, wherever it is; a test whose user has another home names it."""
     interpreter, _ = find((3, 12), os.environ)
     if interpreter is None:
+        if os.environ.get(REQUIRE_DOCKER) == "1":  # where everything is required, so is the other engine
+            pytest.fail("no CPython 3.12 on this machine", pytrace=False)
         pytest.skip("no CPython 3.12 on this machine")
     return interpreter.executable
 
