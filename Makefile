@@ -1,12 +1,13 @@
 # make verify                       sets up, builds the sample application's archives and verifies them
 # make verify MANIFEST=path.toml    the same for one's own archives
 # make test                         sets up and runs the whole test suite
+# make crater                       verifies layers of popular distributions, and compares with what the runtime does
 # ARGS="…" is handed on, as in `make test ARGS="-k zip"` or `make verify ARGS="--engine process"`.
 #
 # make itself exits with 2 whenever a command failed. A pipeline that must tell findings (1) from a wrong request (2)
 # or an incomplete run (3) calls .venv/bin/lambda-artifact after `make setup`.
 
-.PHONY: verify test lint format lock setup sample standin clean
+.PHONY: verify test lint format lock setup sample standin clean crater
 .DEFAULT_GOAL := verify
 .DELETE_ON_ERROR:
 
@@ -78,3 +79,7 @@ $(STAMP): pyproject.toml requirements-dev.lock
 	@$(PIP) install --require-hashes --requirement requirements-dev.lock
 	@$(PIP) install --no-deps --editable .
 	@touch $@
+
+# The first run builds some 165 layers, with the network and for most of an hour; ARGS="--only numpy pandas" for a few.
+crater: $(STAMP)
+	@$(BIN)/python -m benchmarks.crater $(ARGS)

@@ -1,14 +1,25 @@
 """``python -m harness`` and the command ``lambda-artifact``: the one place that ends the process."""
 
 import os
+import signal
 import sys
 
-from harness.cli import run
+INTERRUPTED = 130
 
 
 def main() -> None:
     """Run the command and exit with its code."""
-    sys.exit(run(sys.argv[1:], os.environ))
+    heard = signal.getsignal(signal.SIGINT)
+    if heard is signal.default_int_handler:  # and not a job in the background, which is born deaf to it
+        # Modules that are half-loaded make a traceback of a Ctrl-C, and there is nothing yet to be cleaned up.
+        signal.signal(signal.SIGINT, lambda *_: os._exit(INTERRUPTED))
+    from harness.cli import run  # noqa: PLC0415 - Ctrl-C may come as early as this
+
+    try:
+        code = run(sys.argv[1:], os.environ, loaded=lambda: signal.signal(signal.SIGINT, heard))
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    sys.exit(code)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol, TypeAlias
@@ -13,6 +13,8 @@ from harness.model import Finding, Note
 if TYPE_CHECKING:
     from harness.artifact.bundle import Bundle
     from harness.engines.protocol import Observation
+    from harness.facts.program import Program
+    from harness.facts.view import Facts
     from harness.manifest import Function, Manifest
     from harness.policy import RuntimePolicy
 
@@ -34,12 +36,26 @@ class Need(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What is looked at: one code archive with its layers and, for a check of functions, one function."""
+    """What is looked at: one code archive with its layers and, for a check of functions, one function.
+
+    Attributes:
+        manifest: What is declared.
+        policy: What Lambda promises for the runtime.
+        bundle: The archives, laid over one another.
+        program: What their contents say.
+        function: The function, where the check is one of functions.
+    """
 
     manifest: Manifest
     policy: RuntimePolicy
     bundle: Bundle
+    program: Program
     function: Function | None = None
+
+    @property
+    def facts(self) -> Facts:
+        """What the archives say, by the paths that the function sees."""
+        return self.program.facts
 
 
 class Engines(Protocol):
@@ -50,6 +66,17 @@ class Engines(Protocol):
 
         Raises:
             Unavailable: It could not be started here.
+        """
+
+    def ask(self, subject: Subject, questions: Sequence[str]) -> tuple[str, ...]:
+        """What the runtime answers to questions about a subject's archives, each asked in a process of its own.
+
+        Args:
+            subject: The archives, and the variables of their functions.
+            questions: JSON texts, as ``harness/probe/questions.py`` understands them; so are the answers.
+
+        Raises:
+            Unavailable: They could not be asked here, or got no answer.
         """
 
 

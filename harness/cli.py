@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import os
 import signal
 import sys
@@ -15,7 +16,7 @@ from harness import __version__
 from harness.model import ExitCode, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from types import FrameType
 
 EPILOG = """\
@@ -23,11 +24,19 @@ exit codes: 0 everything that applies ran and passed; 1 at least one error (with
 wrong; 3 not everything that was asked for could be done.
 """
 INTERRUPTED, TERMINATED = 130, 143
+STDERR = 2
 LONGEST = 86_400  # seconds; a pipeline that waits for a day has hung
 
 
-def run(argv: Sequence[str], environ: Mapping[str, str]) -> int:  # noqa: PLR0911 - one for each meaning of a code
+def run(  # noqa: PLR0911 - one for each meaning of a code
+    argv: Sequence[str], environ: Mapping[str, str], loaded: Callable[[], object] = int
+) -> int:
     """Run the command.
+
+    Args:
+        argv: What follows its name.
+        environ: The user's environment.
+        loaded: Called when everything is imported and the work begins.
 
     Returns:
         Its exit code.
@@ -35,9 +44,11 @@ def run(argv: Sequence[str], environ: Mapping[str, str]) -> int:  # noqa: PLR091
     previous = signal.signal(signal.SIGTERM, _terminated)
     code = int(ExitCode.OK)
     try:
+        _open_streams()
         options = _parser().parse_args(argv)
         # What the commands import takes longer than --help may.
         commands = importlib.import_module("harness.commands")
+        loaded()
         code = int(getattr(commands, options.command)(options, environ))
         sys.stdout.flush()
     except UsageError as problem:
@@ -62,6 +73,21 @@ def run(argv: Sequence[str], environ: Mapping[str, str]) -> int:  # noqa: PLR091
     finally:
         signal.signal(signal.SIGTERM, previous)
     return code
+
+
+def _open_streams() -> None:
+    """Make sure that there are streams to write to, and that they take any character.
+
+    Without one that the caller closed, the next file to be opened would be what processes write to.
+    """
+    while (spare := os.open(os.devnull, os.O_RDWR)) <= STDERR:
+        pass
+    os.close(spare)
+    sys.stdout = sys.stdout or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - for as long as we live
+    sys.stderr = sys.stderr or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - the same
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # What is said may hold any character; a terminal that cannot show one must not lose the others.
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 class _Terminated(BaseException):
@@ -94,6 +120,27 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+class _Once(argparse.Action):
+    """An option that says what is verified: of two values, one would be left out without a word."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: object,
+        option_string: str | None = None,
+    ) -> None:
+        """Keep the value.
+
+        Raises:
+            ArgumentError: There is one already.
+        """
+        del parser, option_string
+        if getattr(namespace, self.dest) is not None:
+            raise argparse.ArgumentError(self, "given twice, and it takes one value")
+        setattr(namespace, self.dest, values)
+
+
 def _seconds(text: str) -> float:
     try:
         seconds = float(text)
@@ -106,16 +153,22 @@ def _seconds(text: str) -> float:
 
 def _add_verify(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("what").add_argument
-    add("--manifest", metavar="FILE", type=Path, help="default: lambda-artifact.toml or pyproject.toml, here or above")
-    add("--code", metavar="X", help="the code archive: a zip or an unpacked folder")
+    add(
+        "--manifest",
+        metavar="FILE",
+        action=_Once,
+        type=Path,
+        help="default: lambda-artifact.toml or pyproject.toml, here or above",
+    )
+    add("--code", metavar="X", action=_Once, help="the code archive: a zip or an unpacked folder")
     add("--layer", metavar="X", action="append", default=[], help="a layer, in Lambda's order; may be repeated")
     add("--handler", metavar="NAME", action="append", default=[], help="module.function; may be repeated")
     add("--require", metavar="GLOB", action="append", default=[], help="a file that must be there; may be repeated")
     add("--requirements", metavar="FILE", action="append", default=[], help="what the layer is built from")
-    add("--project", metavar="FILE", help="pyproject.toml, which declares the dependencies")
-    add("--runtime", metavar="R", help="default: python3.12")
-    add("--arch", metavar="A", help="x86_64 (default) or arm64")
-    add("--memory", metavar="MB", type=int, help="the functions' memory")
+    add("--project", metavar="FILE", action=_Once, help="pyproject.toml, which declares the dependencies")
+    add("--runtime", metavar="R", action=_Once, help="default: python3.12")
+    add("--arch", metavar="A", action=_Once, help="x86_64 (default) or arm64")
+    add("--memory", metavar="MB", action=_Once, type=int, help="the functions' memory")
     add("--env", metavar="K=V", action="append", default=[], help="a variable of the functions; may be repeated")
     add("--event", metavar="FILE", action="append", default=[], help="invoke with this after init; may be repeated")
     add = parser.add_argument_group("how").add_argument

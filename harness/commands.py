@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import difflib
-import io
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.caching import cache_folder, describe_cache, prune_cache
+from harness.caching import cache_folder, describe_cache, prune_cache, using
 from harness.catalogue import CATALOGUE, named
 from harness.engines.choice import Choice, engine
 from harness.manifest import Manifest, Options, find, load
@@ -32,10 +31,10 @@ def verify(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
     chosen = _one_of("--format", options.format, list(FORMATS))
     choice = Choice(_one_of("--engine", options.engine, [str(choice) for choice in Choice]))
     path = options.manifest or find(Path.cwd())
-    manifest = load(path, _overrides(options), runtimes=KNOWN_RUNTIMES)
+    manifest = load(path, _overrides(options), runtimes=KNOWN_RUNTIMES, checks=[check.id for check in CATALOGUE])
     _spare(manifest, outputs)
     folder = cache_folder(environ)
-    with Progress(sys.stderr) as progress:
+    with Progress(sys.stderr) as progress, using(folder):
         settings = Settings(
             engine=engine(choice, environ, folder, options.image, options.python),
             cache=folder,
@@ -107,9 +106,6 @@ def _write(report: Report, chosen: str, outputs: Sequence[tuple[str, Path]], env
         except OSError as error:
             raise UsageError(f"--output {name}={path}: {error.strerror}") from error
     text = terminal.render(report, colour=_colour(environ)) if chosen == "terminal" else FORMATS[chosen](report)
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        # A report may hold any character; a terminal that cannot show one must not lose the others.
-        sys.stdout.reconfigure(errors="backslashreplace")
     with contextlib.suppress(BrokenPipeError):  # the reader has seen enough, and the verdict stands
         sys.stdout.write(text)
         sys.stdout.flush()

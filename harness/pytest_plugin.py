@@ -6,27 +6,28 @@ is imported where it is used.
 
 from __future__ import annotations
 
-import json
+import contextlib
 import os
 import re
 import tomllib
-from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness.check import Blocked, Need
+from harness.check import Need
+from harness.invoking import FunctionError, LambdaRuntime
 from harness.model import Completed, Crashed, NotApplicable, Result, Severity, Skipped, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from harness.artifact.bundle import Bundle
-    from harness.engines.protocol import Observation
-    from harness.manifest import Function
     from harness.verify import Planned, Settings, Verification
+
+__all__ = ["ArtifactWarning", "FunctionError", "LambdaRuntime"]
 
 MARKER = "artifact"
 FILE_NAMES = ("lambda-artifact.toml", "pyproject.toml")
@@ -60,7 +61,7 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     try:
         _planned(config, path)
-    except UsageError as problem:
+    except (UsageError, OSError) as problem:  # the latter: a cache that cannot be written
         raise pytest.UsageError(*str(problem).splitlines()) from problem
     if str(path) not in config.args:
         config.args.append(str(path))
@@ -86,7 +87,9 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
         return None
     asked = _asks_for_artifacts(parent.config) and option in (None, file_path)
     if _named(file_path, parent.config) or (asked and _is_manifest(file_path)):
-        return ManifestFile.from_parent(parent, path=file_path)
+        # pytest names a file outside its root folder by nothing at all, when it is itself the argument.
+        node = Path(os.path.relpath(file_path, parent.config.rootpath)).as_posix()
+        return ManifestFile.from_parent(parent, path=file_path, nodeid=node)
     return None
 
 
@@ -159,11 +162,15 @@ class CheckItem(pytest.Item):
             case Completed() | Skipped() | Crashed():
                 raise CheckFailed(self.verification, result)
 
-    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> str:  # noqa: ANN401 - pytest's
-        """The report on this check alone, as the command would print it."""
-        if isinstance(excinfo.value, CheckFailed | ArtifactWarning):  # a warning where the user makes errors of them
-            return str(excinfo.value)
-        return str(super().repr_failure(excinfo, style))
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:  # noqa: ANN401 - pytest's
+        """The report on this check alone, as the command would print it, and what was found as its summary."""
+        if not isinstance(excinfo.value, CheckFailed | ArtifactWarning):  # a warning: the user may make errors of them
+            return super().repr_failure(excinfo, style)
+        shown = excinfo.getrepr(style="value")
+        if (crash := shown.reprcrash) is not None:  # changed where it is: the report has it twice, and xdist sends both
+            first = excinfo.value.summary if isinstance(excinfo.value, CheckFailed) else str(excinfo.value)
+            crash.path, crash.lineno, crash.message = str(self.path), 0, first
+        return shown
 
     def reportinfo(self) -> tuple[os.PathLike[str], int | None, str]:
         """Where the item comes from and what it is called."""
@@ -175,12 +182,31 @@ class ArtifactWarning(UserWarning):
 
 
 class CheckFailed(Exception):  # noqa: N818 - it is what the item reports, not an error of this program
-    """A check found an error, crashed, or could not be run."""
+    """A check found an error, crashed, or could not be run.
+
+    Attributes:
+        summary: What was found, in one line.
+    """
 
     def __init__(self, verification: Verification, result: Result) -> None:
         from harness.reporters import terminal  # noqa: PLC0415 - see the module
+        from harness.reporters.text import harmless  # noqa: PLC0415
 
         super().__init__(terminal.render(verification.report([result]), colour=False))
+        self.summary = harmless(_summary(result)).partition("\n")[0]
+
+
+def _summary(result: Result) -> str:
+    """The first error, and how many more there are; else why there is no verdict."""
+    match result.outcome:
+        case Skipped(reason=reason):
+            return reason
+        case Crashed(summary=summary):
+            return f"{result.check} crashed: {summary}"
+        case _:
+            errors = [finding for finding in result.findings if finding.severity is Severity.ERROR]
+            more = f" (and {len(errors) - 1} more)" if errors[1:] else ""
+            return f"{errors[0].message.splitlines()[0]}{more}"
 
 
 def _together(item: CheckItem) -> frozenset[str]:
@@ -200,13 +226,15 @@ def _verification(config: pytest.Config, path: Path) -> Verification:
     Raises:
         UsageError: The manifest is wrong.
     """
-    from harness.manifest import load  # noqa: PLC0415 - see the module
+    from harness.catalogue import CATALOGUE  # noqa: PLC0415 - see the module
+    from harness.manifest import load  # noqa: PLC0415
     from harness.policy import known_runtimes  # noqa: PLC0415
     from harness.verify import Verification  # noqa: PLC0415
 
     known = config.stash[VERIFICATIONS]
     if path not in known:
-        known[path] = Verification(load(path, runtimes=known_runtimes()), _settings(config, os.environ))
+        manifest = load(path, runtimes=known_runtimes(), checks=[check.id for check in CATALOGUE])
+        known[path] = Verification(manifest, _settings(config, os.environ))
     return known[path]
 
 
@@ -218,13 +246,16 @@ def _planned(config: pytest.Config, path: Path) -> tuple[Verification, tuple[Pla
 
 
 def _settings(config: pytest.Config, environ: Mapping[str, str]) -> Settings:
-    from harness.caching import cache_folder  # noqa: PLC0415 - see the module
+    from harness.caching import cache_folder, using  # noqa: PLC0415 - see the module
     from harness.engines.choice import Choice, engine  # noqa: PLC0415
     from harness.verify import Settings  # noqa: PLC0415
 
     choice = Choice(config.getoption("--artifact-engine"))
     python = config.getoption("--artifact-python")
     cache = cache_folder(environ)
+    lease = contextlib.ExitStack()
+    lease.enter_context(using(cache))
+    config.add_cleanup(lease.close)
     return Settings(
         engine=engine(choice, environ, cache, config.getoption("--artifact-image"), Path(python) if python else None),
         cache=cache,
@@ -245,7 +276,7 @@ def artifact(pytestconfig: pytest.Config) -> Bundle:
 @pytest.fixture(scope="session")
 def lambda_runtime(pytestconfig: pytest.Config) -> LambdaRuntime:
     """The runtime with the project's artifact in it: invoke a handler with an event and get its response."""
-    return LambdaRuntime(_of_project(pytestconfig))
+    return LambdaRuntime(_of_project(pytestconfig), partial(pytest.fail, pytrace=False))
 
 
 def _of_project(config: pytest.Config) -> Verification:
@@ -256,56 +287,3 @@ def _of_project(config: pytest.Config) -> Verification:
         return _verification(config, path)
     except UsageError as problem:
         pytest.fail(str(problem), pytrace=False)
-
-
-class FunctionError(Exception):
-    """The handler failed: Lambda's error type and message, as ``Invoke`` would report them."""
-
-
-class LambdaRuntime:
-    """Invokes handlers of the built artifact in the Lambda runtime, each time in a fresh process."""
-
-    def __init__(self, verification: Verification) -> None:
-        self._verification = verification
-
-    def invoke(self, function: str, event: object, environment: Mapping[str, str] | None = None) -> Any:  # noqa: ANN401 - any JSON
-        """The response of a function to an event.
-
-        Args:
-            function: Its name in the manifest.
-            event: Anything that JSON can say.
-            environment: Variables beside those that the manifest declares.
-
-        Raises:
-            FunctionError: The function did not start, or answered with an error.
-            KeyError: The manifest has no such function.
-        """
-        from harness.diagnosis.start import ending  # noqa: PLC0415 - see the module
-        from harness.engines.protocol import Answered, Ready  # noqa: PLC0415
-
-        declared = {one.name: one for one in self._verification.manifest.functions}[function]
-        observation = self._observe(_with(declared, event, environment or {}))
-        if not isinstance(observation.init, Ready):
-            raise FunctionError(ending(observation.init, declared))
-        answer = next(iter(observation.answers), None)
-        if isinstance(answer, Answered):
-            return json.loads(answer.body)
-        raise FunctionError(ending(answer, declared) if answer else "it ended before it was handed the event")
-
-    def _observe(self, function: Function) -> Observation:
-        from harness.engines.protocol import Unavailable  # noqa: PLC0415 - see the module
-        from harness.sources.local import SourceUnavailable  # noqa: PLC0415
-        from harness.verify import Verification  # noqa: PLC0415
-
-        manifest = replace(self._verification.manifest, functions=(function,))
-        try:
-            return Verification(manifest, self._verification.settings).observe(function)
-        except (Blocked, SourceUnavailable, Unavailable) as reason:
-            pytest.fail(str(reason), pytrace=False)
-
-
-def _with(function: Function, event: object, environment: Mapping[str, str]) -> Function:
-    from harness.manifest import Event  # noqa: PLC0415 - see the module
-
-    variables = tuple({**dict(function.environment), **environment}.items())
-    return replace(function, events=(Event("event", Path(), json.dumps(event), None),), environment=variables)

@@ -13,7 +13,22 @@ from harness.artifact.entries import Archive, Refused, Role
 from harness.artifact.store import Store, needs_mask
 from harness.catalogue import CATALOGUE, named
 from harness.check import Blocked, Check, Need, Scope, Subject
-from harness.engines.protocol import Answers, Engine, Job, Observation, Progress, Ready, Start, Unavailable
+from harness.engines.protocol import (
+    Answered,
+    Answers,
+    Engine,
+    Failed,
+    Job,
+    Observation,
+    Progress,
+    Ready,
+    Start,
+    Unavailable,
+)
+from harness.facts.archive import ArchiveFacts
+from harness.facts.program import Program
+from harness.facts.store import FactStore
+from harness.facts.view import Facts
 from harness.model import ArtifactInfo, EngineInfo, FunctionInfo, NotApplicable, Report, Result, Skipped, UsageError
 from harness.policy import RuntimePolicy, runtime_policy
 from harness.runner import idle, run
@@ -32,6 +47,9 @@ NO_HANDLER = (
 )
 STATIC = EngineInfo("none", caveats=("static checks only: no handler was started",))
 MB = 1024 * 1024
+QUESTION = "lambda_artifact_question.handler"  # no module: the probe answers in its place
+QUESTION_MB = 2048  # for what all extensions of a large library need, each loaded by itself
+ABSURD = 4  # times Lambda's quota: what unpacks to more is not even analysed
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +125,8 @@ class Verification:
     settings: Settings
     together: Collection[str] | None = None
     began: float = field(default_factory=time.perf_counter)
-    _archives: dict[tuple[str, Role], Archive] = field(default_factory=dict)
+    _read: dict[tuple[str, Role], tuple[Archive, ArchiveFacts]] = field(default_factory=dict)
+    _programs: dict[tuple[Source | None, tuple[Source, ...]], Program] = field(default_factory=dict)
     _answers: dict[str, Observation | Unavailable] = field(default_factory=dict)
     _info: EngineInfo | None = None
 
@@ -140,7 +159,7 @@ class Verification:
             runtime=self.manifest.runtime,
             architecture=str(self.manifest.architecture),
             engine=engine,
-            artifacts=tuple(_describe(archive) for archive in self._archives.values()),
+            artifacts=tuple(_describe(archive) for archive, _ in self._read.values()),
             functions=tuple(_function(function, seen.get(function.name)) for function in self.manifest.functions),
             results=tuple(results),
             seconds=time.perf_counter() - self.began,
@@ -176,6 +195,30 @@ class Verification:
         if isinstance(answer, Unavailable):
             raise answer
         return answer
+
+    def ask(self, subject: Subject, questions: Sequence[str]) -> tuple[str, ...]:
+        """What the runtime answers to questions about a subject's archives; see ``harness.check.Engines``.
+
+        Raises:
+            Unavailable: They could not be asked here, or got no answer.
+        """
+        task, opt = self._trees(subject.bundle)
+        starts = tuple(
+            Start(
+                function=f"question {number}",
+                handler=QUESTION,
+                memory=QUESTION_MB,
+                timeout=self.policy.limits.timeout_max_seconds,
+                environment=subject.program.environment,
+                events=(question,),
+                asks=True,
+            )
+            for number, question in enumerate(questions, 1)
+        )
+        job = Job(self.policy, str(self.manifest.architecture), task, opt, starts, self.settings.init_timeout)
+        answers = self.settings.engine.run(job, self.settings.progress)
+        self._info = self._info or answers.info
+        return tuple(_reply(one) for one in answers.observations)
 
     def _shares(self, one: Function, function: Function) -> bool:
         wanted = self.together is None or one.name in self.together
@@ -225,21 +268,32 @@ class Verification:
         return self._store.masked(tree) if hidden else tree
 
     def _archive(self, source: Source, role: Role) -> Archive:
+        return self._reading(source, role)[0]
+
+    def _reading(self, source: Source, role: Role) -> tuple[Archive, ArchiveFacts]:
+        """An archive and what it says, read when it is first asked for."""
         key = (source.text if source.path is None else str(source.path), role)
-        if key not in self._archives:
+        if key not in self._read:
             self.settings.progress(f"reading {source.text}")
             archive = fetch(source, role)
-            if not archive.refusals and archive.unzipped_bytes <= self.policy.limits.unzipped_bytes:
-                try:
-                    self._store.tree(archive, self.policy.limits.unzipped_bytes)
-                except Refused as refused:
-                    # What only the bytes themselves could tell: a checksum or a size that is not what was declared.
-                    archive = replace(archive, refusals=(refused.refusal,))
-            self._archives[key] = archive
-        return self._archives[key]
+            try:
+                self._read[key] = archive, self._analysed(archive)
+            except Refused as refused:
+                # What only the bytes themselves could tell: a checksum or a size that is not what was declared.
+                self._read[key] = replace(archive, refusals=(refused.refusal,)), ArchiveFacts()
+        return self._read[key]
+
+    def _analysed(self, archive: Archive) -> ArchiveFacts:
+        limit = self.policy.limits.unzipped_bytes
+        if archive.refusals or archive.unzipped_bytes > ABSURD * limit:
+            return ArchiveFacts()
+        unpacks = not self.settings.static and archive.unzipped_bytes <= limit
+        tree = self._store.tree(archive, limit) if unpacks else None
+        return FactStore(self.settings.cache / "facts").facts(archive, self.policy.python, tree)
 
     def _subject(self, function: Function | None) -> Subject:
-        return Subject(self.manifest, self.policy, self.bundle(function), function)
+        bundle = self.bundle(function)
+        return Subject(self.manifest, self.policy, bundle, self._program(function, bundle), function)
 
     def _subjects(self) -> Iterator[Subject]:
         """One subject for each set of archives that functions share."""
@@ -247,7 +301,25 @@ class Verification:
         for function in self.manifest.functions:
             if (key := (function.code, function.layers)) not in known:
                 known.add(key)
-                yield Subject(self.manifest, self.policy, self.bundle(function))
+                yield replace(self._subject(function), function=None)
+
+    def _program(self, function: Function | None, bundle: Bundle) -> Program:
+        """What the archives' contents say; the same for all functions that share them."""
+        code, layers = (function or self.manifest).code, (function or self.manifest).layers
+        key = (code, layers)
+        if key not in self._programs:
+            of = [self._reading(code, Role.CODE)[1]] if code else []
+            of += [self._reading(layer, Role.LAYER)[1] for layer in layers]
+            sharing = [one for one in self.manifest.functions if (one.code, one.layers) == key]
+            agreed = set.intersection(*(set(one.environment) for one in sharing)) if sharing else set()
+            self._programs[key] = Program(
+                policy=self.policy,
+                facts=Facts(bundle, tuple(of)),
+                architecture=str(self.manifest.architecture),
+                handlers=tuple(one.handler for one in sharing),
+                environment=tuple(sorted(agreed)),
+            )
+        return self._programs[key]
 
 
 def verify(manifest: Manifest, settings: Settings) -> Report:
@@ -255,6 +327,16 @@ def verify(manifest: Manifest, settings: Settings) -> Report:
     verification = Verification(manifest, settings)
     results = [verification.result(planned) for planned in plan(manifest, settings)]
     return replace(verification.report(results), notes=tuple(idle(manifest.waivers, results)))
+
+
+def _reply(seen: Observation) -> str:
+    match seen:
+        case Observation(answers=(Answered(body=body),)):
+            return body
+        case Observation(init=Failed(error=error)) | Observation(answers=(Failed(error=error),)):
+            raise Unavailable(f"the runtime could not be asked about the archives: {error}.")
+        case _:
+            raise Unavailable("the runtime ended while it was asked about the archives.")
 
 
 def _describe(archive: Archive) -> ArtifactInfo:

@@ -5,19 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from harness.artifact import folder as folder_reader
 from harness.artifact.bundle import Bundle
 from harness.artifact.entries import Archive, Entry, Kind, Refusal, Role
 from harness.check import Subject
 from harness.engines.protocol import Answers, LambdaError, Observation, Ready, Unavailable
+from harness.facts.archive import ArchiveFacts, analyse
+from harness.facts.program import Program
+from harness.facts.view import Facts
 from harness.manifest import Architecture, Event, Function, Manifest, Source, SourceKind, Upload, Waiver
 from harness.model import EngineInfo, Finding
 from harness.policy import runtime_policy
 from harness.verify import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from harness.check import Check
     from harness.engines.protocol import Answer, Engine, Init, Job, Progress, Trace
@@ -117,10 +122,48 @@ def manifest(
     )
 
 
-def subject(*archives: Archive, declared: Manifest | None = None, function: Function | None = None) -> Subject:
-    """What a check looks at."""
-    functions = () if function is None else (function,)
-    return Subject(declared or manifest(*functions), POLICY, bundle(*archives), function)
+def subject(
+    *archives: Archive,
+    declared: Manifest | None = None,
+    function: Function | None = None,
+    facts: tuple[ArchiveFacts, ...] = (),
+) -> Subject:
+    """What a check looks at; the facts are those of the archives, the code's first."""
+    declared = declared or manifest(*(() if function is None else (function,)))
+    merged = bundle(*archives)
+    program = Program(
+        policy=runtime_policy(declared.runtime),
+        facts=Facts(merged, facts or (ArchiveFacts(),) * len(merged.archives)),
+        architecture=str(declared.architecture),
+        handlers=tuple(one.handler for one in declared.functions),
+        environment=declared.functions[0].environment if declared.functions else (),
+    )
+    return Subject(declared, program.policy, merged, program, function)
+
+
+def analysed(files: Mapping[str, str | bytes], role: Role = Role.CODE) -> tuple[Archive, ArchiveFacts]:
+    """An archive of these files and what they say, by the real analysis."""
+    with TemporaryDirectory() as scratch:
+        folder = Path(scratch) / "folder"
+        for name, content in files.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes(content.encode() if isinstance(content, str) else content)
+        read = folder_reader.read(folder, f"{role}.zip", role)
+        facts = analyse(read, POLICY.python, Path(scratch))
+    return replace(read, is_folder=False), facts
+
+
+def program_of(
+    code: Mapping[str, str | bytes] | None = None,
+    *layers: Mapping[str, str | bytes],
+    function: Function | None = None,
+    declared: Manifest | None = None,
+) -> Subject:
+    """What a check looks at, of files that are written here: the code's, then each layer's, by their names in it."""
+    pairs = [analysed(code)] if code is not None else []
+    pairs += [analysed(layer, Role.LAYER) for layer in layers]
+    archives, facts = zip(*pairs, strict=True)
+    return subject(*archives, facts=facts, function=function, declared=declared)
 
 
 def observation(
@@ -143,6 +186,7 @@ class Seen:
     """The engines of a check that was told in advance what each function will do."""
 
     observations: tuple[Observation, ...] = ()
+    answers: tuple[str, ...] = ()
 
     def observe(self, function: Function) -> Observation:
         """See ``harness.check.Engines``."""
@@ -150,6 +194,13 @@ class Seen:
             if one.function == function.name:
                 return one
         raise Unavailable("no engine here")
+
+    def ask(self, subject: Subject, questions: Sequence[str]) -> tuple[str, ...]:
+        """See ``harness.check.Engines``: the answers in the order in which they were told."""
+        del subject
+        if not self.answers:
+            raise Unavailable("no engine here")
+        return self.answers[: len(questions)]
 
 
 @dataclass

@@ -45,18 +45,18 @@ def test_a_check_says_since_when_it_is_there(check: Check) -> None:
 
 
 def test_the_corpus_has_a_case_that_it_fails(check: Check) -> None:
-    assert [case.name for case in CASES if check.id in case.checks]
+    assert [case.name for case in CASES if check.id in case.checks | case.warnings]
 
 
 def test_the_corpus_has_cases_that_it_passes(check: Check) -> None:
-    others = [case.name for case in CASES if check.id not in case.checks]
+    others = [case.name for case in CASES if check.id not in case.checks | case.warnings]
 
     assert "sound" in others
     assert len(others) > len(CASES) / 2
 
 
 def test_the_corpus_names_no_other_check() -> None:
-    assert {name for case in CASES for name in case.checks} <= {check.id for check in CATALOGUE}
+    assert {name for case in CASES for name in case.checks | case.warnings} <= {check.id for check in CATALOGUE}
 
 
 def test_a_check_is_found_by_its_id(check: Check) -> None:

@@ -57,7 +57,7 @@ def write(folder: Path, text: str, name: str = "lambda-artifact.toml") -> Path:
 
 def sentences(path: Path | None, options: Options | None = None) -> list[str]:
     with pytest.raises(ManifestError) as caught:
-        load(path, options, runtimes=RUNTIMES)
+        load(path, options, runtimes=RUNTIMES, checks=["layer-count"])
     assert str(caught.value) == "\n".join(caught.value.problems)
     return list(caught.value.problems)
 
@@ -139,6 +139,21 @@ BAD = {
         'architecture = "amd64"',
         ['{file}:1: `architecture`: expected "x86_64" or "arm64", found "amd64"'],
     ),
+    "an unknown runtime beside another fault": (
+        'runtime = "python2.7"\nmemory = 64\n',
+        [
+            "{file}:2: `memory`: expected a whole number of megabytes from 128 to 10,240, found 64",
+            '{file}:1: `runtime`: unknown runtime "python2.7"; known are python3.12, python3.13',
+        ],
+    ),
+    "a waiver for no check": (
+        MINIMAL + '[[waivers]]\ncheck = "layer-cont"\nmatch = "b"\nreason = "c"\n'
+        '[[waivers]]\ncheck = "zzz"\nmatch = "b"\nreason = "c"\n',
+        [
+            "{file}:5: `waivers[0].check`: no check is named layer-cont: did you mean layer-count?",
+            "{file}:9: `waivers[1].check`: no check is named zzz; `lambda-artifact checks` lists them",
+        ],
+    ),
     "an unknown runtime": (
         MINIMAL.replace("[", 'runtime = "python2.7"\n[', 1),
         ['{file}:2: `runtime`: unknown runtime "python2.7"; known are python3.12, python3.13'],
@@ -154,6 +169,23 @@ BAD = {
             "{file}:4: `requirements[0]`: {folder}/r.txt does not exist",
             "{file}:3: `project`: {folder}/unpacked is not a file",
         ],
+    ),
+    "a folder that was not built": (
+        'code = "dist"\n',
+        [
+            (
+                "{file}:1: `code`: {folder}/dist does not exist: build it first; a function in AWS is named by its "
+                "ARN, or as function:dist"
+            )
+        ],
+    ),
+    "a folder that was not built, with a slash": (
+        'code = "dist/"\n',
+        ["{file}:1: `code`: {folder}/dist does not exist"],
+    ),
+    "a function that cannot be": (
+        'code = "function:my.function"\n',
+        ['{file}:1: `code`: expected function:NAME, found "function:my.function"'],
     ),
     "a path that cannot be": (
         f'code = "{"x" * 300}.zip"\n',
@@ -276,6 +308,8 @@ BAD_OPTIONS = {
     '--arch: expected "x86_64" or "arm64", found "arm"': Options(arch="arm"),
     '--runtime: unknown runtime "java21"; known are python3.12, python3.13': Options(code="unpacked", runtime="java21"),
     "--code: {folder}/a.zip does not exist": Options(code="a.zip"),
+    "--code: {folder}/dist does not exist: build it first; a function in AWS is named by its ARN, or as "
+    "function:dist": Options(code="dist"),
     "--layer: {folder}/a.zip does not exist": Options(code="unpacked", layers=("a.zip",)),
     "--requirements: {folder}/a.txt does not exist": Options(code="unpacked", requirements=("a.txt",)),
     "--project: {folder}/a.toml does not exist": Options(code="unpacked", project="a.toml"),
@@ -287,6 +321,15 @@ BAD_OPTIONS = {
 @pytest.mark.parametrize(("sentence", "options"), BAD_OPTIONS.items(), ids=BAD_OPTIONS)
 def test_a_bad_option_is_named_as_the_user_typed_it(folder: Path, sentence: str, options: Options) -> None:
     assert sentences(None, replace(options, folder=folder)) == [sentence.format(folder=folder)]
+
+
+def test_options_and_file_are_complained_of_together(folder: Path) -> None:
+    path = write(folder, 'code = 3\nruntime = "python2.7"\n')
+    assert sentences(path, Options(folder=folder, memory=64)) == [
+        "--memory: expected a whole number of megabytes from 128 to 10,240, found 64",
+        f"{path}:1: `code`: expected a string that is not empty, found 3",
+        f'{path}:2: `runtime`: unknown runtime "python2.7"; known are python3.12, python3.13',
+    ]
 
 
 def local(path: Path) -> Source:
@@ -454,8 +497,8 @@ def test_archives_without_functions_are_a_manifest(folder: Path) -> None:
         ("code.zip", SourceKind.LOCAL),
         ("unpacked", SourceKind.LOCAL),
         ("s3://bucket/a/b.zip", SourceKind.S3),
-        ("my-function", SourceKind.REMOTE),
-        ("my-function:live", SourceKind.REMOTE),
+        ("function:my-function", SourceKind.REMOTE),
+        ("function:my-function:live", SourceKind.REMOTE),
         ("arn:aws-cn:lambda:cn-north-1:123456789012:function:api:3", SourceKind.REMOTE),
     ],
 )

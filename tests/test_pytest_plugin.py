@@ -10,22 +10,15 @@ import pytest
 
 from fixtures.case import MANIFEST, lay_out
 from fixtures.corpus import CASES
+from harness.catalogue import CATALOGUE
+from harness.check import Need, Scope
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 STATIC = ("--artifact-engine", "none")
-ITEMS = [
-    "archive-integrity",
-    "file-permissions",
-    "unzipped-size",
-    "upload-size",
-    "layer-count",
-    "layer-layout",
-    "required-files",
-    "handler-imports[api]",
-    "handler-responds[api]",
-]
+ITEMS = [f"{check.id}[api]" if check.scope is Scope.FUNCTION else check.id for check in CATALOGUE]
+STARTED = sum(check.need is Need.RUNTIME for check in CATALOGUE)
 TEST = "def test_of_the_project():\n    pass\n"
 
 
@@ -87,6 +80,16 @@ class TestCollection:
 
         assert collected(result) == ITEMS
 
+    def test_from_a_folder_below_that_is_its_own_root(
+        self, project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(project.mkdir("below"))
+        options = ("-m", "artifact", *STATIC)
+
+        result = project.runpytest_inprocess(*options, "--collect-only", "-q")
+
+        assert collected(result, f"../{MANIFEST}") == ITEMS
+
     def test_from_a_pyproject(self, project: pytest.Pytester) -> None:
         text = (project.path / MANIFEST).read_text("utf-8")
         table = text.replace("[functions.api]", "[tool.lambda-artifact.functions.api]")
@@ -126,7 +129,7 @@ class TestCollection:
     def test_by_a_part_of_their_names(self, project: pytest.Pytester) -> None:
         result = project.runpytest("-m", "artifact", "-k", "layer", "--collect-only", "-q")
 
-        assert collected(result) == ["layer-count", "layer-layout"]
+        assert collected(result) == [name for name in ITEMS if "layer" in name]
 
     def test_without_a_manifest_nothing_is_selected(self, pytester: pytest.Pytester) -> None:
         pytester.makepyfile(test_project=TEST)
@@ -144,12 +147,12 @@ class TestVerdicts:
     def test_a_sound_artifact_passes(self, project: pytest.Pytester, python: Path) -> None:
         result = project.runpytest("-m", "artifact", "--artifact-engine", "process", "--artifact-python", str(python))
 
-        result.assert_outcomes(passed=9, deselected=1)
+        result.assert_outcomes(passed=len(ITEMS), deselected=1)
 
     def test_without_an_engine_by_choice_handlers_are_skipped(self, project: pytest.Pytester) -> None:
         result = project.runpytest("-m", "artifact", "-rs", *STATIC)
 
-        result.assert_outcomes(passed=7, skipped=2, deselected=1)
+        result.assert_outcomes(passed=len(ITEMS) - STARTED, skipped=STARTED, deselected=1)
         result.stdout.fnmatch_lines(["*static checks only: no handler is started"])
 
     @pytest.mark.network
@@ -178,9 +181,9 @@ class TestVerdicts:
         failing = project.runpytest(*options)
         allowed = project.runpytest(*options, "--artifact-allow-skips")
 
-        failing.assert_outcomes(passed=7, failed=2, deselected=1)
+        failing.assert_outcomes(passed=len(ITEMS) - STARTED, failed=STARTED, deselected=1)
         failing.stdout.fnmatch_lines(["SKIPPED handler-imports*", "  --python /bin/false is no CPython 3.12:*"])
-        allowed.assert_outcomes(passed=7, skipped=2, deselected=1)
+        allowed.assert_outcomes(passed=len(ITEMS) - STARTED, skipped=STARTED, deselected=1)
 
     def test_a_warning_is_pytests_affair(self, pytester: pytest.Pytester) -> None:
         broken_project(pytester, "large-by-way-of-s3")
@@ -189,9 +192,9 @@ class TestVerdicts:
         told = pytester.runpytest_subprocess(*options)  # the suite makes errors of warnings, also in there
         refused = pytester.runpytest_subprocess(*options, "-W", "error::harness.pytest_plugin.ArtifactWarning")
 
-        told.assert_outcomes(passed=1, warnings=1, deselected=9)
+        told.assert_outcomes(passed=1, warnings=1, deselected=len(ITEMS))
         told.stdout.fnmatch_lines(["*ArtifactWarning: upload-size: Request must be smaller than *(code.zip)"])
-        refused.assert_outcomes(failed=1, deselected=9)
+        refused.assert_outcomes(failed=1, deselected=len(ITEMS))
         refused.stdout.no_fnmatch_line("*Traceback*")
 
     def test_a_waived_finding_passes(self, pytester: pytest.Pytester) -> None:
@@ -200,7 +203,9 @@ class TestVerdicts:
         with (pytester.path / MANIFEST).open("a", encoding="utf-8") as manifest:
             manifest.write(f"\n{waivers}")
 
-        pytester.runpytest("-m", "artifact", "-k", "layer-count", *STATIC).assert_outcomes(passed=1, deselected=9)
+        pytester.runpytest("-m", "artifact", "-k", "layer-count", *STATIC).assert_outcomes(
+            passed=1, deselected=len(ITEMS)
+        )
 
 
 class TestUsage:
@@ -209,7 +214,7 @@ class TestUsage:
     @pytest.mark.parametrize(
         ("old", "new", "sentence"),
         [
-            ("code =", "cod =", "ERROR: *lambda-artifact.toml:1: `cod`: unknown key; did you mean `code`?"),
+            ("code =", "cod =", "ERROR: *lambda-artifact.toml:*: `cod`: unknown key; did you mean `code`?"),
             ('"code.zip"', '"gone.zip"', "ERROR: *gone.zip does not exist"),
             ("[functions.api]", "[functions]", "*lambda-artifact.toml*"),
         ],
@@ -275,6 +280,16 @@ class TestOtherPlugins:
         assert result.parseoutcomes()["failed"] == 1
         assert "passed" not in result.parseoutcomes()
 
+    def test_only_what_failed_last_of_a_function(self, project: pytest.Pytester) -> None:
+        options = ("-m", "artifact", "--artifact-engine", "process", "--artifact-python", "/bin/false")
+
+        first = project.runpytest(*options)
+        result = project.runpytest(*options, "--lf", "-v")
+
+        assert result.parseoutcomes()["failed"] == first.parseoutcomes()["failed"] == 2
+        assert "passed" not in result.parseoutcomes()
+        result.stdout.fnmatch_lines([f"{MANIFEST}::handler-imports[[]api[]] FAILED*"])
+
     def test_junit_has_the_report_of_each_failure(self, pytester: pytest.Pytester) -> None:
         broken_project(pytester, "migrations-left-out")
 
@@ -285,6 +300,21 @@ class TestOtherPlugins:
         assert [case.get("name") for case in cases] == ITEMS
         assert list(failures) == ["required-files"]
         assert "required file alembic.ini: not in the artifact" in failures["required-files"]
+        (failure,) = [failure for case in cases for failure in case.findall("failure")]
+        assert failure.get("message") == "required file alembic.ini: not in the artifact (and 2 more)"
+
+    @pytest.mark.parametrize("options", [(), ("-n", "1")])
+    def test_the_summary_says_what_was_found(self, pytester: pytest.Pytester, options: tuple[str, ...]) -> None:
+        broken_project(pytester, "migrations-left-out")
+
+        result = pytester.runpytest_subprocess("-m", "artifact", *options, *STATIC)
+
+        result.stdout.fnmatch_lines(
+            [
+                "FAIL: 3 errors in *",
+                f"FAILED {MANIFEST}::required-files - required file alembic.ini: not*",
+            ]
+        )
 
 
 @pytest.mark.network
@@ -330,8 +360,10 @@ class TestFixtures:
 
 
             def test_knows_its_functions(lambda_runtime):
-                with pytest.raises(KeyError):
+                with pytest.raises(LookupError, match="^the manifest declares no function 'other': it has api$"):
                     lambda_runtime.invoke("other", {})
+                with pytest.raises(LookupError, match="did you mean 'api'"):
+                    lambda_runtime.invoke("app", {})
             """
         )
 
@@ -364,7 +396,7 @@ def test_an_ordinary_run_imports_nothing_of_a_verification(pytester: pytest.Pyte
             slow = {"docker", "boto3", "msgspec", "requests"}
             loaded = {name for name in sys.modules if name.partition(".")[0] == "harness"}
             assert slow & set(sys.modules) == set()
-            assert loaded == {"harness", "harness.check", "harness.model", "harness.pytest_plugin"}
+            assert loaded == {f"harness{name}" for name in ("", ".check", ".invoking", ".model", ".pytest_plugin")}
         """
     )
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, TypeAlias
 import pytest
 
 from fixtures.corpus import CASES, Case, lay_out
+from harness.catalogue import CATALOGUE
+from harness.check import Need
 from harness.engines.choice import Choice, engine
 from harness.manifest import load
 from harness.model import Crashed, Severity
@@ -22,10 +24,17 @@ if TYPE_CHECKING:
 
 Found: TypeAlias = frozenset[tuple[str, str | None, str, str, tuple[str, ...]]]
 
-EACH = pytest.mark.parametrize(
-    "case",
-    [pytest.param(case, id=case.name, marks=[pytest.mark.network] if case.base == "sample" else []) for case in CASES],
-)
+STATIC = "none"
+ON_RUNTIME = frozenset(check.id for check in CATALOGUE if check.need is Need.RUNTIME)
+
+
+def each(*engines: str) -> pytest.MarkDecorator:
+    """The cases that are verified with one of these engines."""
+    chosen = [case for case in CASES if case.engines in engines]
+    return pytest.mark.parametrize(
+        "case",
+        [pytest.param(case, id=case.name, marks=[pytest.mark.network] if case.downloads else []) for case in chosen],
+    )
 
 
 def verified(name: str, manifest: Path, cache: Path) -> Report:
@@ -35,6 +44,7 @@ def verified(name: str, manifest: Path, cache: Path) -> Report:
         cache=cache,
         progress=lambda _: None,
         today=TODAY,
+        static=name == STATIC,
     )
     return verify(load(manifest, runtimes=KNOWN_RUNTIMES), settings)
 
@@ -52,16 +62,13 @@ def found(report: Report) -> Found:
     )
 
 
-@EACH
-def test_a_case_gets_its_verdict(
-    case: Case, engine_name: str, tmp_path: Path, cache: Path, request: pytest.FixtureRequest
-) -> None:
-    report = verified(engine_name, laid_out(case, tmp_path, request), cache)
-
+def judge(case: Case, report: Report) -> None:
+    """Hold a report against what the case says."""
     findings = [(result.check, finding) for result in report.results for finding in result.findings]
     assert [result.outcome for result in report.results if isinstance(result.outcome, Crashed)] == []
     assert report.verdict == case.verdict
     assert {check for check, finding in findings if finding.severity is Severity.ERROR} == case.checks
+    assert {check for check, finding in findings if finding.severity is Severity.WARNING} == case.warnings
     messages = "\n".join(finding.message for _, finding in findings)
     assert [words for words in case.says if words not in messages] == []
     places = "\n".join(finding.where for _, finding in findings)
@@ -70,10 +77,35 @@ def test_a_case_gets_its_verdict(
     assert [finding for _, finding in findings if not finding.remedy] == []
 
 
+@each("all")
+def test_a_case_gets_its_verdict(
+    case: Case, engine_name: str, tmp_path: Path, cache: Path, request: pytest.FixtureRequest
+) -> None:
+    judge(case, verified(engine_name, laid_out(case, tmp_path, request), cache))
+
+
+@each("static")
+def test_a_case_that_nothing_here_could_run_gets_its_verdict(
+    case: Case, tmp_path: Path, cache: Path, request: pytest.FixtureRequest
+) -> None:
+    judge(case, verified(STATIC, laid_out(case, tmp_path, request), cache))
+
+
+@pytest.mark.usefixtures("python")
+@each("all")
+def test_static_checks_need_no_engine(
+    case: Case, tmp_path: Path, cache: Path, request: pytest.FixtureRequest
+) -> None:
+    manifest = laid_out(case, tmp_path, request)
+
+    with_engine = {one for one in found(verified("process", manifest, cache)) if one[0] not in ON_RUNTIME}
+    assert found(verified(STATIC, manifest, cache)) == with_engine
+
+
 @pytest.mark.docker
 @pytest.mark.network
 @pytest.mark.usefixtures("image", "python")
-@EACH
+@each("all")
 def test_the_engines_agree(case: Case, tmp_path: Path, cache: Path, request: pytest.FixtureRequest) -> None:
     manifest = laid_out(case, tmp_path, request)
 

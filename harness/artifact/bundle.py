@@ -68,6 +68,11 @@ class Bundle:
         return (self.code, *self.layers) if self.code else self.layers
 
     @property
+    def rooted(self) -> tuple[tuple[str, Archive], ...]:
+        """All archives in the same order, each with the folder that it stands at."""
+        return tuple((CODE_ROOT if archive is self.code else LAYER_ROOT, archive) for archive in self.archives)
+
+    @property
     def unzipped_bytes(self) -> int:
         """What Lambda holds against its quota: each archive whole, overwritten files included."""
         return sum(archive.unzipped_bytes for archive in self.archives)

@@ -131,6 +131,17 @@ class Archive:
         return tuple(entry for entry in self.entries if entry.kind is Kind.FILE)
 
     @property
+    def folders(self) -> frozenset[str]:
+        """Its folders, stated or implied by what is in them; the root is the empty name."""
+        found = {entry.name for entry in self.entries if entry.kind is Kind.DIRECTORY}
+        for entry in self.entries:
+            parent = entry.name.rpartition("/")[0]
+            while parent not in found:
+                found.add(parent)
+                parent = parent.rpartition("/")[0]
+        return frozenset(found)
+
+    @property
     def unzipped_bytes(self) -> int:
         """Sum of the declared sizes of its files."""
         return sum(entry.size for entry in self.entries if entry.kind is Kind.FILE)

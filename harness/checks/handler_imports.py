@@ -30,7 +30,7 @@ def check(subject: Subject, engines: Engines) -> Findings:
     seen = engines.observe(function)
     limit = subject.policy.limits.init_seconds
     if not isinstance(seen.init, Ready):
-        yield explain(seen, function, subject.bundle, subject.policy)
+        yield explain(seen, function, subject.program)
         return
     if seen.init.seconds > limit:
         yield Finding(

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from harness.check import Blocked, Engines, Findings, Inapplicable, Need, Scope, Subject, define
+from harness.diagnosis.advice import for_answer
 from harness.diagnosis.start import ending, printed
 from harness.engines.protocol import Answered, Failed, Ready
 from harness.manifest import Event
@@ -42,22 +43,18 @@ def check(subject: Subject, engines: Engines) -> Findings:
                 else:
                     yield Note(f"{event.name}: answered in {answer.seconds:.2f} s")
             case Failed(error=error):
-                remedy = "correct the handler; the lines above are what Lambda would log"
-                yield Finding(
-                    str(error), _place(error.stack) or place, remedy=remedy, cause="".join(error.stack) or None
-                )
+                advice = for_answer(answer, function, subject.program)
+                cause = "".join([*([f"{advice.cause}\n"] if advice.cause else []), *error.stack])
+                yield Finding(str(error), _place(error.stack) or place, remedy=advice.remedy, cause=cause or None)
             case _:
-                yield Finding(ending(answer, function), place, remedy=_remedy(function.timeout), cause=printed(seen))
+                advice = for_answer(answer, function, subject.program)
+                yield Finding(ending(answer, function), place, remedy=advice.remedy, cause=printed(seen))
     for event in function.events[len(seen.answers) :]:
         yield Finding(
             "the event was not handed out: the process had ended before",
             f"handler {function.handler}, event {event.name}",
             remedy="correct what ended it first",
         )
-
-
-def _remedy(timeout: int) -> str:
-    return f"make it answer within its {timeout} s and its memory, or declare more of them"
 
 
 def _place(stack: tuple[str, ...]) -> str | None:

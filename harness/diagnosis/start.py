@@ -7,27 +7,18 @@ import signal
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from harness.engines.protocol import (
-    Answer,
-    Exceeded,
-    Exited,
-    Failed,
-    Frame,
-    Init,
-    LambdaError,
-    Observation,
-    Trace,
-)
+from harness.diagnosis.advice import ENVIRONMENT_MISS, for_init
+from harness.engines.protocol import Answer, Exceeded, Exited, Failed, Frame, Init, Observation, Trace
 from harness.model import Finding
 
 if TYPE_CHECKING:
     from harness.artifact.bundle import Bundle
+    from harness.facts.program import Program
     from harness.manifest import Function
-    from harness.policy import RuntimePolicy
 
 OUTPUT_LINES = 12
-# What `os.environ["X"]` has behind its KeyError: the same name in bytes, which nothing else has.
-ENVIRONMENT_MISS = "KeyError: b"
+# Frames that nobody has to look into for a way from the handler to the trouble.
+STANDARD_LIBRARY = re.compile(r"/var/lang/lib/python[\d.]+/(?!site-packages/)")
 ROOTS = re.compile(r"^(?:/var/task/|/opt/python/|/var/lang/lib/python[\d.]+/)?(?:(?:.*/)?site-packages/)?")
 # What Go, in which Lambda's supervisor is written, calls the signals that end processes.
 SIGNALS: dict[int, str] = {
@@ -47,15 +38,16 @@ SIGNALS: dict[int, str] = {
 }
 
 
-def explain(seen: Observation, function: Function, bundle: Bundle, policy: RuntimePolicy) -> Finding:
+def explain(seen: Observation, function: Function, program: Program) -> Finding:
     """The finding for a handler whose init did not succeed."""
     trace = seen.trace or Trace(())
     place = _place(trace)
+    advice = for_init(seen.init, trace, function, program)
     return Finding(
         message=ending(seen.init, function),
-        where=f"{place.file}:{place.line}" if place else _handler_place(function, bundle),
-        remedy=_remedy(seen, function, bundle, policy),
-        cause=_cause(seen, trace, place),
+        where=f"{place.file}:{place.line}" if place else _handler_place(function, program.facts.bundle),
+        remedy=advice.remedy,
+        cause=_cause(seen, trace, place, advice.cause),
         chain=_chain(trace),
     )
 
@@ -101,7 +93,8 @@ def _place(trace: Trace) -> Frame | None:
 
 
 def _chain(trace: Trace) -> tuple[str, ...]:
-    names = (frame.module or _module(frame.file) for frame in trace.frames)
+    frames = (frame for frame in trace.frames if not STANDARD_LIBRARY.match(frame.file))
+    names = (frame.module or _module(frame.file) for frame in frames)
     return tuple(name for name, _ in groupby(names))
 
 
@@ -120,85 +113,11 @@ def _handler_place(function: Function, bundle: Bundle) -> str:
     return f"handler {function.handler}"
 
 
-def _cause(seen: Observation, trace: Trace, place: Frame | None) -> str | None:
-    said = []
+def _cause(seen: Observation, trace: Trace, place: Frame | None, known: str | None) -> str | None:
+    said = [known] if known else []
     if trace.frames and place and trace.frames[-1] != place:
         said.append(f"raised at {trace.frames[-1].file}:{trace.frames[-1].line}")
     said += [f"behind it: {cause}" for cause in trace.causes if not cause.startswith(ENVIRONMENT_MISS)]
     if isinstance(seen.init, Exited | Exceeded) and (output := printed(seen)):
         said.append(output)
     return "; ".join(said) or None
-
-
-def _remedy(seen: Observation, function: Function, bundle: Bundle, policy: RuntimePolicy) -> str:
-    match seen.init:
-        case Failed(error=error):
-            return _remedy_for_error(error, seen.trace or Trace(()), function, bundle)
-        case Exceeded(limit="memory"):
-            return f"import less, or declare more than {function.memory} MB of memory"
-        case Exceeded(limit="timeout"):
-            return (
-                f"Lambda stops init after {policy.limits.init_seconds} s: do not wait for a network or a lock while "
-                "importing; --init-timeout bounds the wait here"
-            )
-        case _:
-            return "make the module importable without ending the process; its last words are above"
-
-
-def _remedy_for_error(error: LambdaError, trace: Trace, function: Function, bundle: Bundle) -> str:
-    module, _, attribute = function.handler.rpartition(".")
-    first = module.replace("/", ".").partition(".")[0]
-    remedies = {
-        "Runtime.HandlerNotFound": f"define {attribute!r} in {module}, or correct the handler's name "
-        f"{function.handler!r}",
-        "Runtime.MalformedHandlerName": "name the handler as module.function: the file's path with dots and without "
-        ".py, then the function",
-        "Runtime.BuiltInModuleConflict": f"rename the module {first!r}: Python has a built-in module of that name",
-        "Runtime.UserCodeSyntaxError": "correct the line, or declare the runtime that understands it",
-        "PermissionError": "make the archive's files readable for others (chmod -R a+rX); file-permissions lists them",
-        "OSError": "write below /tmp only; the rest of the file system is read-only",
-        "FileNotFoundError": "open only what is in the archives, and write below /tmp only",
-    }
-    if error.type == "Runtime.ImportModuleError":
-        return _remedy_for_import(error.message, trace.missing, function, bundle)
-    if error.type == "KeyError" and f"{ENVIRONMENT_MISS}{error.message}" in trace.causes:
-        return f"declare the variable {error.message} under `environment` in the manifest, or read it in the handler"
-    return remedies.get(
-        error.type,
-        "correct the module at that line; it must be importable with nothing but the archives and the environment",
-    )
-
-
-def _remedy_for_import(  # noqa: PLR0911 - a table
-    message: str, missing: str | None, function: Function, bundle: Bundle
-) -> str:
-    # An ImportError names its module whatever its trouble is; only this one is that it cannot be found.
-    if missing and f"No module named {missing!r}" in message:
-        top = missing.partition(".")[0]
-        if f"{function.handler.replace('/', '.')}.".startswith(f"{missing}."):
-            return _remedy_for_handler(function, bundle, missing)
-        if any(path == f"/var/task/{top}.py" or path.startswith(f"/var/task/{top}/") for path in bundle.items):
-            return f"add the file of {missing!r} to the code archive: {top!r} is there, and this module of it is not"
-        return (
-            f"add the distribution that provides {top!r} to the requirements that the layer is built from, and build "
-            "the layer again"
-        )
-    if "partially initialized module" in message:
-        return "break the circle of imports: move what both modules need into a third, or import inside a function"
-    if "cannot open shared object file" in message:
-        return "put the library into lib/ of a layer, or install a wheel that brings it along"
-    if "cannot import name" in message:
-        return "install the version that has the name: look which archive the module comes from, and what else pins it"
-    return "correct the module at that line, or what it imports there"
-
-
-def _remedy_for_handler(function: Function, bundle: Bundle, missing: str) -> str:
-    """The handler's own module is not there: say where it is instead, if it is."""
-    tail = missing.replace(".", "/").casefold()
-    for path in bundle.items:
-        if path.startswith("/var/task/") and path.casefold().endswith((f"/{tail}.py", f"/{tail}/__init__.py")):
-            root = path[len("/var/task/") : path.casefold().rindex(f"/{tail}") + 1]
-            if root:
-                return f"the archive has it at {path}: zip what is in {root}, not the folder"
-            return f"the archive has it at {path}: rename it, or the handler; upper and lower case differ on Lambda"
-    return f"add the file of {missing!r} to the code archive, or correct the handler's name {function.handler!r}"

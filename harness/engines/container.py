@@ -56,12 +56,17 @@ class ContainerEngine:
         from docker.errors import DockerException  # noqa: PLC0415 - 150 ms that only this engine needs
 
         daemon = connect(self.environ)
+        reference = self.image or job.policy.image
         try:
             sweep(daemon)
-            reference = self.image or job.policy.image
             image = ensure_image(daemon, reference, job.architecture, progress)
             return _run_all(daemon, image, reference, job, progress)
         except DockerException as error:
+            if (python := _python(job)) in str(error):  # what an OCI runtime says of a program that is not there
+                raise Unavailable(
+                    f"the image {reference} has no {python}, so it is not one of {job.policy.runtime}: name another "
+                    "with --image, or declare the runtime that it is for."
+                ) from error
             raise Unavailable(f"the container daemon refused: {first_line(error)}") from error
         except OSError as error:  # the SDK lets its transports' own exceptions through
             raise Unavailable(f"the container daemon went away: {first_line(error)}") from error
@@ -134,12 +139,16 @@ def _run_group(daemon: Daemon, place: Place, job: Job, found: dict[str, Observat
     return parcel.python
 
 
+def _python(job: Job) -> str:
+    """Where the image of a runtime has its interpreter."""
+    return "/var/lang/bin/python{}.{}".format(*job.policy.python)
+
+
 def _parcel(job: Job, place: Place, workers: int) -> Parcel:
-    python = "/var/lang/bin/python{}.{}".format(*job.policy.python)
     return Parcel(
         job,
         command=["/lambda-entrypoint.sh"],
-        python=python,
+        python=_python(job),
         bootstrap=["/var/runtime/bootstrap.py"],
         task="/var/task",
         environment={"HOME": HOME},
@@ -180,7 +189,7 @@ def _container(daemon: Daemon, place: Place, job: Job, workers: int) -> Iterator
             "/dev/shm": "ro,size=4k,mode=0000",  # noqa: S108 - Lambda has none
         },
     )
-    entrypoint = probe_command("/var/lang/bin/python{}.{}".format(*job.policy.python))
+    entrypoint = probe_command(_python(job))
     made = api.create_container(
         place.image,
         command=entrypoint[1:],

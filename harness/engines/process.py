@@ -14,8 +14,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from harness.artifact.store import Store
 from harness.engines.cgroup import limited
-from harness.engines.environment import HOME, prepare
+from harness.engines.environment import HOME, broken_cache, prepare, unusable_cache
 from harness.engines.interpreters import Interpreter, Rejected, find
 from harness.engines.protocol import Answers, Exited, Job, Observation, Progress, Unavailable
 from harness.engines.sandbox import Plain, Sandbox, Trees, sandbox
@@ -49,21 +50,35 @@ class ProcessEngine:
         """Start every handler in a sandbox of its own, as many at a time as there are cores.
 
         Raises:
-            Unavailable: This machine cannot run the functions: no Linux, another architecture, no such CPython.
+            Unavailable: This machine cannot run the functions: no Linux, another architecture, no such CPython, no
+                room for what plays the runtime.
         """
         interpreter = self._interpreter(job)
-        trees = Trees(job.task, job.opt, prepare(job.policy, interpreter, self.cache, progress))
         tmp_bytes = job.policy.limits.tmp_mb * MB
         shut = sandbox(self.environ, tmp_bytes) if self.sandboxed else Plain("plain processes were asked for")
+        try:
+            environment = prepare(job.policy, interpreter, self.cache, progress)
+            trees = Trees(job.task, job.opt, environment)
+            if shut.paths(trees):
+                trees = replace(trees, task=self._copied(job.task), opt=job.opt and self._copied(job.opt))
+        except OSError as error:
+            raise Unavailable(f"{unusable_cache(self.cache, error)}.") from error
         crew = Crew(len(job.starts), progress)
         jobs = [replace(job, starts=(start,)) for start in job.starts]
         with ThreadPoolExecutor(min(len(jobs), os.cpu_count() or 1)) as pool:
             try:
                 observations = list(pool.map(lambda one: crew.run(one, trees, shut), jobs))
+            except Unavailable as reason:
+                crew.dismiss()
+                raise (reason if trees.intact else Unavailable(f"{reason} {broken_cache(self.cache)}")) from None
             except BaseException:
                 crew.dismiss()  # before the pool waits for its threads
                 raise
         return Answers(EngineInfo("process", python=interpreter.version, caveats=shut.caveats), tuple(observations))
+
+    def _copied(self, tree: Path) -> Path:
+        """The tree, and of a folder of the user's own a copy: code that nothing shuts in could write into it."""
+        return tree if tree.is_relative_to(self.cache) else Store(self.cache / "trees").masked(tree)
 
     def _interpreter(self, job: Job) -> Interpreter:
         if sys.platform != "linux":
@@ -133,7 +148,7 @@ class Crew:
             self._done += 1
             self._progress(f"started {self._done} of {self._total} handlers")
         if parcel.python is None:
-            raise Unavailable(f"the sandbox did not start: {said or f'exit status {process.returncode}'}")
+            raise Unavailable(f"the sandbox did not start: {said or f'exit status {process.returncode}'}.")
         if found is None and "Traceback" in said:
             raise RuntimeError(f"the probe broke: {said}")
         # Without a word and without a fault of the probe's own: the handler took its supervisor with it.

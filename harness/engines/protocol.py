@@ -24,6 +24,8 @@ class Start:
         timeout: Seconds for each event.
         environment: What the user declares; the runtime's own variables are the engine's business.
         events: JSON texts to invoke it with, one after another.
+        asks: The events are questions of ours, which the probe answers in the place of the handler: see
+            ``harness/probe/questions.py`` for those that there are.
     """
 
     function: str
@@ -32,6 +34,7 @@ class Start:
     timeout: int
     environment: tuple[tuple[str, str], ...] = ()
     events: tuple[str, ...] = ()
+    asks: bool = False
 
 
 @dataclass(frozen=True, slots=True)

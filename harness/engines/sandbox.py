@@ -28,6 +28,12 @@ class Trees:
     opt: Path | None
     environment: Environment
 
+    @property
+    def intact(self) -> bool:
+        """Whether all of them are still there."""
+        folders = [self.task, *([self.opt] if self.opt else [])]
+        return self.environment.intact and all(folder.is_dir() for folder in folders)
+
 
 class Sandbox(Protocol):
     """Where the supervisor of one handler runs."""
@@ -60,7 +66,7 @@ class Plain:
     def caveats(self) -> tuple[str, ...]:
         """It keeps the code from little."""
         return (
-            f"no sandbox ({self.reason}): the code could reach the network and write outside /tmp",
+            f"no sandbox ({self.reason}): the code ran as this user, could reach the network and write outside /tmp",
             "it ran in paths of this machine; messages show Lambda's",
             *SHARED_CAVEATS,
         )

@@ -24,11 +24,12 @@ from harness.engines.protocol import (
     Ready,
     Start,
     Trace,
+    Unavailable,
 )
 from harness.policy import service_environment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
 # The first line of standard input holds the job, and in it the probe itself: nothing has to be mounted, so that
 # it is the same for a process, a container and a container of a daemon on another machine.
@@ -54,7 +55,9 @@ sys.modules["probe.supervisor"].main(job)
 SUPERVISOR_PROCESSES = 128  # what the probe itself may use beside the handlers
 MODULES = ("runtime_api", "child", "keeper", "supervisor")  # in the order of their imports
 # Frames that are nobody's: the tracer, the runtime, the import machinery.
-NOISE = re.compile(r"<|/var/runtime/|.*/awslambdaric/|/var/lang/lib/python[\d.]+/importlib/")
+NOISE = re.compile(r"<|/var/runtime/|/var/lang/lib/python[\d.]+/(?:site-packages/awslambdaric/|importlib/|runpy\.py)")
+# Variables by which a function decides how its Python starts.
+STEERING = ("PYTHON", "LD_", "AWS_LAMBDA_EXEC_WRAPPER")
 STARTING_SECONDS = 30  # for what is around a start: a process, a second start for the trace
 MB = 1024 * 1024
 
@@ -67,7 +70,7 @@ def time_limit(job: Job) -> float:
 
 def probe_command(python: str) -> list[str]:
     """How the probe is started; it waits for its job on standard input."""
-    return [python, "-I", "-S", "-c", BOOT]
+    return [python, "-I", "-S", "-B", "-c", BOOT]  # it leaves no bytecode in what plays the runtime
 
 
 @cache
@@ -116,12 +119,14 @@ class Parcel:
         self.finished = False
         self.seen: dict[str, list[str]] = {}
         self._roots = roots
+        self._variables = {start.function: frozenset(dict(start.environment)) for start in job.starts}
         starts = [
             {
                 "function": start.function,
                 "handler": start.handler,
                 "events": start.events,
                 "timeout": start.timeout,
+                "asks": start.asks,
                 "memory": start.memory * MB,
                 "environment": {name: here(value) for name, value in _variables(job, start, environment).items()},
             }
@@ -132,6 +137,7 @@ class Parcel:
             "modules": [(name, _text(name)) for name in MODULES],
             "command": command,
             "trace_command": [python, "-c", _text("tracer")],
+            "question_command": [python, "-c", _text("questions"), *bootstrap],
             "bootstrap": bootstrap,
             "task": task,
             "roots": roots,
@@ -170,10 +176,25 @@ class Parcel:
                     started = min(started + 1, total)
                     progress(f"started {started} of {total} handlers")
                 case "result":
-                    yield _observation(said, translate)
+                    seen = _observation(said, translate)
+                    _rule_out_the_runtime(seen, said["trace"], self._variables[seen.function])
+                    yield seen
                 case _:
                     self.finished = True
                     return
+
+
+def _rule_out_the_runtime(seen: Observation, traced: dict[str, Any] | None, declared: Collection[str]) -> None:
+    """Make sure that what ended before the handler's first line is not the fault of what we start it with.
+
+    Raises:
+        Unavailable: The runtime did not get as far as the handler, and nothing of the user's had a part in it.
+    """
+    if not isinstance(seen.init, Exited) or not traced or traced["started"] or seen.trace is None:
+        return
+    theirs = any(frame.file.startswith(("/var/task/", "/opt/")) for frame in seen.trace.frames)
+    if not theirs and not any(name.startswith(STEERING) for name in declared):
+        raise Unavailable(f"the runtime did not get as far as the handler: {traced['error']}.")
 
 
 def _variables(job: Job, start: Start, image: dict[str, str]) -> dict[str, str]:

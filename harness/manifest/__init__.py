@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import tomllib
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from harness.manifest.explain import NATIVE, InFile, diagnose, on_command_line
-from harness.manifest.resolve import Scope, resolve
+from harness.manifest.resolve import Scope, resolve, unknown_runtime
 from harness.manifest.tables import ManifestTable
 from harness.manifest.values import (
     Architecture,
@@ -69,7 +70,13 @@ def find(start: Path) -> Path | None:
     return None
 
 
-def load(path: Path | None, options: Options | None = None, *, runtimes: Collection[str]) -> Manifest:
+def load(
+    path: Path | None,
+    options: Options | None = None,
+    *,
+    runtimes: Collection[str],
+    checks: Collection[str] | None = None,
+) -> Manifest:
     """Reads a manifest, lets options override it, and makes sure that all of it is there.
 
     One step and not two, because what is missing from a file shows only beside the options: an archive that
@@ -79,6 +86,7 @@ def load(path: Path | None, options: Options | None = None, *, runtimes: Collect
         path: The file; None for options alone.
         options: What the command line says.
         runtimes: Those that are known.
+        checks: Those that a waiver may name; None where nobody looks at that.
 
     Returns:
         The manifest, complete.
@@ -87,10 +95,15 @@ def load(path: Path | None, options: Options | None = None, *, runtimes: Collect
         ManifestError: With every problem that could be told at once.
     """
     options = options or Options()
-    scopes = [_from_options(options)]
-    if path is not None:
-        scopes.append(_from_file(path))
-    return resolve(path, scopes, options.events, runtimes)
+    scopes, problems = list[Scope[ManifestTable]](), list[str]()
+    for read in (partial(_from_options, options), *((partial(_from_file, path),) if path else ())):
+        try:
+            scopes.append(read(runtimes))
+        except ManifestError as error:
+            problems += error.problems
+    if problems:
+        raise ManifestError(tuple(problems))
+    return resolve(path, scopes, options.events, runtimes, checks)
 
 
 def _declares(path: Path) -> bool:
@@ -105,7 +118,7 @@ def _declares(path: Path) -> bool:
     return isinstance(tools, dict) and _TABLE[1] in tools
 
 
-def _from_file(path: Path) -> Scope[ManifestTable]:
+def _from_file(path: Path, runtimes: Collection[str]) -> Scope[ManifestTable]:
     table: object = {}
     at = _TABLE if path.name == _PROJECT_FILE_NAME else ()
     try:
@@ -122,10 +135,10 @@ def _from_file(path: Path) -> Scope[ManifestTable]:
         if not isinstance(table, dict) or key not in table:
             raise ManifestError((f"{path}: has no table [{'.'.join(_TABLE)}]",))
         table = table[key]
-    return _scope(table, path.parent, InFile(path, text, at))
+    return _scope(table, path.parent, InFile(path, text, at), runtimes)
 
 
-def _from_options(options: Options) -> Scope[ManifestTable]:
+def _from_options(options: Options, runtimes: Collection[str]) -> Scope[ManifestTable]:
     problems = [f'--env: expected NAME=VALUE, found "{text}"' for text in options.env if "=" not in text]
     twice = {handler for handler in options.handlers if options.handlers.count(handler) > 1}
     problems += [f"--handler: {handler} is given twice" for handler in sorted(twice)]
@@ -145,13 +158,17 @@ def _from_options(options: Options) -> Scope[ManifestTable]:
         "functions": {handler: {"handler": handler} for handler in options.handlers},
     }
     given = {key: value for key, value in said.items() if value not in (None, [], {})}
-    return _scope(given, options.folder, on_command_line)
+    return _scope(given, options.folder, on_command_line, runtimes)
 
 
-def _scope(table: object, folder: Path, name: Callable[[At], str]) -> Scope[ManifestTable]:
+def _scope(table: object, folder: Path, name: Callable[[At], str], runtimes: Collection[str]) -> Scope[ManifestTable]:
     try:
         return Scope(msgspec.convert(table, ManifestTable, builtin_types=NATIVE), folder, name)
     except msgspec.ValidationError as error:
         # An option that stands for several keys is wrong once.
         problems = dict.fromkeys(f"{name(at)}: {sentence}" for at, sentence in diagnose(table, ManifestTable))
-        raise ManifestError(tuple(problems) or (f"{name(())}: {error}",)) from None
+        said = tuple(problems) or (f"{name(())}: {error}",)
+        runtime = table.get("runtime") if isinstance(table, dict) else None
+        if isinstance(runtime, str) and runtime and runtime not in runtimes:
+            said = (*said, f"{name(('runtime',))}: {unknown_runtime(runtime, runtimes)}")
+        raise ManifestError(said) from None

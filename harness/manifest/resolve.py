@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import json
+import os
 import re
 from dataclasses import dataclass
 from math import isfinite
@@ -32,6 +34,7 @@ DEFAULT_MEMORY = 512
 DEFAULT_TIMEOUT = 30
 
 _S3 = re.compile(r"s3://[^/]+/.+")
+_FUNCTION = "function:"
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}(:[A-Za-z0-9$_-]+)?")
 _FUNCTION_ARN = re.compile(r"arn:[^:]+:lambda:[^:]+:\d{12}:function:[A-Za-z0-9_-]+(:[A-Za-z0-9$_-]+)?")
 _LAYER_ARN = re.compile(r"arn:[^:]+:lambda:[^:]+:\d{12}:layer:[A-Za-z0-9_-]+:\d+")
@@ -63,7 +66,11 @@ class Scope(Generic[SettingsT_co]):
 
 
 def resolve(
-    path: Path | None, scopes: Sequence[Scope[ManifestTable]], events: tuple[str, ...], runtimes: Collection[str]
+    path: Path | None,
+    scopes: Sequence[Scope[ManifestTable]],
+    events: tuple[str, ...],
+    runtimes: Collection[str],
+    checks: Collection[str] | None,
 ) -> Manifest:
     """Puts together what the scopes say.
 
@@ -72,6 +79,7 @@ def resolve(
         scopes: The options, then the file; what an earlier one says wins.
         events: Those of the options, which replace every function's.
         runtimes: Those that are known.
+        checks: Those that a waiver may name; None where nobody looks at that.
 
     Returns:
         The manifest, complete: whatever it names on this machine is there.
@@ -80,11 +88,16 @@ def resolve(
         ManifestError: With everything that is missing or unknown.
     """
     resolver = _Resolver(scopes, events)
-    manifest = resolver.manifest(path, runtimes)
+    manifest = resolver.manifest(path, runtimes, checks)
     if resolver.problems:
         # What functions share is looked up for each of them, and said once.
         raise ManifestError(tuple(dict.fromkeys(resolver.problems)))
     return manifest
+
+
+def unknown_runtime(runtime: str, known: Collection[str]) -> str:
+    """The sentence about a runtime that there is none of."""
+    return f'unknown runtime "{runtime}"; known are {", ".join(known)}'
 
 
 class _Resolver:
@@ -95,7 +108,7 @@ class _Resolver:
         self.events = events
         self.problems: list[str] = []
 
-    def manifest(self, path: Path | None, runtimes: Collection[str]) -> Manifest:
+    def manifest(self, path: Path | None, runtimes: Collection[str], checks: Collection[str] | None) -> Manifest:
         manifest = Manifest(
             path=path,
             runtime=self.runtime(runtimes),
@@ -107,11 +120,7 @@ class _Resolver:
             project=self.project(),
             upload=_value(self.scopes, lambda table: table.upload, Upload.S3),
             functions=tuple(self.functions()),
-            waivers=tuple(
-                Waiver(waiver.check, waiver.match, waiver.reason, waiver.expires)
-                for scope in self.scopes
-                for waiver in scope.table.waivers
-            ),
+            waivers=tuple(self.waivers(checks)),
         )
         if manifest.code is None and not any(scope.table.functions for scope in self.scopes):
             self.problems.append("nothing to verify: name the archive of the code in `code` or with --code")
@@ -140,20 +149,38 @@ class _Resolver:
     def runtime(self, known: Collection[str]) -> str:
         runtime, scope = _first(self.scopes, lambda table: table.runtime) or (DEFAULT_RUNTIME, self.scopes[0])
         if runtime not in known:
-            self.problems.append(f'{scope.where("runtime")}: unknown runtime "{runtime}"; known are {", ".join(known)}')
+            self.problems.append(f"{scope.where('runtime')}: {unknown_runtime(runtime, known)}")
         return runtime
+
+    def waivers(self, checks: Collection[str] | None) -> Iterator[Waiver]:
+        for scope in self.scopes:
+            for index, waiver in enumerate(scope.table.waivers):
+                if checks is not None and waiver.check not in checks:
+                    near = difflib.get_close_matches(waiver.check, checks, n=1)
+                    hint = f": did you mean {near[0]}?" if near else "; `lambda-artifact checks` lists them"
+                    where = scope.where("waivers", index, "check")
+                    self.problems.append(f"{where}: no check is named {waiver.check}{hint}")
+                yield Waiver(waiver.check, waiver.match, waiver.reason, waiver.expires)
 
     def code(self, scopes: Sequence[Scope[Settings]]) -> Source | None:
         declared = _first(scopes, lambda settings: settings.code)
         if declared is None:
             return None
         text, scope = declared
-        if (
-            _NAME.fullmatch(text)  # the form of a function's name, which a folder may have, too
-            and not (scope.folder / text).exists()
-        ):
+        where = scope.where("code")
+        if text.startswith(_FUNCTION):
+            if not _NAME.fullmatch(text.removeprefix(_FUNCTION)):
+                self.problems.append(f'{where}: expected {_FUNCTION}NAME, found "{text}"')
             return Source(text, None, SourceKind.REMOTE)
-        return self.source(text, scope.folder, scope.where("code"), _FUNCTION_ARN, "a function")
+        path = scope.folder / text
+        if _NAME.fullmatch(text) and not os.path.lexists(path):
+            # A folder that was not built, far more often than what it could be, too: the name of a function.
+            self.problems.append(
+                f"{where}: {path} does not exist: build it first; a function in AWS is named by its ARN, or as "
+                f"{_FUNCTION}{text}"
+            )
+            return Source(text, path, SourceKind.LOCAL)
+        return self.source(text, scope.folder, where, _FUNCTION_ARN, "a function")
 
     def layers(self, scopes: Sequence[Scope[Settings]]) -> tuple[Source, ...]:
         texts, scope = _first(scopes, lambda settings: settings.layers) or ((), scopes[0])

@@ -54,7 +54,7 @@ class Source:
     Attributes:
         text: As the user wrote it.
         path: The zip or folder; None for what is not on this machine.
-        kind: ``LOCAL``, ``S3`` (``s3://bucket/key``), or ``REMOTE`` (an ARN or a function's name).
+        kind: ``LOCAL``, ``S3`` (``s3://bucket/key``), or ``REMOTE`` (an ARN, or ``function:NAME``).
     """
 
     text: str

@@ -1,13 +1,14 @@
-"""What Lambda promises for a runtime: data, each figure with its source, in ``runtimes.toml``."""
+"""What Lambda promises for a runtime: data, each figure with its source, in ``runtimes.toml`` and ``stdlib.toml``."""
 
 from __future__ import annotations
 
 from harness.policy.loader import known_runtimes, limits, runtime_policy
-from harness.policy.values import Limits, RuntimePolicy, SymbolCeiling, UnknownRuntime, service_environment
+from harness.policy.values import Limits, Removed, RuntimePolicy, SymbolCeiling, UnknownRuntime, service_environment
 
 __all__ = [
     "KNOWN_RUNTIMES",
     "Limits",
+    "Removed",
     "RuntimePolicy",
     "SymbolCeiling",
     "UnknownRuntime",

@@ -7,6 +7,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, TypeAlias
 
+from harness.policy import stdlib
 from harness.policy.values import Limits, RuntimePolicy, SymbolCeiling, UnknownRuntime
 
 Table: TypeAlias = dict[str, Any]
@@ -38,11 +39,13 @@ def runtime_policy(runtime: str) -> RuntimePolicy:
     system, image, service = document["systems"][own["system"]], document["image"], document["service"]
     version = runtime.removeprefix("python")
     major, minor = _version(version)
+    python = major, minor
+    preinstalled = frozenset([*document["packages"]["preinstalled"]["values"], *own.get("packages", [])])
     loaders = document["loaders"]["values"]
     libraries = {*system["libraries"]["values"], *loaders.values(), f"libpython{version}.so.1.0"}
     return RuntimePolicy(
         runtime=runtime,
-        python=(major, minor),
+        python=python,
         operating_system=system["name"],
         image=image["reference"]["value"].format(version=version),
         deprecation=own["deprecation"]["value"] if "deprecation" in own else None,
@@ -53,8 +56,15 @@ def runtime_policy(runtime: str) -> RuntimePolicy:
         system_libraries_complete=system["libraries"]["complete"],
         loaders=tuple(loaders.items()),
         symbols=tuple(_ceiling(family, figure["value"]) for family, figure in system["symbols"].items()),
-        preinstalled=frozenset([*document["packages"]["preinstalled"]["values"], *own.get("packages", [])]),
+        preinstalled=preinstalled,
         runtime_requirements=tuple(document["packages"]["requirements"]["values"]),
+        sdk_requirements=tuple(document["packages"]["sdk"]["values"]),
+        stdlib=stdlib.modules(python),
+        builtins=stdlib.builtins(python),
+        removed_modules=tuple(stdlib.removed(python, preinstalled)),
+        bytecode_magic=stdlib.bytecode_magic(python),
+        preinstalled_modules=tuple(stdlib.preinstalled(preinstalled)),
+        known_modules=stdlib.known(),
         limits=limits(),
     )
 

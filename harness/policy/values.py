@@ -60,7 +60,8 @@ class SymbolCeiling:
     """The newest version of a family of symbols that a shared library may need.
 
     Attributes:
-        family: ``GLIBC``, ``GLIBCXX`` or ``CXXABI``, as it stands before the underscore of a version's name.
+        family: ``GLIBC``, ``GLIBCXX``, ``CXXABI`` or ``OPENSSL``: what stands before the underscore of a version's
+            name.
         sure: Present wherever Lambda runs; what is newer deserves a warning.
         maximum: The newest that has been seen; what is newer is an error.
     """
@@ -68,6 +69,21 @@ class SymbolCeiling:
     family: str
     sure: tuple[int, ...]
     maximum: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """A module that a Python brings no longer.
+
+    Attributes:
+        version: The first version without it.
+        remedy: What to do about it, as a request without its full stop.
+        cause: Why it is not there, as a sentence without its full stop.
+    """
+
+    version: str
+    remedy: str
+    cause: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +103,16 @@ class RuntimePolicy:
             runtime's own libpython among them.
         system_libraries_complete: Whether a SONAME that is not in ``system_libraries`` is known to be absent.
         loaders: The dynamic loader's SONAME by architecture, as in ``("x86_64", "ld-linux-x86-64.so.2")``.
-        symbols: The ceilings of glibc and libstdc++.
+        symbols: The ceilings of glibc and libstdc++, and of OpenSSL where it is known.
         preinstalled: Names of the distributions that the runtime brings, normalised; AWS fixes no versions.
         runtime_requirements: Pins that stand in for them where there is no image, with everything that they need.
+        sdk_requirements: What the runtime's boto3 and botocore accept of other distributions.
+        stdlib: Top-level modules of its standard library, as far as a build for Linux has them.
+        builtins: Those that are part of the interpreter: no file shadows them, and no handler may be named like them.
+        removed_modules: Modules that older Pythons brought and this one does not, by name.
+        bytecode_magic: The number at the beginning of its bytecode; None where it is not known.
+        preinstalled_modules: Top-level modules of ``preinstalled``, each with its distribution.
+        known_modules: Top-level modules that are a library's wherever they are met.
         limits: The service's quotas.
     """
 
@@ -107,6 +130,13 @@ class RuntimePolicy:
     symbols: tuple[SymbolCeiling, ...]
     preinstalled: frozenset[str]
     runtime_requirements: tuple[str, ...]
+    sdk_requirements: tuple[str, ...]
+    stdlib: frozenset[str]
+    builtins: frozenset[str]
+    removed_modules: tuple[tuple[str, Removed], ...]
+    bytecode_magic: int | None
+    preinstalled_modules: tuple[tuple[str, str], ...]
+    known_modules: frozenset[str]
     limits: Limits
 
     def ceiling(self, family: str) -> SymbolCeiling:

@@ -220,4 +220,4 @@ def dumped(text: str) -> dict[str, Any]:
         if line.startswith('  File "') and ", line " in line and "<frozen " not in line:
             file, _, rest = line[8:].rpartition('", line ')
             found.insert(0, {"file": file, "line": int(rest.split()[0]), "module": None})
-    return {"frames": found, "causes": [], "type": None, "missing": None}
+    return {"frames": found, "causes": [], "error": None, "missing": None, "started": True}

@@ -29,7 +29,8 @@ def keep(job: dict[str, Any], start: dict[str, Any]) -> dict[str, Any]:
     api = RuntimeApi(start["function"], start["events"], start["timeout"])
     inherited = {name: value for name, value in os.environ.items() if name not in CONTAINERS} if job["inherit"] else {}
     environment = {**inherited, **start["environment"], "AWS_LAMBDA_RUNTIME_API": api.address}
-    child = Child([*job["command"], start["handler"]], environment, job["task"], alone=job["alone"], nice=job["nice"])
+    command = job["question_command"] if start["asks"] else [*job["command"], start["handler"]]
+    child = Child(command, environment, job["task"], alone=job["alone"], nice=job["nice"])
     try:
         init = initialised(child, api, job["init_timeout"], start["memory"])
         answers = answered(child, api, start) if init["kind"] == "ready" else []
@@ -38,7 +39,7 @@ def keep(job: dict[str, Any], start: dict[str, Any]) -> dict[str, Any]:
     finally:
         child.end()
     peak = peak_bytes()
-    trace = traced(job, start, environment, init)
+    trace = None if start["asks"] else traced(job, start, environment, init)
     api.close()
     return {
         "function": start["function"],

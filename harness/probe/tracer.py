@@ -41,13 +41,19 @@ def causes(error: BaseException) -> list[str]:
     return found
 
 
-def report(error: BaseException) -> None:
-    """Write what is known of the error to the pipe."""
+def report(error: BaseException, *, started: bool) -> None:
+    """Write what is known of the error to the pipe; ``started``: whether the runtime got as far as the handler."""
     where = frames(error.__traceback__)
     if isinstance(error, SyntaxError) and error.filename:
         where.append({"file": error.filename, "line": error.lineno or 1, "module": None})
     missing = error.name if isinstance(error, ImportError) else None
-    said = {"frames": where, "causes": causes(error), "type": type(error).__name__, "missing": missing}
+    said = {
+        "frames": where,
+        "causes": causes(error),
+        "error": f"{type(error).__name__}: {error}",
+        "missing": missing,
+        "started": started,
+    }
     os.write(TRACE_FD, json.dumps(said).encode())
 
 
@@ -63,7 +69,7 @@ def main() -> None:
         try:
             original(name, package)
         except BaseException as error:  # noqa: BLE001 - SystemExit at import is one of the things to find
-            report(error)
+            report(error, started=True)
         os._exit(0)
 
     importlib.import_module = import_module
@@ -71,7 +77,11 @@ def main() -> None:
     faulthandler.dump_traceback_later(SECONDS, file=TRACE_FD, exit=True)
     sys.path[0] = os.path.dirname(BOOTSTRAP)
     sys.argv = sys.argv[4:]
-    runpy.run_path(BOOTSTRAP, run_name="__main__")
+    try:
+        runpy.run_path(BOOTSTRAP, run_name="__main__")
+    except Exception as error:
+        report(error, started=False)
+        raise
 
 
 main()

@@ -23,9 +23,8 @@ def fetch(source: Source, role: Role) -> Archive:
     """
     if source.path is None:
         raise SourceUnavailable(
-            f"{source.text} is not on this machine: build it if it is a folder; if it is in AWS, download it first "
-            "(`aws s3 cp`, or the Code.Location that "
-            "`aws lambda get-function` prints) and name the file."
+            f"{source.text} is not on this machine, and nothing is fetched from AWS: download it first "
+            "(`aws s3 cp`, or the Code.Location that `aws lambda get-function` prints) and name the file."
         )
     try:
         return read(source.path, source.text, role)

@@ -20,6 +20,7 @@ from harness.engines.container import ContainerEngine
 from harness.engines.daemon import LABEL, Daemon, connect, owner, sweep
 from harness.engines.protocol import Answered, Failed, Ready, Unavailable
 from harness.engines.shipping import MB, SUPERVISOR_PROCESSES
+from harness.policy import runtime_policy
 from tests.engines.bench import Bench, start
 
 if TYPE_CHECKING:
@@ -332,6 +333,20 @@ def test_an_image_that_is_not_to_be_had(image: str, unpack: Callable[..., Path])
     assert f"the image {nowhere} for linux/amd64 is not on the daemon and cannot be pulled" in str(reason.value)
     assert "--image" in str(reason.value)
     assert messages == [f"pulling {nowhere} for linux/amd64"]
+
+
+@docker
+def test_an_image_of_another_runtime(image: str, unpack: Callable[..., Path]) -> None:
+    job = replace(Bench(ContainerEngine(os.environ, image), unpack(FILES)).job(start("quick.handler")))
+    another = replace(job, policy=runtime_policy("python3.11"))
+
+    with pytest.raises(Unavailable) as reason:
+        ContainerEngine(os.environ, image).run(another, lambda _: None)
+
+    assert str(reason.value) == (
+        f"the image {image} has no /var/lang/bin/python3.11, so it is not one of python3.11: name another with "
+        "--image, or declare the runtime that it is for."
+    )
 
 
 def test_a_daemon_that_is_not_there(tmp_path: Path) -> None:

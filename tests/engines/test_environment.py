@@ -5,25 +5,30 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import time
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from harness.engines.environment import Environment, prepare
 from harness.engines.interpreters import Interpreter, ask
-from harness.engines.protocol import Unavailable
+from harness.engines.process import ProcessEngine
+from harness.engines.protocol import Answered, Unavailable
 from harness.policy import runtime_policy
+from tests.engines.bench import Bench, start
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
 
 pytestmark = [pytest.mark.network, pytest.mark.xdist_group("environment")]
 POLICY = runtime_policy("python3.12")
+DEBIANS = Path("/usr/bin/python3.11")
 INSTALLING = "installing the python3.12 runtime client and SDK (first use)"
 
 
@@ -65,6 +70,83 @@ def test_it_is_made_once_and_needs_no_index_afterwards(made: Environment, cache:
     assert said == []
 
 
+def add(path: Path) -> None:
+    path.with_name("added.py").touch()
+
+
+def rewrite(path: Path) -> None:
+    path.write_bytes(path.read_bytes() + b"#")
+
+
+@pytest.mark.parametrize("change", [os.unlink, add, rewrite], ids=["a file is gone", "one is more", "one is another"])
+def test_what_was_changed_by_hand_is_made_again(
+    made: Environment, tmp_path: Path, change: Callable[[Path], None]
+) -> None:
+    home = tmp_path / "runtimes" / made.home.name
+    shutil.copytree(made.home, home, symlinks=True)
+    said: list[str] = []
+    prepare(POLICY, made.interpreter, tmp_path, said.append)
+    assert said == []
+    change(home / "lang" / "lib" / "python3.12" / "site-packages" / "awslambdaric" / "bootstrap.py")
+
+    environment = prepare(POLICY, made.interpreter, tmp_path, said.append)
+
+    assert said == [INSTALLING]
+    assert environment.intact
+    assert left(tmp_path) == [environment.home.name]
+
+
+def test_an_interpreter_that_cannot_run_the_client_is_not_taken(interpreter: Interpreter, tmp_path: Path) -> None:
+    stdlib = tmp_path / "stdlib"
+    stdlib.mkdir()
+    for entry in interpreter.stdlib.iterdir():
+        if entry.name != "http":
+            (stdlib / entry.name).symlink_to(entry)
+
+    with pytest.raises(Unavailable) as reason:
+        prepare(POLICY, replace(interpreter, stdlib=stdlib), tmp_path, lambda _: None)
+
+    assert str(reason.value) == (
+        "the runtime client does not start with the interpreter found here: ModuleNotFoundError: "
+        "No module named 'http'."
+    )
+    assert left(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("gone", "reason"),
+    [
+        ("lang/bin/python3.12", "the sandbox did not start: "),
+        (
+            "lang/lib/python3.12/site-packages/awslambdaric/bootstrap.py",
+            "the runtime did not get as far as the handler: ImportError: ",
+        ),
+    ],
+)
+def test_what_goes_while_it_is_used_is_not_the_handlers_fault(  # noqa: PLR0913, PLR0917 - a case and its tools
+    gone: str,
+    reason: str,
+    made: Environment,
+    tmp_path: Path,
+    unpack: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    home = tmp_path / "runtimes" / made.home.name
+    shutil.copytree(made.home, home, symlinks=True)
+    (home / gone).unlink()
+    monkeypatch.setattr("harness.engines.process.prepare", lambda *_: replace(made, home=home))
+    engine = ProcessEngine(os.environ, tmp_path, made.interpreter.executable)
+    task = unpack({"app.py": "def handler(event, context):\n    pass\n"})
+
+    with pytest.raises(Unavailable) as told:
+        Bench(engine, task).start("app.handler")
+
+    assert str(told.value).startswith(reason)
+    assert str(told.value).endswith(
+        f". Something in the cache {tmp_path} was changed: empty it with `lambda-artifact cache prune`, and run again."
+    )
+
+
 def test_only_the_runtimes_packages_are_in_it(made: Environment) -> None:
     packages = made.lang / "lib" / "python3.12" / "site-packages"
     assert not packages.is_symlink()
@@ -77,7 +159,7 @@ def test_only_the_runtimes_packages_are_in_it(made: Environment) -> None:
 def test_its_interpreter_is_at_home_in_it(made: Environment) -> None:
     look = "import sys, awslambdaric; print(sys.prefix, *sys.path, awslambdaric.__file__, sep='\\n')"
     done = subprocess.run(
-        [made.lang / "bin" / made.python, "-I", "-c", look], env={}, capture_output=True, text=True, check=True
+        [made.lang / "bin" / made.python, "-I", "-B", "-c", look], env={}, capture_output=True, text=True, check=True
     )
     prefix, *places = done.stdout.splitlines()
     assert prefix == str(made.lang)
@@ -119,5 +201,21 @@ def test_what_a_killed_process_left_is_cleaned_away(interpreter: Interpreter, tm
     began = time.time()
     environment = prepare(POLICY, interpreter, tmp_path, said.append)
     assert said == [INSTALLING]
-    assert left(tmp_path) == [environment.lang.parent.name]
+    assert left(tmp_path) == [environment.home.name]
     assert environment.lang.stat().st_mtime >= began - 1
+
+
+@pytest.mark.skipif(not DEBIANS.exists(), reason="no CPython of Debian's here")
+def test_debians_cpython_is_as_good_as_any(tmp_path: Path, cache: Path, unpack: Callable[..., Path]) -> None:
+    """It looks for packages in a folder of its own, and has its standard library in another."""
+    task = unpack({"app.py": "import boto3\n\ndef handler(event, context):\n    return boto3.__name__\n"})
+    version = ask(DEBIANS, (3, 11))
+    assert isinstance(version, Interpreter)
+    job = Bench(ProcessEngine(os.environ, cache, DEBIANS), task).job(start("app.handler", ["{}"]))
+
+    answers = ProcessEngine({"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}, cache, DEBIANS).run(
+        replace(job, policy=runtime_policy("python3.11")), lambda _: None
+    )
+
+    assert answers.info.python == version.version
+    assert [one.answers for one in answers.observations if isinstance(one.answers[0], Answered)]

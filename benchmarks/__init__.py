@@ -1,0 +1,1 @@
+"""What the harness is measured with, beside its tests."""

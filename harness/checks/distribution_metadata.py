@@ -1,0 +1,221 @@
+"""See the check."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
+from harness.check import Engines, Findings, Inapplicable, Subject, define
+from harness.facts.graph import Reach
+from harness.facts.installed import MODULES, hollow, lost, needed, visible
+from harness.facts.lookups import Lookup
+from harness.facts.search import Found
+from harness.facts.starts import certain
+from harness.facts.view import Installed
+from harness.model import Finding, Note, Severity
+
+SHOWN = 3
+KEEP = "leave *.dist-info folders out of what the packaging step removes, and build the archive again"
+ENTRY_POINTS = "entry_points.txt"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A look-up that finds nothing, and how its module is reached where no handler starts without it."""
+
+    path: str
+    lookup: Lookup
+    start: Reach | None
+
+
+@define(since="0.1")
+def check(subject: Subject, engines: Engines) -> Findings:
+    """Distributions are whole: their metadata, their entry points, their files.
+
+    ## Why it matters
+
+    Code asks for versions and plug-ins by the metadata in `*.dist-info`. Packaging tools that remove those folders to
+    save space (some do so by default) leave modules that are there and fail: `No package metadata was found for X`.
+    Patterns such as `*.txt` or `*.json` that were meant for your own files also hit those of libraries: entry points
+    are gone, or `botocore.exceptions.DataNotFoundError: Unable to load data for: endpoints`. What each distribution
+    was installed with stands in its RECORD, and is compared with what is in the archives.
+
+    ## How to fix
+
+    Narrow the pattern that removes the files, and keep `*.dist-info`. Tests, documentation, type stubs, headers and
+    bytecode may go: nobody misses them at run time, and this check does not either.
+    """
+    del engines
+    if not subject.facts.distributions and not any(module.lookups for module in subject.facts.modules.values()):
+        raise Inapplicable("no distribution is installed, and no code asks for one")
+    installed = [one for several in visible(subject.program).values() for one in several]
+    yield from _unknown(subject, installed)
+    for one in installed:
+        if not one.distribution.has_metadata:
+            yield Finding(
+                f"{one.distribution.name} has no METADATA: importlib.metadata does not know its version",
+                one.where,
+                Severity.WARNING,
+                KEEP,
+            )
+    yield from _entry_points(subject, installed)
+    places = Counter((one.site, one.distribution.key) for one in installed)
+    for one in installed:
+        if places[one.site, one.distribution.key] == 1:  # of two versions in one folder, duplicate-distributions speaks
+            yield from _files(subject, one)
+
+
+def _unknown(subject: Subject, installed: Sequence[Installed]) -> Iterator[Finding]:
+    """What code asks for by name, and is not there."""
+    known = {one.distribution.key for one in installed} | subject.policy.preinstalled
+    asked: dict[str, list[Asked]] = defaultdict(list)
+    for path, module in sorted(subject.facts.modules.items()):
+        for lookup in module.lookups:
+            name = _name(lookup, path, subject)
+            if name and not lookup.guarded and not lookup.never and canonicalize_name(name) not in known:
+                start = certain(path, subject.program) if lookup.certain and not lookup.lazy else None
+                if start or _matters(subject, path, lookup, name):
+                    asked[name].append(Asked(path, lookup, start))
+    for name, places in asked.items():
+        yield _missing(subject, name, sorted(places, key=lambda one: one.start is None))
+
+
+def _name(lookup: Lookup, path: str, subject: Subject) -> str | None:
+    """The distribution that is asked for."""
+    if lookup.distribution in {"__name__", "__package__"}:
+        name = subject.program.search.module_name(path)
+        package = path.endswith("/__init__.py") or lookup.distribution == "__name__"
+        return name if name is None or package else name.rpartition(".")[0]
+    if lookup.api.startswith("pkg_resources."):
+        try:
+            return Requirement(lookup.distribution).name
+        except InvalidRequirement:
+            return None
+    return lookup.distribution or None
+
+
+def _matters(subject: Subject, path: str, lookup: Lookup, name: str) -> bool:
+    """Whether a look-up that no start depends on is worth a word.
+
+    The handlers' own packages ask for what they need; of another package, that it asks for itself when it is imported
+    shows that its metadata was taken away.
+    """
+    program = subject.program
+    top = (program.search.module_name(path) or "").partition(".")[0]
+    if path in program.own and top in {root.partition(".")[0] for root in program.roots}:
+        return True
+    itself = canonicalize_name(name).replace("-", "_") == top.casefold()
+    return itself and lookup.certain and not lookup.lazy and path not in subject.facts.owners
+
+
+def _missing(subject: Subject, name: str, places: Sequence[Asked]) -> Finding:
+    first = places[0]
+    api = first.lookup.api
+    if api.startswith("pkg_resources."):
+        what = f"The '{name}' distribution was not found and is required by the application"
+        kind = "pkg_resources.DistributionNotFound"
+    else:
+        what, kind = f"No package metadata was found for {name}", "importlib.metadata.PackageNotFoundError"
+    if first.start and not api.startswith("pkg_resources."):
+        what = f"Runtime.ImportModuleError: Unable to import module {first.start.chain[0]!r}: {what} ({kind})"
+    else:
+        what = f"{kind}: {what}"
+    found = subject.program.search.find(canonicalize_name(name).replace("-", "_"))
+    there = isinstance(found, Found)
+    when = None if first.start else "this fails when the line is reached"
+    why = f"its modules are there ({found.path}), its metadata is not" if isinstance(found, Found) else None
+    others = [f"{one.path}:{one.lookup.line}" for one in places[1:]]
+    also = f"also asked for at {_some(others)}" if others else None
+    return Finding(
+        what,
+        f"{first.path}:{first.lookup.line}",
+        Severity.ERROR if first.start else Severity.WARNING,
+        KEEP if there else f"add {name} to the requirements that the layer is built from, with its *.dist-info folder",
+        "; ".join(one for one in (when, why, also) if one) or None,
+        first.start.chain if first.start else (),
+    )
+
+
+def _entry_points(subject: Subject, installed: Iterable[Installed]) -> Iterator[Finding]:
+    """Distributions whose entry points were recorded and are gone: one finding for all, for one pattern did it."""
+    offered = {point.group for one in installed for point in one.distribution.entry_points}
+    gone = [
+        one
+        for one in installed
+        if f"{one.folder}/{ENTRY_POINTS}" not in subject.bundle.items
+        and any(
+            recorded.path == f"{one.distribution.folder}/{ENTRY_POINTS}" for recorded in one.distribution.record or ()
+        )
+    ]
+    if not gone:
+        return
+    reached = subject.program.graph.reached
+    groups = {
+        lookup.group: path
+        for path, module in sorted(subject.facts.modules.items())
+        for lookup in module.lookups
+        if lookup.group and lookup.group not in offered and path in reached
+    }
+    asked = [f"{path} asks for the group {group!r}, which nothing offers now" for group, path in groups.items()]
+    names = [f"{one.distribution.name} {one.distribution.version}" for one in gone]
+    yield Finding(
+        f"the entry points of {_some(names)} are gone: {ENTRY_POINTS} is recorded and not in the archive, so that "
+        "plug-ins are not found",
+        f"{gone[0].where}/{ENTRY_POINTS}",
+        Severity.WARNING,
+        f"leave {ENTRY_POINTS} out of what the packaging step removes (a pattern such as *.txt hits it)",
+        "; ".join(asked[:SHOWN]) or None,
+    )
+
+
+def _files(subject: Subject, installed: Installed) -> Findings:
+    """The files that a distribution recorded and no archive holds."""
+    name = f"{installed.distribution.name} {installed.distribution.version}"
+    gone = lost(installed, subject.bundle)
+    if not gone or installed.distribution.editable:
+        return
+    if hollow(installed, subject.bundle):
+        if installed.distribution.key in subject.policy.preinstalled:
+            yield Note(f"of {name} only the metadata is in {installed.archive.source}: the runtime's own is used")
+            return
+        yield Finding(
+            f"{name} has metadata, and none of its {len(gone):,} files is there: {_some(gone)}",
+            installed.where,
+            Severity.WARNING,
+            "build the archive again, or remove the *.dist-info folder too if the distribution is not needed",
+        )
+        return
+    modules = [one for one in gone if one.endswith(MODULES)]
+    whole = _suffixes(gone) - _suffixes(set(needed(installed)) - set(gone))
+    data = [one for one in gone if _suffix(one) in whole and one not in modules]
+    if not modules and not data:
+        # Some of a kind are there: somebody chose.
+        yield Note(f"{name} is slimmed: {len(gone):,} of its data files are not there, such as {gone[0]}")
+        return
+    told = data or modules
+    kinds = f" (every {', every '.join(sorted(whole & _suffixes(data)))} file)" if data and not modules else ""
+    yield Finding(
+        f"{name} lacks {len(gone):,} of the files that it was installed with{kinds}: {_some([*told])}",
+        f"{installed.where}/RECORD",
+        Severity.WARNING,
+        "narrow the pattern that removes them, and build the archive again",
+        "without them: botocore.exceptions.DataNotFoundError: Unable to load data for: endpoints"
+        if "botocore/data/endpoints.json" in gone
+        else None,
+    )
+
+
+def _suffix(name: str) -> str:
+    file = name.rpartition("/")[2]
+    return f".{file.rpartition('.')[2]}" if "." in file else file
+
+
+def _suffixes(names: Iterable[str]) -> set[str]:
+    return {_suffix(name) for name in names}
+
+
+def _some(names: Sequence[str]) -> str:
+    more = len(names) - SHOWN
+    return ", ".join(names[:SHOWN]) + (f" and {more:,} more" if more > 0 else "")

@@ -1,0 +1,160 @@
+"""See the check."""
+
+import json
+from collections.abc import Iterator
+
+from harness.artifact.bundle import CODE_ROOT, LAYER_ROOT, Item, where
+from harness.check import Engines, Findings, Inapplicable, Scope, Subject, define
+from harness.facts.graph import Graph, Reach, When
+from harness.facts.search import Missing, Search, site_folders
+from harness.manifest import Function
+from harness.model import Finding, Note, Severity
+
+EXECUTABLE = 0o005  # what the runtime's user needs, who is neither owner nor group
+REFUSED = "InvalidParameterValueException: Lambda was unable to configure your environment variables because the"
+# The paths of layers that the runtime's own values lead to, and which a value of one's own takes away.
+FOLDERS = {"LD_LIBRARY_PATH": ("/opt/lib", "/var/task/lib"), "PATH": ("/opt/bin",)}
+
+
+@define(since="0.1", scope=Scope.FUNCTION)
+def check(subject: Subject, engines: Engines) -> Findings:
+    """Every function's handler and variables are such that Lambda accepts them.
+
+    ## Why it matters
+
+    Lambda refuses a function that declares a reserved variable or more than 4 KB of them, after the archives are
+    uploaded. It accepts others that keep the function from starting: a handler without a dot
+    (`Runtime.MalformedHandlerName`), a wrapper script that is not there, a `PYTHONPATH`, which takes `/opt/python` with
+    all layers off the search path.
+
+    ## How to fix
+
+    Name the handler `module.function`. Leave out the variables that Lambda sets itself. Where a variable must be set,
+    let it keep what the runtime puts there: `PYTHONPATH=/opt/python:…`, `LD_LIBRARY_PATH=…:/opt/lib`. Large
+    configuration belongs in Parameter Store, Secrets Manager or a file of the artifact.
+    """
+    del engines
+    function = subject.function
+    if function is None:
+        raise Inapplicable("no function is declared")
+    variables = dict(function.environment)
+    yield from _handler(subject, function)
+    yield from _accepted(subject, function, variables)
+    yield from _wrapper(subject, function, variables.get("AWS_LAMBDA_EXEC_WRAPPER"))
+    if "PYTHONPATH" in variables:
+        yield from _search_path(subject, function, variables)
+    for name in FOLDERS.keys() & variables.keys():
+        yield from _replaced(subject, function, name, variables[name])
+
+
+def _handler(subject: Subject, function: Function) -> Iterator[Finding]:
+    module, dot, _ = function.handler.rpartition(".")
+    first = module.partition(".")[0]
+    if not dot:
+        yield Finding(
+            f"Runtime.MalformedHandlerName: Bad handler {function.handler!r}: not enough values to unpack (expected 2, "
+            "got 1)",
+            f"{function.name}: handler",
+            remedy="name the module and the function in it, as in app.main.handler",
+        )
+    elif first in subject.policy.builtins:
+        yield Finding(
+            f"Runtime.BuiltInModuleConflict: Cannot use built-in module {module} as a handler module",
+            f"{function.name}: handler",
+            remedy=f"rename the module: {first} is compiled into Python, and no file of that name is ever imported",
+        )
+
+
+def _accepted(subject: Subject, function: Function, variables: dict[str, str]) -> Iterator[Finding | Note]:
+    reserved = sorted(subject.policy.reserved_variables & variables.keys())
+    if reserved:
+        yield Finding(
+            f"{REFUSED} environment variables you have provided contains reserved keys that are currently not "
+            f"supported for modification. Reserved keys used in this request: {', '.join(reserved)}",
+            f"{function.name}: environment",
+            remedy=f"leave {', '.join(reserved)} out: Lambda sets it",
+        )
+    limit = subject.policy.limits.environment_bytes
+    size = len(json.dumps(variables, ensure_ascii=False, separators=(",", ":")).encode())
+    if size > limit:
+        largest = max(variables, key=lambda name: len(variables[name].encode()))
+        yield Finding(
+            f"{REFUSED} environment variables you have provided exceeded the 4KB limit: {size:,} bytes as JSON, "
+            f"{size - limit:,} more than {limit:,}",
+            f"{function.name}: environment",
+            remedy=f"keep what is large elsewhere and read it at the start; the largest is {largest} "
+            f"({len(variables[largest].encode()):,} bytes)",
+        )
+
+
+def _wrapper(subject: Subject, function: Function, wrapper: str | None) -> Iterator[Finding]:
+    if not wrapper or not wrapper.startswith((f"{CODE_ROOT}/", f"{LAYER_ROOT}/")):
+        return  # none, or one of the system's
+    item = _behind(subject, wrapper)
+    if item is None:
+        yield Finding(
+            "Runtime.ExitError: Runtime exited with error: exit status 127: AWS_LAMBDA_EXEC_WRAPPER names "
+            f"{wrapper}, which no archive holds",
+            f"{function.name}: environment",
+            remedy="add the layer that the wrapper comes in, or correct the path",
+        )
+    elif item.entry.mode & EXECUTABLE != EXECUTABLE:
+        yield Finding(
+            "Runtime.ExitError: Runtime exited with error: exit status 126: AWS_LAMBDA_EXEC_WRAPPER names "
+            f"{wrapper}, which is not executable (mode {item.entry.mode:04o})",
+            where(item),
+            remedy=f"chmod 755 {item.entry.name} before it is zipped",
+        )
+
+
+def _behind(subject: Subject, path: str) -> Item | None:
+    item = subject.bundle.items.get(path)
+    return None if item is None or item.entry.size == 0 else item
+
+
+def _search_path(subject: Subject, function: Function, variables: dict[str, str]) -> Iterator[Finding]:
+    """What a function loses whose own PYTHONPATH keeps the layers off the search path."""
+    layers = [
+        folder
+        for folder in site_folders(subject.policy.python)[1:]
+        if any(path.startswith(f"{folder}/") for path in subject.bundle.items)
+    ]
+    with_it, without = (_search(subject, one) for one in (variables, {}))
+    lost = [folder for folder in layers if folder not in with_it.path]
+    if not lost:
+        return
+    gone = [reach for reach in _needed(subject, function, without) if isinstance(with_it.find(reach.name), Missing)]
+    first = next((reach for reach in gone if reach.when is When.AT_START), None)
+    names = sorted({reach.name.partition(".")[0] for reach in gone})
+    yield Finding(
+        f"PYTHONPATH={variables['PYTHONPATH']} takes {', '.join(lost)} off the search path"
+        + (f": No module named {first.name!r} (of the layers are needed: {', '.join(names[:5])})" if first else ""),
+        f"{function.name}: environment",
+        Severity.ERROR if first else Severity.WARNING,
+        f"leave PYTHONPATH out, or let it begin with {':'.join(lost)}",
+        chain=first.chain if first else (),
+    )
+
+
+def _search(subject: Subject, variables: dict[str, str]) -> Search:
+    return Search(subject.facts, subject.policy, subject.program.architecture, variables)
+
+
+def _needed(subject: Subject, function: Function, search: Search) -> list[Reach]:
+    """The modules that the handler reaches where the layers are on the search path."""
+    root = function.handler.rpartition(".")[0].replace("/", ".")
+    graph = Graph(subject.facts.modules, search, (root,), subject.program.own)
+    return list(graph.reached.values())
+
+
+def _replaced(subject: Subject, function: Function, name: str, value: str) -> Iterator[Finding]:
+    listed = {folder.rstrip("/") for folder in value.split(":")}
+    for folder in FOLDERS[name]:
+        inside = [path for path in subject.bundle.items if path.startswith(f"{folder}/")]
+        if inside and folder not in listed:
+            yield Finding(
+                f"{name} is set without {folder}, where {inside[0].rpartition('/')[2]} lies: nothing finds it there",
+                f"{function.name}: environment",
+                Severity.WARNING,
+                f"add {folder} to {name}: a value replaces the runtime's, it does not add to it",
+            )

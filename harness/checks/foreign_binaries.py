@@ -1,0 +1,140 @@
+"""See the check."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+from harness.artifact.bundle import where
+from harness.check import Engines, Findings, Inapplicable, Subject, define
+from harness.diagnosis import rebuilding
+from harness.facts.foreign import Foreign, Foreigners, is_local
+from harness.facts.loader import fits
+from harness.facts.natives import EXTENSIONS, Owner
+from harness.model import Finding, Note, Severity
+
+PATHS = ("/opt/lib/", "/opt/bin/", "/var/task/lib/", "/var/task/bin/")
+MB = 1024 * 1024
+
+
+@define(since="0.1")
+def check(subject: Subject, engines: Engines) -> Findings:
+    """Native code is built for Lambda, the declared architecture and the declared Python.
+
+    ## Why it matters
+
+    An installer takes what fits the machine that it runs on. A layer built on a Mac, in Alpine, for arm64 instead of
+    x86_64, or by another Python ends in `Runtime.ImportModuleError: … No module named 'pydantic_core._pydantic_core'`,
+    in `invalid ELF header`, or in `cannot open shared object file`. Each native file is judged by its content: a file
+    name proves little. Binaries for other systems that a distribution brings along and does not import are let be.
+
+    ## How to fix
+
+    Install for the function, not for the machine that builds: `pip install --platform manylinux2014_x86_64
+    --only-binary=:all: --python-version 3.12 --target python …`, or build inside Lambda's image. The finding has the
+    whole command. Begin with an empty folder: an installer with `--target` leaves the files of earlier runs.
+    """
+    del engines
+    if not subject.facts.binaries:
+        raise Inapplicable("there is no native code")
+    foreigners = Foreigners(subject.program)
+    groups: dict[Owner, list[Foreign]] = defaultdict(list)
+    for one in foreigners.found:
+        if not one.path.startswith(f"{EXTENSIONS}/"):  # lambda-extensions speaks of those
+            groups[one.owner].append(one)
+    for owner, several in groups.items():
+        yield from _judge(subject, foreigners, owner, several)
+    yield from _local(subject)
+
+
+def _judge(subject: Subject, foreigners: Foreigners, owner: Owner, several: Sequence[Foreign]) -> Iterator[Finding]:
+    """One finding at most for all that belongs to one owner, the worst first."""
+    recorded = subject.facts.owners
+    foreign_wheel = owner.installed is not None and foreigners.tagged(owner.installed.distribution)
+    broken = [one for one in several if one.module and not one.instead]
+    if not foreign_wheel:  # a wheel that fits may bring the files of others: it knows which to import
+        broken = [one for one in broken if one.wanted or one.path not in recorded]
+    needed = [one for one in several if one.path in foreigners.needed]
+    if broken or needed:
+        yield _broken(subject, foreigners, owner, several, sorted(broken, key=lambda one: one.wanted is None) + needed)
+    elif foreign_wheel and not _has_fit(subject, owner):
+        yield _broken(subject, foreigners, owner, several, several)
+    elif spare := [one for one in several if one.instead and one.path not in recorded]:
+        yield _spare(subject, owner, spare)
+    elif owner.installed is None and (placed := [one for one in several if one.path.startswith(PATHS)]):
+        yield Finding(
+            f"{placed[0].path} is built for {placed[0].built_for}, and the function runs on "
+            f"{subject.program.architecture}{_and_more(placed)}: what starts or opens it gets an exec format error, or "
+            "`cannot open shared object file`",
+            where(subject.bundle.items[placed[0].path]),
+            Severity.WARNING,
+            f"replace it by one for Linux on {subject.program.architecture}, or leave it out",
+        )
+
+
+def _has_fit(subject: Subject, owner: Owner) -> bool:
+    """Whether the distribution has native code that fits, too."""
+    architecture = subject.program.architecture
+    return any(
+        installed is owner.installed and path in subject.facts.binaries
+        for path, installed in subject.facts.owners.items()
+        if path in subject.facts.binaries and fits(subject.facts.binaries[path], architecture)
+    )
+
+
+def _broken(
+    subject: Subject, foreigners: Foreigners, owner: Owner, several: Sequence[Foreign], broken: Sequence[Foreign]
+) -> Finding:
+    first = broken[0]
+    words, reach = first.words, first.wanted
+    if first.path in foreigners.needed:
+        name, by = foreigners.needed[first.path]
+        words = f"{name}: cannot open shared object file: No such file or directory (required by {by})"
+    elif reach:
+        words = f"Runtime.ImportModuleError: Unable to import module {reach.chain[0]!r}: {words}"
+    files = f"{len(several):,} files, such as" if len(several) > 1 else "file"
+    version = "{}.{}".format(*subject.policy.python)
+    return Finding(
+        f"{words}: {owner.name} is built for {first.built_for} ({files} {first.path.rpartition('/')[2]}), and the "
+        f"function runs CPython {version} on Linux {subject.program.architecture}",
+        where(subject.bundle.items[first.path]),
+        remedy=rebuilding.remedy(subject.policy, subject.program.architecture, owner.installed),
+        cause=_cause(owner, first),
+        chain=reach.chain if reach else (),
+    )
+
+
+def _cause(owner: Owner, first: Foreign) -> str | None:
+    tags = owner.installed.distribution.tags if owner.installed else ()
+    said = [f"its WHEEL says {tags[0]}"] if tags else []
+    if first.instead:
+        said.append(f"imports take {first.instead} in its place")
+    if owner.installed and owner.installed.distribution.key == "numpy":
+        said.append("numpy itself says 'you should not try to import numpy from its source directory', which misleads")
+    return "; ".join(said) or None
+
+
+def _spare(subject: Subject, owner: Owner, spare: Sequence[Foreign]) -> Finding:
+    size = sum(subject.bundle.items[one.path].entry.size for one in spare)
+    first = spare[0]
+    return Finding(
+        f"{owner.name} is there for {first.built_for} too: {first.path.rpartition('/')[2]}{_and_more(spare)}, "
+        f"{size / MB:.1f} MB that nothing loads; {first.instead} is the one that fits",
+        where(subject.bundle.items[first.path]),
+        Severity.WARNING,
+        "install into an empty folder: an installer with --target leaves the files of earlier runs",
+    )
+
+
+def _local(subject: Subject) -> Iterator[Note]:
+    """Distributions that an installer takes for fitting whatever they were linked with."""
+    for installed in subject.facts.distributions:
+        files = [f"{installed.root}/{recorded.path}" for recorded in installed.distribution.record or ()]
+        if is_local(installed.distribution) and any(path in subject.facts.binaries for path in files):
+            one = installed.distribution
+            yield Note(
+                f"{one.name} {one.version} says {one.tags[0]}: it was built on some machine, and any installer takes "
+                "it for fitting; which processor it was compiled for does not show"
+            )
+
+
+def _and_more(several: Sequence[Foreign]) -> str:
+    return f" and {len(several) - 1:,} more" if len(several) > 1 else ""

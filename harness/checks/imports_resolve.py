@@ -1,0 +1,100 @@
+"""See the check."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+from harness.check import Engines, Findings, Inapplicable, Subject, define
+from harness.diagnosis import missing
+from harness.facts.graph import Unresolved, When
+from harness.model import Finding, Note, Severity
+
+# What is shipped by mistake and imported by nobody; unwanted-files names it.
+TESTS = re.compile(r"(?:^|/)(?:tests?|testing)/|(?:^|/)(?:test_[^/]*|[^/]*_test|conftest|setup|noxfile)\.py$")
+SHOWN = 3
+
+
+@define(since="0.1")
+def check(subject: Subject, engines: Engines) -> Findings:
+    """Every import finds its module.
+
+    ## Why it matters
+
+    A handler that starts proves nothing about what is imported later: inside a function, by a plug-in that is loaded
+    by its name, by a migration. `No module named 'defusedxml'` then comes with the first request that needs it. Every
+    import statement of your code is therefore looked up as the runtime would: in the code, in the layers, in what the
+    runtime brings, in the standard library of the declared Python. Of libraries, those modules count that a handler
+    loads when it starts, and what they lack is a warning.
+
+    ## How to fix
+
+    Add the distribution that has the module to the requirements that the layer is built from, or the file to the code
+    archive. An import that may fail says so itself: `try: … except ImportError: …`. What Python removed from its
+    standard library (`distutils`, `imp`, `cgi`) has a successor, which the finding names.
+    """
+    del engines
+    program = subject.program
+    if not subject.facts.modules:
+        raise Inapplicable("there is no Python source")
+    groups: dict[tuple[str, str | None, bool], list[Unresolved]] = defaultdict(list)
+    for one in _unresolved(subject):
+        groups[one.missing, one.name, one.path in program.own].append(one)
+    added = sorted(path for path in program.own if subject.facts.modules[path].names.searches)
+    for (module, name, own), places in groups.items():
+        if added and (elsewhere := missing.elsewhere(module, program)):
+            yield Note(f"{module} is not on sys.path, but {elsewhere} is there, and {added[0]} changes sys.path")
+        else:
+            yield _finding(subject, module, name, places, own=own)
+
+
+def _unresolved(subject: Subject) -> Iterator[Unresolved]:
+    program = subject.program
+    reached = program.graph.reached
+    for path in sorted(program.own):
+        if path in reached or not TESTS.search(path):
+            yield from program.graph.unresolved(path)
+    for path, reach in sorted(reached.items()):
+        if path in program.own or reach.when is not When.AT_START or path not in subject.facts.modules:
+            continue
+        for one in program.graph.unresolved(path):
+            if one.statement.certain and not one.statement.lazy and one.name is None:
+                yield one
+
+
+def _finding(subject: Subject, module: str, name: str | None, places: Sequence[Unresolved], *, own: bool) -> Finding:
+    """One finding for all places that lack the same thing; the one that comes first when a handler starts leads."""
+    reached = subject.program.graph.reached
+    places = sorted(places, key=lambda one: (not one.statement.certain, not _at_start(subject, one), one.path))
+    first, others = places[0], [f"{one.path}:{one.statement.line}" for one in places[1:]]
+    reach = reached.get(first.path)
+    what = f"cannot import name {name!r} from {module!r}" if name else f"No module named {module!r}"
+    if reach and _at_start(subject, first):
+        what = f"Runtime.ImportModuleError: Unable to import module {reach.chain[0]!r}: {what}"
+        when = None
+    elif reach and not first.statement.certain:
+        when = "it stands under a condition that is only known at run time"
+    elif reach and reach.when is When.PERHAPS_AT_START:
+        when = "it is imported by a name that is only known at run time, or under a condition"
+    elif reach:
+        when = "the handler starts; this fails when the function that imports it is called"
+    else:
+        when = "no import leads here from a handler: what loads this module by its name fails"
+    also = f"also imported at {', '.join(others[:SHOWN])}" + (
+        f" and {len(others) - SHOWN} more" if len(others) > SHOWN else ""
+    )
+    causes = (when, missing.cause(module, subject.program) if name is None else None, also if others else None)
+    return Finding(
+        what,
+        f"{first.path}:{first.statement.line}",
+        Severity.ERROR if own and first.statement.certain else Severity.WARNING,
+        missing.remedy(module, subject.program)
+        if name is None
+        else f"correct the name, or install the version of {module.partition('.')[0]!r} that has it",
+        "; ".join(one for one in causes if one) or None,
+        reach.chain if reach else (),
+    )
+
+
+def _at_start(subject: Subject, one: Unresolved) -> bool:
+    reach = subject.program.graph.reached.get(one.path)
+    return reach is not None and reach.when is When.AT_START and one.statement.certain and not one.statement.lazy

@@ -1,0 +1,160 @@
+"""See the check."""
+
+import posixpath
+from collections.abc import Iterator
+
+from harness.artifact.bundle import CODE_ROOT, where
+from harness.check import Engines, Findings, Inapplicable, Subject, define
+from harness.facts.migrations import LOCATION, Environment, environments
+from harness.facts.revisions import History
+from harness.model import Finding, Note, Severity
+
+RUNNERS = ("alembic.command", "alembic.config", "alembic.script", "alembic.runtime")
+NAMES = frozenset(name.partition(".")[2] for name in RUNNERS)
+MULTIPLE = (
+    "Multiple head revisions are present for given argument 'head'; please specify a specific target revision, "
+    "'<branchname>@head' to narrow to a specific head, or 'heads' for all heads"
+)
+
+
+@define(since="0.1")
+def check(subject: Subject, engines: Engines) -> Findings:
+    """Migrations that are in the artifact are complete and lead to one head.
+
+    ## Why it matters
+
+    Alembic finds its migrations by a path in `alembic.ini` and by names inside of files, and no import tells of either.
+    An artifact without `env.py` or without one of the revisions starts, answers, and fails at the next release, when
+    the database is to be migrated: `Path doesn't exist`, `KeyError: '4f1c…'`, `Multiple head revisions are present`.
+
+    ## How to fix
+
+    Copy the whole script directory into the archive, `alembic.ini` beside it, and leave neither `env.py` nor a file of
+    `versions/` out. Where two branches have each added a revision, join them: `alembic merge heads`.
+    """
+    del engines
+    found = environments(subject.program)
+    if not found:
+        raise Inapplicable("the artifact has no Alembic environment")
+    for environment in found:
+        sure = Severity.ERROR if _runs(subject, environment) else Severity.WARNING
+        yield from _environment(subject, environment, sure)
+
+
+def _runs(subject: Subject, environment: Environment) -> bool:
+    """Whether first-party code runs Alembic: else its migrations are run elsewhere, or by hand."""
+    folder = f"{environment.folder}/"
+    for path in subject.program.own:
+        if path.startswith(folder):
+            continue  # env.py and the revisions are run by whoever runs Alembic
+        for one in subject.facts.modules[path].imports:
+            if one.module.startswith(RUNNERS) or (one.module == "alembic" and NAMES.intersection(one.names)):
+                return True
+    return False
+
+
+def _environment(subject: Subject, environment: Environment, sure: Severity) -> Iterator[Finding | Note]:
+    if environment.said is None or environment.folder is None or not environment.there:
+        if not any(uses.locates or uses.moves for uses in subject.facts.uses.values()):
+            yield from _location(subject, environment, sure)
+        return
+    if not environment.script:
+        yield Finding(
+            f"Can't find Python file {environment.folder}/env.py: the script directory of the migrations has no env.py",
+            _archive(subject, environment.folder),
+            sure,
+            f"copy {_relative(environment.folder)}/env.py into the folder that the archive is made from",
+        )
+    if environment.strangers:
+        names = [posixpath.basename(path) for path in environment.strangers]
+        yield Finding(
+            f"Could not determine revision id from filename {names[0]}: Alembic takes every module of its versions "
+            f"folder for a revision, and {', '.join(names)} set no down_revision",
+            where(subject.bundle.items[environment.strangers[0]]),
+            sure,
+            "move what is no revision out of the folder",
+        )
+    if environment.history is None:
+        return
+    if not environment.files and not environment.strangers:
+        yield Finding(
+            f"there is no revision in {', '.join(environment.versions) or environment.folder + '/versions'}: upgrading "
+            "does nothing, and says so to nobody",
+            _archive(subject, environment.folder),
+            Severity.WARNING,
+            f"copy the files of {_relative(environment.folder)}/versions into the folder that the archive is made from",
+        )
+    yield from _history(subject, environment, environment.history, sure)
+
+
+def _location(subject: Subject, environment: Environment, sure: Severity) -> Iterator[Finding]:
+    """The configuration leads nowhere."""
+    place = where(subject.bundle.items[environment.config]) if environment.config else environment.place
+    if environment.said is None:
+        yield Finding(
+            f"No '{LOCATION}' key found in configuration",
+            place,
+            sure,
+            f"set {LOCATION} = %(here)s/alembic in its section [{environment.section}]",
+        )
+    elif environment.folder is not None:
+        yield Finding(
+            f"Path doesn't exist: {environment.folder}: it is what {LOCATION} = {environment.said} leads to in "
+            f"[{environment.section}]",
+            place,
+            sure,
+            f"copy {_relative(environment.folder)} into the folder that the archive is made from; a path without "
+            f"%(here)s is relative to {CODE_ROOT}",
+        )
+
+
+def _history(subject: Subject, environment: Environment, history: History, sure: Severity) -> Iterator[Finding | Note]:
+    remedy = f"copy all files of {_relative(environment.folder or '')}/versions, or correct what it follows"
+    for wanted, path in history.missing:
+        yield Finding(
+            f"KeyError: {wanted!r}: {posixpath.basename(path)} follows or depends on that revision, which is not there",
+            where(subject.bundle.items[path]),
+            sure,
+            remedy,
+        )
+    for name, paths in history.duplicates:
+        yield Finding(
+            f"Revision {name} is present more than once: in {' and '.join(map(posixpath.basename, paths))}",
+            where(subject.bundle.items[paths[-1]]),
+            sure,
+            "leave out the one that is old, or give the newer an id of its own",
+        )
+    if history.missing or history.duplicates:
+        return  # the heads are not what they would be
+    if history.cyclic:
+        yield Finding(
+            f"Cycle is detected in revisions ({', '.join(history.cyclic)})",
+            environment.place,
+            sure,
+            "let one of them follow what was there before",
+        )
+    elif len(history.heads) > 1:
+        yield Finding(
+            f"{MULTIPLE}: the heads are {', '.join(sorted(history.heads))}",
+            environment.place,
+            Severity.WARNING if _branches(subject, environment) else sure,
+            "join them in one revision: alembic merge heads; or upgrade to heads",
+        )
+    elif history.heads:
+        yield Note(f"{_relative(environment.place)}: {len(history.revisions)} revisions, head {history.heads[0]}")
+
+
+def _branches(subject: Subject, environment: Environment) -> bool:
+    """Whether several heads are meant: branches have names, or the code upgrades to all of them."""
+    named = any(subject.facts.revisions[path].labels for path in environment.files)
+    return named or any("heads" in uses.upgrades for uses in subject.facts.uses.values())
+
+
+def _relative(path: str) -> str:
+    return path.removeprefix(f"{CODE_ROOT}/")
+
+
+def _archive(subject: Subject, path: str) -> str:
+    """Where a folder is, for a message."""
+    item = next((one for name, one in subject.bundle.items.items() if name.startswith(f"{path}/")), None)
+    return where(item).removesuffix(item.path.removeprefix(path)) if item else path

@@ -1,0 +1,124 @@
+"""See the check."""
+
+import posixpath
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+
+from harness.artifact.bundle import CODE_ROOT, LAYER_ROOT
+from harness.check import Engines, Findings, Inapplicable, Subject, define
+from harness.facts.accesses import Act
+from harness.facts.deeds import Deed, deeds
+from harness.facts.places import Places
+from harness.facts.uses import Guard
+from harness.model import Finding, Severity
+
+READS = frozenset({Act.READ, Act.LIST, Act.TEMPLATES, Act.SERVE, Act.ALEMBIC})
+WORDS: Mapping[Act, str] = {
+    Act.READ: "FileNotFoundError: [Errno 2] No such file or directory: {path!r}",
+    Act.LIST: "{call} finds nothing: there is no folder {path}",
+    Act.TEMPLATES: "jinja2.exceptions.TemplateNotFound: there is no folder {path}",
+    Act.SERVE: "Directory {path!r} does not exist",
+    Act.ALEMBIC: "No config file {path!r} found, or file has no '[alembic]' section",
+}
+# What is made where the code runs, or for developers only.
+PASSING = re.compile(
+    r"/(?:\.env[^/]*|\.?cache|\.cache|te?mp|logs?|coverage|node_modules|\.aws|[^/]+\.(?:log|pid|lock|sock|sqlite3?|db))"
+    r"(?:/|$)",
+    re.IGNORECASE,
+)
+
+
+@define(since="0.1")
+def check(subject: Subject, engines: Engines) -> Findings:
+    """Every file that the code opens by a constant path is in the artifact.
+
+    ## Why it matters
+
+    Python imports are followed by every packaging tool, paths in the code by none. A template, a certificate or an
+    `alembic.ini` that the code opens as `Path(__file__).parent / "…"` and that was not copied fails when that line is
+    reached, often in production only: `FileNotFoundError: [Errno 2] No such file or directory`. A relative path starts
+    at `/var/task`, wherever the module is.
+
+    ## How to fix
+
+    Copy the file into the folder that the archive is made from; the finding names the line that opens it and the path
+    that it opens. Where the file may be missing, let the code say so: `if path.exists()`, `except FileNotFoundError`.
+    """
+    del engines
+    program = subject.program
+    if not any(path in subject.facts.uses for path in program.own):
+        raise Inapplicable("no first-party code builds a path out of constants")
+    places = Places(program)
+    found = list(deeds(program))
+    expected = _expected(subject, places, found)
+    missing = defaultdict(list)
+    for deed in found:
+        if deed.use.act in READS and not deed.use.asked and not any(map(places.exists, deed.paths)):
+            path = deed.paths[0]
+            if path.startswith((f"{CODE_ROOT}/", f"{LAYER_ROOT}/")) and not _is_expected(path, expected):
+                missing[path].append(deed)
+    for path, by in sorted(missing.items()):
+        yield _finding(subject, path, sorted(by, key=lambda deed: _severity(subject, deed)))
+
+
+def _expected(subject: Subject, places: Places, found: list[Deed]) -> frozenset[str]:
+    """Paths that the code asks for first somewhere, or makes itself."""
+    uses = subject.facts.uses
+    asked = {
+        path
+        for file in subject.program.own
+        if file in uses
+        for location in uses[file].asked
+        for path in places.paths(location, file)
+    }
+    made = {path for deed in found if deed.use.act in {Act.WRITE, Act.MAKE, Act.DATABASE} for path in deed.paths}
+    return frozenset(asked | made) - {CODE_ROOT, LAYER_ROOT}
+
+
+def _is_expected(path: str, expected: frozenset[str]) -> bool:
+    parts = path.split("/")
+    above = ("/".join(parts[:end]) for end in range(2, len(parts) + 1))
+    return bool(PASSING.search(path)) or any(folder in expected for folder in above)
+
+
+def _severity(subject: Subject, deed: Deed) -> Severity:
+    use = deed.use
+    sure = use.guard is Guard.NONE and (deed.reach is not None or not subject.program.roots)
+    if use.act is Act.ALEMBIC:
+        # What the code sets itself needs no file; and no Config is made without being used.
+        return Severity.ERROR if sure and not subject.facts.uses[deed.file].locates else Severity.WARNING
+    return Severity.ERROR if sure and use.act is not Act.LIST and not use.conditional else Severity.WARNING
+
+
+def _finding(subject: Subject, path: str, by: list[Deed]) -> Finding:
+    first = by[0]
+    words = WORDS[first.use.act].format(path=path, call=first.use.call)
+    others = sorted({deed.where for deed in by[1:]} - {first.where})
+    also = f", and so do {', '.join(others[:3])}" + (" and others" if len(others) > 3 else "") if others else ""  # noqa: PLR2004 - shown
+    return Finding(
+        f"{words}: {first.where} reads it{also}, and no archive holds it",
+        first.where,
+        _severity(subject, first),
+        _remedy(subject, path, first),
+        chain=first.chain,
+    )
+
+
+def _remedy(subject: Subject, path: str, deed: Deed) -> str:
+    for there in _candidates(subject, path, deed):
+        return f"it lies at {there}: correct the path in {deed.file}, or move it"
+    root = CODE_ROOT if path.startswith(f"{CODE_ROOT}/") else LAYER_ROOT
+    layers = ", ".join(layer.source for layer in subject.bundle.layers)
+    archive = subject.bundle.code.source if root == CODE_ROOT and subject.bundle.code else layers or "the layer"
+    return f"copy {path.removeprefix(f'{root}/')} into the folder that {archive} is made from"
+
+
+def _candidates(subject: Subject, path: str, deed: Deed) -> Iterator[str]:
+    """Where the file is instead, beside the module first."""
+    name = posixpath.basename(path).casefold()
+    beside = posixpath.dirname(deed.file)
+    same = [one for one in subject.bundle.items if posixpath.basename(one).casefold() == name]
+    yield from sorted(
+        (one for one in same if one not in subject.facts.owners), key=lambda one: (not one.startswith(beside), one)
+    )

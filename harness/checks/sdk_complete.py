@@ -1,0 +1,103 @@
+"""See the check."""
+
+from collections.abc import Iterable, Iterator
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from harness.check import Engines, Findings, Inapplicable, Subject, define
+from harness.facts.installed import effective
+from harness.facts.requirements import accepts
+from harness.facts.search import Found, Given
+from harness.facts.starts import certain
+from harness.model import Finding, Severity
+
+SDK = ("boto3", "botocore", "s3transfer")
+
+
+@define(since="0.1")
+def check(subject: Subject, engines: Engines) -> Findings:
+    """The AWS SDK is in the artifact as a whole, or not at all.
+
+    ## Why it matters
+
+    The runtime brings boto3, botocore and s3transfer, and AWS replaces them whenever it likes. Shipping a part of the
+    three couples yours to the runtime's of the day: it works until the next update of the runtime, and then every
+    start fails, without a change of yours: `cannot import name 'DEPRECATED_SERVICE_NAMES' from 'botocore.docs'
+    (/opt/python/…)`. No test run can show that today. botocore alone, for code that never imports boto3, is sound.
+
+    ## How to fix
+
+    Install boto3 with everything that it requires into the same archive, or take all three out of it and use the
+    runtime's. A slimming step that removes boto3 must remove botocore and s3transfer with it.
+    """
+    del engines
+    search = subject.program.search
+    places = {name: found.path for name in SDK if isinstance(found := search.find(name), Found)}
+    given = [name for name in SDK if isinstance(search.find(name), Given)]
+    if not places and not subject.facts.distributions:
+        raise Inapplicable("the artifact holds no part of the AWS SDK")
+    if places and given:
+        yield from _partial(subject, places, given)
+    if "botocore" in given and any(_importers(subject, "boto3", "botocore")):
+        yield from _unfit(subject)
+
+
+def _partial(subject: Subject, places: dict[str, str], given: list[str]) -> Iterator[Finding]:
+    """Some of the SDK is the artifact's, some the runtime's."""
+    users = [] if "boto3" in places else sorted(_importers(subject, "boto3"))
+    # botocore alone is what aiobotocore and its like need; s3transfer is nobody's but boto3's.
+    if "boto3" not in places and not users:
+        return
+    first = next(iter(places))
+    shipped = " and ".join(_named(subject, name) for name in places)
+    yield Finding(
+        f"{shipped} {'is' if len(places) == 1 else 'are'} in the artifact, and {' and '.join(given)} "
+        f"{'is' if len(given) == 1 else 'are'} the runtime's, which AWS replaces at any time: the next update can end "
+        "every start with an ImportError",
+        _where(subject, first, places[first]),
+        remedy=f"add {' and '.join(given)} to the archive, in versions that fit, or leave {' and '.join(places)} out",
+        cause=f"boto3 is imported at {users[0]}" if users else None,
+    )
+
+
+def _named(subject: Subject, name: str) -> str:
+    several = effective(subject.program).get(name)
+    return f"{name} {several[0].distribution.version}" if several else name
+
+
+def _where(subject: Subject, name: str, path: str) -> str:
+    several = effective(subject.program).get(name)
+    return several[0].where if several else path
+
+
+def _importers(subject: Subject, *names: str) -> Iterator[str]:
+    """Where one of these is imported by your own code, or by what a handler cannot start without."""
+    program = subject.program
+    for path, source in subject.facts.modules.items():
+        own = path in program.own
+        if not own and certain(path, program) is None:
+            continue
+        for one in source.imports:
+            if one.certain and (own or not one.lazy) and not one.level and one.module.partition(".")[0] in names:
+                yield f"{path}:{one.line}"
+
+
+def _unfit(subject: Subject) -> Iterator[Finding]:
+    """Distributions of the artifact's that the runtime's botocore would be loaded with, and cannot work with."""
+    shipped = effective(subject.program)
+    for requirement in _requirements(subject.policy.sdk_requirements):
+        for one in shipped.get(canonicalize_name(requirement.name), ()):
+            version = one.distribution.version
+            if accepts(requirement, version) is False:
+                yield Finding(
+                    f"{one.distribution.name} {version} is in the artifact and comes before the runtime's: the "
+                    f"runtime's botocore needs {requirement}",
+                    one.where,
+                    Severity.WARNING,
+                    f"install a version that fits, or add a boto3 to the archive that accepts {version}",
+                )
+
+
+def _requirements(texts: Iterable[str]) -> Iterator[Requirement]:
+    return map(Requirement, texts)

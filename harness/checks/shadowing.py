@@ -1,0 +1,183 @@
+"""See the check."""
+
+from collections.abc import Iterator
+
+from harness.artifact.bundle import where
+from harness.check import Engines, Findings, Inapplicable, Subject, define
+from harness.diagnosis import failure
+from harness.facts import stdlib
+from harness.facts.graph import Unresolved
+from harness.facts.hidden import Hidden, closed_to, hidden, misled
+from harness.facts.search import STANDARD_LIBRARY, Found, Given, Missing, Portions
+from harness.facts.view import Installed
+from harness.model import Finding, Note, Severity
+
+# Packages of tests: everybody has one, and nobody imports another's.
+IDLE = frozenset({"test", "tests", "testing", "docs", "doc", "examples", "example", "benchmarks", "scripts"})
+# Distributions of the runtime that are one file; a copy of any other is a package.
+FILES = frozenset({"six", "runtime_client"})
+SHOWN = 3
+
+
+@define(since="0.1")
+def check(subject: Subject, engines: Engines) -> Findings:
+    """No module takes the name of another that somebody imports.
+
+    ## Why it matters
+
+    `/var/task` comes first on `sys.path`, then the layers, then what the runtime brings, then the standard library. A
+    file `email.py` or `secrets.py` of yours is what every library gets that imports Python's, and a folder `alembic/`
+    with an `__init__.py` is what your migrations get: `cannot import name 'context' from 'alembic'
+    (/var/task/alembic/__init__.py)`. What the runtime has loaded before (`json`, `logging`, `types` and their like) it
+    keeps: there a file of yours is the one that nobody can import.
+
+    ## How to fix
+
+    Rename the module or the folder, or move it into a package of your own: `app/email.py` is in nobody's way. A folder
+    that is no package, such as that of migrations, wants no `__init__.py`. A distribution that brings a part of
+    the standard library for older Pythons (`dataclasses`, `enum34`, `typing`) is to be taken out of the requirements.
+    """
+    del engines
+    program = subject.program
+    if not subject.facts.modules:
+        raise Inapplicable("there is no Python source")
+    names = {name for folder in program.search.path for name in program.search.contents.get(folder, ())}
+    given = dict(subject.policy.preinstalled_modules)
+    for name in sorted(names - IDLE - {"__init__", "__main__"}):
+        front = program.search.find(name)
+        if isinstance(front, Given):
+            yield from _behind(subject, name, front)
+        elif isinstance(front, Found) and name in subject.policy.stdlib:
+            yield from _before_python(subject, name, front)
+        elif isinstance(front, Found) and name in given:
+            yield from _before_runtime(subject, name, front, given[name])
+    for one in hidden(program):
+        if not (one.portion or "." in one.name or one.name in given or one.name in subject.policy.stdlib | IDLE):
+            yield from _before_archives(subject, one)
+
+
+def _behind(subject: Subject, name: str, front: Given) -> Findings:
+    """What is in the shadow of a module that the runtime has loaded, or of one that a mere folder cannot replace."""
+    program = subject.program
+    found = program.search.within(program.search.path, name)
+
+    def fails(wanted: str) -> bool:
+        return isinstance(program.search.find(f"{name}.{wanted}"), Missing) and not stdlib.has_name(name, wanted)
+
+    if not isinstance(found, Found):
+        wanted = misled(program, name, fails)
+        if wanted and isinstance(found, Portions):
+            said = f"{front.by} has {name!r}, which a folder without an __init__.py does not replace"
+            yield _finding(subject, found.folders[0], said, wanted)
+        return
+    owner = _owner(subject, found.path)
+    if name not in program.search.early:
+        return  # in a folder that a .pth file adds, behind the standard library
+    if front.by != STANDARD_LIBRARY:
+        if owner:
+            yield Note(
+                f"{owner.distribution.name} in {owner.archive.source} is never used: the runtime has loaded its own"
+            )
+        return
+    module = subject.facts.modules.get(found.path)
+    bound = module.names.bound if module else ()
+    wanted = misled(program, name, lambda one: fails(one) or (one in bound and not stdlib.has_name(name, one)))
+    yield _finding(
+        subject,
+        found.path,
+        f"{found.path} is never imported: the runtime has loaded Python's own {name!r} before",
+        wanted,
+        owner,
+    )
+
+
+def _before_python(subject: Subject, name: str, front: Found) -> Iterator[Finding]:
+    owner = _owner(subject, front.path)
+    said = f"{front.path} shadows the standard library's {name!r}: whatever imports that gets this file"
+    yield _finding(subject, front.path, said, _wanted(subject, name, front), owner)
+
+
+def _before_runtime(subject: Subject, name: str, front: Found, brings: str) -> Iterator[Finding]:
+    # A newer version of one's own is normal, with its metadata or without.
+    if _owner(subject, front.path):
+        return
+    wanted = _wanted(subject, name, front)
+    if wanted or front.path in subject.program.own or (not front.package and name not in FILES):
+        said = f"{front.path} shadows {brings}, which the runtime brings: whatever imports {name!r} gets this file"
+        yield _finding(subject, front.path, said, wanted)
+
+
+def _before_archives(subject: Subject, one: Hidden) -> Iterator[Finding]:
+    owners = _owner(subject, one.front), _owner(subject, one.path)
+    keys = [owner.distribution.key for owner in owners if owner]
+    if len(keys) == len(owners) and len(set(keys)) == 1:
+        return  # two copies of a distribution are the affair of duplicate-distributions
+    front = subject.program.search.find(one.name)
+    wanted = _wanted(subject, one.name, front) if isinstance(front, Found) else ()
+    behind = (
+        f"{owners[1].distribution.name}, which is in {where(subject.bundle.items[one.path])}" if owners[1] else one.path
+    )
+    if wanted or one.modules or _differs(one):
+        said = f"{one.front} shadows {behind}: whatever imports {one.name!r} gets the former"
+        yield _finding(subject, one.front, said, wanted)
+
+
+def _differs(one: Hidden) -> bool:
+    """Whether only one of both is a package."""
+    return one.front.rpartition("/")[2].startswith("__init__.") != one.path.rpartition("/")[2].startswith("__init__.")
+
+
+def _wanted(subject: Subject, name: str, front: Found) -> tuple[Unresolved, ...]:
+    """The imports that want what is in the shadow; those in the module's own folder among them."""
+    program = subject.program
+
+    def lacks(wanted: str) -> bool:
+        return closed_to(program, front, name, wanted)
+
+    if found := misled(program, name, lacks):
+        return found
+    folder = f"{front.path.rpartition('/')[0]}/"
+    if not front.package or front.path in subject.facts.owners:
+        return ()
+    return misled(program, name, lacks, [path for path in subject.facts.modules if path.startswith(folder)])
+
+
+def _finding(
+    subject: Subject,
+    path: str,
+    said: str,
+    wanted: tuple[Unresolved, ...],
+    owner: Installed | None = None,
+) -> Finding:
+    program = subject.program
+    first = wanted[0] if wanted else None
+    item = subject.bundle.items.get(path)
+    if owner:
+        distribution = owner.distribution
+        said = f"{distribution.name} {distribution.version} is an obsolete backport: {said}"
+        remedy = f"take {distribution.name} out of the requirements: Python has its own"
+    elif path.endswith(("/__init__.py", "/__init__.pyc")):
+        remedy = f"rename the folder, or move it into a package of your own; if it is no package, remove {path}"
+    else:
+        remedy = f"rename {path}, or move it into a package of your own"
+    return Finding(
+        f"{failure.words(first, program)}: {said}" if first else said,
+        where(item) if item else path,
+        Severity.ERROR if first else Severity.WARNING,
+        remedy,
+        f"imported at {first.path}:{first.statement.line}" if first else None,
+        failure.chain(first, program) if first else (),
+    )
+
+
+def _owner(subject: Subject, path: str) -> Installed | None:
+    """The distribution that brought a file, by its record or, without one, by its name."""
+    if owner := subject.facts.owners.get(path):
+        return owner
+    for installed in subject.facts.distributions:
+        distribution = installed.distribution
+        names = {*distribution.top_level, distribution.key.replace("-", "_")}
+        top = path.removeprefix(f"{installed.site}/").split("/")[0].removesuffix(".py")
+        if distribution.record is None and path.startswith(f"{installed.site}/") and top in names:
+            return installed
+    return None

@@ -1,0 +1,178 @@
+"""See the check."""
+
+import posixpath
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from harness.artifact.bundle import where
+from harness.check import Engines, Findings, Inapplicable, Subject, define
+from harness.facts.loader import Absent
+from harness.facts.natives import Native, Natives, Owner, Use
+from harness.model import Finding, Note, Severity
+
+# Distributions that have a sibling which needs less of the system.
+SIBLINGS = {
+    "opencv-python": "opencv-python-headless",
+    "opencv-contrib-python": "opencv-contrib-python-headless",
+    "psycopg2": "psycopg2-binary",
+    "psycopg-c": "psycopg-binary",
+}
+SHOWN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Lack:
+    """A library that a file, which is loaded for its own sake, does not get."""
+
+    native: Native
+    absent: Absent
+
+
+@define(since="0.1")
+def check(subject: Subject, engines: Engines) -> Findings:
+    """Every shared library that native code needs is where the loader looks for it.
+
+    ## Why it matters
+
+    `libgomp.so.1: cannot open shared object file: No such file or directory`: Lambda's Linux is a minimal one, and
+    wheels that are called manylinux may rely on libraries that it does not have (libGL, libX11, libexpat, libgomp).
+    AWS's image is not the same as the service: a library that is there need not be here. So what each native file
+    needs is followed by the loader's own rules, through the archives and a list of what Lambda is sure to have. A
+    library in `python/lib/` of a layer is there, and is not found.
+
+    ## How to fix
+
+    Put the library into `lib/` of a layer, under the name that it is asked for: Lambda's `LD_LIBRARY_PATH` has
+    `/opt/lib` and `/var/task/lib`. Or install a wheel that brings it along. Never exclude the folders `*.libs` of
+    installed wheels. Copy libraries from a container of the same Amazon Linux, not from another system.
+    """
+    del engines
+    if not subject.facts.binaries:
+        raise Inapplicable("there is no native code")
+    natives = Natives(subject.program)
+    yield from _faults(subject, natives)
+    groups: dict[tuple[Owner, str], list[Lack]] = defaultdict(list)
+    for native in natives.started:
+        for absent in natives.load(native).absent:
+            if absent.unfit is None and not _is_preloaded(subject, natives, native, absent):
+                groups[natives.owner(native.path), absent.name].append(Lack(native, absent))
+    for (owner, name), lacks in groups.items():
+        severity = _severity(subject, natives, owner, lacks)
+        if severity is None:
+            yield Note(
+                f"{owner.name} has parts that cannot be loaded on Lambda, and no handler is seen to: "
+                f"{_files(lacks)} {'needs' if len(lacks) == 1 else 'need'} {name}"
+            )
+        else:
+            yield _finding(subject, natives, owner, lacks, severity)
+
+
+def _is_preloaded(subject: Subject, natives: Natives, native: Native, absent: Absent) -> bool:
+    """Whether Python code is likely to have loaded the library before: it came with a distribution, elsewhere."""
+    owners = subject.facts.owners
+    copies = natives.loader.by_name.get(absent.name, ())
+    return native.use is not Use.AGENT and any(path in owners for path in copies)
+
+
+def _severity(subject: Subject, natives: Natives, owner: Owner, lacks: Sequence[Lack]) -> Severity | None:
+    """An error where a handler cannot start without it; nothing where it is a part that few use."""
+    if not subject.policy.system_libraries_complete:
+        return Severity.WARNING
+    if any(lack.native.is_certain for lack in lacks):
+        return Severity.ERROR
+    if owner.installed is None:
+        return Severity.WARNING
+    failing = {lack.native.path for lack in lacks}
+    others = [one for one in natives.started if one.path not in failing and natives.owner(one.path) == owner]
+    # Beside modules, a library of its own is a plug-in; and of several modules, one that fails is an option.
+    loose = all(lack.native.use is not Use.MODULE for lack in lacks)
+    optional = any(one.use is Use.MODULE if loose else not natives.load(one).absent for one in others)
+    return None if optional and not failing & subject.program.graph.reached.keys() else Severity.WARNING
+
+
+def _finding(subject: Subject, natives: Natives, owner: Owner, lacks: Sequence[Lack], severity: Severity) -> Finding:
+    lacks = sorted(lacks, key=lambda one: not one.native.is_certain)
+    first = lacks[0]
+    name, native = first.absent.name, first.native
+    words = f"{name}: cannot open shared object file: No such file or directory"
+    if native.reach:
+        words = f"Runtime.ImportModuleError: Unable to import module {native.reach.chain[0]!r}: {words}"
+    elif native.use is Use.AGENT:
+        words = f"Extension.Crash: {native.path}: error while loading shared libraries: {words}"
+    chain = " → ".join(first.absent.by.chain)
+    more = f" and {len(lacks) - 1:,} more of its files" if len(lacks) > 1 else ""
+    cause, remedy = _explained(subject, natives, owner, first.absent)
+    if not subject.policy.system_libraries_complete:
+        cause = f"of {subject.policy.operating_system} it is not known; {cause}"
+    return Finding(
+        f"{words} (needed by {chain}{more}, of {owner.name})",
+        where(subject.bundle.items[native.path]),
+        severity,
+        remedy,
+        cause,
+        native.reach.chain if native.reach else (),
+    )
+
+
+def _explained(subject: Subject, natives: Natives, owner: Owner, absent: Absent) -> tuple[str, str]:
+    """Why it is not found, and what to do."""
+    name, by = absent.name, absent.by.path
+    recorded = owner.installed.distribution.record if owner.installed else None
+    lost = next((one.path for one in recorded or () if posixpath.basename(one.path) == name), None)
+    if lost and owner.installed:
+        folder = posixpath.dirname(lost)
+        return (
+            f"{owner.name} brought it along, as {lost} in its RECORD, and the archive has it no more",
+            f"keep {folder}/ when the archive is made: an exclude pattern, a clean-up or a cache took it out",
+        )
+    if copies := natives.loader.by_name.get(name):
+        folders = ":".join(natives.loader.library_path)
+        return (
+            f"{copies[0]} is there, and the loader does not look there: {folders}",
+            f"move it to lib/{name} of a layer, or to lib/{name} of the code archive",
+        )
+    if near := _near(natives, name):
+        return (
+            f"{near} is there, under another name, and the link that should lead to it is not",
+            f"rename it to {name}, or copy it: a layer has no symbolic links",
+        )
+    version = f"{subject.policy.operating_system}, as Lambda has it, comes without it"
+    sibling = SIBLINGS.get(owner.installed.distribution.key) if owner.installed else None
+    if sibling:
+        return version, f"install {sibling} instead, which needs none of it"
+    remedy = (
+        f"copy {name} from a container of {subject.policy.operating_system} into lib/ of a layer (`dnf provides "
+        f"'*/{name}'` names its package), or take a wheel that brings it along for {posixpath.basename(by)}"
+    )
+    return version, remedy
+
+
+def _near(natives: Natives, name: str) -> str | None:
+    """A library that would be meant if the link to it were there: libfoo.so.1.2 for libfoo.so.1."""
+    stem = f"{name}."
+    others = (path for other, paths in natives.loader.by_name.items() for path in paths if other.startswith(stem))
+    return min(others, default=None)
+
+
+def _files(lacks: Sequence[Lack]) -> str:
+    names = [posixpath.basename(lack.native.path) for lack in lacks]
+    return ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
+
+
+def _faults(subject: Subject, natives: Natives) -> Iterator[Finding]:
+    """Files that the loader refuses, whatever they need."""
+    loaded = {mapped.path for native in natives.started for mapped in natives.load(native).mapped}
+    groups = defaultdict(list)
+    for path in sorted(loaded):
+        if subject.facts.binaries[path].faults:
+            groups[natives.owner(path)].append(path)
+    for owner, paths in groups.items():
+        fault = subject.facts.binaries[paths[0]].faults[0]
+        more = f" and {len(paths) - 1:,} more" if len(paths) > 1 else ""
+        yield Finding(
+            f"{paths[0]}{more}: the loader refuses it: it {fault} ({owner.name})",
+            where(subject.bundle.items[paths[0]]),
+            remedy="take the file as its distribution has it: `strip` and other tools that shrink damage libraries "
+            "that were already edited; leave them out of the build",
+        )

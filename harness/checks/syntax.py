@@ -1,0 +1,56 @@
+"""See the check."""
+
+from collections.abc import Iterator
+
+from harness.artifact.bundle import where
+from harness.check import Engines, Findings, Inapplicable, Subject, define
+from harness.facts.graph import When
+from harness.model import Finding, Severity
+
+
+@define(since="0.1")
+def check(subject: Subject, engines: Engines) -> Findings:
+    """Every module that is yours, or that your handlers reach, compiles.
+
+    ## Why it matters
+
+    A module that is written for a newer Python, or that was damaged on its way, ends the function with
+    `Runtime.UserCodeSyntaxError` when it is imported: at the start, or at the first request that needs it. A layer
+    that was resolved for another Python brings such modules along. Every module is compiled for the declared runtime,
+    whatever Python the build machine has.
+
+    ## How to fix
+
+    Correct the line, or declare the runtime that understands it. Where the module belongs to a distribution, build
+    the layer for this runtime: `pip install --python-version 3.12 --only-binary=:all:`, or `uv pip install
+    --python-version 3.12`. A module of a library that only another part of the library would import is left alone.
+    """
+    del engines
+    program = subject.program
+    if not subject.facts.modules:
+        raise Inapplicable("there is no Python source")
+    for path in sorted(_judged(subject)):
+        fault = subject.facts.modules[path].fault
+        if fault is None:
+            continue
+        reach = program.graph.reached.get(path)
+        name = reach.name if reach else program.search.module_name(path) or path
+        owner = subject.facts.owners.get(path)
+        certain = path in program.own or (reach is not None and reach.when is When.AT_START)
+        of = f" of {owner.distribution.name} {owner.distribution.version}" if owner else ""
+        yield Finding(
+            f"Runtime.UserCodeSyntaxError: Syntax error in module {name!r}{of}: {fault.message}",
+            f"{where(subject.bundle.items[path])}:{fault.line}",
+            Severity.ERROR if certain else Severity.WARNING,
+            f"install {owner.distribution.name} for {subject.policy.runtime}, and build the layer again"
+            if owner
+            else f"correct the line, or declare the runtime that understands it instead of {subject.policy.runtime}",
+            chain=reach.chain if reach else (),
+        )
+
+
+def _judged(subject: Subject) -> Iterator[str]:
+    """What is the user's own, and what the handlers reach."""
+    modules = subject.facts.modules
+    yield from subject.program.own
+    yield from (path for path in subject.program.graph.reached if path in modules and path not in subject.program.own)

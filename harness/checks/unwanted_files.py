@@ -1,0 +1,193 @@
+"""See the check."""
+
+import posixpath
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from harness.artifact.bundle import CODE_ROOT, Item, where
+from harness.artifact.entries import Kind
+from harness.check import Engines, Findings, Subject, define
+from harness.facts.places import Places
+from harness.model import Finding, Note, Severity
+
+MB = 1024 * 1024
+SHOWN = 3
+NOTED = 5 * MB  # bytes of libraries' own tests, from which on they are worth a word
+
+
+@dataclass(frozen=True, slots=True)
+class Sort:
+    """One sort of what nobody wants in an artifact: what it is, how to tell it, what to do."""
+
+    what: str
+    expression: re.Pattern[str]
+    remedy: str
+
+
+def _folders(*names: str) -> str:
+    return rf"(?:^|/)(?:{'|'.join(names)})/"
+
+
+VENV = Sort(
+    "a virtual environment",
+    re.compile(r"^(.*/)pyvenv\.cfg$"),
+    "install the packages into the archive itself, and leave the virtual environment out",
+)
+SORTS = (
+    Sort(
+        "the history of the source code",
+        re.compile(_folders(r"\.git", r"\.hg", r"\.svn")),
+        "copy the folders that the function needs instead of the whole checkout",
+    ),
+    VENV,
+    Sort("packages of Node.js", re.compile(r"/(?<!^/opt/nodejs/)node_modules/"), "leave node_modules out"),
+    Sort(
+        "caches of development tools",
+        re.compile(
+            _folders(
+                *(rf"\.{name}" for name in ("pytest_cache", "mypy_cache", "ruff_cache", "tox", "nox", "hypothesis")),
+                r"\.ipynb_checkpoints",
+                r"\.terraform",
+                r"\.serverless",
+                r"\.aws-sam",
+                "htmlcov",
+            )
+            + r"|(?:^|/)\.coverage(?:\.[^/]*)?$"
+        ),
+        "leave them out of the archive",
+    ),
+    Sort(
+        "what macOS and Windows add to folders",
+        re.compile(_folders("__MACOSX") + r"|(?:^|/)(?:\.DS_Store|\._[^/]*|Thumbs\.db|desktop\.ini)$"),
+        "zip with `zip -r archive.zip . -x '*.DS_Store' '__MACOSX/*'`, or in the pipeline",
+    ),
+    Sort(
+        "what editors leave behind",
+        re.compile(_folders(r"\.idea", r"\.vscode") + r"|(?:^|/)[^/]+(?:\.sw[op]|~|\.orig|\.rej)$"),
+        "leave them out of the archive",
+    ),
+)
+NESTED = re.compile(r"\.(?:zip|whl|egg|tar|tgz|tar\.(?:gz|bz2|xz|zst)|7z|rar)$")
+# serverless-python-requirements puts it there and unpacks it when the function starts.
+MEANT = frozenset({".requirements.zip"})
+TESTS = re.compile(r"^(.*?/)?tests?/")
+TEST = re.compile(r"(?:^|/)(?:test_[^/]*|[^/]*_test|conftest)\.py$")
+
+
+@define(since="0.1")
+def check(subject: Subject, engines: Engines) -> Findings:
+    """The artifact holds no secrets, tests, caches or archives of its own.
+
+    ## Why it matters
+
+    Whoever may read the function's code may read every secret in it, and so may everybody whom a layer is shared with;
+    a `.env` beside the code is found by libraries that look for one. Tests, caches, a `.git` folder and archives within
+    the archive count against the 262,144,000 bytes that Lambda allows, and lengthen each cold start.
+
+    ## How to fix
+
+    Zip a folder that only holds what the function needs, instead of the checkout with exceptions. Keep secrets in
+    Secrets Manager or Parameter Store, and replace those that an artifact has already carried.
+    """
+    del engines
+    files = {path: item for path, item in subject.bundle.items.items() if item.entry.kind is Kind.FILE}
+    unowned = {path: item for path, item in files.items() if path not in subject.facts.owners}
+    sorts = {path: sort for path in unowned if (sort := _sort(path)) is not None}
+    # What is installed in a virtual environment belongs to a distribution, and yet to nobody here.
+    venvs = tuple(found[1] for path in unowned if (found := VENV.expression.search(path)))
+    sorts |= {path: VENV for path in files if path.startswith(venvs)} if venvs else {}
+    yield from _secrets(subject, unowned)
+    for sort in SORTS:
+        yield from _finding(sort, [files[path] for path in sorted(sorts) if sorts[path] is sort])
+    rest = {path: item for path, item in unowned.items() if path not in sorts}
+    yield from _nested(subject, rest)
+    yield from _tests(subject, rest)
+    yield from _libraries(subject)
+
+
+def _sort(path: str) -> Sort | None:
+    return next((sort for sort in SORTS if sort.expression.search(path)), None)
+
+
+def _secrets(subject: Subject, unowned: dict[str, Item]) -> Iterator[Finding]:
+    kinds = defaultdict(list)
+    for path in sorted(subject.facts.secrets.keys() & unowned.keys()):
+        for secret in subject.facts.secrets[path]:
+            kinds[secret.kind].append((path, secret.line))
+    for kind, places in kinds.items():
+        path, line = places[0]
+        yield Finding(
+            f"{len(places):,} files hold {kind}: {_few(path for path, _ in places)}"
+            if len(places) > 1
+            else f"the file holds {kind} (line {line})",
+            where(unowned[path]),
+            Severity.WARNING,
+            "leave it out, read it from Secrets Manager or Parameter Store, and replace it if the artifact was ever "
+            "uploaded",
+        )
+
+
+def _nested(subject: Subject, rest: dict[str, Item]) -> Iterator[Finding]:
+    if any(subject.facts.modules[path].names.searches for path in subject.program.own):
+        return  # one of them may be put on sys.path
+    places = Places(subject.program)
+    used = {path for file, use in places.own_uses() for path in places.paths(use.location, file)}
+    found = [
+        rest[path]
+        for path in sorted(subject.facts.packed.keys() & rest.keys())
+        if NESTED.search(path)
+        and path not in used
+        and posixpath.basename(path) not in MEANT
+        and f"{posixpath.dirname(path)}/__init__.py" not in subject.facts.modules  # a package's own data
+    ]
+    remedy = "unpack it into the folder that is zipped, or leave it out: Python looks into no archive that is not named"
+    yield from _finding(Sort("archives within the archive", NESTED, remedy), found)
+
+
+def _tests(subject: Subject, rest: dict[str, Item]) -> Iterator[Finding]:
+    """Folders of first-party tests; one that a handler reaches into is no such thing."""
+    own = [path for path in subject.program.own if path.startswith(f"{CODE_ROOT}/") and TEST.search(path)]
+    folders = {found[0] for path in own if (found := TESTS.search(path))}
+    reached = subject.program.graph.reached
+    for folder in sorted(folders):
+        if any(path.startswith(folder) for path in reached):
+            continue
+        inside = [rest[path] for path in sorted(rest) if path.startswith(folder)]
+        yield from _finding(Sort("tests", TESTS, "leave the folder of tests out of the archive"), inside)
+
+
+def _libraries(subject: Subject) -> Iterator[Note]:
+    sizes: dict[str, int] = defaultdict(int)
+    for path, installed in subject.facts.owners.items():
+        item = subject.bundle.items.get(path)
+        if item and TESTS.search(path.removeprefix(f"{installed.site}/")):
+            sizes[installed.distribution.name] += item.entry.size
+    total = sum(sizes.values())
+    if total >= NOTED:
+        largest = sorted(sizes, key=lambda name: -sizes[name])[:SHOWN]
+        few = ", ".join(f"{name} {sizes[name] / MB:.1f} MB" for name in largest)
+        yield Note(f"tests of libraries take {total / MB:.1f} MB: {few}")
+
+
+def _finding(sort: Sort, items: list[Item]) -> Iterator[Finding]:
+    if not items:
+        return
+    size = sum(item.entry.size for item in items)
+    files = "1 file" if len(items) == 1 else f"{len(items):,} files"
+    yield Finding(
+        f"{sort.what}: {files}, {_shown(size)}: {_few(item.path for item in items)}",
+        where(items[0]),
+        Severity.WARNING,
+        sort.remedy,
+    )
+
+
+def _few(paths: Iterable[str]) -> str:
+    some = [*paths]
+    return ", ".join(some[:SHOWN]) + (f" and {len(some) - SHOWN:,} more" if len(some) > SHOWN else "")
+
+
+def _shown(size: int) -> str:
+    return f"{size / MB:.1f} MB" if size >= MB else f"{size:,} bytes"

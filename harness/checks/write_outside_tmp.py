@@ -1,0 +1,98 @@
+"""See the check."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from harness.artifact.bundle import CODE_ROOT, LAYER_ROOT
+from harness.check import Engines, Findings, Inapplicable, Subject, define
+from harness.facts.accesses import Act
+from harness.facts.deeds import Deed, deeds
+from harness.facts.paths import HOME
+from harness.facts.places import Places
+from harness.model import Finding, Severity
+
+# What a function may write to.
+WRITABLE = ("/tmp", "/dev", "/proc/self")  # noqa: S108 - in the function
+# What it certainly may not.
+READ_ONLY = (CODE_ROOT, LAYER_ROOT, HOME, "/var/runtime", "/var/lang")
+
+
+@define(since="0.1")
+def check(subject: Subject, engines: Engines) -> Findings:
+    """No code writes outside of /tmp by a constant path.
+
+    ## Why it matters
+
+    In Lambda everything but `/tmp` is read-only, the code at `/var/task` included, and so is the home folder. Code that
+    writes beside itself, to the working directory or to `~` works on every laptop and fails in the function:
+    `OSError: [Errno 30] Read-only file system`. At import time it stops the init; in a function it stops the request
+    that gets there.
+
+    ## How to fix
+
+    Write to `/tmp`, or below `tempfile.gettempdir()`; it keeps its files as long as the execution environment lives.
+    Log to standard output, which Lambda collects. Point libraries that want a cache folder to `/tmp` by their variables
+    (`XDG_CACHE_HOME`, `HF_HOME`, `MPLCONFIGDIR`).
+    """
+    del engines
+    if not any(path in subject.facts.uses for path in subject.program.own):
+        raise Inapplicable("no first-party code builds a path out of constants")
+    places = Places(subject.program)
+    writes = defaultdict(list)
+    for deed in deeds(subject.program):
+        if _fails(deed, places):
+            writes[deed.file].append(deed)
+    for by in writes.values():
+        yield from _findings(by)
+
+
+def _fails(deed: Deed, places: Places) -> bool:
+    """Whether what is written cannot be: for certain, or on all that is known of Lambda."""
+    path, use = deed.paths[0], deed.use
+    if path == "/" or any(path == folder or path.startswith(f"{folder}/") for folder in WRITABLE):
+        return False
+    match use.act:
+        case Act.WRITE:
+            return not (use.asked and places.exists(path))
+        case Act.MAKE:
+            return not ((use.again or use.asked) and places.exists(path))
+        case Act.DATABASE:
+            return not places.exists(path)
+        case _:
+            return False
+
+
+def _findings(by: list[Deed]) -> Iterator[Finding]:
+    """One finding for what certainly stops the init, one for the rest of a module."""
+    for at_start in (True, False):
+        some = [deed for deed in by if deed.at_start is at_start]
+        if not some:
+            continue
+        first = some[0]
+        path = first.paths[0]
+        certain = at_start and path.startswith(READ_ONLY)
+        lines = sorted({deed.use.line for deed in some[1:]} - {first.use.line})
+        also = f" (and more at line {', '.join(map(str, lines[:5]))})" if lines else ""
+        yield Finding(
+            f"{_words(first)}: {first.use.call} writes to it{also}",
+            first.where,
+            Severity.ERROR if certain else Severity.WARNING,
+            _remedy(first),
+            chain=first.chain,
+        )
+
+
+def _words(deed: Deed) -> str:
+    path = deed.paths[0]
+    if deed.use.act is Act.DATABASE:
+        return f"sqlite3.OperationalError: unable to open database file {path}"
+    if path.startswith(READ_ONLY):
+        return f"OSError: [Errno 30] Read-only file system: {path!r}"
+    return f"{path} is not below /tmp"
+
+
+def _remedy(deed: Deed) -> str:
+    if deed.use.call.endswith("Handler") or deed.use.call == "basicConfig":
+        return "log to standard output instead: Lambda collects it"
+    path = deed.paths[0]
+    return f"write to /tmp/{path.rpartition('/')[2]} instead: nothing else is writable"

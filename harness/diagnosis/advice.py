@@ -1,0 +1,280 @@
+"""What to change about an error or an end that the runtime told, and why it came, where the archives show it."""
+
+from __future__ import annotations
+
+import re
+import signal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from harness.diagnosis import handler as handlers
+from harness.diagnosis import missing as modules
+from harness.engines.protocol import Exceeded, Exited, Failed, Trace
+from harness.facts.binaries import extension_suffixes
+from harness.facts.search import site_folders
+
+if TYPE_CHECKING:
+    from harness.engines.protocol import Answer, Init, LambdaError
+    from harness.facts.program import Program
+    from harness.manifest import Function
+
+# What `os.environ["X"]` has behind its KeyError: the same name in bytes, which nothing else has.
+ENVIRONMENT_MISS = "KeyError: b"
+WRAPPER = "AWS_LAMBDA_EXEC_WRAPPER"
+NOT_FOUND, NOT_EXECUTABLE = 127, 126  # what a shell ends with that cannot start a program
+NO_MODULE = re.compile(r"No module named '([\w.]+)'")
+NO_LIBRARY = re.compile(r"(\S+): cannot open shared object file")
+NEWER_SYSTEM = re.compile(r"version `((?:GLIBC|GLIBCXX|CXXABI)_[\d.]+)' not found")
+NO_BINARY = re.compile(r"(\S+): (?:invalid ELF header|wrong ELF class|file too short)")
+RELATIVE = "required to perform a relative import"
+ERRNO = re.compile(r"\[Errno (-?\d+)\]")
+NAMED = re.compile(r"'(/[^']*)'")
+# The words of the C library and of the clients that people use, whatever class each raises.
+NETWORK = re.compile(
+    r"Network is unreachable|Name or service not known|Temporary failure in name resolution|No address associated|"
+    r"Could not connect to the endpoint|Failed to establish a new connection|NameResolutionError|"
+    r"could not translate host name|Connection refused|No route to host"
+)
+READ_ONLY, NO_SPACE, TOO_MANY_FILES, NO_PERMISSION, NO_FILE, NO_FUNCTION = 30, 28, 24, 13, 2, 38
+SYNCHRONISED = "/multiprocessing/synchronize.py"
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """What to change, and why it is so where the archives or the manifest show it."""
+
+    remedy: str
+    cause: str | None = None
+
+
+def for_init(  # noqa: PLR0911 - a table
+    end: Init, trace: Trace, function: Function, program: Program
+) -> Advice:
+    """About a start that did not succeed."""
+    match end:
+        case Failed(error=error):
+            return (
+                _for_name(error, trace, function, program)
+                or for_error(error, trace, function, program)
+                or Advice(
+                    "correct the module at that line; it must be importable with nothing but the archives and the "
+                    "environment"
+                )
+            )
+        case Exceeded(limit="memory"):
+            return Advice(f"import less, or declare more than {function.memory} MB of memory")
+        case Exceeded(limit="timeout"):
+            return Advice(
+                f"Lambda stops init after {program.policy.limits.init_seconds} s: do not wait for a network or a lock "
+                "while importing; --init-timeout bounds the wait here"
+            )
+        case Exceeded():
+            return Advice("start fewer processes and threads")
+        case Exited(status=status) if status in (NOT_FOUND, NOT_EXECUTABLE) and (found := _wrapper(function, program)):
+            return found
+        case Exited(status=status) if status < 0:
+            return _crashed(status)
+        case _:
+            return Advice("make the module importable without ending the process; its last words are above")
+
+
+def for_answer(end: Answer, function: Function, program: Program) -> Advice:
+    """About an event that was not answered."""
+    match end:
+        case Failed(error=error):
+            own = Advice("correct the handler; the lines above are what Lambda would log")
+            return for_error(error, Trace(()), function, program) or own
+        case Exceeded(limit="memory"):
+            return Advice(f"make it do with its {function.memory} MB of memory, or declare more")
+        case Exceeded(limit="timeout"):
+            return Advice(f"make it answer within its {function.timeout} s, or declare more of them")
+        case Exceeded():
+            return Advice("start fewer processes and threads")
+        case Exited(status=status) if status < 0:
+            return _crashed(status)
+        case _:
+            return Advice(
+                "return or raise: sys.exit() and os._exit() end Lambda's process too, and whoever called gets an error"
+            )
+
+
+def _crashed(status: int) -> Advice:
+    if -status == signal.SIGKILL:
+        return Advice("look what killed it: its last words are above, and more memory is worth a try")
+    return Advice(
+        "install builds of the compiled distributions that are made for Lambda's platform: a library crashed; "
+        "PYTHONFAULTHANDLER=1 under `environment` makes Python tell where"
+    )
+
+
+def _wrapper(function: Function, program: Program) -> Advice | None:
+    path = dict(function.environment).get(WRAPPER)
+    if path is None:
+        return None
+    item = program.facts.bundle.items.get(path)
+    if item is None:
+        return Advice(
+            f"put the script into a layer (bin/wrapper becomes /opt/bin/wrapper), or correct or remove {WRAPPER}",
+            f"{WRAPPER} is {path}, which no archive has",
+        )
+    if not item.entry.mode & 0o001:
+        return Advice(
+            f"make the file executable before it is packed: chmod 755 {item.entry.name}",
+            f"{WRAPPER} is {path}, which is not executable",
+        )
+    return Advice(
+        f"correct {path}: its first line must name an interpreter that Lambda has, and it must exec what it is given",
+        f"{WRAPPER} is {path}, and ended so",
+    )
+
+
+def _for_name(error: LambdaError, trace: Trace, function: Function, program: Program) -> Advice | None:
+    """About a handler whose name does not lead to a function."""
+    own = function.handler.rpartition(".")[0].replace("/", ".")
+    lost = trace.missing if trace.missing and f"No module named {trace.missing!r}" in error.message else None
+    module, _, attribute = function.handler.rpartition(".")
+    fallbacks = {
+        "Runtime.HandlerNotFound": f"define {attribute!r} in {module}, or correct the handler's name "
+        f"{function.handler!r}",
+        "Runtime.MalformedHandlerName": "name the handler as module.function: the file's path with dots and without "
+        ".py, then the function",
+        "Runtime.BuiltInModuleConflict": f"rename the module {own.partition('.')[0]!r}: Python has a built-in module "
+        "of that name",
+        "TypeError": "name the handler from the root of the code archive on, without a dot or slash in front: "
+        "app.main.handler",
+        "Runtime.ImportModuleError": f"add the file of {lost!r} to the code archive, or correct the handler's name "
+        f"{function.handler!r}",
+    }
+    if error.type not in fallbacks or (error.type == "TypeError" and RELATIVE not in error.message):
+        return None
+    if error.type == "Runtime.ImportModuleError" and (lost is None or not f"{own}.".startswith(f"{lost}.")):
+        return None
+    found = handlers.fault(function.handler, program)
+    return Advice(found.remedy or fallbacks[error.type], found.cause) if found else Advice(fallbacks[error.type])
+
+
+def for_error(error: LambdaError, trace: Trace, function: Function, program: Program) -> Advice | None:
+    """About an error of init or of an event; None: nothing beyond what it says itself."""
+    if error.type == "Runtime.UserCodeSyntaxError":
+        return Advice("correct the line, or declare the runtime that understands it")
+    if error.type == "KeyError" and f"{ENVIRONMENT_MISS}{error.message}" in trace.causes:
+        return Advice(
+            f"declare the variable {error.message} under `environment` in the manifest, or read it in the handler"
+        )
+    if found := _binary(error, trace, program):
+        return found
+    if error.type in ("Runtime.ImportModuleError", "ImportError", "ModuleNotFoundError"):
+        return _for_import(error, trace, function, program)
+    return _system(error, trace, program)
+
+
+def _for_import(error: LambdaError, trace: Trace, function: Function, program: Program) -> Advice:
+    # An ImportError names its module whatever its trouble is; only this one is that it cannot be found.
+    found = NO_MODULE.search(error.message)
+    missing = trace.missing if trace.missing and f"No module named {trace.missing!r}" in error.message else None
+    if missing := missing or (found[1] if found and error.type == "ModuleNotFoundError" else None):
+        return _hidden(missing, function, program) or Advice(
+            modules.remedy(missing, program), modules.cause(missing, program)
+        )
+    if "partially initialized module" in error.message:
+        return Advice(
+            "break the circle of imports: move what both modules need into a third, or import inside a function"
+        )
+    if "cannot import name" in error.message:
+        return Advice(
+            "install the version that has the name: look which archive the module comes from, and what else pins it"
+        )
+    return Advice("correct the module at that line, or what it imports there")
+
+
+def _hidden(module: str, function: Function, program: Program) -> Advice | None:
+    """A module of a layer that the function's own PYTHONPATH keeps from being found."""
+    declared = dict(function.environment).get("PYTHONPATH")
+    if declared is None:
+        return None
+    top = module.partition(".")[0]
+    for folder in site_folders(program.policy.python)[1:]:
+        starts = (f"{folder}/{top}/", f"{folder}/{top}.")
+        if path := next((path for path in program.facts.bundle.items if path.startswith(starts)), None):
+            return Advice(
+                f"remove PYTHONPATH from `environment`, or add {folder} to it",
+                f"{path} is there; with PYTHONPATH={declared}, Lambda leaves the layers off sys.path",
+            )
+    return None
+
+
+def _binary(error: LambdaError, trace: Trace, program: Program) -> Advice | None:
+    """A compiled module or a library that is not there, or is for another system."""
+    said = "\n".join([error.message, *trace.causes])
+    for module in NO_MODULE.findall(said):
+        if found := _foreign_build(module, program):
+            return found
+    wheel = f"install the wheel for {_platform(program)}, and build the layer again"
+    if match := NEWER_SYSTEM.search(said):
+        return Advice(wheel, f"it was built on a system newer than Lambda's, which has no {match[1]}")
+    if match := NO_BINARY.search(said):
+        return Advice(wheel, f"{match[1]} is no library of this platform")
+    if match := NO_LIBRARY.search(said):
+        return Advice(f"put the library {match[1]} into lib/ of a layer, or install a wheel that brings it along")
+    return None
+
+
+def _foreign_build(module: str, program: Program) -> Advice | None:
+    """A compiled module that is there for another CPython or another system."""
+    taken = extension_suffixes(program.policy.python, program.architecture)
+    stems = [f"{folder}/{module.replace('.', '/')}" for folder in program.search.path]
+    for path in program.facts.bundle.items:
+        for stem in stems:
+            ending = path.removeprefix(stem)
+            if ending.startswith(".") and ending.endswith((".so", ".pyd", ".dylib")) and ending not in taken:
+                return Advice(
+                    f"install the wheel for {_platform(program)}, and build the layer again: pip install --platform "
+                    f"manylinux2014_{_machine(program)} --python-version {_version(program)} --only-binary :all: …",
+                    f"{path} is there, and this runtime loads {module.rpartition('.')[2]}{taken[0]}",
+                )
+    return None
+
+
+def _version(program: Program) -> str:
+    return ".".join(map(str, program.policy.python))
+
+
+def _machine(program: Program) -> str:
+    return "aarch64" if program.architecture == "arm64" else program.architecture
+
+
+def _platform(program: Program) -> str:
+    return f"CPython {_version(program)} on Linux {_machine(program)}"
+
+
+def _system(error: LambdaError, trace: Trace, program: Program) -> Advice | None:
+    """What the operating system refused."""
+    if NETWORK.search(error.message):
+        return Advice(
+            "there is no network here: connect in the handler and not while a module is imported, or declare an "
+            "`environment` in which it does without"
+        )
+    number = ERRNO.match(error.message)
+    code = int(number[1]) if number else None
+    if code in (NO_FUNCTION, NO_PERMISSION, NO_FILE) and _synchronises(error, trace):
+        return Advice(
+            "use threads, or multiprocessing's Process and Pipe alone",
+            "Lambda has no /dev/shm, which multiprocessing's locks, queues and pools need",
+        )
+    if code == NO_PERMISSION:
+        named = NAMED.search(error.message)
+        if named and not named[1].startswith(("/var/task", "/opt")):
+            return Advice("write below /tmp only; the function runs as a user without rights")
+        return Advice("make the archive's files readable for others (chmod -R a+rX); file-permissions lists them")
+    return {
+        READ_ONLY: Advice("write below /tmp only; the rest of the file system is read-only"),
+        NO_SPACE: Advice(f"write less: /tmp has {program.policy.limits.tmp_mb} MB"),
+        TOO_MANY_FILES: Advice("open fewer files and connections: Lambda allows 1,024 at a time"),
+        NO_FILE: Advice("open only what is in the archives, and write below /tmp only"),
+    }.get(code or 0)
+
+
+def _synchronises(error: LambdaError, trace: Trace) -> bool:
+    return any(SYNCHRONISED in line for line in error.stack) or any(
+        frame.file.endswith(SYNCHRONISED) for frame in trace.frames
+    )

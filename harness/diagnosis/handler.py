@@ -1,0 +1,186 @@
+"""Whether a handler's name leads to a function, and where it would."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from harness.artifact.bundle import CODE_ROOT
+from harness.facts.search import Found, Given, Missing, Portions
+from harness.model import Finding, Severity
+
+if TYPE_CHECKING:
+    from harness.facts.program import Program
+
+# What macOS adds to an archive, and what holds the modules of others.
+_JUNK = re.compile(r"(?:.*/)?(?:__MACOSX|__pycache__|node_modules|(?:site|dist)-packages)/.*|(?:.*/)?\._[^/]*")
+_SHOWN = 3
+
+
+def fault(  # noqa: PLR0911 - a table
+    handler: str, program: Program
+) -> Finding | None:
+    """Why a handler does not start, as far as the archives' listing and the text of its module tell; None: it may.
+
+    The message is the one that Lambda has for it.
+    """
+    module, dot, attribute = handler.rpartition(".")
+    name = module.replace("/", ".")
+    top = module.split(".")[0]
+    if not dot:
+        return _finding(
+            handler,
+            f"Runtime.MalformedHandlerName: Bad handler {handler!r}: not enough values to unpack (expected 2, got 1)",
+            "name the handler as module.function: the file's path with dots and without .py, then the function",
+        )
+    if top in program.policy.builtins:
+        return _finding(
+            handler,
+            f"Runtime.BuiltInModuleConflict: Cannot use built-in module {module} as a handler module",
+            f"rename the module {top!r}: Python has a built-in module of that name",
+        )
+    if name.startswith(".") or not name:
+        said = f"TypeError: the 'package' argument is required to perform a relative import for {name!r}"
+        return _finding(
+            handler,
+            said if name else "ValueError: Empty module name",
+            "name the handler from the root of the code archive on, without a dot or slash in front: app.main.handler",
+        )
+    match program.search.find(name):
+        case Missing(name=missing):
+            return _missing(handler, missing, program)
+        case Given(by=by):
+            return _given(handler, by, program)
+        case Portions():
+            return _attribute_missing(handler, program, f"{CODE_ROOT}/{name.replace('.', '/')}")
+        case Found(path=path) if _lacks(path, attribute, program):
+            return _attribute_missing(handler, program, path)
+        case _:
+            return None
+
+
+def _finding(handler: str, message: str, remedy: str, cause: str | None = None, path: str | None = None) -> Finding:
+    return Finding(message, path or f"handler {handler}", Severity.ERROR, remedy, cause)
+
+
+def _missing(handler: str, missing: str, program: Program) -> Finding:
+    module, _, attribute = handler.rpartition(".")
+    parent = missing.rpartition(".")[0]
+    why = ""
+    if parent and isinstance(found := program.search.find(parent), Found) and not found.package:
+        why = f"; {parent!r} is not a package"
+    return _finding(
+        handler,
+        f"Runtime.ImportModuleError: Unable to import module {module!r}: No module named {missing!r}{why}",
+        _whereabouts(handler, program)
+        or _elsewhere_defined(attribute, program)
+        or f"add the file of {missing!r} to the code archive, or correct the handler's name {handler!r}",
+        _top_folder(missing.partition(".")[0], program),
+    )
+
+
+def _whereabouts(handler: str, program: Program) -> str | None:
+    """What to do where the archives have the handler's file, elsewhere or under nearly that name."""
+    module, _, attribute = handler.rpartition(".")
+    wanted = module.replace("/", ".").replace(".", "/")
+    files = {path: path.removesuffix(".py").removesuffix("/__init__") for path in _modules(program)}
+    for path, stem in files.items():
+        if stem == f"{CODE_ROOT}/{wanted}":
+            top = wanted.split("/")[0]
+            return f"another {top!r} comes before {path}: rename the folder, and the handler with it"
+        if stem.casefold() == f"{CODE_ROOT}/{wanted}".casefold():
+            return f"the archive has it at {path}: rename it, or the handler; upper and lower case differ on Lambda"
+    for path, stem in files.items():
+        if stem.casefold().endswith(f"/{wanted}".casefold()):
+            folder = stem[len(CODE_ROOT) + 1 : -len(wanted)]
+            return f"the archive has it at {path}: zip what is in {folder}, not the folder"
+    parts = wanted.split("/")
+    for start in range(1, len(parts)):
+        shorter = "/".join(parts[start:])
+        for path, stem in files.items():
+            if stem == f"{CODE_ROOT}/{shorter}":
+                return f"the archive has it at {path}: name the handler {shorter.replace('/', '.')}.{attribute}"
+    if wanted.endswith("/py") and f"{CODE_ROOT}/{wanted[:-3]}.py" in files:
+        return f"leave .py out of the handler's name: {wanted[:-3].replace('/', '.')}.{attribute}"
+    return None
+
+
+def _elsewhere_defined(attribute: str, program: Program) -> str | None:
+    """The modules of the code archive that have the handler's function."""
+    found = []
+    for path in _modules(program):
+        names = program.facts.modules[path].names.bound
+        if path in program.own and attribute in names and (name := program.search.module_name(path)):
+            found.append(f"{name}.{attribute}")
+    return f"add the file, or correct the handler's name: there is {' and '.join(found[:_SHOWN])}" if found else None
+
+
+def _modules(program: Program) -> list[str]:
+    """The sources of the code archive, those near its root first."""
+    paths = (path for path in program.facts.modules if path.startswith(f"{CODE_ROOT}/") and not _JUNK.fullmatch(path))
+    return sorted(paths, key=lambda path: (path.count("/"), path))
+
+
+def _top_folder(wanted: str, program: Program) -> str | None:
+    """That everything in the code archive is in one folder, where it is so and that is no package."""
+    code = program.facts.bundle.code
+    names = [entry.name for entry in code.files if not _JUNK.fullmatch(entry.name)] if code else []
+    tops = {name.partition("/")[0] for name in names}
+    top = tops.pop() if len(tops) == 1 else ""
+    if not top or top in {wanted, *names} or f"{top}/__init__.py" in names:
+        return None
+    return f"everything in the archive is in the folder {top}/"
+
+
+def _given(handler: str, by: str, program: Program) -> Finding | None:
+    """The handler's module is one that the runtime brings, and not the one of that name in the archive."""
+    module, _, attribute = handler.rpartition(".")
+    wanted = module.replace("/", ".").replace(".", "/")
+    top = wanted.split("/")[0]
+    for path in (f"{CODE_ROOT}/{wanted}.py", f"{CODE_ROOT}/{wanted}/__init__.py"):
+        if path in program.facts.modules:
+            return _finding(
+                handler,
+                f"Runtime.HandlerNotFound: Handler {attribute!r} missing on module {module!r}",
+                f"rename {top!r}, in the archive and in the handler's name",
+                f"{by} has a module {top!r}, which comes before {path}",
+            )
+    if there := _whereabouts(handler, program):
+        return _finding(
+            handler,
+            f"Runtime.HandlerNotFound: Handler {attribute!r} missing on module {module!r}",
+            there,
+            f"{module!r} is found in {by}, not in the archive",
+        )
+    return None
+
+
+def _lacks(path: str, attribute: str, program: Program) -> bool:
+    """Whether a module certainly has no such attribute."""
+    module = program.facts.modules.get(path)
+    if module is None or not module.parsed or module.fault or module.names.open:
+        return False
+    return attribute not in module.names.bound and not attribute.startswith("__")
+
+
+def _attribute_missing(handler: str, program: Program, path: str) -> Finding:
+    module, _, attribute = handler.rpartition(".")
+    name = module.replace("/", ".")
+    here = program.facts.modules.get(path)
+    module_part, colon, function = attribute.partition(":")
+    remedy = f"define {attribute!r} in {module}, or correct the handler's name {handler!r}"
+    if colon:
+        remedy = f"write a dot instead of the colon: {module}.{module_part}.{function}"
+    elif isinstance(program.search.find(f"{name}.{attribute}"), Found):
+        remedy = f"{attribute!r} is a module: name the function in it too, as in {name}.{attribute}.handler"
+    elif here and (near := [one for one in here.names.bound if "handler" in one.lower()]):
+        remedy = f"name the handler {module}.{near[0]}, or rename the function"
+    elif there := _elsewhere_defined(attribute, program):
+        remedy = there
+    return _finding(
+        handler,
+        f"Runtime.HandlerNotFound: Handler {attribute!r} missing on module {module!r}",
+        remedy,
+        None if here else f"{path} is a folder without an __init__.py",
+        path if here else None,
+    )

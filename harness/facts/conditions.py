@@ -1,0 +1,136 @@
+"""Which conditions are decided before a module runs: by the version, the platform, or a type checker's absence."""
+
+from __future__ import annotations
+
+import ast
+import operator
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+Value: TypeAlias = str | int | tuple["str | int", ...]
+
+
+class Truth(Enum):
+    """Whether a condition holds on Lambda."""
+
+    TRUE = True
+    FALSE = False
+    UNKNOWN = None
+
+
+class _Unknown(Exception):  # noqa: N818 - not an error: the value is only known at run time
+    pass
+
+
+# What these are on Lambda, by the names that they are known under.
+_CONSTANTS: Final[Mapping[str, Value]] = {
+    "TYPE_CHECKING": False,
+    "typing.TYPE_CHECKING": False,
+    "t.TYPE_CHECKING": False,
+    "MYPY": False,
+    "sys.platform": "linux",
+    "os.name": "posix",
+    "platform.system()": "Linux",
+    "platform.python_implementation()": "CPython",
+    "sys.implementation.name": "cpython",
+    "__debug__": True,
+    "six.PY2": False,
+    "six.PY3": True,
+    "PY2": False,
+    "PY3": True,
+    "__name__ == '__main__'": False,
+}
+
+_COMPARISONS: Final[Mapping[type[ast.cmpop], Callable[[Any, Any], bool]]] = {
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+    ast.In: lambda one, other: one in other,
+    ast.NotIn: lambda one, other: one not in other,
+}
+
+
+def truth(test: ast.expr, python: tuple[int, int]) -> Truth:
+    """Whether a condition holds on Lambda, as far as its text tells.
+
+    Args:
+        test: The expression after ``if``.
+        python: The version of the runtime.
+    """
+    if isinstance(test, ast.BoolOp):
+        # One part can decide, whatever the others are.
+        parts = [truth(value, python) for value in test.values]
+        decisive = Truth.FALSE if isinstance(test.op, ast.And) else Truth.TRUE
+        if decisive in parts:
+            return decisive
+        return Truth.UNKNOWN if Truth.UNKNOWN in parts else parts[0]
+    if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
+        inner = truth(test.operand, python)
+        return inner if inner is Truth.UNKNOWN else Truth(not inner.value)
+    try:
+        return Truth(bool(_value(test, python)))
+    except (_Unknown, TypeError, IndexError, KeyError):
+        return Truth.UNKNOWN
+
+
+def _value(node: ast.expr, python: tuple[int, int]) -> Value:  # noqa: PLR0911 - a table of expressions
+    text = ast.unparse(node)
+    if text in _CONSTANTS:
+        return _CONSTANTS[text]
+    match node:
+        case ast.Constant(value=bool() | int() | str() as constant):
+            return constant
+        case ast.Tuple(elts=elements):
+            return tuple(_number(element) for element in elements)
+        case ast.Attribute() if text in {"sys.version_info.major", "sys.version_info.minor"}:
+            return python[text.endswith("minor")]
+        case ast.Attribute() | ast.Name() if text in {"sys.version_info", "version_info"}:
+            return _Version(python)
+        case ast.Subscript(value=ast.Attribute() | ast.Name() as of, slice=index):
+            return _part(_value(of, python), index)
+        case ast.Compare(left=left, ops=[comparison], comparators=[right]):
+            return _compare(_value(left, python), comparison, _value(right, python))
+        case ast.Call(func=ast.Attribute(value=of, attr="startswith"), args=[ast.Constant(value=str() as prefix)]):
+            value = _value(of, python)
+            if isinstance(value, str):
+                return value.startswith(prefix)
+        case _:
+            pass
+    raise _Unknown
+
+
+def _number(node: ast.expr) -> str | int:
+    if isinstance(node, ast.Constant) and isinstance(node.value, str | int):
+        return node.value
+    raise _Unknown
+
+
+def _part(value: Value, index: ast.expr) -> Value:
+    """``sys.version_info[0]``, ``[1]``, ``[:1]``, ``[:2]``; the rest of it is not known."""
+    if isinstance(value, tuple):
+        match index:
+            case ast.Constant(value=int() as at) if at in {0, 1}:
+                return value[at]
+            case ast.Slice(lower=None, upper=ast.Constant(value=int() as end), step=None) if end in {1, 2}:
+                return tuple(value[:end])
+            case _:
+                pass
+    raise _Unknown
+
+
+class _Version(tuple["str | int", ...]):
+    """``sys.version_info``, of which the two first parts are known."""
+
+    __slots__ = ()
+
+
+def _compare(left: Value, comparison: ast.cmpop, right: Value) -> bool:
+    if isinstance(left, _Version) and isinstance(right, tuple) and len(right) > len(left) and right[:2] == left:
+        raise _Unknown  # the patch release decides
+    return _COMPARISONS[type(comparison)](left, right)

@@ -1,0 +1,210 @@
+"""What the handlers reach through imports, and by which chain."""
+
+from __future__ import annotations
+
+import posixpath
+from collections import deque
+from dataclasses import dataclass
+from enum import IntEnum
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from harness.facts.search import Found, Missing, Portions, Resolution, Search
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from harness.facts.modules import Module
+    from harness.facts.imports import Import
+
+
+class When(IntEnum):
+    """When a module is imported; what is earlier is more certain."""
+
+    AT_START = 0
+    PERHAPS_AT_START = 1
+    LATER = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How a module is reached.
+
+    Attributes:
+        name: Its name.
+        path: Its file, as in the function.
+        when: With the handler, with the handler if some condition holds or some guarded import succeeds, or only when a
+            function is called.
+        parent: What imports it; None for a handler's own module.
+        line: On which line of the parent.
+    """
+
+    name: str
+    path: str
+    when: When
+    parent: Reach | None = None
+    line: int = 0
+
+    @property
+    def chain(self) -> tuple[str, ...]:
+        """The modules from the handler's own to this one."""
+        return (*(self.parent.chain if self.parent else ()), self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Unresolved:
+    """An import that finds nothing.
+
+    Attributes:
+        path: The file that it stands in.
+        missing: The module that is not there: the first part of the name that fails.
+        name: What a ``from`` import wants of a module that is there; None where the module is missing.
+    """
+
+    path: str
+    statement: Import
+    missing: str
+    name: str | None = None
+
+
+class Graph:
+    """The imports of all modules that a function sees.
+
+    Follows the code of ``first_party`` into its functions, and everything else as far as it is imported when the
+    handler is loaded: what a library imports inside its functions is mostly optional.
+    """
+
+    def __init__(
+        self, modules: Mapping[str, Module], search: Search, roots: Iterable[str], own: frozenset[str]
+    ) -> None:
+        """Prepare a graph.
+
+        Args:
+            modules: All source files, by path.
+            search: Where modules are found.
+            roots: Names of the modules to start from.
+            own: Paths of the first-party files.
+        """
+        self._modules = modules
+        self._search = search
+        self._roots = tuple(roots)
+        self._own = own
+
+    @cached_property
+    def reached(self) -> Mapping[str, Reach]:
+        """Every file that is reached, by path: as early as can be, and then by the shortest chain."""
+        found: dict[str, Reach] = {}
+        waiting: dict[When, deque[Reach]] = {when: deque() for when in When}
+        for root in self._roots:
+            waiting[When.AT_START].extend(self._files(root, None, 0, When.AT_START))
+        while soonest := next((queue for queue in waiting.values() if queue), None):
+            reach = soonest.popleft()
+            if reach.path not in found:
+                found[reach.path] = reach
+                for following in self._from(reach):
+                    waiting[following.when].append(following)
+        return found
+
+    def _from(self, reach: Reach) -> Iterator[Reach]:
+        """What a module imports in its turn."""
+        module = self._modules.get(reach.path)
+        for statement in module.imports if module else ():
+            if statement.never or (statement.lazy and reach.path not in self._own):
+                continue
+            if not self.applies(statement, reach.path):
+                continue
+            when = When.LATER if statement.lazy else When.AT_START if statement.certain else When.PERHAPS_AT_START
+            if statement.plugins:
+                when = max(when, When.PERHAPS_AT_START)
+            for name in self._plugins(reach) if statement.plugins else self.targets(statement, reach.path):
+                yield from self._files(name, reach, statement.line, max(when, reach.when))
+
+    def _files(self, name: str, parent: Reach | None, line: int, when: When) -> Iterator[Reach]:
+        """The files that importing a module executes: its parents' and its own."""
+        parts = name.split(".")
+        for end in range(1, len(parts) + 1):
+            prefix = ".".join(parts[:end])
+            resolution = self._search.find(prefix)
+            if isinstance(resolution, Found):
+                yield Reach(prefix, resolution.path, when, parent, line)
+
+    def _plugins(self, reach: Reach) -> Iterator[str]:
+        """The submodules of a package that imports them by computed names."""
+        folder, _, file = reach.path.rpartition("/")
+        names = (self._search.module_name(path) for path in self._beside.get(folder, ()))
+        if file == "__init__.py":
+            yield from (name for name in names if name and name != reach.name)
+
+    @cached_property
+    def _beside(self) -> Mapping[str, tuple[str, ...]]:
+        """The modules and packages of each folder."""
+        found: dict[str, list[str]] = {}
+        for path in sorted(self._modules):
+            folder = posixpath.dirname(path)
+            found.setdefault(folder, []).append(path)
+            if path.endswith("/__init__.py"):
+                found.setdefault(posixpath.dirname(folder), []).append(path)
+        return {folder: tuple(paths) for folder, paths in found.items()}
+
+    def targets(self, statement: Import, path: str) -> tuple[str, ...]:
+        """The modules that a statement imports: the one that it names, and submodules among the names it takes."""
+        base = self.absolute(statement.module, statement.level, path)
+        if base is None:
+            return ()
+        children = (f"{base}.{name}" for name in statement.names if name != "*")
+        return (base, *(child for child in children if isinstance(self._search.find(child), Found | Portions)))
+
+    def absolute(self, module: str, level: int, path: str) -> str | None:
+        """The absolute name of what a file calls ``module``; None where it is beyond the top."""
+        if not level:
+            return module
+        own = self._search.module_name(path)
+        if own is None:
+            return None
+        parts = own.split(".") if path.endswith("/__init__.py") else own.split(".")[:-1]
+        if level - 1 >= len(parts):
+            return None
+        parts = parts[: len(parts) - (level - 1)]
+        return ".".join([*parts, module] if module else parts)
+
+    def applies(self, statement: Import, path: str) -> bool:
+        """Whether a statement that stands in for, or builds upon, another import is executed at all."""
+        if statement.unless and not any(self._fails(name, path) for name in statement.unless):
+            return False
+        return not any(self._fails(name, path) for name in statement.after)
+
+    def _fails(self, dotted: str, path: str) -> bool:
+        module = dotted.lstrip(".")
+        name = self.absolute(module, len(dotted) - len(module), path)
+        return name is None or isinstance(self._search.find(name), Missing)
+
+    def unresolved(self, path: str) -> Iterator[Unresolved]:
+        """The imports of a file that find nothing, but those that expect it or are not executed."""
+        for statement in self._modules[path].imports:
+            if statement.never or statement.guarded or statement.plugins or not self.applies(statement, path):
+                continue
+            base = self.absolute(statement.module, statement.level, path)
+            if base is None:
+                continue
+            resolution = self._search.find(base)
+            if isinstance(resolution, Missing):
+                yield Unresolved(path, statement, resolution.name)
+                continue
+            for name in statement.names:
+                if name != "*" and self._lacks(base, resolution, name):
+                    yield Unresolved(path, statement, base, name)
+
+    def _lacks(self, base: str, resolution: Resolution, name: str) -> bool:
+        """Whether a module that is there certainly has no such name and no such submodule.
+
+        Of first-party modules alone: libraries find many ways to make names.
+        """
+        if not isinstance(self._search.find(f"{base}.{name}"), Missing):
+            return False
+        if isinstance(resolution, Portions):
+            return True
+        own = isinstance(resolution, Found) and resolution.path in self._own
+        module = self._modules.get(resolution.path) if isinstance(resolution, Found) and own else None
+        if module is None or not module.parsed or module.fault:
+            return False
+        return not module.names.open and name not in module.names.bound and not name.startswith("__")

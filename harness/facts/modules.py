@@ -1,0 +1,85 @@
+"""What one Python source file says."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from harness.facts.bytecode import source_hash
+from harness.facts.downlevel import parse
+from harness.facts.imports import Import, imports
+from harness.facts.lookups import Lookup, lookups, may_look
+from harness.facts.names import Names, names
+from harness.facts.revisions import TRIGGER, Revision, revision
+from harness.facts.syntax import SyntaxFault  # noqa: TC001 - msgspec reads the annotation when facts are decoded
+from harness.facts.uses import TRIGGERS, Uses, uses
+
+# What makes the names of a library's module unknowable: its text is not followed any closer than this.
+_INJECTS = re.compile(rb"\bsys\s*\.\s*modules\b|\bmeta_path\b|\bpath_hooks\b|\b__path__\b")
+_SHARED = re.compile(rb"\bextend_path\b|\bdeclare_namespace\b")
+_SEARCHES = re.compile(rb"\bsys\s*\.\s*path\b")
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """One Python source file.
+
+    Attributes:
+        size: Bytes.
+        hash: What hash-based bytecode of it would carry (PEP 552).
+        parsed: Whether its text could be analysed at all; if not, the rest is empty.
+        fault: Why it does not compile for the runtime.
+        imports: What it imports.
+        names: What it binds at module level; of a distribution's module only whether more may be there.
+        lookups: What it asks of the metadata of distributions.
+        uses: What it does with paths; of a distribution's module, nothing.
+        revision: What it says as a migration, if it is one.
+    """
+
+    size: int
+    hash: bytes
+    parsed: bool = True
+    fault: SyntaxFault | None = None
+    imports: tuple[Import, ...] = ()
+    names: Names = field(default_factory=Names)
+    lookups: tuple[Lookup, ...] = ()
+    uses: Uses = field(default_factory=Uses)
+    revision: Revision | None = None
+
+
+def module(
+    source: bytes, python: tuple[int, int], fault: SyntaxFault | None = None, *, recorded: bool = False
+) -> Module:
+    """Read one source file.
+
+    Args:
+        source: Its bytes.
+        python: The version of the runtime.
+        fault: Why it does not compile for it.
+        recorded: Whether a distribution brought it, by its RECORD; then less is of interest.
+    """
+    digest = source_hash(source, python)
+    tree = parse(source)
+    if tree is None:
+        return Module(len(source), digest, parsed=False, fault=fault)
+    calls = b"import_module" in source or b"__import__" in source
+    return Module(
+        size=len(source),
+        hash=digest,
+        fault=fault,
+        imports=imports(tree, python, calls=calls, own=not recorded) if b"import" in source else (),
+        names=_outline(source) if recorded else names(tree),
+        lookups=lookups(tree, python) if may_look(source) else (),
+        uses=uses(tree, python) if not recorded and TRIGGERS.search(source) else Uses(),
+        revision=revision(tree) if TRIGGER in source else None,
+    )
+
+
+def _outline(source: bytes) -> Names:
+    """What the names of a library's module could be: any, and perhaps modules that no file is there for."""
+    return Names(
+        open=True,
+        injects=bool(_INJECTS.search(source)),
+        shared=bool(_SHARED.search(source)),
+        searches=bool(_SEARCHES.search(source)),
+    )

@@ -1,0 +1,110 @@
+"""Which names a module binds, and whether its text tells all of them."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+# What can change a module's names in ways that its text does not tell.
+_NAMESPACES = frozenset({"globals", "vars", "locals", "exec", "eval", "setattr", "attach", "attach_stub"})
+_PORTIONS = frozenset({"extend_path", "declare_namespace"})
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The names at the module level.
+
+    Attributes:
+        bound: By assignment, definition or import, in any branch.
+        open: More may be there: a star import, a ``__getattr__``, writing to ``globals()``.
+        injects: It may make modules appear that no file is there for: it touches ``sys.modules``, ``__path__``, or
+            the import system.
+        shared: It lets other folders of the same name add to it (``pkgutil.extend_path``, ``declare_namespace``).
+        searches: It touches ``sys.path``.
+    """
+
+    bound: tuple[str, ...] = ()
+    open: bool = False
+    injects: bool = False
+    shared: bool = False
+    searches: bool = False
+
+
+def names(tree: ast.Module) -> Names:
+    """The names of a module."""
+    bound = {name for node in ast.walk(tree) if isinstance(node, ast.Global) for name in node.names}
+    signs = set[str]()
+    for statement in _executed(tree.body):
+        bound.update(_bound(statement))
+        if isinstance(statement, ast.ImportFrom) and any(alias.name == "*" for alias in statement.names):
+            signs.add("open")
+        if not isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            signs.update(_signs(statement))
+    if "__getattr__" in bound or "injects" in signs:
+        signs.add("open")
+    return Names(tuple(sorted(bound)), **dict.fromkeys(signs, True))
+
+
+def _signs(statement: ast.stmt) -> Iterator[str]:
+    """Which attributes of the names a statement makes true."""
+    for node in _walk(statement):
+        match node:
+            case ast.Attribute(value=ast.Name(id="sys"), attr="modules" | "meta_path" | "path_hooks"):
+                yield "injects"
+            case ast.Attribute(value=ast.Name(id="sys"), attr="path"):
+                yield "searches"
+            case ast.Name(id="__path__"):
+                yield "injects"
+            case ast.Name(id=name) | ast.Attribute(attr=name) if name in _PORTIONS:
+                yield "shared"
+            case ast.Name(id=name) | ast.Attribute(attr=name) if name in _NAMESPACES:
+                yield "open"
+            case _:
+                pass
+
+
+def _executed(statements: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
+    """The statements that run when the module does, those of blocks included, those of functions and classes not."""
+    waiting = [*statements]
+    while waiting:
+        statement = waiting.pop()
+        yield statement
+        if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            continue
+        for block in ("body", "orelse", "finalbody"):
+            waiting += getattr(statement, block, ())
+        for handler in (*getattr(statement, "handlers", ()), *getattr(statement, "cases", ())):
+            waiting += handler.body
+
+
+def _walk(statement: ast.stmt) -> Iterator[ast.AST]:
+    """The expressions of a statement, without the statements in its blocks, which have their own turn."""
+    waiting: list[ast.AST] = [child for child in ast.iter_child_nodes(statement) if not isinstance(child, ast.stmt)]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        waiting += [child for child in ast.iter_child_nodes(node) if not isinstance(child, ast.stmt)]
+
+
+def _bound(statement: ast.stmt) -> Iterator[str]:
+    match statement:
+        case ast.Import():
+            yield from (alias.asname or alias.name.partition(".")[0] for alias in statement.names)
+        case ast.ImportFrom():
+            yield from (alias.asname or alias.name for alias in statement.names)
+        case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+            yield statement.name
+        case _:
+            for node in _walk(statement):
+                if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                    yield node.id
+                elif isinstance(node, ast.alias):
+                    yield node.asname or node.name
+                elif isinstance(node, ast.ExceptHandler | ast.MatchAs | ast.MatchStar) and node.name:
+                    yield node.name
+            if type(statement).__name__ == "TypeAlias":  # since Python 3.12, on which this need not run
+                yield statement.name.id  # type: ignore[attr-defined]

@@ -1,0 +1,106 @@
+"""The Python program that the archives make: what is the user's own, where modules are found, what handlers reach."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from harness.artifact.bundle import CODE_ROOT
+from harness.artifact.entries import Role
+from harness.facts.graph import Graph
+from harness.facts.search import Search, site_folders
+from harness.facts.view import Facts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from harness.artifact.entries import Archive
+    from harness.policy import RuntimePolicy
+
+_VENDORED = frozenset({"_vendor", "vendor", "vendored", "_vendored", "third_party", "node_modules", "site-packages"})
+
+
+@dataclass(frozen=True)  # without slots: what is derived is computed once, and cached properties keep it in __dict__
+class Program:
+    """One code archive with its layers, as Python sees it.
+
+    Attributes:
+        policy: What the runtime brings.
+        facts: What the archives say.
+        architecture: ``x86_64`` or ``arm64``.
+        handlers: The handlers of the functions that share these archives, as they are declared.
+        environment: The variables that these functions declare, as far as they agree.
+    """
+
+    policy: RuntimePolicy
+    facts: Facts = field(default_factory=Facts)
+    architecture: str = "x86_64"
+    handlers: tuple[str, ...] = ()
+    environment: tuple[tuple[str, str], ...] = ()
+
+    @cached_property
+    def search(self) -> Search:
+        """Where modules are found."""
+        return Search(self.facts, self.policy, self.architecture, dict(self.environment))
+
+    @cached_property
+    def own(self) -> frozenset[str]:
+        """The paths of the first-party source files: those that no distribution brought."""
+        return frozenset(path for path in self.facts.modules if self._is_own(path))
+
+    @cached_property
+    def graph(self) -> Graph:
+        """The imports, from the handlers on."""
+        return Graph(self.facts.modules, self.search, self.roots, self.own)
+
+    @cached_property
+    def roots(self) -> tuple[str, ...]:
+        """The modules of the handlers."""
+        return tuple(dict.fromkeys(_module(handler) for handler in self.handlers))
+
+    def _is_own(self, path: str) -> bool:
+        if path in self.facts.owners or self.facts.bundle.items[path].archive in self._bare:
+            return False
+        folder = next((folder for folder in self._folders if path.startswith(f"{folder}/")), None)
+        if folder is None:
+            return False  # no search reaches it; at /opt that is a library's data or a program
+        parts = path[len(folder) + 1 :].split("/")
+        top = parts[0].removesuffix(".py")
+        if _VENDORED.intersection(parts[:-1]):
+            return False
+        if top in self._handled and folder == CODE_ROOT:
+            return True
+        if top in self._foreign:
+            return False
+        packages = ("/".join([folder, *parts[:end], "__init__.py"]) for end in range(1, len(parts)))
+        return not any(package in self.facts.owners for package in packages)
+
+    @cached_property
+    def _folders(self) -> tuple[str, ...]:
+        return tuple(sorted({*site_folders(self.policy.python), *self.search.path}, key=len, reverse=True))
+
+    @cached_property
+    def _bare(self) -> tuple[Archive, ...]:
+        """Layers without any metadata: what is in them was slimmed, and nothing tells whose it is."""
+        archives = zip(self.facts.bundle.archives, self.facts.of, strict=True)
+        return tuple(archive for archive, facts in archives if archive.role is Role.LAYER and not facts.distributions)
+
+    @cached_property
+    def _handled(self) -> frozenset[str]:
+        return frozenset(root.partition(".")[0] for root in self.roots)
+
+    @cached_property
+    def _foreign(self) -> frozenset[str]:
+        """Top-level names that belong to a distribution, although no record says so file by file."""
+        return frozenset(self._unrecorded()) | frozenset(self.policy.known_modules)
+
+    def _unrecorded(self) -> Iterator[str]:
+        for installed in self.facts.distributions:
+            if installed.distribution.record is None:
+                yield from installed.distribution.top_level
+                yield installed.distribution.key.replace("-", "_")
+
+
+def _module(handler: str) -> str:
+    return handler.rpartition(".")[0].replace("/", ".")

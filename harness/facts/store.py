@@ -1,0 +1,78 @@
+"""Facts kept by the content of the archive that they are about."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import filelock
+import msgspec
+
+from harness.facts.archive import SCHEMA, ArchiveFacts, analyse
+
+if TYPE_CHECKING:
+    from harness.artifact.entries import Archive
+
+
+class FactStore:
+    """Facts below one folder: a file per archive, runtime and schema, in MessagePack.
+
+    Facts are kept of sound archives only, so an archive whose facts are here is known to be what it declares.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder.absolute()
+
+    def facts(self, archive: Archive, python: tuple[int, int], tree: Path | None = None) -> ArchiveFacts:
+        """What an archive says, analysed if it was not yet.
+
+        Args:
+            archive: An accepted archive.
+            python: The version of the runtime.
+            tree: Where the archive was unpacked to, if it was.
+
+        Raises:
+            Refused: The bytes are not what the archive declares.
+            OSError: The archive cannot be read, or the store not be written.
+        """
+        name = f"{SCHEMA}-py{python[0]}{python[1]}-{archive.sha256}"
+        kept = self._folder / f"{name}.msgpack"
+        if (found := _load(kept)) is not None:
+            return found
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with filelock.FileLock(self._folder / f"{name}.lock"):
+            if (found := _load(kept)) is None:  # another process may have found them while this one waited
+                found = analyse(archive, python, self._folder, tree)
+                _save(kept, found)
+        return found
+
+    def usage(self) -> tuple[int, int]:
+        """How many archives' facts are kept, and how many bytes they take."""
+        kept = list(self._folder.glob("*.msgpack"))
+        return len(kept), sum(path.stat().st_size for path in kept)
+
+    def prune(self) -> None:
+        """Remove all facts."""
+        for path in self._folder.glob("*.msgpack"):
+            path.unlink(missing_ok=True)
+
+
+def _load(path: Path) -> ArchiveFacts | None:
+    """The facts of a file; None where there is none, or none that makes sense."""
+    try:
+        return msgspec.msgpack.decode(path.read_bytes(), type=ArchiveFacts)
+    except (OSError, msgspec.MsgspecError):
+        return None
+
+
+def _save(path: Path, facts: ArchiveFacts) -> None:
+    """Write them so that no moment shows half of them."""
+    descriptor, draft = tempfile.mkstemp(prefix=".draft-", dir=path.parent)
+    try:
+        with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor, not a path
+            file.write(msgspec.msgpack.encode(facts))
+        Path(draft).replace(path)
+    except BaseException:
+        Path(draft).unlink()
+        raise

@@ -1,0 +1,38 @@
+"""Which modules the runtime has loaded before it looks into the archives: data, in ``early.toml``."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+
+@dataclass(frozen=True, slots=True)
+class Early:
+    """Top-level modules that an archive cannot replace, since they are loaded, or frozen into the interpreter.
+
+    Attributes:
+        stdlib: Of the standard library, without the built-in modules.
+        packages: Of the runtime's distributions, each with its distribution's name.
+    """
+
+    stdlib: frozenset[str]
+    packages: tuple[tuple[str, str], ...]
+
+
+@cache
+def early(python: tuple[int, int]) -> Early:
+    """What is loaded early in the runtime of one version of Python."""
+    document = tomllib.loads(files(__package__).joinpath("early.toml").read_text("utf-8"))
+    table = document["standard-library"]
+    stdlib = set(table["values"])
+    for version, names in table["since"].items():
+        stdlib.update(names if python >= _version(version) else ())
+    for version, names in table["until"].items():
+        stdlib.update(names if python <= _version(version) else ())
+    return Early(frozenset(stdlib), tuple(document["packages"]["values"].items()))
+
+
+def _version(text: str) -> tuple[int, ...]:
+    return tuple(map(int, text.split(".")))

@@ -1,0 +1,90 @@
+"""Reads ``stdlib.toml``: what a Python brings along, and what it brings no longer."""
+
+from __future__ import annotations
+
+import tomllib
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from harness.policy.values import Removed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+Table: TypeAlias = dict[str, Any]
+
+_LAYER = "add {} to the requirements that the layer is built from"
+
+
+def modules(python: tuple[int, int]) -> frozenset[str]:
+    """The top-level modules of the standard library, as far as a build for Linux has them."""
+    unlisted = _document()["unlisted"]["values"]
+    also = (name for name, last in unlisted.items() if python <= _version(last))
+    return (_as_of("modules", python) - frozenset(_document()["absent"]["values"])).union(also)
+
+
+def builtins(python: tuple[int, int]) -> frozenset[str]:
+    """The modules that are part of the interpreter."""
+    return _as_of("builtins", python)
+
+
+def bytecode_magic(python: tuple[int, int]) -> int | None:
+    """The number at the beginning of bytecode; None where it is not known."""
+    figure = _document()["bytecode"].get(f"{python[0]}.{python[1]}")
+    return figure["value"] if figure else None
+
+
+def removed(python: tuple[int, int], distributions: Iterable[str]) -> Iterator[tuple[str, Removed]]:
+    """The modules that a version has no longer.
+
+    Args:
+        python: The version.
+        distributions: What the runtime brings beside the standard library.
+    """
+    for version, gone in _document()["gone"].items():
+        if _version(version) <= python:
+            cause = f"Python {version} removed it from the standard library"
+            for name, then in gone["values"].items():
+                yield name, Removed(version, _remedy(then), cause)
+    if "setuptools" not in distributions:
+        cause = "Python 3.12 and newer come without setuptools"
+        for name, requirement in _document()["unbundled"]["values"].items():
+            yield name, Removed("3.12", _LAYER.format(requirement), cause)
+
+
+def preinstalled(distributions: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """The top-level modules of distributions, each with its distribution."""
+    known = _document()["preinstalled"]["values"]
+    for distribution in sorted(distributions):
+        for module in known[distribution]:
+            yield module, distribution
+
+
+def known() -> frozenset[str]:
+    """Top-level modules that are a library's wherever they are met."""
+    return frozenset(_document()["known"]["values"])
+
+
+def _remedy(then: Table) -> str:
+    ways = [then["instead"]] if "instead" in then else []
+    if "distribution" in then:
+        ways.append(_LAYER.format(then["distribution"]))
+    return ", or ".join(ways)
+
+
+def _as_of(name: str, python: tuple[int, int]) -> frozenset[str]:
+    found: set[str] = set()
+    for version, change in _document()[name].items():
+        if _version(version) <= python:
+            found = found.union(change.get("added", ())).difference(change.get("removed", ()))
+    return frozenset(found)
+
+
+def _version(text: str) -> tuple[int, ...]:
+    return tuple(map(int, text.split(".")))
+
+
+@cache
+def _document() -> Table:
+    return tomllib.loads(files(__package__).joinpath("stdlib.toml").read_text("utf-8"))

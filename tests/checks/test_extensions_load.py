@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from harness.check import Inapplicable
+from harness.checks.extensions_load import check
+from harness.facts.archive import ArchiveFacts
+from harness.facts.binaries import Binary, Format
+from harness.facts.distributions import Distribution, Recorded
+from harness.model import Finding, Note
+from tests import build
+
+FAST = "python/lib/_fast.cpython-312-x86_64-linux-gnu.so"
+SLOW = "python/lib/_slow.abi3.so"
+UNDEFINED = "undefined symbol: _Py_ZeroStruct"
+
+
+def extension(module: str) -> Binary:
+    return Binary(Format.ELF, ("x86_64",), "shared", 64, little_endian=True, init_functions=(module,))
+
+
+BINARIES = {
+    FAST: extension("_fast"),
+    SLOW: extension("_slow"),
+    # None of these would be imported: by its name, by its place, by what it is.
+    "python/lib/_old.cpython-311-x86_64-linux-gnu.so": extension("_old"),
+    "share/_else.abi3.so": extension("_else"),
+    "python/lib.libs/libz.so": Binary(Format.ELF, ("x86_64",), "shared", 64, little_endian=True),
+}
+LIB = Distribution(
+    "lib",
+    "1.0",
+    "python/lib-1.0.dist-info",
+    record=(Recorded(FAST), Recorded(SLOW), Recorded("python/lib-1.0.dist-info/RECORD")),
+)
+FACTS = ArchiveFacts(binaries=BINARIES, distributions=(LIB,))
+SUBJECT = build.subject(build.archive(*BINARIES, "python/lib-1.0.dist-info/RECORD"), facts=(FACTS,))
+
+
+def said(*answer: dict[str, str | int | None]) -> list[Finding | Note]:
+    return list(check.body(SUBJECT, build.Seen(answers=(json.dumps(answer), "[]"))))
+
+
+def test_silence_when_all_load() -> None:
+    assert said() == [Note("2 of 2 extensions can be loaded")]
+
+
+@pytest.mark.parametrize(
+    ("error", "signal", "message"),
+    [
+        (f"/opt/{FAST}: {UNDEFINED}", None, f"{UNDEFINED} (_fast.cpython-312-x86_64-linux-gnu.so of lib 1.0)"),
+        ("libgomp.so.1: cannot open shared object file", None, "libgomp.so.1: cannot open shared object file (_fast"),
+        (None, 11, "Runtime.ExitError: loading it ends the process: Segmentation fault (_fast"),
+    ],
+)
+def test_the_loaders_words_come_first(error: str | None, signal: int | None, message: str) -> None:
+    finding, note = said({"path": f"/opt/{FAST}", "error": error, "signal": signal})
+
+    assert isinstance(finding, Finding)
+    assert finding.message.startswith(message)
+    assert finding.where == f"layer.zip!{FAST}"
+    assert finding.remedy
+    assert "lib 1.0" in finding.remedy
+    assert note == Note("1 of 2 extensions can be loaded")
+
+
+def test_one_finding_for_what_fails_alike() -> None:
+    finding, _ = said(
+        *({"path": f"/opt/{name}", "error": f"/opt/{name}: {UNDEFINED}", "signal": None} for name in (FAST, SLOW))
+    )
+
+    assert isinstance(finding, Finding)
+    assert "and 1 more" in finding.message
+    assert finding.cause == f"also /opt/{SLOW}"
+
+
+def test_nothing_to_load() -> None:
+    with pytest.raises(Inapplicable):
+        list(check.body(build.subject(build.archive("python/x.py")), build.Seen()))

@@ -1,0 +1,300 @@
+"""From what the runtime said to what is to be changed, and why."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.diagnosis.advice import Advice, for_answer, for_init
+from harness.engines.protocol import Exceeded, Exited, Failed, Frame, LambdaError, Trace
+from tests.build import error, function, program_of
+
+ARTIFACT = program_of(
+    {
+        "app/__init__.py": "",
+        "app/main.py": "def handler(event, context):\n    pass\n",
+        "app/Labels.py": "",
+        "src/shop/orders.py": "",
+        "Tools/clean.py": "",
+        "top.py": "def handler(event, context):\n    pass\n",
+        "plain.sh": "",
+    },
+    {
+        "python/tinyxml/__init__.py": "",
+        "python/pydantic_core/__init__.py": "",
+        "python/pydantic_core/_pydantic_core.cpython-311-x86_64-linux-gnu.so": "",
+        "python/orjson/__init__.py": "",
+        "python/orjson/orjson.cpython-312-darwin.so": "",
+        "python/numpy/__init__.py": "",
+        "python/numpy/_core/_multiarray_umath.cp312-win_amd64.pyd": "",
+        "python/lxml/__init__.py": "",
+        "python/lxml/etree.cpython-312-x86_64-linux-gnu.so": "",
+        "python/lib/python3.12/site-packages/deeper/__init__.py": "",
+        "bin/wrapper": "",
+    },
+).program
+CANNOT = "Unable to import module 'app.main': "
+MAIN = Frame("/var/task/app/main.py", 3, "app.main")
+LOCKS = Frame("/var/lang/lib/python3.12/multiprocessing/synchronize.py", 57, "multiprocessing.synchronize")
+WRAPPER = "AWS_LAMBDA_EXEC_WRAPPER"
+WHEEL = "install the wheel for CPython 3.12 on Linux x86_64, and build the layer again"
+NOTHING_ELSE = "correct the module at that line; it must be importable"
+
+
+def lost(module: str, why: str = "") -> tuple[LambdaError, Trace]:
+    told = error("Runtime.ImportModuleError", f"{CANNOT}No module named {module!r}{why}")
+    return told, Trace((MAIN,), missing=module)
+
+
+def broken(message: str, *causes: str) -> tuple[LambdaError, Trace]:
+    return error("Runtime.ImportModuleError", CANNOT + message), Trace((MAIN,), causes)
+
+
+def raised(kind: str, message: str, *frames: Frame) -> tuple[LambdaError, Trace]:
+    return error(kind, message), Trace((MAIN, *frames))
+
+
+# What was told; how the remedy begins; the cause.
+INITS: dict[str, tuple[tuple[LambdaError, Trace], str, str | None]] = {
+    "a distribution that is not there": (lost("defusedxml"), "add the distribution that provides 'defusedxml'", None),
+    "a part of one": (lost("google.cloud.storage"), "add the distribution that provides 'google'", None),
+    "a module of the user's own": (lost("app.dhl"), "add the file of 'app.dhl' to the code archive: 'app' is", None),
+    "another case": (
+        lost("app.labels"),
+        "write the import as the file is named, or rename /var/task/app/Labels.py",
+        "/var/task/app/Labels.py is there, and upper and lower case differ on Lambda",
+    ),
+    "a folder that is not on the path": (
+        lost("shop.orders"),
+        "move what is in /var/task/src/shop to the root of the archive, or to python/ of a layer",
+        "/var/task/src/shop/orders.py is there, in a folder that is not on sys.path",
+    ),
+    "another CPython's build": (
+        lost("pydantic_core._pydantic_core"),
+        f"{WHEEL}: pip install --platform manylinux2014_x86_64 --python-version 3.12 --only-binary :all:",
+        (
+            "/opt/python/pydantic_core/_pydantic_core.cpython-311-x86_64-linux-gnu.so is there, and this runtime loads "
+            "_pydantic_core.cpython-312-x86_64-linux-gnu.so"
+        ),
+    ),
+    "a Mac's build": (
+        lost("orjson.orjson"),
+        WHEEL,
+        (
+            "/opt/python/orjson/orjson.cpython-312-darwin.so is there, and this runtime loads "
+            "orjson.cpython-312-x86_64-linux-gnu.so"
+        ),
+    ),
+    "a build of Windows, behind words of the distribution's own": (
+        broken("Error importing numpy", "ModuleNotFoundError: No module named 'numpy._core._multiarray_umath'"),
+        WHEEL,
+        (
+            "/opt/python/numpy/_core/_multiarray_umath.cp312-win_amd64.pyd is there, and this runtime loads "
+            "_multiarray_umath.cpython-312-x86_64-linux-gnu.so"
+        ),
+    ),
+    "a build of this platform": (lost("lxml.etree"), "install a version of 'lxml' that has 'lxml.etree'", None),
+    "a newer C library": (
+        broken("/lib64/libc.so.6: version `GLIBC_2.38' not found (required by /opt/python/x.so)"),
+        WHEEL,
+        "it was built on a system newer than Lambda's, which has no GLIBC_2.38",
+    ),
+    "a library of another system": (
+        broken("/opt/python/x.so: invalid ELF header"),
+        WHEEL,
+        "/opt/python/x.so is no library of this platform",
+    ),
+    "a library": (
+        broken("libGL.so.1: cannot open shared object file: No such file or directory"),
+        "put the library libGL.so.1 into lib/ of a layer",
+        None,
+    ),
+    "a library that ctypes loads": (
+        raised("OSError", "libfoo.so.1: cannot open shared object file: No such file or directory"),
+        "put the library libfoo.so.1 into lib/ of a layer",
+        None,
+    ),
+    "a circle": (broken("cannot import name 'x' from partially initialized module 'a'"), "break the circle", None),
+    "a name": (broken("cannot import name 'x' from 'tinyxml'"), "install the version that has the name", None),
+    "an import that fails otherwise": (broken("no"), "correct the module at that line, or what it imports there", None),
+    "a variable": (
+        (error("KeyError", "'DEPOT'"), Trace((MAIN,), ("KeyError: b'DEPOT'",))),
+        "declare the variable 'DEPOT' under `environment` in the manifest",
+        None,
+    ),
+    "another key": (raised("KeyError", "'DEPOT'"), NOTHING_ELSE, None),
+    "syntax": (raised("Runtime.UserCodeSyntaxError", "…"), "correct the line, or declare the runtime", None),
+    "a file that may not be read": (
+        raised("PermissionError", "[Errno 13] Permission denied: '/var/task/app/main.py'"),
+        "make the archive's files readable for others",
+        None,
+    ),
+    "a folder that may not be written": (
+        raised("PermissionError", "[Errno 13] Permission denied: '/usr/x'"),
+        "write below /tmp only; the function runs as a user without rights",
+        None,
+    ),
+    "a read-only disk": (
+        raised("OSError", "[Errno 30] Read-only file system: '/var/task/x'"),
+        "write below /tmp only; the rest of the file system is read-only",
+        None,
+    ),
+    "a file": (
+        raised("FileNotFoundError", "[Errno 2] No such file or directory: 'x'"),
+        "open only what is in the archives, and write below /tmp only",
+        None,
+    ),
+    "a full /tmp": (raised("OSError", "[Errno 28] No space left on device"), "write less: /tmp has 512 MB", None),
+    "too many files": (raised("OSError", "[Errno 24] Too many open files: 'x'"), "open fewer files", None),
+    "no network": (raised("OSError", "[Errno 101] Network is unreachable"), "there is no network here", None),
+    "no name service": (
+        raised("gaierror", "[Errno -3] Temporary failure in name resolution"),
+        "there is no network here",
+        None,
+    ),
+    "no endpoint": (
+        raised("EndpointConnectionError", 'Could not connect to the endpoint URL: "https://x.amazonaws.com/"'),
+        "there is no network here: connect in the handler",
+        None,
+    ),
+    "no database": (
+        raised("OperationalError", 'could not translate host name "db" to address: Name or service not known'),
+        "there is no network here",
+        None,
+    ),
+    "a lock": (
+        raised("FileNotFoundError", "[Errno 2] No such file or directory", LOCKS),
+        "use threads, or multiprocessing's Process and Pipe alone",
+        "Lambda has no /dev/shm, which multiprocessing's locks, queues and pools need",
+    ),
+    "an error of the system that says it all": (raised("OSError", "[Errno 5] Input/output error"), NOTHING_ELSE, None),
+    "an error of nobody's": (raised("OSError", "no"), NOTHING_ELSE, None),
+    "anything": (raised("ValueError", "no"), NOTHING_ELSE, None),
+}
+
+
+@pytest.mark.parametrize("case", INITS)
+def test_an_error_of_init(case: str) -> None:
+    (told, trace), remedy, cause = INITS[case]
+
+    advice = for_init(Failed(told, 0.1), trace, function(), ARTIFACT)
+
+    assert advice.remedy.startswith(remedy)
+    assert advice.cause == cause
+
+
+@pytest.mark.parametrize(
+    ("handler", "told", "remedy"),
+    [
+        ("jobs.run.handler", lost("jobs"), "add the file, or correct the handler's name: there is top.handler and"),
+        ("jobs.run.gone", lost("jobs"), "add the file of 'jobs' to the code archive, or correct the handler's name"),
+        ("shop.orders.handler", lost("shop"), "the archive has it at /var/task/src/shop/orders.py: zip what is in"),
+        ("tools.clean.handler", lost("tools"), "the archive has it at /var/task/Tools/clean.py: rename it"),
+        ("app.main.gone", raised("Runtime.HandlerNotFound", "…"), "name the handler app.main.handler, or rename"),
+        ("main", raised("Runtime.MalformedHandlerName", "…"), "name the handler as module.function"),
+        ("sys.exit", raised("Runtime.BuiltInModuleConflict", "…"), "rename the module 'sys'"),
+        (
+            "./top.handler",
+            raised("TypeError", "the 'package' argument is required to perform a relative import for '..top'"),
+            "name the handler from the root of the code archive on, without a dot or slash in front: ",
+        ),
+        (
+            "/var/task/top.handler",
+            raised("TypeError", "the 'package' argument is required to perform a relative import for '.var.task.top'"),
+            "name the handler from the root of the code archive on, without a dot or slash in front: ",
+        ),
+        ("top.handler", raised("TypeError", "no"), NOTHING_ELSE),
+    ],
+)  # fmt: skip
+def test_a_handlers_name(handler: str, told: tuple[LambdaError, Trace], remedy: str) -> None:
+    advice = for_init(Failed(told[0], 0.1), told[1], function(handler=handler), ARTIFACT)
+
+    assert advice.remedy.startswith(remedy)
+
+
+@pytest.mark.parametrize(
+    ("module", "advice"),
+    [
+        (
+            "tinyxml",
+            Advice(
+                "remove PYTHONPATH from `environment`, or add /opt/python to it",
+                "/opt/python/tinyxml/__init__.py is there; with PYTHONPATH=/var/task/src, Lambda leaves the layers off "
+                "sys.path",
+            ),
+        ),
+        (
+            "deeper",
+            Advice(
+                "remove PYTHONPATH from `environment`, or add /opt/python/lib/python3.12/site-packages to it",
+                "/opt/python/lib/python3.12/site-packages/deeper/__init__.py is there; with PYTHONPATH=/var/task/src, "
+                "Lambda leaves the layers off sys.path",
+            ),
+        ),
+    ],
+)
+def test_a_layer_that_a_variable_hides(module: str, advice: Advice) -> None:
+    told, trace = lost(module)
+    own = function(environment={"PYTHONPATH": "/var/task/src"})
+
+    assert for_init(Failed(told, 0.1), trace, own, ARTIFACT) == advice
+
+
+@pytest.mark.parametrize(
+    ("end", "remedy"),
+    [
+        (Exited(3, 0.1), "make the module importable without ending the process"),
+        (Exited(127, 0.1), "make the module importable without ending the process"),
+        (Exited(-11, 0.1), "install builds of the compiled distributions that are made for Lambda's platform"),
+        (Exited(-9, 0.1), "look what killed it"),
+        (Exceeded("memory", 0.1), "import less, or declare more than 512 MB of memory"),
+        (Exceeded("timeout", 60.0), "Lambda stops init after 10 s"),
+        (Exceeded("processes", 1.0), "start fewer processes and threads"),
+    ],
+)
+def test_an_end_of_init(end: Exited | Exceeded, remedy: str) -> None:
+    assert for_init(end, Trace(()), function(), ARTIFACT).remedy.startswith(remedy)
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "remedy", "cause"),
+    [
+        ("/opt/wrapper", 127, "put the script into a layer", f"{WRAPPER} is /opt/wrapper, which no archive has"),
+        (
+            "/var/task/plain.sh",
+            126,
+            "make the file executable before it is packed: chmod 755 plain.sh",
+            f"{WRAPPER} is /var/task/plain.sh, which is not executable",
+        ),
+    ],
+)
+def test_a_wrapper_that_does_not_start(path: str, status: int, remedy: str, cause: str) -> None:
+    advice = for_init(Exited(status, 0.1), Trace(()), function(environment={WRAPPER: path}), ARTIFACT)
+
+    assert advice.remedy.startswith(remedy)
+    assert advice.cause == cause
+
+
+@pytest.mark.parametrize(
+    ("end", "remedy"),
+    [
+        (Failed(error("ValueError", "no"), 0.1), "correct the handler; the lines above are what Lambda would log"),
+        (Failed(error("OSError", "[Errno 30] Read-only file system: 'x'"), 0.1), "write below /tmp only"),
+        (Failed(error("OSError", "[Errno 101] Network is unreachable"), 0.1), "there is no network here"),
+        (
+            Failed(error("ModuleNotFoundError", "No module named 'defusedxml'"), 0.1),
+            "add the distribution that provides 'defusedxml'",
+        ),
+        (
+            Failed(error("OSError", "[Errno 38] Function not implemented", f'  File "{LOCKS.file}", line 57'), 0.1),
+            "use threads",
+        ),
+        (Exited(0, 0.1), "return or raise: sys.exit() and os._exit() end Lambda's process too"),
+        (Exited(4, 0.1), "return or raise: sys.exit() and os._exit() end Lambda's process too"),
+        (Exited(-11, 0.1), "install builds of the compiled distributions"),
+        (Exceeded("memory", 0.1), "make it do with its 512 MB of memory, or declare more"),
+        (Exceeded("timeout", 30.0), "make it answer within its 30 s, or declare more of them"),
+        (Exceeded("processes", 1.0), "start fewer processes and threads"),
+    ],
+)
+def test_an_event_without_an_answer(end: Failed | Exited | Exceeded, remedy: str) -> None:
+    assert for_answer(end, function(), ARTIFACT).remedy.startswith(remedy)
