@@ -87,7 +87,7 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
         return None
     asked = _asks_for_artifacts(parent.config) and option in (None, file_path)
     if _named(file_path, parent.config) or (asked and _is_manifest(file_path)):
-        # pytest names a file outside its root folder by nothing at all, when it is itself the argument.
+        # pytest begins the id with nothing at all where the file lies outside its root folder.
         node = Path(os.path.relpath(file_path, parent.config.rootpath)).as_posix()
         return ManifestFile.from_parent(parent, path=file_path, nodeid=node)
     return None

@@ -64,7 +64,9 @@ def found(report: Report) -> Found:
 
 def judge(case: Case, report: Report) -> None:
     """Hold a report against what the case says."""
-    findings = [(result.check, finding) for result in report.results for finding in result.findings]
+    told = [(result.check, finding) for result in report.results for finding in result.findings]
+    # How fast this machine is, and what else it does, is no property of the artifact.
+    findings = [(check, finding) for check, finding in told if not finding.message.startswith("init took")]
     assert [result.outcome for result in report.results if isinstance(result.outcome, Crashed)] == []
     assert report.verdict == case.verdict
     assert {check for check, finding in findings if finding.severity is Severity.ERROR} == case.checks
@@ -93,9 +95,7 @@ def test_a_case_that_nothing_here_could_run_gets_its_verdict(
 
 @pytest.mark.usefixtures("python")
 @each("all")
-def test_static_checks_need_no_engine(
-    case: Case, tmp_path: Path, cache: Path, request: pytest.FixtureRequest
-) -> None:
+def test_static_checks_need_no_engine(case: Case, tmp_path: Path, cache: Path, request: pytest.FixtureRequest) -> None:
     manifest = laid_out(case, tmp_path, request)
 
     with_engine = {one for one in found(verified("process", manifest, cache)) if one[0] not in ON_RUNTIME}

@@ -239,7 +239,8 @@ def _compare(run: Run, chosen: Sequence[Specimen], *, refresh: bool, whole: bool
             kept.write(results.FILE)  # after each, so that an interruption loses nothing
     if whole and not run.select:
         problems += [f"explained.toml: {row.name}, {row.match!r} fits nothing" for row in table if row not in used]
-    problems += [text for row in kept.artifacts.values() for text in results.complaints(row)]
+    rows = [kept.artifacts[one.name] for one in chosen if one.name in kept.artifacts]
+    problems += [f"{row['name']}: {text}" for row in rows for text in results.complaints(row)]
     _say("\n".join(["", *problems, ""]))
     for name, figure in kept.summary():
         _say(f"{figure:>8,}  {name}")

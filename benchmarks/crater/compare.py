@@ -20,7 +20,11 @@ if TYPE_CHECKING:
 
 TABLE = Path(__file__).with_name("explained.toml")
 _STARTS = ("handler-imports", "handler-responds")  # what these say, an import of the same modules says too
-_MISSING = re.compile(r"No module named ('[^']+')")
+# What the interpreter and the loader name when something is not there: a finding that names it too tells the same.
+_CULPRIT = re.compile(
+    r"No module named ('[^']+')|(\S+): cannot open shared object file|"
+    r"version `([^']+)' not found|undefined symbol: ([^\s,]+)"
+)
 
 
 class Judgement(StrEnum):
@@ -148,5 +152,5 @@ def _names(check: str, finding: Finding, one: Tried) -> bool:
     text = f"{finding.where} {finding.message} {finding.cause or ''}"
     if one.kind != "module" and one.name in text:
         return True
-    missing = _MISSING.search(one.error)
-    return missing is not None and missing[1] in text
+    culprit = _CULPRIT.search(one.error)
+    return culprit is not None and next(filter(None, culprit.groups())) in text

@@ -5,12 +5,10 @@ from collections.abc import Iterator
 
 from harness.artifact.bundle import CODE_ROOT, where
 from harness.check import Engines, Findings, Inapplicable, Subject, define
-from harness.facts.migrations import LOCATION, Environment, environments
+from harness.facts.migrations import LOCATION, Environment, environments, run_by
 from harness.facts.revisions import History
 from harness.model import Finding, Note, Severity
 
-RUNNERS = ("alembic.command", "alembic.config", "alembic.script", "alembic.runtime")
-NAMES = frozenset(name.partition(".")[2] for name in RUNNERS)
 MULTIPLE = (
     "Multiple head revisions are present for given argument 'head'; please specify a specific target revision, "
     "'<branchname>@head' to narrow to a specific head, or 'heads' for all heads"
@@ -37,20 +35,8 @@ def check(subject: Subject, engines: Engines) -> Findings:
     if not found:
         raise Inapplicable("the artifact has no Alembic environment")
     for environment in found:
-        sure = Severity.ERROR if _runs(subject, environment) else Severity.WARNING
+        sure = Severity.ERROR if run_by(subject.program, environment) else Severity.WARNING
         yield from _environment(subject, environment, sure)
-
-
-def _runs(subject: Subject, environment: Environment) -> bool:
-    """Whether first-party code runs Alembic: else its migrations are run elsewhere, or by hand."""
-    folder = f"{environment.folder}/"
-    for path in subject.program.own:
-        if path.startswith(folder):
-            continue  # env.py and the revisions are run by whoever runs Alembic
-        for one in subject.facts.modules[path].imports:
-            if one.module.startswith(RUNNERS) or (one.module == "alembic" and NAMES.intersection(one.names)):
-                return True
-    return False
 
 
 def _environment(subject: Subject, environment: Environment, sure: Severity) -> Iterator[Finding | Note]:

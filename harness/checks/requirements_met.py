@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from harness.check import Engines, Findings, Inapplicable, Subject, define
+from harness.facts.graph import Unresolved
 from harness.facts.requirements import Required, python_fits
 from harness.facts.starts import certain
 from harness.facts.union import Union
@@ -12,6 +13,8 @@ from harness.model import Finding, Severity
 
 SHOWN = 3
 SDK = frozenset({"boto3", "botocore", "s3transfer"})
+# Many distributions require them, few import them, and who slims a layer takes them out first.
+BUILD_TOOLS = frozenset({"pip", "setuptools", "wheel"})
 
 
 @define(since="0.1")
@@ -37,8 +40,10 @@ def check(subject: Subject, engines: Engines) -> Findings:
     union = Union(subject.program)
     for name, by in _grouped(union.conflicts).items():
         yield _conflict(union.installed[name][0], by)
-    for by in _grouped(union.absences).values():
-        yield _absence(union, by)
+    for name, by in _grouped(union.absences).items():
+        failing = next((failing for one in by if (failing := union.failing(one))), None)
+        if failing or name not in BUILD_TOOLS:
+            yield _absence(union, by, failing)
     for one, pin in union.of_the_runtime():
         if not {one.name, one.by.distribution.key} <= SDK:  # of a part of the SDK, sdk-complete speaks
             yield _of_the_runtime(one, pin)
@@ -74,8 +79,7 @@ def _conflict(found: Installed, by: Sequence[Required]) -> Finding:
     )
 
 
-def _absence(union: Union, by: Sequence[Required]) -> Finding:
-    failing = next((failing for one in by if (failing := union.failing(one))), None)
+def _absence(union: Union, by: Sequence[Required], failing: Unresolved | None) -> Finding:
     reach = certain(failing.path, union.program) if failing else None
     module = (
         f"No module named {failing.missing!r}, imported at {failing.path}:{failing.statement.line}" if failing else ""

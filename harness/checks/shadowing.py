@@ -102,7 +102,7 @@ def _before_runtime(subject: Subject, name: str, front: Found, brings: str) -> I
     if _owner(subject, front.path):
         return
     wanted = _wanted(subject, name, front)
-    if wanted or front.path in subject.program.own or (not front.package and name not in FILES):
+    if wanted or (not front.package and name not in FILES):
         said = f"{front.path} shadows {brings}, which the runtime brings: whatever imports {name!r} gets this file"
         yield _finding(subject, front.path, said, wanted)
 
@@ -113,7 +113,7 @@ def _before_archives(subject: Subject, one: Hidden) -> Iterator[Finding]:
     if len(keys) == len(owners) and len(set(keys)) == 1:
         return  # two copies of a distribution are the affair of duplicate-distributions
     front = subject.program.search.find(one.name)
-    wanted = _wanted(subject, one.name, front) if isinstance(front, Found) else ()
+    wanted = _wanted(subject, one.name, front, one) if isinstance(front, Found) else ()
     behind = (
         f"{owners[1].distribution.name}, which is in {where(subject.bundle.items[one.path])}" if owners[1] else one.path
     )
@@ -127,19 +127,19 @@ def _differs(one: Hidden) -> bool:
     return one.front.rpartition("/")[2].startswith("__init__.") != one.path.rpartition("/")[2].startswith("__init__.")
 
 
-def _wanted(subject: Subject, name: str, front: Found) -> tuple[Unresolved, ...]:
-    """The imports that want what is in the shadow; those in the module's own folder among them."""
+def _wanted(subject: Subject, name: str, front: Found, behind: Hidden | None = None) -> tuple[Unresolved, ...]:
+    """The imports that want what is in the shadow; those in the shadow's own folder among them, such as migrations."""
     program = subject.program
 
     def lacks(wanted: str) -> bool:
         return closed_to(program, front, name, wanted)
 
-    if found := misled(program, name, lacks):
+    found = misled(program, name, lacks)
+    if found or behind is None or not front.package or front.path in subject.facts.owners:
         return found
     folder = f"{front.path.rpartition('/')[0]}/"
-    if not front.package or front.path in subject.facts.owners:
-        return ()
-    return misled(program, name, lacks, [path for path in subject.facts.modules if path.startswith(folder)])
+    beside = misled(program, name, lacks, [path for path in subject.facts.modules if path.startswith(folder)])
+    return tuple(one for one in beside if (f"{name}.{one.name}" if one.name else one.missing) in behind.modules)
 
 
 def _finding(
@@ -151,7 +151,6 @@ def _finding(
 ) -> Finding:
     program = subject.program
     first = wanted[0] if wanted else None
-    item = subject.bundle.items.get(path)
     if owner:
         distribution = owner.distribution
         said = f"{distribution.name} {distribution.version} is an obsolete backport: {said}"
@@ -162,12 +161,20 @@ def _finding(
         remedy = f"rename {path}, or move it into a package of your own"
     return Finding(
         f"{failure.words(first, program)}: {said}" if first else said,
-        where(item) if item else path,
+        _place(subject, path),
         Severity.ERROR if first else Severity.WARNING,
         remedy,
         f"imported at {first.path}:{first.statement.line}" if first else None,
         failure.chain(first, program) if first else (),
     )
+
+
+def _place(subject: Subject, path: str) -> str:
+    """A file or a folder, which the archive need not list."""
+    if path in subject.bundle.items:
+        return where(subject.bundle.items[path])
+    below = next(item for inner, item in subject.bundle.items.items() if inner.startswith(f"{path}/"))
+    return where(below).removesuffix(below.path.removeprefix(path))
 
 
 def _owner(subject: Subject, path: str) -> Installed | None:

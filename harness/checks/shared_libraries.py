@@ -56,13 +56,15 @@ def check(subject: Subject, engines: Engines) -> Findings:
     for native in natives.started:
         for absent in natives.load(native).absent:
             if absent.unfit is None and not _is_preloaded(subject, natives, native, absent):
-                groups[natives.owner(native.path), absent.name].append(Lack(native, absent))
-    for (owner, name), lacks in groups.items():
+                owner = natives.owner(native.path)
+                lost = _lost(owner, absent.name)
+                groups[owner, posixpath.dirname(lost) if lost else absent.name].append(Lack(native, absent))
+    for (owner, _), lacks in groups.items():
         severity = _severity(subject, natives, owner, lacks)
         if severity is None:
             yield Note(
                 f"{owner.name} has parts that cannot be loaded on Lambda, and no handler is seen to: "
-                f"{_files(lacks)} {'needs' if len(lacks) == 1 else 'need'} {name}"
+                f"{_files(lacks)} {'needs' if len(lacks) == 1 else 'need'} {lacks[0].absent.name}"
             )
         else:
             yield _finding(subject, natives, owner, lacks, severity)
@@ -101,7 +103,8 @@ def _finding(subject: Subject, natives: Natives, owner: Owner, lacks: Sequence[L
     elif native.use is Use.AGENT:
         words = f"Extension.Crash: {native.path}: error while loading shared libraries: {words}"
     chain = " → ".join(first.absent.by.chain)
-    more = f" and {len(lacks) - 1:,} more of its files" if len(lacks) > 1 else ""
+    others = len({lack.native.path for lack in lacks}) - 1
+    more = f" and {others:,} more of its files" if others else ""
     cause, remedy = _explained(subject, natives, owner, first.absent)
     if not subject.policy.system_libraries_complete:
         cause = f"of {subject.policy.operating_system} it is not known; {cause}"
@@ -118,9 +121,7 @@ def _finding(subject: Subject, natives: Natives, owner: Owner, lacks: Sequence[L
 def _explained(subject: Subject, natives: Natives, owner: Owner, absent: Absent) -> tuple[str, str]:
     """Why it is not found, and what to do."""
     name, by = absent.name, absent.by.path
-    recorded = owner.installed.distribution.record if owner.installed else None
-    lost = next((one.path for one in recorded or () if posixpath.basename(one.path) == name), None)
-    if lost and owner.installed:
+    if lost := _lost(owner, name):
         folder = posixpath.dirname(lost)
         return (
             f"{owner.name} brought it along, as {lost} in its RECORD, and the archive has it no more",
@@ -146,6 +147,12 @@ def _explained(subject: Subject, natives: Natives, owner: Owner, absent: Absent)
         f"'*/{name}'` names its package), or take a wheel that brings it along for {posixpath.basename(by)}"
     )
     return version, remedy
+
+
+def _lost(owner: Owner, name: str) -> str | None:
+    """Where the distribution's RECORD has a library of that name, in the archive."""
+    recorded = owner.installed.distribution.record if owner.installed else None
+    return next((one.path for one in recorded or () if posixpath.basename(one.path) == name), None)
 
 
 def _near(natives: Natives, name: str) -> str | None:

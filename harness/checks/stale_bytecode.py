@@ -51,10 +51,9 @@ def check(subject: Subject, engines: Engines) -> Findings:
     del engines
     if not subject.facts.bytecode:
         raise Inapplicable("there is no bytecode")
-    archives: dict[int, dict[State, list[str]]] = {}
+    archives = {id(archive): defaultdict[State, list[str]](list) for archive in subject.bundle.archives}
     for path, bytecode in sorted(subject.facts.bytecode.items()):
-        archive = archives.setdefault(id(subject.bundle.items[path].archive), defaultdict(list))
-        archive[_state(subject, path, bytecode)].append(path)
+        archives[id(subject.bundle.items[path].archive)][_state(subject, path, bytecode)].append(path)
     for found in archives.values():
         if fatal := found[State.FATAL]:
             yield _fatal(subject, fatal)
@@ -68,7 +67,7 @@ def check(subject: Subject, engines: Engines) -> Findings:
 
 def _state(subject: Subject, path: str, bytecode: Bytecode) -> State:
     folder, name = posixpath.split(path)
-    fits = bytecode.magic == subject.policy.bytecode_magic
+    fits = subject.policy.bytecode_magic in {None, bytecode.magic}
     if posixpath.basename(folder) != CACHE:
         module = subject.program.search.module_name(path.removesuffix("c"))
         found = subject.program.search.find(module) if module else None

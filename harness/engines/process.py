@@ -78,7 +78,8 @@ class ProcessEngine:
 
     def _copied(self, tree: Path) -> Path:
         """The tree, and of a folder of the user's own a copy: code that nothing shuts in could write into it."""
-        return tree if tree.is_relative_to(self.cache) else Store(self.cache / "trees").masked(tree)
+        store = Store(self.cache / "trees")
+        return tree if tree.is_relative_to(self.cache) else store.merged([store.merged([]), tree])
 
     def _interpreter(self, job: Job) -> Interpreter:
         if sys.platform != "linux":

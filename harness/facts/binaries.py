@@ -149,7 +149,7 @@ _PE_EXECUTABLE, _PE_LIBRARY = 0x0002, 0x2000
 _EXTENSION: Final = re.compile(r"(?P<module>[^./]+)(?:\.(?P<tag>[^/]+))?\.(?:so|pyd)")
 _TAG: Final = re.compile(
     r"abi3(?P<any>t)?"
-    r"|(?:cpython-|cp)(?P<major>\d)(?P<minor>\d+)(?P<flags>[a-z]*)(?:-(?P<platform>[^.]+))?"
+    r"|(?:cpython-|cp)(?P<major>\d)(?P<minor>\d{1,3})(?P<flags>[a-z]*)(?:-(?P<platform>[^.]+))?"
     r"|(?:pypy|graalpy)\d[^.]*"
 )
 _TRIPLETS: Final = {"x86_64": "x86_64-linux-gnu", "arm64": "aarch64-linux-gnu"}
@@ -218,7 +218,7 @@ def _initialised(function: str) -> str:
 
 def _macho(data: memoryview) -> Binary:
     bits, order = _MACHO[bytes(data[:4])]
-    header = struct.Struct(f"{order}3I16x" if bits == 32 else f"{order}3I20x")  # noqa: PLR2004 - bits
+    header = struct.Struct(f"{order}3I12x" if bits == 32 else f"{order}3I16x")  # noqa: PLR2004 - bits
     try:
         machine, _, kind = header.unpack_from(data, 4)
     except struct.error:

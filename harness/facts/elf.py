@@ -94,7 +94,7 @@ class Image:
         self.machine: int | None = None
         self.interpreter: str | None = None
         self.faults: list[str] = []
-        self._truncated = False
+        self._explained = False
         self._version = 0
         self._segments: list[_Segment] = []
         self._entries: list[tuple[int, int]] = []
@@ -104,17 +104,17 @@ class Image:
             self._read_header()
         if self.type in {EXECUTABLE, SHARED}:
             self._note_truncation()
-            for read in (self._read_interpreter, self._read_dynamic, self._judge):
+            for read in (self._read_interpreter, self._read_dynamic, self._judge, self._find_strings):
                 with self.noting():
                     read()
 
     @contextmanager
     def noting(self) -> Iterator[None]:
-        """Turn damage into a fault. In a truncated file, whatever else is missing is only a consequence."""
+        """Turn damage into a fault, unless it is only a consequence of what is known already."""
         try:
             yield
         except Damaged as damage:
-            if not self._truncated and str(damage) not in self.faults:
+            if not self._explained and str(damage) not in self.faults:
                 self.faults.append(str(damage))
 
     def unpack(self, layout: str, offset: int, what: str) -> tuple[Any, ...]:
@@ -141,7 +141,9 @@ class Image:
         """Where in the file is what will be at an address, and where the file's part of that segment ends."""
         for segment in self._segments:
             if segment.type == _LOAD and segment.address <= address < segment.address + segment.size:
-                return address - segment.address + segment.offset, min(segment.end, len(self._data))
+                start, end = address - segment.address + segment.offset, min(segment.end, len(self._data))
+                if start < end:
+                    return start, end
         raise Damaged(f"has {what} outside of its load segments")
 
     def name(self, index: int, what: str) -> bytes:
@@ -203,13 +205,13 @@ class Image:
     def _truncates(self, what: str, end: int) -> bool:
         """Note whether the file ends before something does."""
         if end > len(self._data):
-            self._truncated = True
+            self._explained = True
             self.faults.append(f"is truncated: {what} ends at {end:,} and the file at {len(self._data):,}")
-        return self._truncated
+        return self._explained
 
     def _note_truncation(self) -> None:
         for segment in self._segments:
-            if segment.type in {_LOAD, _DYNAMIC, _INTERPRETER} and segment.size and not self._truncated:
+            if segment.type in {_LOAD, _DYNAMIC, _INTERPRETER} and segment.size and not self._explained:
                 self._truncates(f"segment {segment.number}", segment.end)
 
     def _last(self, kind: int) -> _Segment | None:
@@ -224,6 +226,8 @@ class Image:
         """Read the dynamic section where the loader does: at its address in memory, not at its offset."""
         if not (segment := self._last(_DYNAMIC)):
             return
+        if not segment.size:
+            raise Damaged("has a dynamic section without contents, as files with debugging information alone have")
         start, end = self.in_file(segment.address, "a dynamic section")
         layout = f"2{self._word}"
         for offset in range(start, min(end, start + segment.size), struct.calcsize(f"<{layout}")):
@@ -234,10 +238,16 @@ class Image:
         else:
             raise Damaged("has a dynamic section without an end")
         self._values = dict(self._entries)
-        if Tag.STRTAB not in self._values:
-            raise Damaged("has a dynamic section without a string table")
-        start, end = self.in_file(self._values[Tag.STRTAB], "a string table")
-        self._strings = (start, min(end, start + self._values.get(Tag.STRSZ, end)))
+
+    def _find_strings(self) -> None:
+        if not self._entries:
+            return
+        with self.noting():
+            if Tag.STRTAB not in self._values:
+                raise Damaged("has a dynamic section without a string table")
+            start, end = self.in_file(self._values[Tag.STRTAB], "a string table")
+            self._strings = (start, min(end, start + self._values.get(Tag.STRSZ, end)))
+        self._explained = self._explained or not any(self._strings)  # there can be no name any more
 
     def _judge(self) -> None:
         """Note what is refused at sight: by glibc of what a program loads, by the kernel of what it starts."""
@@ -261,7 +271,7 @@ class Image:
 
 
 def _judge(segment: _Segment, *, library: bool) -> None:
-    """Compare a load segment with what can be mapped; a library's must fit its own alignment, not only pages."""
+    """Compare a load segment with what can be mapped; before 2.35, glibc holds a library's to their own alignment."""
     this = f"has a load segment (number {segment.number})"
     distance = segment.address - segment.offset
     if segment.size > segment.memory:

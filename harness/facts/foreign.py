@@ -92,7 +92,7 @@ class Foreigners:
         if is_musl(binary):
             return "musl, the C library of Alpine Linux"
         named = extension_name(path)
-        if named is None or not named.tag or path.endswith(self._suffixes):
+        if named is None or not named.tag or f".{named.tag}.so" in self._suffixes:
             return None
         return self._python(named) or f"what its name calls {named.tag}"
 

@@ -14,8 +14,8 @@ from harness.facts.search import Found, Missing, Portions, Resolution, Search
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from harness.facts.modules import Module
     from harness.facts.imports import Import
+    from harness.facts.modules import Module
 
 
 class When(IntEnum):

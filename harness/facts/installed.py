@@ -25,7 +25,8 @@ _DISPENSABLE: Final = re.compile(
     | (?:.*/)? [^/]+\. (?: dist-info | egg-info | libs ) /.*
     | (?: bin | etc | include | share | Scripts ) /.*
     | (?:.*/)? include /.*\.(?: h | hpp | cuh | inc ) | (?:.*/)? conftest\.py
-    | (?:.*/)? (?: LICEN[CS]E | COPYING | NOTICE | README | AUTHORS | CHANGE | HISTORY | MANIFEST ) [^/]* (?<! \.py )
+    | (?:.*/)? (?i: [^/]*licen[cs]e | [^/]*notices? | [^/]*changes | copying | readme | authors | history | manifest )
+      [^/]* (?<! \.py ) (?<! \.so ) (?<! \.json )
     | .*\.(?: py[cio] | pyd | pxd | pyx | pxi | h | hh | hpp | cuh | c | cc | cpp | cxx | cu | f | f90 | a | la | lib
             | dll | dylib | exe | md | rst | cmake | ipynb | typed | map | pth )
     """,

@@ -23,6 +23,8 @@ TOML = "pyproject.toml"
 SECTION = "alembic"
 LOCATION = "script_location"
 
+_RUNNERS = ("alembic.command", "alembic.config", "alembic.script", "alembic.runtime")
+_NAMES = frozenset(name.partition(".")[2] for name in _RUNNERS)
 _SEPARATORS = {"space": " ", "newline": "\n", "os": ":", ":": ":", ";": ";"}
 _LEGACY = re.compile(r", *|(?: +)")  # how Alembic splits where no separator is configured
 _IGNORED = (".#", "__init__")  # what Alembic passes over in a versions folder
@@ -77,6 +79,17 @@ class _Said:
 def environments(program: Program) -> tuple[Environment, ...]:
     """Every Alembic environment of an artifact: those that are configured, then those that only lie there."""
     return _Environments(program).all()
+
+
+def run_by(program: Program, environment: Environment) -> bool:
+    """Whether first-party code runs Alembic: else its migrations are run elsewhere, or by hand."""
+    for path in program.own:
+        if path.startswith(f"{environment.folder}/"):
+            continue  # env.py and the revisions are run by whoever runs Alembic
+        for one in program.facts.modules[path].imports:
+            if one.module.startswith(_RUNNERS) or (one.module == "alembic" and _NAMES.intersection(one.names)):
+                return True
+    return False
 
 
 class _Environments:

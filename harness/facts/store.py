@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,8 @@ from harness.facts.archive import SCHEMA, ArchiveFacts, analyse
 
 if TYPE_CHECKING:
     from harness.artifact.entries import Archive
+
+_SEAL_BYTES = 16
 
 
 class FactStore:
@@ -61,9 +64,16 @@ class FactStore:
 def _load(path: Path) -> ArchiveFacts | None:
     """The facts of a file; None where there is none, or none that makes sense."""
     try:
-        return msgspec.msgpack.decode(path.read_bytes(), type=ArchiveFacts)
+        content = path.read_bytes()
+        seal, packed = content[:_SEAL_BYTES], content[_SEAL_BYTES:]
+        return msgspec.msgpack.decode(packed, type=ArchiveFacts) if seal == _seal(packed) else None
     except (OSError, msgspec.MsgspecError):
         return None
+
+
+def _seal(packed: bytes) -> bytes:
+    """What stands before the facts: bytes that were lost or changed must not read as fewer facts."""
+    return hashlib.blake2b(packed, digest_size=_SEAL_BYTES).digest()
 
 
 def _save(path: Path, facts: ArchiveFacts) -> None:
@@ -71,7 +81,8 @@ def _save(path: Path, facts: ArchiveFacts) -> None:
     descriptor, draft = tempfile.mkstemp(prefix=".draft-", dir=path.parent)
     try:
         with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor, not a path
-            file.write(msgspec.msgpack.encode(facts))
+            packed = msgspec.msgpack.encode(facts)
+            file.write(_seal(packed) + packed)
         Path(draft).replace(path)
     except BaseException:
         Path(draft).unlink()

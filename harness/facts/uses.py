@@ -5,12 +5,12 @@ from __future__ import annotations
 import ast
 import re
 from bisect import bisect_left
-from collections import Counter
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
 from harness.facts.accesses import NAMES, Act, accesses, resource, templates
+from harness.facts.bindings import Function, assigned_once, bound, imported, locations
 from harness.facts.conditions import Truth, truth
 from harness.facts.imports import called
 from harness.facts.paths import Evaluator, Location, Value
@@ -36,7 +36,6 @@ _ELSEWHERE: Final = re.compile(r"environ|getenv|debug|local|\bdev|test|\benv\b|s
 _NO_PATH: Final = re.compile(r"://|^file:|^:|[\n\0{*?]")
 _TELLING: Final = NAMES | _ASKS | {"chdir", "upgrade", "suppress", "raises", "set_main_option", "set_section_option"}
 _MOST = 2_000
-Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 class Guard(StrEnum):
@@ -110,16 +109,20 @@ def uses(tree: ast.Module, python: tuple[int, int]) -> Uses:
         tree: The module.
         python: The version of the runtime, for conditions on it.
     """
-    finder = _Finder(Evaluator(_imported(tree)), python, sorted(_telling(tree)))
-    finder.scope(tree.body, {}, _Context())
+    finder = _Finder(Evaluator(imported(tree)), python, sorted(_telling(tree)))
+    try:
+        finder.scope(tree.body, {}, _Context())
+    except RecursionError:  # a condition too deep to be written down again
+        return Uses()
     return finder.found()
 
 
 def _telling(tree: ast.Module) -> Iterator[int]:
     """The lines of what is looked for: functions without any are not worth a closer look."""
     for node in ast.walk(tree):
-        calls = isinstance(node, ast.Call) and called(node.func) in _TELLING
-        if calls or (isinstance(node, ast.Try | ast.TryStar) and any(map(_guard, node.handlers))):
+        if (isinstance(node, ast.Call) and called(node.func) in _TELLING) or (
+            isinstance(node, ast.Try | ast.TryStar) and any(map(_guard, node.handlers))
+        ):
             yield node.lineno
 
 
@@ -171,13 +174,13 @@ class _Finder:
         """Look at a module, or at a function with the names that it sees outside of itself."""
         scope = _Scope(self._names(body, outer))
         if not within.function:
-            self._constants.update(_locations(scope.names, _bound(body)))
+            self._constants.update(locations(scope.names, bound(body)))
         self._block(body, scope, within)
         self._uses += [replace(use, asked=True) if scope.asks else use for use in scope.uses]
 
     def _names(self, body: list[ast.stmt], outer: Mapping[str, Value | None]) -> dict[str, Value | None]:
-        names = {**outer, **dict.fromkeys(_bound(body))}
-        for name, value in _assigned_once(body):
+        names = {**outer, **dict.fromkeys(bound(body))}
+        for name, value in assigned_once(body):
             names[name] = self._evaluator.value(value, names)
         return names
 
@@ -252,9 +255,19 @@ class _Finder:
         self._block(node.body, scope, within)
 
     def _search(self, nodes: Iterable[ast.AST], scope: _Scope, within: _Context) -> None:
-        for node in (inner for outer in nodes for inner in ast.walk(outer)):
-            if isinstance(node, ast.Call) and not within.never:
-                self._call(node, scope, within)
+        """Look for calls in expressions, without recursion: some are nested a thousand deep."""
+        waiting = [(node, within) for node in nodes]
+        while waiting:
+            node, context = waiting.pop()
+            if isinstance(node, ast.Call) and not context.never:
+                self._call(node, scope, context)
+            unsure, sure = _parts(node)
+            perhaps = replace(context, conditional=True) if unsure else context
+            if isinstance(node, ast.IfExp) and _ELSEWHERE.search(ast.unparse(node.test)):
+                perhaps = replace(perhaps, elsewhere=True)
+            elif isinstance(node, ast.Lambda):
+                perhaps = replace(perhaps, function=context.function or "<lambda>")
+            waiting += [(one, perhaps) for one in unsure] + [(one, context) for one in sure]
 
     def _call(self, node: ast.Call, scope: _Scope, within: _Context) -> None:
         dotted = self._evaluator.dotted(node.func)
@@ -309,62 +322,21 @@ class _Finder:
                 self._upgrades += [one for one in constants if isinstance(one, str)]
 
 
-def _imported(tree: ast.Module) -> dict[str, str]:
-    """What the names of imports stand for, wherever in the module they are."""
-    names = {}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                top = alias.name.partition(".")[0]
-                names[alias.asname or top] = alias.name if alias.asname else top
-        elif isinstance(node, ast.ImportFrom):
-            module = "." * node.level + (node.module or "")
-            for alias in node.names:
-                dot = "" if module.endswith(".") else "."
-                names[alias.asname or alias.name] = f"{module}{dot}{alias.name}"
-    return names
-
-
-def _locations(names: Mapping[str, Value | None], bound: Iterable[str]) -> Iterator[tuple[str, Location]]:
-    for name in dict.fromkeys(bound):
-        value = names.get(name)
-        if value is not None:
-            yield name, Location("", value) if isinstance(value, str) else value
-
-
-def _bound(body: list[ast.stmt]) -> Iterator[str]:
-    """The names that statements bind, without those inside of functions and classes."""
-    for node in _inside(body):
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store | ast.Del):
-            yield node.id
-        elif isinstance(node, Function | ast.ClassDef | ast.ExceptHandler) and node.name:
-            yield node.name
-
-
-def _assigned_once(body: list[ast.stmt]) -> list[tuple[str, ast.expr]]:
-    """The names that have one value for the whole of a scope, in order; ``with open(…) as file`` gives no value."""
-    counts = Counter(_bound(body))
-    shared = {name for node in _inside(body) if isinstance(node, ast.Global | ast.Nonlocal) for name in node.names}
-    found: list[tuple[str, ast.expr]] = []
-    statements = (node for node in _inside(body) if isinstance(node, ast.Assign | ast.AnnAssign))
-    for node in sorted(statements, key=lambda one: one.lineno):
-        match node:
-            case ast.Assign(targets=[ast.Name(id=name)], value=value):
-                found.append((name, value))
-            case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
-                found.append((name, value))
-            case _:
-                pass
-    return [(name, value) for name, value in found if counts[name] == 1 and name not in shared]
-
-
-def _inside(body: list[ast.stmt]) -> Iterator[ast.AST]:
-    waiting: list[ast.AST] = [*body]
-    while waiting:
-        node = waiting.pop()
-        yield node
-        if not isinstance(node, Function | ast.ClassDef | ast.Lambda):
-            waiting += ast.iter_child_nodes(node)
+def _parts(node: ast.AST) -> tuple[list[ast.AST], list[ast.AST]]:
+    """The parts of an expression: first those that may not be evaluated, then those that are."""
+    match node:
+        case ast.IfExp(test=test, body=body, orelse=orelse):
+            return [body, orelse], [test]
+        case ast.BoolOp(values=[first, *others]):
+            return [*others], [first]
+        case ast.Lambda(args=args, body=body):
+            return [body], [args]
+        case ast.ListComp(elt=element) | ast.SetComp(elt=element) | ast.GeneratorExp(elt=element):
+            return [element], [*node.generators]
+        case ast.DictComp(key=key, value=value):
+            return [key, value], [*node.generators]
+        case _:
+            return [], [*ast.iter_child_nodes(node)]
 
 
 def _guard(handler: ast.ExceptHandler) -> Guard | None:

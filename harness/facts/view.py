@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
     from harness.artifact.entries import Archive
     from harness.facts.archive import ArchiveFacts
-    from harness.facts.modules import Module
     from harness.facts.binaries import Binary
     from harness.facts.bytecode import Bytecode
     from harness.facts.distributions import Distribution
+    from harness.facts.modules import Module
     from harness.facts.revisions import Revision
     from harness.facts.secrets import Secret
 

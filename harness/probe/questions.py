@@ -11,6 +11,7 @@ import os
 import runpy
 import sys
 import traceback
+from functools import partial
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -27,9 +28,9 @@ def extensions(event: dict[str, Any]) -> list[dict[str, Any]]:
     """What keeps each extension from being loaded: ``{"path", "error", "signal"}`` for those that something does."""
     found = []
     for path, module in event["extensions"]:
-        alone = apart(lambda path=path: load(path))
+        alone = apart(partial(load, path))
         # Some need what their package loads first; one that can be imported is sound.
-        if alone and apart(lambda module=module: original(module)):
+        if alone and apart(partial(original, module)):
             found.append({"path": path, **alone})
     return found
 
@@ -68,7 +69,7 @@ def apart(deed: Callable[[], object]) -> dict[str, Any] | None:
 def migrations(event: dict[str, Any]) -> dict[str, Any]:
     """What Alembic itself reads in an environment: its heads and revisions, or its error."""
     try:
-        config = original("alembic.config").Config(event["ini"])
+        config = original("alembic.config").Config(event["ini"], ini_section=event["section"])
         if event["location"]:
             config.set_main_option("script_location", event["location"].replace("%", "%%"))
         scripts = original("alembic.script").ScriptDirectory.from_config(config)

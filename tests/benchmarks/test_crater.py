@@ -121,6 +121,9 @@ def test_imports_of_an_unlisted_distribution_are_refused(tmp_path: Path) -> None
         # That something else is broken confirms nothing.
         ("shared-libraries", error("libx.so is missing", "layer.zip!python/pkg/_d.abi3.so"), UNLOADABLE,
          Judgement.FALSE_ALARM),
+        # A library of the layer needs what the extension cannot find: that is the same fault.
+        ("shared-libraries", error("libgomp.so.1 is missing", "layer.zip!python/pkg.libs/a.so"), UNLOADABLE,
+         Judgement.CONFIRMED),
         ("handler-imports", error("No module named 'other'"), UNIMPORTABLE, Judgement.CONFIRMED),
         ("handler-imports", error("No module named 'other'"), GOOD, Judgement.FALSE_ALARM),
         ("handler-imports", error("cannot open shared object file"), UNLOADABLE, Judgement.FALSE_ALARM),

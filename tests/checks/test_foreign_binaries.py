@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -9,7 +10,10 @@ from harness.checks.foreign_binaries import check
 from harness.manifest import Architecture
 from harness.model import Finding, Note, Severity
 from tests.build import findings, function, manifest, program_of, said
-from tests.natives import ARM64, MACOS, MUSL, WINDOWS, X86_64, Binary, Files, installed, native, needing
+from tests.natives import ARM64, MACOS, MUSL, WINDOWS, X86_64, Files, installed, native, needing
+
+if TYPE_CHECKING:
+    from harness.facts.binaries import Binary
 
 HANDLER = function(handler="app.handler")
 CODE = {"app.py": "import fast\n\n\ndef handler(event, context): ...\n"}
@@ -72,8 +76,9 @@ def test_the_remedy_is_the_command_for_the_function() -> None:
 
     assert finding.remedy == (
         "install it for python3.12 on arm64: `pip install --platform manylinux_2_28_aarch64 --platform "
-        "manylinux2014_aarch64 --only-binary=:all: --python-version 3.12 --target python fast==1.0`, or `uv pip install "
-        "--python-platform aarch64-manylinux_2_28 --only-binary :all: --python-version 3.12 --target python fast==1.0`"
+        "manylinux2014_aarch64 --only-binary=:all: --python-version 3.12 --target python fast==1.0`, or `uv pip "
+        "install --python-platform aarch64-manylinux_2_28 --only-binary :all: --python-version 3.12 --target python "
+        "fast==1.0`"
     )
 
 
@@ -87,7 +92,7 @@ def test_amazon_linux_2_takes_older_wheels() -> None:
     )
 
 
-SOUND = {
+SOUND: dict[str, Files] = {
     "for this Python": {RIGHT: X86_64},
     "with the stable ABI": {"fast/_fast.abi3.so": X86_64},
     "without a tag": {UNTAGGED: needing(init="_fast")},
@@ -111,14 +116,14 @@ def test_what_a_wheel_that_fits_brings_along_is_its_own_business(case: str) -> N
 
 
 def test_a_wheel_for_something_else_is_wrong_even_where_python_code_steps_in() -> None:
-    files = {**FALLBACK, "fast/_fast.cpython-312-darwin.so": MACOS}
+    files: Files = {**FALLBACK, "fast/_fast.cpython-312-darwin.so": MACOS}
 
     (finding,) = findings(check, native(CODE, fast(files, "cp312-cp312-macosx_11_0_arm64"), function=HANDLER))
 
     assert finding.severity is Severity.ERROR
     assert finding.message == (
-        "No module named 'fast._fast': fast 1.0 is built for macOS on arm64 (file _fast.cpython-312-darwin.so), and the "
-        "function runs CPython 3.12 on Linux x86_64"
+        "No module named 'fast._fast': fast 1.0 is built for macOS on arm64 (file _fast.cpython-312-darwin.so), and "
+        "the function runs CPython 3.12 on Linux x86_64"
     )
 
 
@@ -131,7 +136,7 @@ def test_so_is_one_without_extension_modules() -> None:
 
 
 def test_a_distribution_is_one_finding() -> None:
-    files = {**NEEDED, **{f"fast/_{n}.cpython-312-aarch64-linux-gnu.so": ARM64 for n in ("fast", "a", "b")}}
+    files: Files = {**NEEDED, **{f"fast/_{n}.cpython-312-aarch64-linux-gnu.so": ARM64 for n in ("fast", "a", "b")}}
 
     (finding,) = findings(check, native(CODE, fast(files, "cp312-cp312-manylinux_2_17_aarch64"), function=HANDLER))
 
@@ -139,7 +144,10 @@ def test_a_distribution_is_one_finding() -> None:
 
 
 def test_of_numpy_it_is_said_what_numpy_says() -> None:
-    files = {"numpy/__init__.py": "from numpy import _core\n", "numpy/_core.cpython-311-x86_64-linux-gnu.so": X86_64}
+    files: Files = {
+        "numpy/__init__.py": "from numpy import _core\n",
+        "numpy/_core.cpython-311-x86_64-linux-gnu.so": X86_64,
+    }
     layer = installed("numpy", "2.0.0", files, "cp311-cp311-manylinux_2_17_x86_64")
 
     (finding,) = findings(check, native({"app.py": "import numpy\n"}, layer, function=HANDLER))
@@ -162,7 +170,7 @@ def test_files_that_an_earlier_install_left() -> None:
 
 
 def test_extensions_of_your_own() -> None:
-    code = {
+    code: Files = {
         "app/__init__.py": "",
         "app/main.py": "from app import _fast\n",
         "app/_fast.cpython-311-x86_64-linux-gnu.so": X86_64,
@@ -195,7 +203,8 @@ def test_what_is_put_where_it_can_be_used_and_fits_nothing(place: str) -> None:
 
 
 def test_other_pythons_folders_are_not_looked_at() -> None:
-    layer = {f"python/lib/python3.11/site-packages/{name}": one for name, one in {**NEEDED, UNTAGGED: ARM64}.items()}
+    files: Files = {**NEEDED, UNTAGGED: ARM64}
+    layer = {f"python/lib/python3.11/site-packages/{name}": one for name, one in files.items()}
 
     assert said(check, native(CODE, layer, function=HANDLER)) == []
 

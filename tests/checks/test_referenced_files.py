@@ -188,6 +188,10 @@ WARNINGS = [
     "(HERE / 'pages').glob('*.html')",
     "if x:\n    open('absent.json')",
     "for x in y:\n    open('absent.json')",
+    "x and open('absent.json')",
+    "open('absent.json') if x else None",
+    "[open('absent.json') for x in y]",
+    "load = lambda: open('absent.json')",
     "try:\n    open('absent.json')\nexcept Exception:\n    logging.exception('failed')",
     "config = Config('alembic.ini')\nconfig.set_main_option('script_location', 'app:migrations')",
 ]
@@ -228,8 +232,8 @@ def test_one_file_is_one_finding() -> None:
 
     assert one.severity is Severity.ERROR
     assert one.message == (
-        "FileNotFoundError: [Errno 2] No such file or directory: '/var/task/absent.json': /var/task/app/deep.py:2 reads "
-        "it, and so do /var/task/app/main.py:2, and no archive holds it"
+        "FileNotFoundError: [Errno 2] No such file or directory: '/var/task/absent.json': /var/task/app/deep.py:2 "
+        "reads it, and so do /var/task/app/main.py:2, and no archive holds it"
     )
     assert one.chain == ("app.main", "app.deep")
     assert one.remedy == "copy absent.json into the folder that code.zip is made from"

@@ -70,6 +70,7 @@ def test_the_version_that_python_finds_first_counts(code: Files, in_layer: list[
     [
         ("import kit", "import colours", Severity.ERROR),
         ("import kit", "import another_name", Severity.ERROR),
+        ("from kit import x", "x = 1\nimport colours.red", Severity.ERROR),
         ("import kit", "def f():\n    import colours", Severity.WARNING),
         ("import kit", "try:\n    import colours\nexcept ImportError: pass", Severity.WARNING),
         ("import kit", "", Severity.WARNING),
@@ -86,6 +87,14 @@ def test_an_absent_requirement_is_an_error_if_no_handler_starts_without(
     assert finding.message == "colours is nowhere in code, layers and runtime: kit 1.0 requires colours>=3"
     assert (finding.severity, finding.where) == (severity, "layer.zip!python/kit-1.0.dist-info")
     assert finding.chain == (("main", "kit") if severity is Severity.ERROR else ())
+
+
+def test_a_build_tool_may_be_absent_unless_a_start_needs_it() -> None:
+    (finding,) = findings(
+        check, app("import kit", layer(dist("kit", "1.0", "setuptools", source="import pkg_resources")))
+    )
+
+    assert finding.severity is Severity.ERROR
 
 
 def test_an_absent_requirement_is_told_once_for_all_that_require_it() -> None:
@@ -107,6 +116,7 @@ def test_an_absent_requirement_is_told_once_for_all_that_require_it() -> None:
         layer(dist("kit", "1.0", 'colours; extra == "fast"')),
         layer(dist("kit", "1.0", "boto3>=1.20", "six", "urllib3<3", "pip", "simplejson>=3")),
         layer(dist("kit", "1.0", "this is (no requirement")),
+        layer(dist("kit", "1.0", "setuptools", source="def f():\n    import pkg_resources\n")),
         layer(dist("kit", "1.0", "Left.Pad[fast]>=1"), dist("left-pad", "1.5")),
     ],
 )

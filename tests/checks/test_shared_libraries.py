@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -8,7 +9,10 @@ from harness.check import Inapplicable
 from harness.checks.shared_libraries import check
 from harness.model import Finding, Note, Severity
 from tests.build import findings, function, manifest, program_of, said
-from tests.natives import ARM64, MUSL, PROGRAM, X86_64, Binary, installed, native, needing
+from tests.natives import ARM64, MUSL, PROGRAM, X86_64, Files, installed, native, needing
+
+if TYPE_CHECKING:
+    from harness.facts.binaries import Binary
 
 HANDLER = function(handler="app.handler")
 TAG = "cp312-cp312-manylinux_2_17_x86_64"
@@ -24,7 +28,7 @@ def fast(extension: Binary = LACKING, **others: str | Binary) -> dict[str, str |
     return installed("fast", "1.0", {**PACKAGE, EXT: extension, **others}, TAG)
 
 
-SOUND = {
+SOUND: dict[str, tuple[Binary, Files]] = {
     "what the system has": (needing("libc.so.6", "libstdc++.so.6", "libz.so.1"), {}),
     "lib/ of the layer": (LACKING, {"lib/libfoo.so.1": X86_64}),
     "where DT_RPATH leads": (
@@ -53,8 +57,8 @@ def test_a_library_that_nothing_has_is_named_with_all_that_leads_to_it() -> None
     (finding,) = findings(check, native(AT_START, layer, function=HANDLER))
 
     assert finding == Finding(
-        "Runtime.ImportModuleError: Unable to import module 'app': libfoo.so.1: cannot open shared object file: No such "
-        f"file or directory (needed by /opt/python/{EXT} → /opt/lib/liba.so, of fast 1.0)",
+        "Runtime.ImportModuleError: Unable to import module 'app': libfoo.so.1: cannot open shared object file: No "
+        f"such file or directory (needed by /opt/python/{EXT} → /opt/lib/liba.so, of fast 1.0)",
         f"layer.zip!python/{EXT}",
         Severity.ERROR,
         "copy libfoo.so.1 from a container of Amazon Linux 2023 into lib/ of a layer (`dnf provides '*/libfoo.so.1'` "
@@ -85,7 +89,7 @@ def test_one_library_is_one_finding_for_a_distribution() -> None:
     assert "and 1 more of its files, of fast 1.0" in finding.message
 
 
-OPTIONAL = {
+OPTIONAL: dict[str, Files] = {
     "a module beside others that work": {
         "fast/_omp.cpython-312-x86_64-linux-gnu.so": needing("libgomp.so.1", init="_omp")
     },
@@ -107,10 +111,10 @@ def test_the_only_library_of_a_distribution_is_no_option() -> None:
 
     (finding,) = findings(check, native({"app.py": "import boost\n"}, layer, function=HANDLER))
 
-    assert (finding.severity, finding.message) == (
-        Severity.WARNING,
+    assert finding.severity is Severity.WARNING
+    assert finding.message == (
         "libgomp.so.1: cannot open shared object file: No such file or directory (needed by "
-        "/opt/python/boost/lib_boost.so, of boost 1.0)",
+        "/opt/python/boost/lib_boost.so, of boost 1.0)"
     )
 
 

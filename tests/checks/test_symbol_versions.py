@@ -6,10 +6,10 @@ import pytest
 
 from harness.check import Inapplicable
 from harness.checks.symbol_versions import check
-from harness.facts.binaries import VersionNeed
+from harness.facts.binaries import Binary, VersionNeed
 from harness.model import Finding, Severity
 from tests.build import findings, function, manifest, program_of
-from tests.natives import PROGRAM, X86_64, Binary, Files, demanding, installed, native, needing
+from tests.natives import PROGRAM, X86_64, Files, demanding, installed, native, needing
 
 HANDLER = function(handler="app.handler")
 CODE = {"app.py": "import fast\n\n\ndef handler(event, context): ...\n"}
@@ -131,8 +131,8 @@ SHIPPED = [
 @pytest.mark.parametrize(("library", "reached", "words"), SHIPPED)
 def test_a_libstdcxx_that_is_shipped_counts_where_the_loader_takes_it(
     library: Binary,
-    reached: bool,
-    words: str | None,  # noqa: FBT001 - a column
+    reached: bool,  # noqa: FBT001 - a column
+    words: str | None,
 ) -> None:
     extension = replace(
         needing("libstdc++.so.6", rpath="$ORIGIN/../fast.libs" if reached else ""),

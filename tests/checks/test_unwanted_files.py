@@ -15,6 +15,8 @@ from tests.build import archive, code, entry, findings, function, manifest, prog
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from harness.artifact.entries import Entry
+
 KEY = "-----BEGIN PRIVATE KEY-----\n" + "x" * 64 + "\n-----END PRIVATE KEY-----\n"
 MB = 1024 * 1024
 
@@ -87,7 +89,7 @@ def test_tests_that_a_handler_reaches_are_code() -> None:
     assert found(files, handler="tests.test_app.handler") == []
 
 
-def installed(*names: str, size: int = 1) -> tuple[ArchiveFacts, list[str | object]]:
+def installed(*names: str, size: int = 1) -> tuple[ArchiveFacts, list[str | Entry]]:
     record = tuple(Recorded(f"python/{name}") for name in names)
     facts = ArchiveFacts(
         distributions=(Distribution("numbers", "1.0", "python/numbers-1.0.dist-info", record=record),),

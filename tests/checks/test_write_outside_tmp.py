@@ -96,6 +96,7 @@ SILENT = [
     "if not os.environ.get('AWS_LAMBDA_FUNCTION_NAME'):\n    os.makedirs('cache')",
     "if not os.path.exists('app/data'):\n    os.makedirs('app/data')",
     "if not os.path.exists('app/data/there.db'):\n    s3.download_file('bucket', 'key', 'app/data/there.db')",
+    "x = None if os.environ.get('LAMBDA') else os.mkdir('a')",
     "logging.basicConfig(filename='app.log', level='INFO')",
     "tempfile.TemporaryDirectory()",
     "tempfile.mkdtemp(dir='/tmp')",

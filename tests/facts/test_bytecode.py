@@ -5,15 +5,12 @@ from __future__ import annotations
 import importlib.util
 import py_compile
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from harness.facts.bytecode import Bytecode, read_bytecode, source_hash
 from harness.policy import KNOWN_RUNTIMES, runtime_policy
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 MAGIC = int.from_bytes(importlib.util.MAGIC_NUMBER[:2], "little")
 PYTHON = sys.version_info[:2]
@@ -31,8 +28,7 @@ def module(tmp_path: Path) -> Path:
 def compiled(module: Path, mode: Mode) -> Bytecode:
     path = py_compile.compile(str(module), doraise=True, invalidation_mode=mode)
     assert path
-    with open(path, "rb") as file:
-        return read_bytecode(file.read(16))
+    return read_bytecode(Path(path).read_bytes()[:16])
 
 
 def test_by_default_it_goes_by_time_and_size(module: Path) -> None:
@@ -54,9 +50,13 @@ def test_the_hash_is_the_one_of_the_python_that_wrote_it() -> None:
     assert runtime_policy(f"python{PYTHON[0]}.{PYTHON[1]}").bytecode_magic == MAGIC
 
 
-def test_the_hash_differs_from_python_to_python() -> None:
-    # As `_imp.source_hash` of CPython 3.12.1 has it.
-    assert source_hash(SOURCE, (3, 12)) != source_hash(SOURCE, (3, 11))
+@pytest.mark.parametrize(
+    ("python", "expected"),
+    # importlib.util.source_hash of CPython 3.12.1 and 3.13.0
+    [((3, 12), "870f62ee4f8efc70"), ((3, 13), "15b9dc477f21f8a9")],
+)
+def test_the_hash_differs_from_python_to_python(python: tuple[int, int], expected: str) -> None:
+    assert source_hash(SOURCE, python).hex() == expected
 
 
 @pytest.mark.parametrize(
