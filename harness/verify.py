@@ -8,11 +8,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from harness import __version__
-from harness.artifact.bundle import Bundle
-from harness.artifact.entries import Archive, Refused, Role
-from harness.artifact.store import Store, needs_mask
 from harness.catalogue import CATALOGUE, named
-from harness.check import Blocked, Check, Need, Scope, Subject
+from harness.check import Check, Need, Scope, Subject
+from harness.engines.environment import unusable_cache
 from harness.engines.protocol import (
     Answered,
     Answers,
@@ -25,21 +23,20 @@ from harness.engines.protocol import (
     Start,
     Unavailable,
 )
-from harness.facts.archive import ArchiveFacts
-from harness.facts.program import Program
-from harness.facts.store import FactStore
-from harness.facts.view import Facts
+from harness.materials import Materials
 from harness.model import ArtifactInfo, EngineInfo, FunctionInfo, NotApplicable, Report, Result, Skipped, UsageError
-from harness.policy import RuntimePolicy, runtime_policy
 from harness.runner import idle, run
-from harness.sources.local import SourceUnavailable, fetch
+from harness.sources.local import SourceUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Sequence
     from datetime import date
     from pathlib import Path
 
-    from harness.manifest import Function, Manifest, Source
+    from harness.artifact.bundle import Bundle
+    from harness.artifact.entries import Archive
+    from harness.manifest import Function, Manifest
+    from harness.policy import RuntimePolicy
 
 NO_HANDLER = (
     "no handler is declared: add a [functions.NAME] table with handler, or --handler NAME; --engine none verifies the "
@@ -49,7 +46,6 @@ STATIC = EngineInfo("none", caveats=("static checks only: no handler was started
 MB = 1024 * 1024
 QUESTION = "lambda_artifact_question.handler"  # no module: the probe answers in its place
 QUESTION_MB = 2048  # for what all extensions of a large library need, each loaded by itself
-ABSURD = 4  # times Lambda's quota: what unpacks to more is not even analysed
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +97,7 @@ def plan(manifest: Manifest, settings: Settings) -> tuple[Planned, ...]:
     for name in (*settings.select, *settings.skip, *(waiver.check for waiver in manifest.waivers)):
         named(name)
     checks = [c for c in CATALOGUE if c.id not in settings.skip and (not settings.select or c.id in settings.select)]
-    if not (manifest.functions or settings.static) and any(check.need is Need.RUNTIME for check in checks):
+    if not (manifest.functions or settings.static) and any(_starts(check) for check in checks):
         raise UsageError(NO_HANDLER)
     planned: list[Planned] = []
     for check in checks:
@@ -110,6 +106,11 @@ def plan(manifest: Manifest, settings: Settings) -> tuple[Planned, ...]:
         else:
             planned.append(Planned(check))
     return tuple(planned)
+
+
+def _starts(check: Check) -> bool:
+    """Whether a check starts handlers."""
+    return check.need is Need.RUNTIME and check.scope is Scope.FUNCTION
 
 
 @dataclass
@@ -125,15 +126,19 @@ class Verification:
     settings: Settings
     together: Collection[str] | None = None
     began: float = field(default_factory=time.perf_counter)
-    _read: dict[tuple[str, Role], tuple[Archive, ArchiveFacts]] = field(default_factory=dict)
-    _programs: dict[tuple[Source | None, tuple[Source, ...]], Program] = field(default_factory=dict)
     _answers: dict[str, Observation | Unavailable] = field(default_factory=dict)
     _info: EngineInfo | None = None
 
     @cached_property
+    def materials(self) -> Materials:
+        """What is looked at."""
+        settings = self.settings
+        return Materials(self.manifest, settings.cache, settings.progress, unpacks=not settings.static)
+
+    @property
     def policy(self) -> RuntimePolicy:
         """What Lambda promises for the runtime."""
-        return runtime_policy(self.manifest.runtime)
+        return self.materials.policy
 
     def result(self, planned: Planned) -> Result:
         """Run one planned check."""
@@ -143,9 +148,9 @@ class Verification:
             return replace(nothing, outcome=NotApplicable("static checks only: no handler is started"))
         try:
             if function is not None or not self.manifest.functions:
-                subjects = [self._subject(function)]
+                subjects = [self.materials.subject(function)]
             else:
-                subjects = list(self._subjects())
+                subjects = list(self.materials.subjects())
         except SourceUnavailable as reason:
             return replace(nothing, outcome=Skipped(str(reason)))
         return run(check, subjects, self, self.settings.today)
@@ -159,25 +164,12 @@ class Verification:
             runtime=self.manifest.runtime,
             architecture=str(self.manifest.architecture),
             engine=engine,
-            artifacts=tuple(_describe(archive) for archive, _ in self._read.values()),
+            artifacts=tuple(map(_describe, self.materials.archives)),
             functions=tuple(_function(function, seen.get(function.name)) for function in self.manifest.functions),
             results=tuple(results),
             seconds=time.perf_counter() - self.began,
             strict=self.settings.strict,
             static=self.settings.static,
-        )
-
-    def bundle(self, function: Function | None) -> Bundle:
-        """The archives of a function, or those that functions inherit.
-
-        Raises:
-            SourceUnavailable: One cannot be had.
-        """
-        code = function.code if function else self.manifest.code
-        layers = function.layers if function else self.manifest.layers
-        return Bundle(
-            code=self._archive(code, Role.CODE) if code else None,
-            layers=tuple(self._archive(layer, Role.LAYER) for layer in layers),
         )
 
     def observe(self, function: Function) -> Observation:
@@ -189,7 +181,7 @@ class Verification:
         if function.name not in self._answers:
             waiting = [one for one in self.manifest.functions if one.name not in self._answers]
             group = [one for one in waiting if self._shares(one, function)]
-            found = self._start(group, self.bundle(function))
+            found = self._start(group, self.materials.bundle(function))
             self._answers.update(found)
         answer = self._answers[function.name]
         if isinstance(answer, Unavailable):
@@ -202,7 +194,7 @@ class Verification:
         Raises:
             Unavailable: They could not be asked here, or got no answer.
         """
-        task, opt = self._trees(subject.bundle)
+        task, opt = self._unpacked(subject.bundle)
         starts = tuple(
             Start(
                 function=f"question {number}",
@@ -216,7 +208,7 @@ class Verification:
             for number, question in enumerate(questions, 1)
         )
         job = Job(self.policy, str(self.manifest.architecture), task, opt, starts, self.settings.init_timeout)
-        answers = self.settings.engine.run(job, self.settings.progress)
+        answers = self._do(job)
         self._info = self._info or answers.info
         return tuple(_reply(one) for one in answers.observations)
 
@@ -233,7 +225,7 @@ class Verification:
         return {observation.function: observation for observation in answers.observations}
 
     def _run(self, group: Sequence[Function], bundle: Bundle) -> Answers:
-        task, opt = self._trees(bundle)
+        task, opt = self._unpacked(bundle)
         starts = tuple(
             Start(
                 function=function.name,
@@ -246,80 +238,29 @@ class Verification:
             for function in group
         )
         architecture = str(self.manifest.architecture)
-        job = Job(self.policy, architecture, task, opt, starts, self.settings.init_timeout)
-        return self.settings.engine.run(job, self.settings.progress)
+        return self._do(Job(self.policy, architecture, task, opt, starts, self.settings.init_timeout))
 
-    @cached_property
-    def _store(self) -> Store:
-        return Store(self.settings.cache / "trees")
+    def _unpacked(self, bundle: Bundle) -> tuple[Path, Path | None]:
+        """The folders that stand at ``/var/task`` and ``/opt``.
 
-    def _trees(self, bundle: Bundle) -> tuple[Path, Path | None]:
-        """The folders that stand at ``/var/task`` and ``/opt``, with what others may not read made unreadable."""
-        limit = self.policy.limits.unzipped_bytes
-        if over := [archive.source for archive in bundle.archives if archive.unzipped_bytes > limit]:
-            raise Blocked(f"{', '.join(over)} is too large to be unpacked; unzipped-size says by how much")
-        layers = [self._store.tree(layer, limit) for layer in bundle.layers]
-        code = self._store.tree(bundle.code, limit) if bundle.code else self._store.merged([])
-        opt = self._store.merged(layers) if layers else None
-        return self._seen(code, [bundle.code] if bundle.code else []), opt and self._seen(opt, bundle.layers)
+        Raises:
+            Unavailable: There is no room for them.
+        """
+        try:
+            return self.materials.trees(bundle)
+        except OSError as error:
+            raise Unavailable(f"{unusable_cache(self.settings.cache, error)}.") from error
 
-    def _seen(self, tree: Path, archives: Sequence[Archive]) -> Path:
-        hidden = any(needs_mask(archive.entries) for archive in archives)
-        return self._store.masked(tree) if hidden else tree
+    def _do(self, job: Job) -> Answers:
+        """Hand a job to the engine.
 
-    def _archive(self, source: Source, role: Role) -> Archive:
-        return self._reading(source, role)[0]
-
-    def _reading(self, source: Source, role: Role) -> tuple[Archive, ArchiveFacts]:
-        """An archive and what it says, read when it is first asked for."""
-        key = (source.text if source.path is None else str(source.path), role)
-        if key not in self._read:
-            self.settings.progress(f"reading {source.text}")
-            archive = fetch(source, role)
-            try:
-                self._read[key] = archive, self._analysed(archive)
-            except Refused as refused:
-                # What only the bytes themselves could tell: a checksum or a size that is not what was declared.
-                self._read[key] = replace(archive, refusals=(refused.refusal,)), ArchiveFacts()
-        return self._read[key]
-
-    def _analysed(self, archive: Archive) -> ArchiveFacts:
-        limit = self.policy.limits.unzipped_bytes
-        if archive.refusals or archive.unzipped_bytes > ABSURD * limit:
-            return ArchiveFacts()
-        unpacks = not self.settings.static and archive.unzipped_bytes <= limit
-        tree = self._store.tree(archive, limit) if unpacks else None
-        return FactStore(self.settings.cache / "facts").facts(archive, self.policy.python, tree)
-
-    def _subject(self, function: Function | None) -> Subject:
-        bundle = self.bundle(function)
-        return Subject(self.manifest, self.policy, bundle, self._program(function, bundle), function)
-
-    def _subjects(self) -> Iterator[Subject]:
-        """One subject for each set of archives that functions share."""
-        known = set()
-        for function in self.manifest.functions:
-            if (key := (function.code, function.layers)) not in known:
-                known.add(key)
-                yield replace(self._subject(function), function=None)
-
-    def _program(self, function: Function | None, bundle: Bundle) -> Program:
-        """What the archives' contents say; the same for all functions that share them."""
-        code, layers = (function or self.manifest).code, (function or self.manifest).layers
-        key = (code, layers)
-        if key not in self._programs:
-            of = [self._reading(code, Role.CODE)[1]] if code else []
-            of += [self._reading(layer, Role.LAYER)[1] for layer in layers]
-            sharing = [one for one in self.manifest.functions if (one.code, one.layers) == key]
-            agreed = set.intersection(*(set(one.environment) for one in sharing)) if sharing else set()
-            self._programs[key] = Program(
-                policy=self.policy,
-                facts=Facts(bundle, tuple(of)),
-                architecture=str(self.manifest.architecture),
-                handlers=tuple(one.handler for one in sharing),
-                environment=tuple(sorted(agreed)),
-            )
-        return self._programs[key]
+        Raises:
+            Unavailable: It cannot be done here.
+        """
+        try:
+            return self.settings.engine.run(job, self.settings.progress)
+        except OSError as error:
+            raise Unavailable(f"{unusable_cache(self.settings.cache, error)}.") from error
 
 
 def verify(manifest: Manifest, settings: Settings) -> Report:

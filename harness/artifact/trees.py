@@ -126,7 +126,8 @@ def overlay(sources: Sequence[Source], destination: Path, *, masked: bool = Fals
                 _copy(source.root / name, path, status, linked=source.linked)
     for name in sorted(folders, reverse=True):
         mode = folders[name].st_mode
-        _finish(destination / name, folders[name], masked_mode(mode) if masked and _hidden(mode) else mode)
+        hidden = masked and _hidden(mode) and destination / name != destination  # the root is Lambda's own
+        _finish(destination / name, folders[name], masked_mode(mode) if hidden else mode)
 
 
 def _within(name: str, folder: str) -> bool:

@@ -87,9 +87,9 @@ def _severity(subject: Subject, natives: Natives, owner: Owner, lacks: Sequence[
         return Severity.WARNING
     failing = {lack.native.path for lack in lacks}
     others = [one for one in natives.started if one.path not in failing and natives.owner(one.path) == owner]
-    # Beside modules, a library of its own is a plug-in; and of several modules, one that fails is an option.
+    # Beside modules, a library of its own is a plug-in; and of several files, one that fails is an option.
     loose = all(lack.native.use is not Use.MODULE for lack in lacks)
-    optional = any(one.use is Use.MODULE if loose else not natives.load(one).absent for one in others)
+    optional = any((loose and one.use is Use.MODULE) or not natives.load(one).absent for one in others)
     return None if optional and not failing & subject.program.graph.reached.keys() else Severity.WARNING
 
 
@@ -168,8 +168,8 @@ def _files(lacks: Sequence[Lack]) -> str:
 
 
 def _faults(subject: Subject, natives: Natives) -> Iterator[Finding]:
-    """Files that the loader refuses, whatever they need."""
-    loaded = {mapped.path for native in natives.started for mapped in natives.load(native).mapped}
+    """Files that the loader refuses, whatever they need; what nothing is seen to load may be no more than symbols."""
+    loaded = {native.path for native in natives.started if native.use in {Use.MODULE, Use.AGENT}} | {*natives.needed}
     groups = defaultdict(list)
     for path in sorted(loaded):
         if subject.facts.binaries[path].faults:

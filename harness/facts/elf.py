@@ -230,14 +230,14 @@ class Image:
             raise Damaged("has a dynamic section without contents, as files with debugging information alone have")
         start, end = self.in_file(segment.address, "a dynamic section")
         layout = f"2{self._word}"
-        for offset in range(start, min(end, start + segment.size), struct.calcsize(f"<{layout}")):
+        whole = struct.calcsize(f"<{layout}")
+        for offset in range(start, min(end, start + segment.size) - whole + 1, whole):
             tag, value = self.unpack(layout, offset, "a dynamic section")
             if tag == Tag.NULL:
-                break
+                return
             self._entries.append((tag, value))
-        else:
-            raise Damaged("has a dynamic section without an end")
-        self._values = dict(self._entries)
+            self._values[tag] = value
+        raise Damaged("has a dynamic section without an end")
 
     def _find_strings(self) -> None:
         if not self._entries:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -11,6 +12,9 @@ from harness.facts.binaries import Binary, Format
 from harness.facts.distributions import Distribution, Recorded
 from harness.model import Finding, Note
 from tests import build
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 FAST = "python/lib/_fast.cpython-312-x86_64-linux-gnu.so"
 SLOW = "python/lib/_slow.abi3.so"
@@ -39,7 +43,7 @@ FACTS = ArchiveFacts(binaries=BINARIES, distributions=(LIB,))
 SUBJECT = build.subject(build.archive(*BINARIES, "python/lib-1.0.dist-info/RECORD"), facts=(FACTS,))
 
 
-def said(*answer: dict[str, str | int | None]) -> list[Finding | Note]:
+def said(*answer: Mapping[str, str | int | None]) -> list[Finding | Note]:
     return list(check.body(SUBJECT, build.Seen(answers=(json.dumps(answer), "[]"))))
 
 

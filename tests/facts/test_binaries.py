@@ -27,10 +27,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-
 class TestLibraries:
     @pytest.mark.parametrize(
         ("data", "facts"),

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from harness.facts.graph import When
 from tests import build
 
+if TYPE_CHECKING:
+    from harness.facts.program import Program
+
 MAIN = "app/main.py"
 HANDLER = "app.main.handler"
 
 
-def program(code: dict[str, str], *layers: dict[str, str], handler: str = HANDLER, pythonpath: str | None = None):  # type: ignore[no-untyped-def]
-    environment = {} if pythonpath is None else {"PYTHONPATH": pythonpath}
-    function = build.function(handler=handler, environment=environment)
+def program(code: dict[str, str], *layers: dict[str, str]) -> Program:
+    function = build.function(handler=HANDLER)
     return build.program_of(code, *layers, function=function).program
 
 

@@ -1,0 +1,145 @@
+"""What a verification looks at: each archive read once, each set of archives understood once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from harness.artifact.bundle import Bundle
+from harness.artifact.entries import Archive, Refused, Role
+from harness.artifact.store import Store, needs_mask
+from harness.check import Blocked, Subject
+from harness.facts.archive import ArchiveFacts
+from harness.facts.program import Program
+from harness.facts.store import FactStore
+from harness.facts.view import Facts
+from harness.policy import RuntimePolicy, runtime_policy
+from harness.sources.local import fetch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from harness.manifest import Function, Manifest, Source
+
+ABSURD = 4
+"""Times Lambda's quota: what unpacks to more is not even analysed."""
+
+
+@dataclass
+class Materials:
+    """The archives of a manifest, what they say, and the trees that they make.
+
+    Attributes:
+        cache: The user's cache folder of this tool.
+        progress: Told what is being done.
+        unpacks: Whether the archives will be needed unpacked: then they are analysed as trees, and inflated once.
+    """
+
+    manifest: Manifest
+    cache: Path
+    progress: Callable[[str], None]
+    unpacks: bool
+    _read: dict[tuple[str, Role], tuple[Archive, ArchiveFacts]] = field(default_factory=dict)
+    _programs: dict[tuple[Source | None, tuple[Source, ...]], Program] = field(default_factory=dict)
+
+    @cached_property
+    def policy(self) -> RuntimePolicy:
+        """What Lambda promises for the runtime."""
+        return runtime_policy(self.manifest.runtime)
+
+    @property
+    def archives(self) -> tuple[Archive, ...]:
+        """Those that were read so far."""
+        return tuple(archive for archive, _ in self._read.values())
+
+    def bundle(self, function: Function | None) -> Bundle:
+        """The archives of a function, or those that functions inherit.
+
+        Raises:
+            SourceUnavailable: One cannot be had.
+        """
+        code = function.code if function else self.manifest.code
+        layers = function.layers if function else self.manifest.layers
+        return Bundle(
+            code=self._archive(code, Role.CODE) if code else None,
+            layers=tuple(self._archive(layer, Role.LAYER) for layer in layers),
+        )
+
+    def _archive(self, source: Source, role: Role) -> Archive:
+        return self._reading(source, role)[0]
+
+    def _reading(self, source: Source, role: Role) -> tuple[Archive, ArchiveFacts]:
+        """An archive and what it says, read when it is first asked for."""
+        key = (source.text if source.path is None else str(source.path), role)
+        if key not in self._read:
+            self.progress(f"reading {source.text}")
+            archive = fetch(source, role)
+            try:
+                self._read[key] = archive, self._analysed(archive)
+            except Refused as refused:
+                # What only the bytes themselves could tell: a checksum or a size that is not what was declared.
+                self._read[key] = replace(archive, refusals=(refused.refusal,)), ArchiveFacts()
+        return self._read[key]
+
+    def _analysed(self, archive: Archive) -> ArchiveFacts:
+        limit = self.policy.limits.unzipped_bytes
+        if archive.refusals or archive.unzipped_bytes > ABSURD * limit:
+            return ArchiveFacts()
+        unpacks = self.unpacks and archive.unzipped_bytes <= limit
+        tree = self._store.tree(archive, limit) if unpacks else None
+        return FactStore(self.cache / "facts").facts(archive, self.policy.python, tree)
+
+    def subject(self, function: Function | None) -> Subject:
+        """One function, or with None what functions inherit.
+
+        Raises:
+            SourceUnavailable: An archive cannot be had.
+        """
+        bundle = self.bundle(function)
+        return Subject(self.manifest, self.policy, bundle, self._program(function, bundle), function)
+
+    def subjects(self) -> Iterator[Subject]:
+        """One subject for each set of archives that functions share."""
+        known = set()
+        for function in self.manifest.functions:
+            if (key := (function.code, function.layers)) not in known:
+                known.add(key)
+                yield replace(self.subject(function), function=None)
+
+    def _program(self, function: Function | None, bundle: Bundle) -> Program:
+        """What the archives' contents say; the same for all functions that share them."""
+        code, layers = (function or self.manifest).code, (function or self.manifest).layers
+        key = (code, layers)
+        if key not in self._programs:
+            of = [self._reading(code, Role.CODE)[1]] if code else []
+            of += [self._reading(layer, Role.LAYER)[1] for layer in layers]
+            sharing = [one for one in self.manifest.functions if (one.code, one.layers) == key]
+            agreed = set.intersection(*(set(one.environment) for one in sharing)) if sharing else set()
+            self._programs[key] = Program(
+                policy=self.policy,
+                facts=Facts(bundle, tuple(of)),
+                architecture=str(self.manifest.architecture),
+                handlers=tuple(one.handler for one in sharing),
+                environment=tuple(sorted(agreed)),
+            )
+        return self._programs[key]
+
+    @cached_property
+    def _store(self) -> Store:
+        return Store(self.cache / "trees")
+
+    def trees(self, bundle: Bundle) -> tuple[Path, Path | None]:
+        """The folders that stand at ``/var/task`` and ``/opt``, with what others may not read made unreadable."""
+        limit = self.policy.limits.unzipped_bytes
+        if over := [archive.source for archive in bundle.archives if archive.unzipped_bytes > limit]:
+            raise Blocked(f"{', '.join(over)} is too large to be unpacked; unzipped-size says by how much")
+        layers = [self._store.tree(layer, limit) for layer in bundle.layers]
+        code = self._store.tree(bundle.code, limit) if bundle.code else self._store.merged([])
+        opt = self._store.merged(layers) if layers else None
+        return self._seen(code, [bundle.code] if bundle.code else []), opt and self._seen(opt, bundle.layers)
+
+    def _seen(self, tree: Path, archives: Sequence[Archive]) -> Path:
+        hidden = any(needs_mask(archive.entries) for archive in archives)
+        return self._store.masked(tree) if hidden else tree
