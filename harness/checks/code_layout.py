@@ -36,7 +36,7 @@ def check(subject: Subject, engines: Engines) -> Findings:
     code = subject.bundle.code
     if code is None:
         raise Inapplicable("no code archive is declared")
-    faults = [fault for one in subject.program.handlers if (fault := handler.fault(one, subject.program))]
+    faults = [fault for one in subject.program.handlers if (fault := handler.unfound(one, subject.program))]
     yield from dict.fromkeys(faults)
     if not faults and not any(path.startswith(f"{CODE_ROOT}/") for path in _importable(subject)):
         yield Finding(

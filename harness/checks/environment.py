@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from harness.artifact.bundle import CODE_ROOT, LAYER_ROOT, Item, where
 from harness.check import Engines, Findings, Inapplicable, Scope, Subject, define
+from harness.diagnosis import handler
 from harness.facts.graph import Graph, Reach, When
 from harness.facts.search import Missing, Search, site_folders
 from harness.manifest import Function
@@ -38,31 +39,14 @@ def check(subject: Subject, engines: Engines) -> Findings:
     if function is None:
         raise Inapplicable("no function is declared")
     variables = dict(function.environment)
-    yield from _handler(subject, function)
+    if fault := handler.misnamed(function.handler, subject.program):
+        yield fault
     yield from _accepted(subject, function, variables)
     yield from _wrapper(subject, function, variables.get("AWS_LAMBDA_EXEC_WRAPPER"))
     if "PYTHONPATH" in variables:
         yield from _search_path(subject, function, variables)
     for name in FOLDERS.keys() & variables.keys():
         yield from _replaced(subject, function, name, variables[name])
-
-
-def _handler(subject: Subject, function: Function) -> Iterator[Finding]:
-    module, dot, _ = function.handler.rpartition(".")
-    first = module.partition(".")[0]
-    if not dot:
-        yield Finding(
-            f"Runtime.MalformedHandlerName: Bad handler {function.handler!r}: not enough values to unpack (expected 2, "
-            "got 1)",
-            f"{function.name}: handler",
-            remedy="name the module and the function in it, as in app.main.handler",
-        )
-    elif first in subject.policy.builtins:
-        yield Finding(
-            f"Runtime.BuiltInModuleConflict: Cannot use built-in module {module} as a handler module",
-            f"{function.name}: handler",
-            remedy=f"rename the module: {first} is compiled into Python, and no file of that name is ever imported",
-        )
 
 
 def _accepted(subject: Subject, function: Function, variables: dict[str, str]) -> Iterator[Finding | Note]:

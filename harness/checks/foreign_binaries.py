@@ -7,7 +7,6 @@ from harness.artifact.bundle import where
 from harness.check import Engines, Findings, Inapplicable, Subject, define
 from harness.diagnosis import rebuilding
 from harness.facts.foreign import Foreign, Foreigners, is_local
-from harness.facts.loader import fits
 from harness.facts.natives import EXTENSIONS, Owner
 from harness.model import Finding, Note, Severity
 
@@ -51,11 +50,11 @@ def _judge(subject: Subject, foreigners: Foreigners, owner: Owner, several: Sequ
     foreign_wheel = owner.installed is not None and foreigners.tagged(owner.installed.distribution)
     broken = [one for one in several if one.module and not one.instead]
     if not foreign_wheel:  # a wheel that fits may bring the files of others: it knows which to import
-        broken = [one for one in broken if one.wanted or one.path not in recorded]
+        broken = [one for one in broken if one.is_sure and (one.wanted or one.path not in recorded)]
     needed = [one for one in several if one.path in foreigners.needed]
     if broken or needed:
         yield _broken(subject, foreigners, owner, several, sorted(broken, key=lambda one: one.wanted is None) + needed)
-    elif foreign_wheel and not _has_fit(subject, owner):
+    elif foreign_wheel and not _has_fit(subject, foreigners, owner):
         yield _broken(subject, foreigners, owner, several, several)
     elif spare := [one for one in several if one.instead and one.path not in recorded]:
         yield _spare(subject, owner, spare)
@@ -70,14 +69,11 @@ def _judge(subject: Subject, foreigners: Foreigners, owner: Owner, several: Sequ
         )
 
 
-def _has_fit(subject: Subject, owner: Owner) -> bool:
+def _has_fit(subject: Subject, foreigners: Foreigners, owner: Owner) -> bool:
     """Whether the distribution has native code that fits, too."""
-    architecture = subject.program.architecture
-    return any(
-        installed is owner.installed and path in subject.facts.binaries
-        for path, installed in subject.facts.owners.items()
-        if path in subject.facts.binaries and fits(subject.facts.binaries[path], architecture)
-    )
+    foreign = {one.path for one in foreigners.found}
+    owners = subject.facts.owners
+    return any(owners.get(path) is owner.installed for path in subject.facts.binaries if path not in foreign)
 
 
 def _broken(

@@ -47,17 +47,24 @@ def check(subject: Subject, engines: Engines) -> Findings:
 
 def _severity(subject: Subject, demand: Demand, owner: Owner) -> Severity | None:
     """How bad a demand is; None where it is met."""
-    if demand.provider is None:
-        ceiling = {one.family: one for one in subject.policy.symbols}.get((numbered(demand.version) or ("", ()))[0])
-        number = (numbered(demand.version) or ("", ()))[1]
-        if ceiling is None or number <= ceiling.sure:
-            return None
-        if number <= ceiling.maximum:
-            return Severity.WARNING
+    lack = _lack(subject, demand)
+    if lack is not True:
+        return Severity.WARNING if lack is None else None
     native = demand.native
     loose = native.use in {Use.LIBRARY, Use.PROGRAM} and not native.path.startswith(PROGRAMS)
     # A wheel that says it fits may have parts that it opens only where they work.
     return Severity.WARNING if loose and owner.installed and not _too_new(subject, owner) else Severity.ERROR
+
+
+def _lack(subject: Subject, demand: Demand) -> bool | None:
+    """Whether a version is not there; None where AWS does not say."""
+    if demand.provider:
+        return True
+    family, number = numbered(demand.version) or ("", ())
+    ceiling = next((one for one in subject.policy.symbols if one.family == family), None)
+    if ceiling is None or number <= ceiling.sure:
+        return False
+    return True if number > ceiling.maximum else None
 
 
 def _too_new(subject: Subject, owner: Owner) -> bool:
@@ -76,45 +83,52 @@ def _finding(subject: Subject, owner: Owner, unmet: Sequence[tuple[Severity, Dem
         key=lambda one: (one.native.is_certain, numbered(one.version) or ("", ())),
         reverse=True,
     )
-    first, policy, reach = ranked[0], subject.policy, ranked[0].native.reach
-    versions = list(dict.fromkeys(one.version for one in ranked if one.version != first.version))
-    files = {one.by for _, one in unmet}
-    words = (
-        f"{first.provider or f'/lib64/{first.library}'}: version '{first.version}' not found (required by {first.by})"
-    )
+    first, reach = ranked[0], ranked[0].native.reach
+    library = first.provider or f"/lib64/{first.library}"
+    words = f"{library}: version '{first.version}' not found (required by {first.by})"
     if reach and worst is Severity.ERROR:
         words = f"Runtime.ImportModuleError: Unable to import module {reach.chain[0]!r}: {words}"
-    also = f", and {', '.join(versions)}" if versions else ""
-    scope = f"{len(files):,} files of {owner.name}" if len(files) > 1 else owner.name
-    has = ", ".join(f"{one.family} {_dotted(one.sure)}" for one in policy.symbols)
     return Finding(
-        f"{words}: {scope} need{'s' * (len(files) == 1)} {first.version}{also}, and {policy.operating_system} has {has}"
-        if first.provider is None
-        else f"{words}: {owner.name} finds an older {first.library} in the artifact",
+        f"{words}: {_what(subject, owner, first, ranked)}",
         where(subject.bundle.items[first.by]),
         worst,
         _remedy(subject, owner, first),
-        _cause(owner, worst, certain=reach is not None),
+        _cause(subject, owner, first),
         reach.chain if reach else (),
+    )
+
+
+def _what(subject: Subject, owner: Owner, first: Demand, ranked: Sequence[Demand]) -> str:
+    if first.provider:
+        return f"{owner.name} finds an older {first.library} in the artifact"
+    versions = list(dict.fromkeys([first.version, *(one.version for one in ranked)]))
+    files = len({one.by for one in ranked})
+    scope = f"{files:,} files of {owner.name} need" if files > 1 else f"{owner.name} needs"
+    families = {(numbered(version) or ("", ()))[0] for version in versions}
+    has = (f"{one.family}_{_dotted(one.sure)}" for one in subject.policy.symbols if one.family in families)
+    return (
+        f"{scope} {', '.join(versions)}, and {subject.policy.operating_system} is sure to have {', '.join(has)} alone"
     )
 
 
 def _remedy(subject: Subject, owner: Owner, first: Demand) -> str:
     if first.provider:
         return f"replace {first.provider} by the version that {first.by} was linked with, or leave it out"
+    if _lack(subject, first) is None:
+        return "start the function on Lambda once to know, or take a version that was built on an older Linux"
     if owner.installed:
         return rebuilding.remedy(subject.policy, subject.program.architecture, owner.installed)
     return f"compile it inside {subject.policy.image}, or on a system whose libraries are no newer"
 
 
-def _cause(owner: Owner, worst: Severity, *, certain: bool) -> str | None:
+def _cause(subject: Subject, owner: Owner, first: Demand) -> str | None:
     said = []
     if owner.installed and owner.installed.distribution.tags:
         said.append(f"its WHEEL says {owner.installed.distribution.tags[0]}")
-    if worst is Severity.WARNING:
-        said.append("a part of the runtime's fleet may still have the older library")
-    elif not certain:
-        said.append("no handler is seen to import it when it starts; what does, fails")
+    if _lack(subject, first) is None:
+        said.append("AWS does not say whether every function has the newer library yet")
+    elif not first.native.is_certain:
+        said.append("no handler is seen to load it when it starts; what does, fails")
     return "; ".join(said) or None
 
 

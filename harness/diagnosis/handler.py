@@ -17,15 +17,17 @@ _JUNK = re.compile(r"(?:.*/)?(?:__MACOSX|__pycache__|node_modules|(?:site|dist)-
 _SHOWN = 3
 
 
-def fault(  # noqa: PLR0911 - a table
-    handler: str, program: Program
-) -> Finding | None:
-    """Why a handler does not start, as far as the archives' listing and the text of its module tell; None: it may.
+def fault(handler: str, program: Program) -> Finding | None:
+    """Why a handler does not start, as far as its name, the archives' listing and the text of its module tell.
 
-    The message is the one that Lambda has for it.
+    The message is the one that Lambda has for it. None: it may start.
     """
-    module, dot, attribute = handler.rpartition(".")
-    name = module.replace("/", ".")
+    return misnamed(handler, program) or unfound(handler, program)
+
+
+def misnamed(handler: str, program: Program) -> Finding | None:
+    """Why Lambda does not even look for a handler."""
+    module, dot, _ = handler.rpartition(".")
     top = module.split(".")[0]
     if not dot:
         return _finding(
@@ -39,6 +41,15 @@ def fault(  # noqa: PLR0911 - a table
             f"Runtime.BuiltInModuleConflict: Cannot use built-in module {module} as a handler module",
             f"rename the module {top!r}: Python has a built-in module of that name",
         )
+    return None
+
+
+def unfound(handler: str, program: Program) -> Finding | None:
+    """Why Lambda looks for a handler and does not find it; None also for one that it does not look for."""
+    module, _, attribute = handler.rpartition(".")
+    name = module.replace("/", ".")
+    if misnamed(handler, program):
+        return None
     if name.startswith(".") or not name:
         said = f"TypeError: the 'package' argument is required to perform a relative import for {name!r}"
         return _finding(

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from packaging.tags import Tag, parse_tag
 
 from harness.facts.binaries import Format, extension_name, extension_suffixes
-from harness.facts.loader import fits, is_musl
+from harness.facts.loader import fits, is_musl, musl
 from harness.facts.natives import Natives, Owner
-from harness.facts.search import Found, Missing
+from harness.facts.search import Found, Given, Missing, Portions, Unknown
 from harness.facts.starts import certain
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from harness.facts.distributions import Distribution
     from harness.facts.graph import Reach
     from harness.facts.program import Program
+    from harness.facts.search import Resolution
 
 _DASHES = 2  # of a tag: python-abi-platform
 _SYSTEMS = {Format.MACHO: "macOS", Format.PE: "Windows"}
@@ -37,6 +38,7 @@ class Foreign:
         instead: What an import of that module finds; None where that is this file, or nothing.
         wanted: How what imports that module is reached, where the import must succeed for a handler to start.
         words: What the import, or the loader, says.
+        is_sure: Whether its package surely has no other way to make the module.
     """
 
     path: str
@@ -46,6 +48,7 @@ class Foreign:
     instead: str | None
     wanted: Reach | None
     words: str
+    is_sure: bool = True
 
 
 class Foreigners:
@@ -68,10 +71,9 @@ class Foreigners:
                 continue
             module = self._natives.module(path) or self._by_name(path, binary)
             found = self._program.search.find(module) if module else None
+            if isinstance(found, Given):  # the runtime's comes first, whatever this is
+                module = found = None
             instead = found.path if isinstance(found, Found) and found.path != path else None
-            taken = isinstance(found, Found) and found.path == path
-            if module and not (taken or instead or isinstance(found, Missing)):
-                module = None  # a package makes it in other ways
             yield Foreign(
                 path,
                 self._natives.owner(path),
@@ -79,7 +81,8 @@ class Foreigners:
                 module,
                 instead,
                 self._wanted.get(module) if module and not instead else None,
-                _words(path, binary) if taken or not module else f"No module named {module!r}",
+                _words(path, binary, module, found),
+                is_sure=not isinstance(found, Unknown),
             )
 
     def _built_for(self, path: str, binary: Binary) -> str | None:
@@ -166,9 +169,12 @@ def _tags(distribution: Distribution) -> list[Tag]:
     return [tag for text in whole for tag in parse_tag(text)]
 
 
-def _words(path: str, binary: Binary) -> str:
-    """What the loader says of a file that it is told to load."""
+def _words(path: str, binary: Binary, module: str | None, found: Resolution | None) -> str:
+    """What an import of the module says, or the loader of a file that it is told to load."""
+    if isinstance(found, Missing | Unknown):
+        return f"No module named {module!r}"
+    if isinstance(found, Portions):  # a folder of that name, with stubs
+        return f"cannot import name … from {module!r} (unknown location)"
     if binary.format is not Format.ELF:
         return f"{path}: invalid ELF header"
-    musl = next((name for name in binary.needed if "musl" in name), None)
-    return f"{musl or path}: cannot open shared object file: No such file or directory"
+    return f"{musl(binary) or path}: cannot open shared object file: No such file or directory"

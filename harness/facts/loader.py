@@ -25,7 +25,7 @@ _GIVEN = frozenset({"/lib64", "/usr/lib64", "/lib", "/usr/lib", "/var/lang/lib",
 _LAST = "/lib64"
 _MOST_HOPS = 40  # as many links as the kernel follows
 _TOKEN = re.compile(r"\$(?:\{(ORIGIN|LIB|PLATFORM)\}|(ORIGIN|LIB|PLATFORM)(?![A-Za-z0-9_]))")
-_MUSL = ("libc.musl-", "ld-musl-")
+_MUSL = re.compile(r"(?:libc\.musl-|ld-musl-).*|libc\.so")  # the last as Rust's compiler names it; glibc's is libc.so.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,4 +198,9 @@ def fits(binary: Binary, architecture: str) -> bool:
 
 def is_musl(binary: Binary) -> bool:
     """Whether a file was linked with musl instead of glibc."""
-    return any(name.startswith(_MUSL) for name in binary.needed) or "ld-musl-" in (binary.interpreter or "")
+    return musl(binary) is not None or "ld-musl-" in (binary.interpreter or "")
+
+
+def musl(binary: Binary) -> str | None:
+    """The name by which a file needs musl, if it does."""
+    return next((name for name in binary.needed if _MUSL.fullmatch(name)), None)

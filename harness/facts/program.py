@@ -93,7 +93,8 @@ class Program:
     @cached_property
     def _foreign(self) -> frozenset[str]:
         """Top-level names that belong to a distribution, although no record says so file by file."""
-        return frozenset(self._unrecorded()) | frozenset(self.policy.known_modules)
+        brought = (name for name, _ in self.policy.preinstalled_modules)
+        return frozenset(self._unrecorded()).union(self.policy.known_modules, brought)
 
     def _unrecorded(self) -> Iterator[str]:
         for installed in self.facts.distributions:

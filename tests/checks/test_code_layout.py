@@ -146,20 +146,6 @@ LOST = {
         "handler app.main:handler",
         "write a dot instead of the colon: app.main.handler",
     ),
-    "no dot": (
-        "handler",
-        {"main.py": HANDLER},
-        "Runtime.MalformedHandlerName: Bad handler 'handler': not enough values to unpack (expected 2, got 1)",
-        "handler handler",
-        "name the handler as module.function",
-    ),
-    "a name of the interpreter's": (
-        "time.handler",
-        {"time.py": HANDLER},
-        "Runtime.BuiltInModuleConflict: Cannot use built-in module time as a handler module",
-        "handler time.handler",
-        "rename the module 'time'",
-    ),
     "a name that is loaded": (
         "json.handler",
         {"json.py": HANDLER},

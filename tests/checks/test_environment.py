@@ -35,7 +35,7 @@ def test_a_handler_is_a_module_of_files_and_a_name(handler: str, message: str | 
     found = findings(check, subject(code("app/main.py"), function=function(handler=handler)))
 
     assert [one.message for one in found] == ([message] if message else [])
-    assert all(one.where == "api: handler" and one.severity is Severity.ERROR for one in found)
+    assert all(one.where == f"handler {handler}" and one.severity is Severity.ERROR for one in found)
 
 
 def test_reserved_variables_are_named() -> None:

@@ -127,6 +127,31 @@ def test_a_wheel_for_something_else_is_wrong_even_where_python_code_steps_in() -
     )
 
 
+def test_a_package_that_may_make_its_module_in_other_ways() -> None:
+    files: Files = {
+        "fast/__init__.py": "import sys\n\nsys.modules['fast._fast'] = None\nfrom fast import _fast\n",
+        "fast/_fast.cpython-311-x86_64-linux-gnu.so": X86_64,
+    }
+    another = "cp311-cp311-manylinux_2_17_x86_64"
+
+    assert findings(check, native(CODE, fast(files), function=HANDLER)) == []
+    assert [one.severity for one in findings(check, native(CODE, fast(files, another), function=HANDLER))] == [
+        Severity.ERROR
+    ]
+
+
+def test_a_folder_of_stubs_does_not_stand_in_for_a_module() -> None:
+    files: Files = {
+        "fast/__init__.py": "from fast._fast import parse\n",
+        "fast/_fast/__init__.pyi": "",
+        "fast/_fast.cpython-312-darwin.so": MACOS,
+    }
+
+    (finding,) = findings(check, native(CODE, fast(files), function=HANDLER))
+
+    assert "cannot import name … from 'fast._fast' (unknown location): fast 1.0 is built for" in finding.message
+
+
 def test_so_is_one_without_extension_modules() -> None:
     layer = fast({"fast/__init__.py": "", "fast/lib_fast.so": ARM64}, "py3-none-manylinux_2_17_aarch64")
 

@@ -69,8 +69,8 @@ def test_a_distribution_is_one_finding_in_the_loaders_words() -> None:
 
     assert finding == Finding(
         "Runtime.ImportModuleError: Unable to import module 'app': /lib64/libc.so.6: version 'GLIBC_2.38' not found "
-        f"(required by /opt/python/{EXT}): 2 files of fast 1.0 need GLIBC_2.38, and GLIBC_2.35, and Amazon Linux 2023 "
-        "has GLIBC 2.34, GLIBCXX 3.4.29, CXXABI 1.3.13, OPENSSL 3.0.8",
+        f"(required by /opt/python/{EXT}): 2 files of fast 1.0 need GLIBC_2.38, GLIBC_2.35, and Amazon Linux 2023 is "
+        "sure to have GLIBC_2.34 alone",
         f"layer.zip!python/{EXT}",
         Severity.ERROR,
         finding.remedy,
