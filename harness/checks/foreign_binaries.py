@@ -86,10 +86,11 @@ def _broken(
         words = f"{name}: cannot open shared object file: No such file or directory (required by {by})"
     elif reach:
         words = f"Runtime.ImportModuleError: Unable to import module {reach.chain[0]!r}: {words}"
-    files = f"{len(several):,} files, such as" if len(several) > 1 else "file"
+    name = first.path.rpartition("/")[2]
+    files = f"{len(several):,} files, such as {name}" if len(several) > 1 else f"file {name}"
     version = "{}.{}".format(*subject.policy.python)
     return Finding(
-        f"{words}: {owner.name} is built for {first.built_for} ({files} {first.path.rpartition('/')[2]}), and the "
+        f"{words}{': ' if words else ''}{owner.name} is built for {first.built_for} ({files}), and the "
         f"function runs CPython {version} on Linux {subject.program.architecture}",
         where(subject.bundle.items[first.path]),
         remedy=rebuilding.remedy(subject.policy, subject.program.architecture, owner.installed),

@@ -7,17 +7,11 @@ from dataclasses import dataclass
 
 from harness.artifact.bundle import where
 from harness.check import Engines, Findings, Inapplicable, Subject, define
+from harness.diagnosis import libraries
 from harness.facts.loader import Absent
 from harness.facts.natives import Native, Natives, Owner, Use
 from harness.model import Finding, Note, Severity
 
-# Distributions that have a sibling which needs less of the system.
-SIBLINGS = {
-    "opencv-python": "opencv-python-headless",
-    "opencv-contrib-python": "opencv-contrib-python-headless",
-    "psycopg2": "psycopg2-binary",
-    "psycopg-c": "psycopg-binary",
-}
 SHOWN = 3
 
 
@@ -53,12 +47,20 @@ def check(subject: Subject, engines: Engines) -> Findings:
     natives = Natives(subject.program)
     yield from _faults(subject, natives)
     groups: dict[tuple[Owner, str], list[Lack]] = defaultdict(list)
-    for native in natives.started:
-        for absent in natives.load(native).absent:
-            if absent.unfit is None and not _is_preloaded(subject, natives, native, absent):
-                owner = natives.owner(native.path)
-                lost = _lost(owner, absent.name)
-                groups[owner, posixpath.dirname(lost) if lost else absent.name].append(Lack(native, absent))
+    notes: dict[str, None] = {}
+    for native, absent in ((one, absent) for one in natives.started for absent in natives.load(one).absent):
+        owner = natives.owner(native.path)
+        if absent.unfit is not None:
+            continue  # foreign-binaries speaks of it
+        if preloaded := _preloaded(subject, natives, native, absent):
+            if natives.owner(preloaded) != owner:
+                notes[
+                    f"{owner.name} needs {absent.name}, which only Python code that opens {preloaded} first gives it"
+                ] = None
+            continue
+        lost = libraries.lost(owner, absent.name)
+        groups[owner, posixpath.dirname(lost) if lost else absent.name].append(Lack(native, absent))
+    yield from map(Note, notes)
     for (owner, _), lacks in groups.items():
         severity = _severity(subject, natives, owner, lacks)
         if severity is None:
@@ -70,11 +72,12 @@ def check(subject: Subject, engines: Engines) -> Findings:
             yield _finding(subject, natives, owner, lacks, severity)
 
 
-def _is_preloaded(subject: Subject, natives: Natives, native: Native, absent: Absent) -> bool:
-    """Whether Python code is likely to have loaded the library before: it came with a distribution, elsewhere."""
-    owners = subject.facts.owners
+def _preloaded(subject: Subject, natives: Natives, native: Native, absent: Absent) -> str | None:
+    """The file that Python code is likely to have loaded before: it came with a distribution, for some purpose."""
+    if native.use is Use.AGENT:
+        return None
     copies = natives.loader.by_name.get(absent.name, ())
-    return native.use is not Use.AGENT and any(path in owners for path in copies)
+    return next((path for path in copies if path in subject.facts.owners), None)
 
 
 def _severity(subject: Subject, natives: Natives, owner: Owner, lacks: Sequence[Lack]) -> Severity | None:
@@ -105,7 +108,7 @@ def _finding(subject: Subject, natives: Natives, owner: Owner, lacks: Sequence[L
     chain = " → ".join(first.absent.by.chain)
     others = len({lack.native.path for lack in lacks}) - 1
     more = f" and {others:,} more of its files" if others else ""
-    cause, remedy = _explained(subject, natives, owner, first.absent)
+    cause, remedy = libraries.explained(subject.policy, natives, owner, first.absent)
     if not subject.policy.system_libraries_complete:
         cause = f"of {subject.policy.operating_system} it is not known; {cause}"
     return Finding(
@@ -116,50 +119,6 @@ def _finding(subject: Subject, natives: Natives, owner: Owner, lacks: Sequence[L
         cause,
         native.reach.chain if native.reach else (),
     )
-
-
-def _explained(subject: Subject, natives: Natives, owner: Owner, absent: Absent) -> tuple[str, str]:
-    """Why it is not found, and what to do."""
-    name, by = absent.name, absent.by.path
-    if lost := _lost(owner, name):
-        folder = posixpath.dirname(lost)
-        return (
-            f"{owner.name} brought it along, as {lost} in its RECORD, and the archive has it no more",
-            f"keep {folder}/ when the archive is made: an exclude pattern, a clean-up or a cache took it out",
-        )
-    if copies := natives.loader.by_name.get(name):
-        folders = ":".join(natives.loader.library_path)
-        return (
-            f"{copies[0]} is there, and the loader does not look there: {folders}",
-            f"move it to lib/{name} of a layer, or to lib/{name} of the code archive",
-        )
-    if near := _near(natives, name):
-        return (
-            f"{near} is there, under another name, and the link that should lead to it is not",
-            f"rename it to {name}, or copy it: a layer has no symbolic links",
-        )
-    version = f"{subject.policy.operating_system}, as Lambda has it, comes without it"
-    sibling = SIBLINGS.get(owner.installed.distribution.key) if owner.installed else None
-    if sibling:
-        return version, f"install {sibling} instead, which needs none of it"
-    remedy = (
-        f"copy {name} from a container of {subject.policy.operating_system} into lib/ of a layer (`dnf provides "
-        f"'*/{name}'` names its package), or take a wheel that brings it along for {posixpath.basename(by)}"
-    )
-    return version, remedy
-
-
-def _lost(owner: Owner, name: str) -> str | None:
-    """Where the distribution's RECORD has a library of that name, in the archive."""
-    recorded = owner.installed.distribution.record if owner.installed else None
-    return next((one.path for one in recorded or () if posixpath.basename(one.path) == name), None)
-
-
-def _near(natives: Natives, name: str) -> str | None:
-    """A library that would be meant if the link to it were there: libfoo.so.1.2 for libfoo.so.1."""
-    stem = f"{name}."
-    others = (path for other, paths in natives.loader.by_name.items() for path in paths if other.startswith(stem))
-    return min(others, default=None)
 
 
 def _files(lacks: Sequence[Lack]) -> str:

@@ -13,14 +13,14 @@ _LATER = (2, 28)  # the manylinux policy after manylinux2014 (2.17) that wheels 
 
 
 def remedy(policy: RuntimePolicy, architecture: str, installed: Installed | None) -> str:
-    """The commands that get a distribution's wheels for Lambda; without a distribution, of whatever is installed."""
+    """The commands that get a distribution's wheels for Lambda; what is no distribution's has to be built."""
+    if installed is None:
+        return f"build it for Linux on {architecture}, inside {policy.image}"
     machine = _MACHINES[architecture]
     later = policy.ceiling("GLIBC").sure >= _LATER
     platforms = [*([f"manylinux_2_28_{machine}"] if later else []), f"manylinux2014_{machine}"]
     python = "{}.{}".format(*policy.python)
-    what = "-r requirements.txt"
-    if installed:
-        what = f"{installed.distribution.name}=={installed.distribution.version}"
+    what = f"{installed.distribution.name}=={installed.distribution.version}"
     pip = " ".join(f"--platform {platform}" for platform in platforms)
     uv = f"{machine}-{'manylinux_2_28' if later else 'manylinux2014'}"
     return (

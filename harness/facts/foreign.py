@@ -37,7 +37,7 @@ class Foreign:
         module: The extension module that it would be.
         instead: What an import of that module finds; None where that is this file, or nothing.
         wanted: How what imports that module is reached, where the import must succeed for a handler to start.
-        words: What the import, or the loader, says.
+        words: What the import, or the loader, says; nothing where the import succeeds nevertheless.
         is_sure: Whether its package surely has no other way to make the module.
     """
 
@@ -170,7 +170,9 @@ def _tags(distribution: Distribution) -> list[Tag]:
 
 
 def _words(path: str, binary: Binary, module: str | None, found: Resolution | None) -> str:
-    """What an import of the module says, or the loader of a file that it is told to load."""
+    """What an import of the module says, or the loader of a file that it is told to load; nothing where that works."""
+    if isinstance(found, Found) and found.path != path:
+        return ""
     if isinstance(found, Missing | Unknown):
         return f"No module named {module!r}"
     if isinstance(found, Portions):  # a folder of that name, with stubs

@@ -10,6 +10,7 @@ from harness.facts.downlevel import parse
 from harness.facts.imports import Import, imports
 from harness.facts.lookups import Lookup, lookups, may_look
 from harness.facts.names import Names, names
+from harness.facts.outline import outline
 from harness.facts.revisions import TRIGGER, Revision, revision
 from harness.facts.syntax import SyntaxFault  # noqa: TC001 - msgspec reads the annotation when facts are decoded
 from harness.facts.uses import TRIGGERS, Uses, uses
@@ -59,7 +60,8 @@ def module(
         recorded: Whether a distribution brought it, by its RECORD; then less is of interest.
     """
     digest = source_hash(source, python)
-    tree = parse(source)
+    plain = recorded and not may_look(source) and TRIGGER not in source
+    tree = (outline(source) if plain else None) or parse(source)
     if tree is None:
         return Module(len(source), digest, parsed=False, fault=fault)
     calls = b"import_module" in source or b"__import__" in source

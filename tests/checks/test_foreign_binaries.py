@@ -152,6 +152,15 @@ def test_a_folder_of_stubs_does_not_stand_in_for_a_module() -> None:
     assert "cannot import name … from 'fast._fast' (unknown location): fast 1.0 is built for" in finding.message
 
 
+def test_it_is_said_what_steps_in() -> None:
+    files: Files = {**NEEDED, "fast/_fast.py": "", "fast/_fast.cpython-312-darwin.so": MACOS}
+
+    (finding,) = findings(check, native(CODE, fast(files, "cp312-cp312-macosx_11_0_arm64"), function=HANDLER))
+
+    assert finding.message.startswith("fast 1.0 is built for macOS on arm64 (file _fast.cpython-312-darwin.so)")
+    assert (finding.cause or "").endswith("; imports take /opt/python/fast/_fast.py in its place")
+
+
 def test_so_is_one_without_extension_modules() -> None:
     layer = fast({"fast/__init__.py": "", "fast/lib_fast.so": ARM64}, "py3-none-manylinux_2_17_aarch64")
 
@@ -203,6 +212,7 @@ def test_extensions_of_your_own() -> None:
 
     (finding,) = findings(check, native(code, function=function(handler="app.main.handler")))
 
+    assert finding.remedy == "build it for Linux on x86_64, inside public.ecr.aws/lambda/python:3.12"
     assert "No module named 'app._fast': /var/task/app is built for CPython 3.11" in finding.message
     assert finding.where == "code.zip!app/_fast.cpython-311-x86_64-linux-gnu.so"
 

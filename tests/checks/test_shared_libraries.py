@@ -35,10 +35,6 @@ SOUND: dict[str, tuple[Binary, Files]] = {
         needing("libfoo-1a2b.so.1", rpath="$ORIGIN/../fast.libs"),
         {"python/fast.libs/libfoo-1a2b.so.1": X86_64},
     ),
-    "loaded by Python code before: a distribution brought it": (
-        LACKING,
-        installed("foo", "2.0", {"foo/lib/libfoo.so.1": X86_64}, TAG),
-    ),
     "a library for another machine is the affair of foreign-binaries": (LACKING, {"lib/libfoo.so.1": ARM64}),
     "so is musl": (MUSL, {}),
 }
@@ -49,6 +45,21 @@ def test_nothing_is_said_where_all_is_there(case: str) -> None:
     extension, layer = SOUND[case]
 
     assert said(check, native(AT_START, {**fast(extension), **layer}, function=HANDLER)) == []
+
+
+def test_what_a_distribution_brought_may_have_been_loaded_before() -> None:
+    layer = {**fast(), **installed("foo", "2.0", {"foo/lib/libfoo.so.1": X86_64}, TAG)}
+
+    assert said(check, native(AT_START, layer, function=HANDLER)) == [
+        Note(
+            "fast 1.0 needs libfoo.so.1, which only Python code that opens /opt/python/foo/lib/libfoo.so.1 first gives "
+            "it"
+        )
+    ]
+
+
+def test_so_may_a_library_of_its_own() -> None:
+    assert said(check, native(AT_START, fast(**{"fast/lib/libfoo.so.1": X86_64}), function=HANDLER)) == []
 
 
 def test_a_library_that_nothing_has_is_named_with_all_that_leads_to_it() -> None:
