@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from harness.artifact.bundle import where
 from harness.check import Engines, Findings, Inapplicable, Need, Subject, define
 from harness.facts.binaries import Format, extension_name, extension_suffixes
-from harness.model import Finding, Note
+from harness.model import Finding, Note, Severity
 
 SHOWN = 3
 
@@ -24,7 +24,7 @@ def check(subject: Subject, engines: Engines) -> Findings:
     needed, such as SQLAlchemy's greenlet, fails then: `undefined symbol`, `ELF load command address/offset not
     properly aligned` after a `strip` that went wrong, or a crash of the whole process. Each extension of the archives
     is loaded in the runtime, in a process of its own; one that fails alone is imported with its package around it,
-    and counts as sound if that works.
+    and counts as sound if that works. One that all code does without is a warning.
 
     ## How to fix
 
@@ -41,8 +41,10 @@ def check(subject: Subject, engines: Engines) -> Findings:
     groups: dict[tuple[str, str], list[str]] = defaultdict(list)
     for said in broken:
         groups[_owner(subject, said["path"]), _words(said)].append(said["path"])
+    modules = dict(extensions)
     for (owner, words), paths in groups.items():
-        yield _finding(subject, owner, words, paths)
+        needed = [path for path in paths if not _optional(subject, path, modules[path])]
+        yield _finding(subject, owner, words, needed or paths, Severity.ERROR if needed else Severity.WARNING)
     yield Note(f"{len(extensions) - len(broken)} of {len(extensions)} extensions can be loaded")
 
 
@@ -57,6 +59,20 @@ def _extensions(subject: Subject) -> Iterator[tuple[str, str]]:
             yield path, name
 
 
+def _optional(subject: Subject, path: str, module: str) -> bool:
+    """Whether all code that imports an extension does without it, as numba does without its OpenMP."""
+    program = subject.program
+    package = path.rpartition("/")[0]
+    importers = [
+        statement
+        for file, source in subject.facts.modules.items()
+        if package.startswith(file.rpartition("/")[0]) or file.startswith(f"{package}/")
+        for statement in source.imports
+        if not statement.never and module in program.graph.targets(statement, file)
+    ]
+    return bool(importers) and not any(statement.certain for statement in importers)
+
+
 def _owner(subject: Subject, path: str) -> str:
     owner = subject.facts.owners.get(path)
     return f"{owner.distribution.name} {owner.distribution.version}" if owner else ""
@@ -68,15 +84,16 @@ def _words(said: dict[str, str | int | None]) -> str:
     return str(said["error"]).replace(str(said["path"]), "…").removeprefix("…: ")
 
 
-def _finding(subject: Subject, owner: str, words: str, paths: list[str]) -> Finding:
+def _finding(subject: Subject, owner: str, words: str, paths: list[str], severity: Severity) -> Finding:
     reach = next((found for path in paths if (found := subject.program.graph.reached.get(path))), None)
     others = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
     name = paths[0].rpartition("/")[2]
     return Finding(
         f"{words} ({name}{others}{' of ' if owner else ''}{owner})",
         where(subject.bundle.items[paths[0]]),
-        remedy=f"install {owner or 'it'} again for {subject.policy.runtime} on {subject.program.architecture}, and "
+        severity,
+        f"install {owner or 'it'} again for {subject.policy.runtime} on {subject.program.architecture}, and "
         "leave its files as they are in the wheel",
-        cause="also " + ", ".join(paths[1 : SHOWN + 1]) if len(paths) > 1 else None,
-        chain=reach.chain if reach else (),
+        "also " + ", ".join(paths[1 : SHOWN + 1]) if len(paths) > 1 else None,
+        reach.chain if reach else (),
     )

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from harness.check import Engines, Findings, Inapplicable, Subject, define
 from harness.diagnosis import missing
+from harness.facts.binaries import extension_name
 from harness.facts.graph import Unresolved, When
 from harness.model import Finding, Note, Severity
 
@@ -57,8 +58,18 @@ def _unresolved(subject: Subject) -> Iterator[Unresolved]:
         if path in program.own or reach.when is not When.AT_START or path not in subject.facts.modules:
             continue
         for one in program.graph.unresolved(path):
-            if one.statement.certain and not one.statement.lazy and one.name is None:
+            certain = one.statement.certain and not one.statement.lazy and one.name is None
+            if certain and not _foreign(subject, one.missing):  # which foreign-binaries tells of
                 yield one
+
+
+def _foreign(subject: Subject, module: str) -> bool:
+    """Whether the module is there as an extension for something else."""
+    parent, _, name = module.rpartition(".")
+    folders = subject.program.search.path
+    places = {f"{folder}/{parent.replace('.', '/')}".rstrip("/") for folder in folders}
+    named = ((path, extension_name(path)) for path in subject.facts.binaries)
+    return any(found and found.module == name and path.rpartition("/")[0] in places for path, found in named)
 
 
 def _finding(subject: Subject, module: str, name: str | None, places: Sequence[Unresolved], *, own: bool) -> Finding:

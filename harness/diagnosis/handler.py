@@ -44,7 +44,9 @@ def misnamed(handler: str, program: Program) -> Finding | None:
     return None
 
 
-def unfound(handler: str, program: Program) -> Finding | None:
+def unfound(  # noqa: PLR0911 - a table
+    handler: str, program: Program
+) -> Finding | None:
     """Why Lambda looks for a handler and does not find it; None also for one that it does not look for."""
     module, _, attribute = handler.rpartition(".")
     name = module.replace("/", ".")

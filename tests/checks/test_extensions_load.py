@@ -1,16 +1,18 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from harness.artifact.entries import Role
 from harness.check import Inapplicable
 from harness.checks.extensions_load import check
 from harness.facts.archive import ArchiveFacts
 from harness.facts.binaries import Binary, Format
 from harness.facts.distributions import Distribution, Recorded
-from harness.model import Finding, Note
+from harness.model import Finding, Note, Severity
 from tests import build
 
 if TYPE_CHECKING:
@@ -83,3 +85,24 @@ def test_one_finding_for_what_fails_alike() -> None:
 def test_nothing_to_load() -> None:
     with pytest.raises(Inapplicable):
         list(check.body(build.subject(build.archive("python/x.py")), build.Seen()))
+
+
+@pytest.mark.parametrize(
+    ("source", "severity"),
+    [
+        ("try:\n    from lib import _fast\nexcept ImportError:\n    _fast = None", Severity.WARNING),
+        ("def quick():\n    from lib import _fast", Severity.ERROR),
+        ("from . import _fast", Severity.ERROR),
+        ("x = 1", Severity.ERROR),
+    ],
+)
+def test_what_all_code_does_without_is_a_warning(source: str, severity: Severity) -> None:
+    archive, facts = build.analysed({"python/lib/__init__.py": source}, Role.LAYER)
+    merged = build.archive(*BINARIES, *archive.entries)
+    subject = build.subject(merged, facts=(replace(facts, binaries=BINARIES),))
+    answer = json.dumps([{"path": f"/opt/{FAST}", "error": UNDEFINED, "signal": None}])
+
+    finding, _ = check.body(subject, build.Seen(answers=(answer, "[]")))
+
+    assert isinstance(finding, Finding)
+    assert finding.severity is severity
