@@ -131,10 +131,11 @@ def _host() -> str:
 def _orphaned(labels: Mapping[str, str]) -> bool:
     if time.time() - float(labels.get(f"{LABEL}.made", 0)) > STALE_SECONDS:
         return True
-    if labels.get(LABEL) != _host():
+    pid = labels.get(f"{LABEL}.pid")
+    if labels.get(LABEL) != _host() or pid is None:
         return False
     try:
-        os.kill(int(labels[f"{LABEL}.pid"]), 0)
+        os.kill(int(pid), 0)
     except ProcessLookupError:
         return True
     except PermissionError:

@@ -98,7 +98,7 @@ def _undone(report: Report, paint: _Painter) -> Iterator[str]:
 
 def _tail(report: Report, width: int) -> Iterator[str]:
     said = (
-        ("passed", text.passed(report)),
+        ("passed", text.passed(report, brief=True)),
         ("started", text.started(report)),
         ("waived", text.waived(report)),
         ("no need", text.not_applicable(report)),

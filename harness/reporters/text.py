@@ -24,6 +24,7 @@ V = TypeVar("V")
 _COMMAND = re.compile(r"(?m)^\s*:(?=:)|#(?=#\w*\[)")
 _CHAIN_ENDS = (4, 8)
 _MOST_FUNCTIONS = 10
+_MOST_CHECKS = 10
 _MEGABYTE = 1024 * 1024  # as Lambda counts: its 250 MB are 262,144,000 bytes
 
 
@@ -118,14 +119,24 @@ def is_passed(result: Result) -> bool:
     return isinstance(result.outcome, Completed) and not result.outcome.findings
 
 
-def passed(report: Report) -> str:
-    """The checks that passed, each with how often where that is more than once or not always."""
+def passed(report: Report, *, brief: bool = False) -> str:
+    """The checks that passed, each with how often where that is more than once or not always.
+
+    Args:
+        report: The report.
+        brief: Whether many are counted, and only those named that ran more than once.
+    """
     gathered = gather((result.check, is_passed(result)) for result in report.results)
-    return ", ".join(
+    passing = {check: each for check, each in gathered.items() if any(each)}
+    several = brief and len(passing) > _MOST_CHECKS
+    named = ", ".join(
         f"{check} ({sum(each)} of {len(each)})" if not all(each) else f"{check} ({len(each)})" if each[1:] else check
-        for check, each in gathered.items()
-        if any(each)
+        for check, each in passing.items()
+        if each[1:] or not several
     )
+    if not several:
+        return named
+    return f"{len(passing)} checks" + (f", among them {named}" if named else "")
 
 
 def not_applicable(report: Report) -> str:

@@ -150,6 +150,30 @@ def test_findings_that_differ_in_anything_stay_apart() -> None:
     assert [line for line in text.split("\n") if line.startswith("ERROR")] == ["ERROR a[api]", "ERROR a[worker]"]
 
 
+@pytest.mark.parametrize(
+    ("number", "functions", "said"),
+    [
+        (2, ("",), "c0, c1"),
+        (10, ("",), "c0, c1, c2, c3, c4, c5, c6, c7, c8, c9"),
+        (30, ("",), "30 checks"),
+        (30, ("api",), "31 checks"),
+        (30, ("api", "job"), "31 checks, among them handler-imports (2)"),
+    ],
+)
+def test_many_that_passed_are_counted_and_those_named_that_ran_more_than_once(
+    number: int, functions: tuple[str, ...], said: str
+) -> None:
+    results = [result(f"c{each}", Completed()) for each in range(number)]
+    results += [result("handler-imports", Completed(), name) for name in functions if name]
+    assert f"\n  passed  {said}\n" in terminal.render(report(*results))
+
+
+def test_a_check_that_passed_for_some_functions_only_is_always_named() -> None:
+    results = [result(f"c{each}", Completed()) for each in range(30)]
+    results += [result("a", Completed((MISSING,)), "api"), result("a", Completed(), "job")]
+    assert "\n  passed  31 checks, among them a (1 of 2)\n" in terminal.render(report(*results))
+
+
 def test_a_static_pass_says_that_it_is_one() -> None:
     text = terminal.render(report(result("a", Completed()), static=True))
     assert text.startswith("PASS: 1 passed in 3.2 s; static checks only: no handler was started\n")
