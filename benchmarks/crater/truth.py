@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import tempfile
 import zipfile
 from dataclasses import asdict, dataclass
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 RUNTIME, ARCHITECTURE = "python3.12", "x86_64"
 _MEMORY_MB = 3008
+_ELSEWHERE = re.compile(r"\.cpython-(?!312-)\d+-")  # an extension for another Python, which this one never asks for
 _SOUND = ("unimportable", "dependent")  # there, complete, and not meant to be loaded in this way
 _INIT_SECONDS, _SECONDS = 60, 900
 
@@ -60,7 +62,8 @@ class Truth:
     @property
     def broken(self) -> tuple[Tried, ...]:
         """The modules that cannot be imported and the files that cannot be loaded."""
-        return tuple(one for one in self.tried if one.error and one.kind not in _SOUND)
+        failed = (one for one in self.tried if one.error and one.kind not in _SOUND)
+        return tuple(one for one in failed if not _ELSEWHERE.search(one.name))
 
     def count(self, *kinds: str) -> int:
         """How many of these kinds were tried."""

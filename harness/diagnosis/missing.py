@@ -23,7 +23,9 @@ def cause(module: str, program: Program) -> str | None:
     return None
 
 
-def remedy(module: str, program: Program) -> str:
+def remedy(  # noqa: PLR0911 - a table
+    module: str, program: Program
+) -> str:
     """What to change."""
     top = module.partition(".")[0]
     if removed := dict(program.policy.removed_modules).get(top):
@@ -33,6 +35,11 @@ def remedy(module: str, program: Program) -> str:
     if path := elsewhere(module, program):
         return f"move what is in {path.rpartition('/')[0]} to the root of the archive, or to python/ of a layer"
     if isinstance(program.search.find(top), Missing):
+        if not program.facts.bundle.layers:
+            return (
+                f"name the layer that has {top!r} (--layer, or layers in the manifest); if there is none, add the "
+                "distribution that provides it to what the archive is built from"
+            )
         return (
             f"add the distribution that provides {top!r} to the requirements that the layer is built from, and build "
             "the layer again"

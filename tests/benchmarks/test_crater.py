@@ -174,10 +174,11 @@ def test_what_does_not_work_wants_a_reason(
     assert (broken.name, broken.reason, broken.said) == ("pkg/_c.abi3.so", reason, said)
 
 
-def test_what_only_its_package_can_load_is_not_broken() -> None:
+def test_what_nobody_loads_in_this_way_is_not_broken() -> None:
     first = Tried("pkg/_c.abi3.so", "unimportable", "ImportError: import pkg first")
     alone = Tried("pkg.libs/libb.so", "dependent", "OSError: liba.so: cannot open shared object file")
-    truth = Truth("container", (first, alone))
+    other = Tried("pkg/_c.cpython-311-x86_64-linux-gnu.so", "library", "OSError: undefined symbol: PyCode_New")
+    truth = Truth("container", (first, alone, other))
 
     assert truth.imports
     assert compare("a", report(), truth, []).broken == ()
