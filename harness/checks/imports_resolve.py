@@ -4,14 +4,18 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
+from harness.artifact.bundle import CODE_ROOT, LAYER_ROOT
 from harness.check import Engines, Findings, Inapplicable, Subject, define
 from harness.diagnosis import missing
 from harness.facts.binaries import extension_name
 from harness.facts.graph import Unresolved, When
 from harness.model import Finding, Note, Severity
 
-# What is shipped by mistake and imported by nobody; unwanted-files names it.
-TESTS = re.compile(r"(?:^|/)(?:tests?|testing)/|(?:^|/)(?:test_[^/]*|[^/]*_test|conftest|setup|noxfile)\.py$")
+# What is for developers, and nobody's to import; unwanted-files names it.
+ASIDE = re.compile(
+    r"(?:^|/)(?:tests?|testing|e2e|docs?|examples?|benchmarks?|notebooks|infra|cdk|\.[^/]+)/"
+    r"|(?:^|/)(?:test_[^/]*|[^/]*_test|conftest|setup|noxfile|tasks|fabfile|locustfile|gunicorn[\w.]*)\.py$"
+)
 SHOWN = 3
 
 
@@ -52,7 +56,7 @@ def _unresolved(subject: Subject) -> Iterator[Unresolved]:
     program = subject.program
     reached = program.graph.reached
     for path in sorted(program.own):
-        if path in reached or not TESTS.search(path):
+        if path in reached or not ASIDE.search(path):
             yield from program.graph.unresolved(path)
     for path, reach in sorted(reached.items()):
         if path in program.own or reach.when is not When.AT_START or path not in subject.facts.modules:
@@ -78,7 +82,7 @@ def _finding(subject: Subject, module: str, name: str | None, places: Sequence[U
     places = sorted(places, key=lambda one: (not one.statement.certain, not _at_start(subject, one), one.path))
     first, others = places[0], [f"{one.path}:{one.statement.line}" for one in places[1:]]
     reach = reached.get(first.path)
-    what = f"cannot import name {name!r} from {module!r}" if name else f"No module named {module!r}"
+    what = _words(subject, first, module, name)
     if reach and _at_start(subject, first):
         what = f"Runtime.ImportModuleError: Unable to import module {reach.chain[0]!r}: {what}"
         when = None
@@ -93,17 +97,43 @@ def _finding(subject: Subject, module: str, name: str | None, places: Sequence[U
     also = f"also imported at {', '.join(others[:SHOWN])}" + (
         f" and {len(others) - SHOWN} more" if len(others) > SHOWN else ""
     )
-    causes = (when, missing.cause(module, subject.program) if name is None else None, also if others else None)
+    causes = (
+        when,
+        None if name or module.startswith(".") else missing.cause(module, subject.program),
+        also if others else None,
+    )
     return Finding(
         what,
         f"{first.path}:{first.statement.line}",
-        Severity.ERROR if own and first.statement.certain else Severity.WARNING,
+        Severity.ERROR if own and first.statement.certain and not _beyond(subject) else Severity.WARNING,
         missing.remedy(module, subject.program)
+        if name is None and not module.startswith(".")
+        else "write the import from the archive's root on, without dots: what it leads to has no name"
         if name is None
         else f"correct the name, or install the version of {module.partition('.')[0]!r} that has it",
         "; ".join(one for one in causes if one) or None,
         reach.chain if reach else (),
     )
+
+
+def _beyond(subject: Subject) -> bool:
+    """Whether modules can come from where no archive tells: a mounted folder, an archive that code puts on the path."""
+    program = subject.program
+    declared = dict(program.environment).get("PYTHONPATH", "").split(":")
+    if any(folder and not folder.startswith((CODE_ROOT, LAYER_ROOT)) for folder in declared):
+        return True
+    return bool(subject.facts.packed) and any(subject.facts.modules[path].names.searches for path in program.own)
+
+
+def _words(subject: Subject, one: Unresolved, module: str, name: str | None) -> str:
+    """Python's own words."""
+    if name:
+        return f"cannot import name {name!r} from {module!r}"
+    if not module.startswith("."):
+        return f"No module named {module!r}"
+    own = subject.program.search.module_name(one.path) or ""
+    packaged = "." in own or one.path.endswith("/__init__.py")
+    return "attempted relative import " + ("beyond top-level package" if packaged else "with no known parent package")
 
 
 def _at_start(subject: Subject, one: Unresolved) -> bool:

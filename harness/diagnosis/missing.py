@@ -16,6 +16,8 @@ def cause(module: str, program: Program) -> str | None:
     policy = program.policy
     if removed := dict(policy.removed_modules).get(module.partition(".")[0]):
         return removed.cause
+    if path := _hidden(module, program):
+        return f"{path} is there, and another {module.partition('.')[0]!r} comes first on sys.path"
     if near := _same_but_for_case(module, program):
         return f"{near} is there, and upper and lower case differ on Lambda"
     if path := elsewhere(module, program):
@@ -30,6 +32,8 @@ def remedy(  # noqa: PLR0911 - a table
     top = module.partition(".")[0]
     if removed := dict(program.policy.removed_modules).get(top):
         return removed.remedy
+    if _hidden(module, program):
+        return f"rename or leave out the {module.partition('.')[0]!r} that comes first on sys.path"
     if near := _same_but_for_case(module, program):
         return f"write the import as the file is named, or rename {near}"
     if path := elsewhere(module, program):
@@ -51,13 +55,22 @@ def remedy(  # noqa: PLR0911 - a table
 
 def _same_but_for_case(module: str, program: Program) -> str | None:
     """A file that would be the module if case did not matter."""
-    endings = [f"/{module.replace('.', '/')}{ending}".casefold() for ending in (".py", "/__init__.py")]
-    wanted = {folder.casefold() + ending for folder in program.search.path for ending in endings}
-    return next((path for path in program.facts.modules if path.casefold() in wanted), None)
+    wanted = {(folder + ending).casefold() for folder in program.search.path for ending in _endings(module)}
+    found = (path for path in program.facts.modules if path.casefold() in wanted)
+    return next((path for path in found if not path.endswith(_endings(module))), None)
+
+
+def _hidden(module: str, program: Program) -> str | None:
+    """The file that would be the module if another of a parent's name did not come first."""
+    wanted = {folder + ending for folder in program.search.path for ending in _endings(module)}
+    return next((path for path in program.facts.modules if path in wanted), None)
+
+
+def _endings(module: str) -> tuple[str, str]:
+    return f"/{module.replace('.', '/')}.py", f"/{module.replace('.', '/')}/__init__.py"
 
 
 def elsewhere(module: str, program: Program) -> str | None:
     """The file that would be the module if its folder were on the search path: the one with the shortest path."""
-    endings = tuple(f"/{module.replace('.', '/')}{ending}" for ending in (".py", "/__init__.py"))
-    found = (path for path in program.facts.modules if path.endswith(endings))
+    found = (path for path in program.facts.modules if path.endswith(_endings(module)))
     return min(found, key=lambda path: (len(path), path), default=None)

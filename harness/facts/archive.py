@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from harness.artifact.entries import Archive, Entry
     from harness.artifact.reading import Content
 
-SCHEMA = 7
+SCHEMA = 8
 """Raised with every change of what is found or how it is written, so that older facts are not taken for newer."""
 
 _LONGEST_TEXT = 1024 * 1024

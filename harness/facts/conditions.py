@@ -43,6 +43,13 @@ _CONSTANTS: Final[Mapping[str, Value]] = {
     "PY3": True,
     "__name__ == '__main__'": False,
 }
+# Lambda always sets these.
+_VARIABLES: Final = ("AWS_LAMBDA_FUNCTION_NAME", "AWS_EXECUTION_ENV", "LAMBDA_TASK_ROOT", "AWS_LAMBDA_RUNTIME_API")
+_SET: Final = frozenset(
+    form.format(name)
+    for name in _VARIABLES
+    for form in ("os.environ.get('{}')", "os.getenv('{}')", "'{}' in os.environ", "os.environ['{}']")
+)
 
 _COMPARISONS: Final[Mapping[type[ast.cmpop], Callable[[Any, Any], bool]]] = {
     ast.Eq: operator.eq,
@@ -70,6 +77,10 @@ def truth(test: ast.expr, python: tuple[int, int]) -> Truth:
         if decisive in parts:
             return decisive
         return Truth.UNKNOWN if Truth.UNKNOWN in parts else parts[0]
+    if isinstance(test, ast.Compare) and isinstance(test.ops[0], ast.NotIn):
+        contains = ast.Compare(test.left, [ast.In()], test.comparators)
+        inner = truth(contains, python)
+        return inner if inner is Truth.UNKNOWN else Truth(not inner.value)
     if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
         inner = truth(test.operand, python)
         return inner if inner is Truth.UNKNOWN else Truth(not inner.value)
@@ -79,11 +90,15 @@ def truth(test: ast.expr, python: tuple[int, int]) -> Truth:
         return Truth.UNKNOWN
 
 
-def _value(node: ast.expr, python: tuple[int, int]) -> Value:  # noqa: PLR0911 - a table of expressions
+def _value(node: ast.expr, python: tuple[int, int]) -> Value:  # noqa: C901, PLR0911 - a table of expressions
     text = ast.unparse(node)
     if text in _CONSTANTS:
         return _CONSTANTS[text]
+    if text in _SET:
+        return True
     match node:
+        case ast.Attribute(attr="TYPE_CHECKING"):
+            return False
         case ast.Constant(value=bool() | int() | str() as constant):
             return constant
         case ast.Tuple(elts=elements):

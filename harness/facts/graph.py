@@ -57,7 +57,8 @@ class Unresolved:
 
     Attributes:
         path: The file that it stands in.
-        missing: The module that is not there: the first part of the name that fails.
+        missing: The module that is not there: the first part of the name that fails. With dots in front, it is a
+            relative import that leads beyond what has a name.
         name: What a ``from`` import wants of a module that is there; None where the module is missing.
     """
 
@@ -185,6 +186,8 @@ class Graph:
                 continue
             base = self.absolute(statement.module, statement.level, path)
             if base is None:
+                if path in self._own and self._search.module_name(path):
+                    yield Unresolved(path, statement, "." * statement.level + statement.module)
                 continue
             resolution = self._search.find(base)
             if isinstance(resolution, Missing):

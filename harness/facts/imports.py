@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 _CATCHES = frozenset({"ImportError", "ModuleNotFoundError", "Exception", "BaseException"})
 _FINDERS = frozenset({"find_spec", "find_loader"})
 _IMPORTERS = frozenset({"import_module", "__import__"})
+_EXITS = frozenset({"exit", "_exit", "quit", "abort"})
+_EXCEPTIONS = frozenset(name for name, one in vars(builtins).items() if isinstance(one, type))
 _SUPPRESSORS = frozenset({"suppress", "raises"})
 _MOST = 20_000  # of a module's imports: more is no program
 
@@ -92,9 +95,15 @@ class _Finder:
         self.found: list[Import] = []
 
     def block(self, statements: Iterable[ast.stmt], within: _Context) -> None:
-        """Look at statements that stand in the same context."""
+        """Look at statements that stand in the same context, up to one that leaves it."""
         for statement in statements:
             self._statement(statement, within)
+            if isinstance(statement, ast.Return | ast.Raise | ast.Break | ast.Continue):
+                within = replace(within, never=True)
+            elif isinstance(statement, ast.If) and _leaves(statement.body, raising=within.lazy) and not within.never:
+                # What follows runs if the condition does not hold; a module that raises does not start anyway.
+                holds = truth(statement.test, self._python)
+                within = within if holds is Truth.FALSE else _perhaps(within, statement.test, holds)
 
     def _statement(self, node: ast.stmt, within: _Context) -> None:  # noqa: C901 - a table of statements
         match node:
@@ -158,8 +167,7 @@ class _Finder:
         while True:  # elif by elif: a chain of hundreds is no reason to recurse
             self._search([node.test], within)
             holds = truth(node.test, self._python)
-            asks = any(isinstance(one, ast.Call) and called(one.func) in _FINDERS for one in ast.walk(node.test))
-            unsure = replace(within, guarded=True) if asks else replace(within, conditional=True)
+            unsure = _perhaps(within, node.test, Truth.UNKNOWN)
             never = replace(within, never=True)
             self.block(node.body, {Truth.TRUE: within, Truth.FALSE: never}.get(holds, unsure))
             within = {Truth.TRUE: never, Truth.FALSE: within}.get(holds, unsure)
@@ -171,7 +179,10 @@ class _Finder:
     def _try(self, node: ast.Try | ast.TryStar, within: _Context) -> None:
         catching = [handler for handler in node.handlers if _catches(handler.type)]
         before = len(self.found)
-        self.block(node.body, replace(within, guarded=within.guarded or bool(catching)))
+        if catching and _leaves(catching[0].body):  # its failure is only told in other words
+            self.block(node.body, replace(within, conditional=within.conditional or within.lazy))
+        else:
+            self.block(node.body, replace(within, guarded=within.guarded or bool(catching)))
         tried = tuple(dict.fromkeys(_dotted(one) for one in self.found[before:] if not (one.never or one.lazy)))
         for handler in node.handlers:
             if handler in catching and tried:
@@ -230,7 +241,28 @@ def _catches(caught: ast.expr | None) -> bool:
         return True
     if isinstance(caught, ast.Tuple):
         return any(_catches(one) for one in caught.elts)
-    return called(caught) in _CATCHES
+    name = called(caught)
+    # A name of the module's own can stand for any exceptions.
+    return name in _CATCHES or (isinstance(caught, ast.Name) and name not in _EXCEPTIONS)
+
+
+def _leaves(body: Iterable[ast.stmt], *, raising: bool = True) -> bool:
+    """Whether a block never gets to what follows it: it returns or, if that is to count, raises or exits."""
+    for one in body:
+        if isinstance(one, ast.Return | ast.Continue | ast.Break) or (raising and isinstance(one, ast.Raise)):
+            return True
+        call = one.value if isinstance(one, ast.Expr) and isinstance(one.value, ast.Call) else None
+        if raising and call and called(call.func) in _EXITS:
+            return True
+    return False
+
+
+def _perhaps(within: _Context, test: ast.expr, holds: Truth) -> _Context:
+    """The context of what runs if a condition does not hold, or may not."""
+    if holds is Truth.TRUE:
+        return replace(within, never=True)
+    asks = any(isinstance(one, ast.Call) and called(one.func) in _FINDERS for one in ast.walk(test))
+    return replace(within, guarded=True) if asks else replace(within, conditional=True)
 
 
 def _dotted(one: Import) -> str:

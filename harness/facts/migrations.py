@@ -198,9 +198,20 @@ def _of_ini(path: str, text: str) -> Iterator[_Said]:
         parser.read_string(text)
         sections = [name for name in parser.sections() if parser.has_option(name, LOCATION)]
         for name in sections or [SECTION]:
-            yield _of_section(path, name, dict(parser.items(name)) if parser.has_section(name) else {})
+            yield _of_section(path, name, _options(parser, name) if parser.has_section(name) else {})
     except configparser.Error:
         return  # Alembic fails on it in its own words, once it is asked
+
+
+def _options(parser: configparser.ConfigParser, section: str) -> dict[str, str]:
+    """A section's options; one whose value another program completes is left as it is written."""
+    found = {}
+    for option in parser.options(section):
+        try:
+            found[option] = parser.get(section, option)
+        except configparser.InterpolationError:
+            found[option] = parser.get(section, option, raw=True)
+    return found
 
 
 def _of_section(path: str, name: str, values: Mapping[str, str]) -> _Said:

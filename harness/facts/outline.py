@@ -9,9 +9,10 @@ from __future__ import annotations
 import ast
 import re
 
-# What may import elsewhere than at the margin: an indented statement, one behind another on its line, a call.
+# What may import elsewhere than at the margin (an indented statement, one behind another on its line, a call), and
+# what keeps a statement at the margin from being reached.
 _ELSEWHERE = re.compile(
-    rb"^[ \t\f]+(?:import|from)\b|[;:][ \t]*(?:import|from)\b|import_module|__import__", re.MULTILINE
+    rb"^[ \t\f]+(?:import|from)\b|[;:][ \t]*(?:import|from)\b|import_module|__import__|^raise\b", re.MULTILINE
 )
 _MARGIN = re.compile(rb"^(?:import|from)\b", re.MULTILINE)
 # Strings and comments, in which a line may begin like a statement.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 from harness.artifact.bundle import CODE_ROOT
 from harness.artifact.entries import Role
 from harness.facts.graph import Graph
-from harness.facts.search import Search, site_folders
+from harness.facts.search import Found, Search, site_folders
 from harness.facts.view import Facts
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from harness.artifact.entries import Archive
     from harness.policy import RuntimePolicy
 
+# What no import names: what macOS adds to archives, templates of files.
+_NO_MODULE = re.compile(r"/(?:\._[^/]*|__MACOSX/.*)$|[{} ]")
 _VENDORED = frozenset({"_vendor", "vendor", "vendored", "_vendored", "third_party", "node_modules", "site-packages"})
 
 
@@ -60,7 +63,7 @@ class Program:
         return tuple(dict.fromkeys(_module(handler) for handler in self.handlers))
 
     def _is_own(self, path: str) -> bool:
-        if path in self.facts.owners or self.facts.bundle.items[path].archive in self._bare:
+        if path in self.facts.owners or _NO_MODULE.search(path) or self.facts.bundle.items[path].archive in self._bare:
             return False
         folder = next((folder for folder in self._folders if path.startswith(f"{folder}/")), None)
         if folder is None:
@@ -71,10 +74,20 @@ class Program:
             return False
         if top in self._handled and folder == CODE_ROOT:
             return True
-        if top in self._foreign:
+        if top in self._foreign and not self._is_aside(f"{folder}/{top}", top):
             return False
         packages = ("/".join([folder, *parts[:end], "__init__.py"]) for end in range(1, len(parts)))
         return not any(package in self.facts.owners for package in packages)
+
+    def _is_aside(self, folder: str, top: str) -> bool:
+        """Whether a folder only has the name of a library: no ``__init__``, and the library itself is elsewhere.
+
+        Such as the migrations in ``alembic/``, be Alembic there or not.
+        """
+        items = self.facts.bundle.items
+        if f"{folder}/__init__.py" in items or f"{folder}.py" in items:
+            return False
+        return isinstance(self.search.find(top), Found) or f"{folder}/env.py" in items
 
     @cached_property
     def _folders(self) -> tuple[str, ...]:

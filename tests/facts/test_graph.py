@@ -126,7 +126,7 @@ class TestReached:
         ("from .other import __doc__", []),
         ("from .open import gone", []),
         ("from .star import gone", []),
-        ("from ..beyond import gone", []),
+        ("from ..beyond import gone", [("..beyond", None)]),
         ("import app.maker.made", []),
         ("import app.maker.made.deeper", []),
         ("import compiled.inner", []),

@@ -93,6 +93,32 @@ def test_a_handler_of_something_else_runs_only_perhaps() -> None:
     assert one.conditional
 
 
+@pytest.mark.parametrize(
+    ("source", "runs"),
+    [
+        ("try:\n    import a\nexcept ImportError:\n    raise", "always"),
+        ("try:\n    import a\nexcept ImportError as error:\n    raise RuntimeError('install a') from error", "always"),
+        ("try:\n    import a\nexcept ImportError:\n    sys.exit('install a')", "always"),
+        ("def f():\n    try:\n        import a\n    except ImportError:\n        raise RuntimeError", "perhaps"),
+        ("try:\n    import a\nexcept OPTIONAL:\n    pass", "guarded"),
+        ("def f():\n    return 1\n    import a", "never"),
+        ("raise SystemExit\nimport a", "never"),
+        ("def f():\n    if not DEBUG:\n        return\n    import a", "perhaps"),
+        ("def f():\n    if find_spec('a') is None:\n        return\n    import a", "guarded"),
+        ("def f():\n    if sys.platform != 'win32':\n        return\n    import a", "never"),
+        ("if not READY:\n    raise RuntimeError\nimport a", "always"),
+        ("if not os.environ.get('AWS_LAMBDA_FUNCTION_NAME'):\n    import a", "never"),
+        ("if 'AWS_LAMBDA_FUNCTION_NAME' not in os.environ:\n    import a", "never"),
+        ("if os.getenv('AWS_EXECUTION_ENV'):\n    import a", "always"),
+        ("if tp.TYPE_CHECKING:\n    import a", "never"),
+    ],
+)
+def test_the_way_to_a_statement_counts(source: str, runs: str) -> None:
+    (one,) = found(source)
+
+    assert ("guarded" if one.guarded else _runs(one)) == runs
+
+
 @pytest.mark.parametrize("manager", ["suppress(ImportError)", "contextlib.suppress(Exception)", "try_import() as _"])
 def test_a_manager_that_suppresses_guards_too(manager: str) -> None:
     (one,) = found(f"with {manager}:\n    import a")

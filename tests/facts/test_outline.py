@@ -61,6 +61,7 @@ def test_imports_at_the_margin_are_read_alone(source: str) -> None:
         "import a\rimport b",
         "from \u00e9t\u00e9 import x",
         "import",
+        "raise NotImplementedError\nimport a",
         "'one line: import x'\nimport a",
     ],
 )

@@ -34,6 +34,15 @@ LIB = {
         ({"app/main.py": ""}, {"python/slim/x.py": ""}, {"/var/task/app/main.py"}),
         # A name that a well-known library has: its metadata was left out.
         ({"app/main.py": "", "requests/api.py": ""}, LIB, {"/var/task/app/main.py"}),
+        # A folder that only has the name of a library that is elsewhere, or of one that runs it.
+        (
+            {"app/main.py": "", "alembic/env.py": "", "alembic/versions/20240101_a.py": ""},
+            LIB,
+            {"/var/task/app/main.py", "/var/task/alembic/env.py", "/var/task/alembic/versions/20240101_a.py"},
+        ),
+        ({"app/main.py": "", "lib/extra.py": ""}, LIB, {"/var/task/app/main.py", "/var/task/lib/extra.py"}),
+        # What no import names.
+        ({"app/main.py": "", "app/._main.py": "", "app/{{ name }}/x.py": ""}, LIB, {"/var/task/app/main.py"}),
         # But a handler's own folder is one's own, whatever its name.
         (
             {"app/main.py": "", "app/requests/api.py": ""},
