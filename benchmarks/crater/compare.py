@@ -31,6 +31,7 @@ class Judgement(StrEnum):
     """What an error is."""
 
     CONFIRMED = "confirmed"  # the runtime says so too
+    STANDIN = "the stand-in's"  # so it is where this ran, and not, or not surely, in Lambda
     EXPLAINED = "explained"  # the runtime cannot say so, the table does
     FALSE_ALARM = "false alarm"
 
@@ -43,12 +44,14 @@ class Explanation:
         name: Of the artifact; ``*`` for any.
         check: Whose finding it explains; empty where it explains what does not work.
         match: Part of what it explains.
+        standin: Whether it does not work because of the image that stands in for Lambda's.
     """
 
     name: str
     match: str
     reason: str
     check: str = ""
+    standin: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +128,10 @@ def _findings(report: Report) -> Iterator[tuple[str, Finding]]:
 
 
 def _judged(check: str, finding: Finding, truth: Truth, rows: Iterable[Explanation], used: set[Explanation]) -> Error:
-    if any(_names(check, finding, one) for one in truth.broken):
-        return Error(check, finding.message, finding.where, Judgement.CONFIRMED)
+    if culprits := [one for one in truth.broken if _names(check, finding, one)]:
+        standins = [row for row in rows if row.standin]
+        here = all(any(_explains(row, one) for row in standins) for one in culprits)
+        return Error(check, finding.message, finding.where, Judgement.STANDIN if here else Judgement.CONFIRMED)
     for row in rows:
         if row.check == check and (row.match in finding.message or row.match in finding.where):
             used.add(row)
@@ -139,10 +144,14 @@ def _broken(
 ) -> Broken:
     said = any(_names(check, finding, one) for check, finding in found)
     for row in rows:
-        if not row.check and (row.match in one.name or row.match in one.error):
+        if _explains(row, one):
             used.add(row)
             return Broken(one.name, one.error, row.reason, said)
     return Broken(one.name, one.error, "", said)
+
+
+def _explains(row: Explanation, one: Tried) -> bool:
+    return not row.check and (row.match in one.name or row.match in one.error)
 
 
 def _names(check: str, finding: Finding, one: Tried) -> bool:

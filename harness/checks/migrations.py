@@ -75,6 +75,9 @@ def _environment(subject: Subject, environment: Environment, sure: Severity) -> 
 
 def _location(subject: Subject, environment: Environment, sure: Severity) -> Iterator[Finding]:
     """The configuration leads nowhere."""
+    statements = (one for path in subject.program.own for one in subject.facts.modules[path].imports)
+    if environment.said is None and any(one.module.partition(".")[0] == "flask_migrate" for one in statements):
+        return  # which names the folder itself
     place = where(subject.bundle.items[environment.config]) if environment.config else environment.place
     if environment.said is None:
         yield Finding(

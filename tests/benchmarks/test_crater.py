@@ -174,6 +174,14 @@ def test_what_does_not_work_wants_a_reason(
     assert (broken.name, broken.reason, broken.said) == ("pkg/_c.abi3.so", reason, said)
 
 
+@pytest.mark.parametrize(("standin", "judgement"), [(True, Judgement.STANDIN), (False, Judgement.CONFIRMED)])
+def test_what_the_stand_in_lacks_confirms_nothing(*, standin: bool, judgement: Judgement) -> None:
+    row = Explanation("a", "libgomp.so.1", "another library than Lambda's", standin=standin)
+    about = report(("shared-libraries", error("…", "layer.zip!python/pkg/_c.abi3.so")))
+
+    assert compare("a", about, UNLOADABLE, [row]).errors[0].judgement is judgement
+
+
 def test_what_nobody_loads_in_this_way_is_not_broken() -> None:
     first = Tried("pkg/_c.abi3.so", "unimportable", "ImportError: import pkg first")
     alone = Tried("pkg.libs/libb.so", "dependent", "OSError: liba.so: cannot open shared object file")
