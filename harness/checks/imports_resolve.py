@@ -44,6 +44,8 @@ def check(subject: Subject, engines: Engines) -> Findings:
     groups: dict[tuple[str, str | None, bool], list[Unresolved]] = defaultdict(list)
     for one in _unresolved(subject):
         groups[one.missing, one.name, one.path in program.own].append(one)
+    unread = sorted(path for path in program.own if not subject.facts.modules[path].parsed)
+    yield from (Note(f"{path} could not be read, and its imports are not known") for path in unread)
     added = sorted(path for path in program.own if subject.facts.modules[path].names.searches)
     for (module, name, own), places in groups.items():
         if added and (elsewhere := missing.elsewhere(module, program)):

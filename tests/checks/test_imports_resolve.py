@@ -72,3 +72,9 @@ def test_what_a_mounted_folder_may_have_is_a_warning() -> None:
 def test_no_source() -> None:
     with pytest.raises(Inapplicable):
         findings({"data.txt": ""})
+
+
+def test_what_cannot_be_read_is_said() -> None:
+    (note,) = findings({MAIN: "import (\n"})
+
+    assert note == Note(f"/var/task/{MAIN} could not be read, and its imports are not known")
