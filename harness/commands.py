@@ -31,7 +31,9 @@ def verify(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
     chosen = _one_of("--format", options.format, list(FORMATS))
     choice = Choice(_one_of("--engine", options.engine, [str(choice) for choice in Choice]))
     path = options.manifest or find(Path.cwd())
-    manifest = load(path, _overrides(options), runtimes=KNOWN_RUNTIMES, checks=[check.id for check in CATALOGUE])
+    manifest = load(
+        path, _overrides(options), runtimes=KNOWN_RUNTIMES, checks=[check.id for check in CATALOGUE], environ=environ
+    )
     _spare(manifest, outputs)
     folder = cache_folder(environ)
     with Progress(sys.stderr) as progress, using(folder):
@@ -54,7 +56,7 @@ def verify(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
 def _spare(manifest: Manifest, outputs: Sequence[tuple[str, Path]]) -> None:
     """Refuse a report that would overwrite what it is about, or another report."""
     sources = [manifest.code, *manifest.layers, *(s for f in manifest.functions for s in (f.code, *f.layers))]
-    paths = [manifest.path, manifest.project, *manifest.requirements, *(s.path for s in sources if s)]
+    paths = [manifest.path, manifest.project, *manifest.requirements, *manifest.inputs, *(s.path for s in sources if s)]
     taken = {path.resolve(): "verified" for path in paths if path}
     for name, path in outputs:
         if (use := taken.get(path.resolve())) is not None:

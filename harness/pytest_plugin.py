@@ -233,7 +233,8 @@ def _verification(config: pytest.Config, path: Path) -> Verification:
 
     known = config.stash[VERIFICATIONS]
     if path not in known:
-        manifest = load(path, runtimes=known_runtimes(), checks=[check.id for check in CATALOGUE])
+        checks = [check.id for check in CATALOGUE]
+        manifest = load(path, runtimes=known_runtimes(), checks=checks, environ=os.environ)
         known[path] = Verification(manifest, _settings(config, os.environ))
     return known[path]
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 import tomllib
 from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from harness.manifest.explain import NATIVE, InFile, diagnose, on_command_line
-from harness.manifest.resolve import Scope, resolve, unknown_runtime
+from harness.manifest.resolve import Known, Scope, resolve, unknown_runtime
 from harness.manifest.tables import ManifestTable
 from harness.manifest.values import (
     Architecture,
@@ -22,11 +23,12 @@ from harness.manifest.values import (
     Source,
     SourceKind,
     Upload,
+    VersionStamp,
     Waiver,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Mapping
     from pathlib import Path
 
     from harness.manifest.explain import At
@@ -42,6 +44,7 @@ __all__ = [
     "Source",
     "SourceKind",
     "Upload",
+    "VersionStamp",
     "Waiver",
     "find",
     "load",
@@ -76,6 +79,7 @@ def load(
     *,
     runtimes: Collection[str],
     checks: Collection[str] | None = None,
+    environ: Mapping[str, str] = MappingProxyType({}),
 ) -> Manifest:
     """Reads a manifest, lets options override it, and makes sure that all of it is there.
 
@@ -87,6 +91,7 @@ def load(
         options: What the command line says.
         runtimes: Those that are known.
         checks: Those that a waiver may name; None where nobody looks at that.
+        environ: The environment of the harness, for what the manifest takes from there.
 
     Returns:
         The manifest, complete.
@@ -103,7 +108,7 @@ def load(
             problems += error.problems
     if problems:
         raise ManifestError(tuple(problems))
-    return resolve(path, scopes, options.events, runtimes, checks)
+    return resolve(path, scopes, options.events, Known(runtimes, checks, environ))
 
 
 def _declares(path: Path) -> bool:
@@ -155,6 +160,7 @@ def _from_options(options: Options, runtimes: Collection[str]) -> Scope[Manifest
         "required-files": list(options.require),
         "requirements": list(options.requirements),
         "project": options.project,
+        "inputs": list(options.inputs),
         "functions": {handler: {"handler": handler} for handler in options.handlers},
     }
     given = {key: value for key, value in said.items() if value not in (None, [], {})}

@@ -46,7 +46,7 @@ class InFile:
 
     def __call__(self, at: At) -> str:
         """File, line where it can be had, and key."""
-        line = _line(self.text, (*self.table, *at))
+        line = line_of(self.text, (*self.table, *at))
         place = f"{self.path}:{line}" if line else str(self.path)
         return f"{place}: `{_dotted(at)}`" if at else place
 
@@ -56,6 +56,7 @@ _OPTIONS = {
     "environment": "--env",
     "events": "--event",
     "functions": "--handler",
+    "inputs": "--input",
     "layers": "--layer",
     "required-files": "--require",
 }
@@ -154,7 +155,7 @@ def _quoted(key: str) -> str:
     return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else json.dumps(key, ensure_ascii=False)
 
 
-def _line(text: str, at: At) -> int | None:
+def line_of(text: str, at: At) -> int | None:
     """The line that comes nearest to a key: its own, or that of the table or inline value that holds it.
 
     TOML readers keep no positions, so this is a search; a multi-line string that looks like TOML could mislead it,

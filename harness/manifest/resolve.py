@@ -20,11 +20,12 @@ from harness.manifest.values import (
     Source,
     SourceKind,
     Upload,
+    VersionStamp,
     Waiver,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from harness.manifest.explain import At
@@ -42,6 +43,21 @@ _LAYER_ARN = re.compile(r"arn:[^:]+:lambda:[^:]+:\d{12}:layer:[A-Za-z0-9_-]+:\d+
 SettingsT = TypeVar("SettingsT", bound=Settings)
 SettingsT_co = TypeVar("SettingsT_co", bound=Settings, covariant=True)
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What tables may refer to.
+
+    Attributes:
+        runtimes: Those that there are.
+        checks: Those that a waiver may name; None where nobody looks at that.
+        environ: The environment of the harness.
+    """
+
+    runtimes: Collection[str]
+    checks: Collection[str] | None
+    environ: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +85,7 @@ def resolve(
     path: Path | None,
     scopes: Sequence[Scope[ManifestTable]],
     events: tuple[str, ...],
-    runtimes: Collection[str],
-    checks: Collection[str] | None,
+    known: Known,
 ) -> Manifest:
     """Puts together what the scopes say.
 
@@ -78,8 +93,7 @@ def resolve(
         path: The file, where there is one.
         scopes: The options, then the file; what an earlier one says wins.
         events: Those of the options, which replace every function's.
-        runtimes: Those that are known.
-        checks: Those that a waiver may name; None where nobody looks at that.
+        known: What they may refer to.
 
     Returns:
         The manifest, complete: whatever it names on this machine is there.
@@ -88,7 +102,7 @@ def resolve(
         ManifestError: With everything that is missing or unknown.
     """
     resolver = _Resolver(scopes, events)
-    manifest = resolver.manifest(path, runtimes, checks)
+    manifest = resolver.manifest(path, known)
     if resolver.problems:
         # What functions share is looked up for each of them, and said once.
         raise ManifestError(tuple(dict.fromkeys(resolver.problems)))
@@ -108,19 +122,23 @@ class _Resolver:
         self.events = events
         self.problems: list[str] = []
 
-    def manifest(self, path: Path | None, runtimes: Collection[str], checks: Collection[str] | None) -> Manifest:
+    def manifest(self, path: Path | None, known: Known) -> Manifest:
         manifest = Manifest(
             path=path,
-            runtime=self.runtime(runtimes),
+            runtime=self.runtime(known.runtimes),
             architecture=_value(self.scopes, lambda table: table.architecture, Architecture.X86_64),
             code=self.code(self.scopes),
             layers=self.layers(self.scopes),
             required_files=_value(self.scopes, lambda table: table.required_files, ()),
-            requirements=self.requirements(),
+            requirements=self.files(lambda table: table.requirements, "requirements"),
             project=self.project(),
+            inputs=self.files(lambda table: table.inputs, "inputs"),
+            source=self.source_folder(self.scopes),
+            source_excludes=_value(self.scopes, lambda table: table.source_excludes, ()),
+            version_stamps=tuple(self.version_stamps(known.environ)),
             upload=_value(self.scopes, lambda table: table.upload, Upload.S3),
             functions=tuple(self.functions()),
-            waivers=tuple(self.waivers(checks)),
+            waivers=tuple(self.waivers(known.checks)),
         )
         if manifest.code is None and not any(scope.table.functions for scope in self.scopes):
             self.problems.append("nothing to verify: name the archive of the code in `code` or with --code")
@@ -144,6 +162,7 @@ class _Resolver:
                 timeout=_value(scopes, lambda settings: settings.timeout, DEFAULT_TIMEOUT),
                 environment=_environment(scopes),
                 events=tuple(self.function_events(own)),
+                source=self.source_folder(scopes),
             )
 
     def runtime(self, known: Collection[str]) -> str:
@@ -202,11 +221,32 @@ class _Resolver:
         self.demand(path, where)
         return Source(text, path, SourceKind.LOCAL)
 
-    def requirements(self) -> tuple[Path, ...]:
-        texts, scope = _first(self.scopes, lambda table: table.requirements) or ((), self.scopes[0])
-        return tuple(
-            self.file(text, scope.folder, scope.where("requirements", index)) for index, text in enumerate(texts)
-        )
+    def files(self, get: Callable[[ManifestTable], tuple[str, ...] | None], key: str) -> tuple[Path, ...]:
+        texts, scope = _first(self.scopes, get) or ((), self.scopes[0])
+        return tuple(self.file(text, scope.folder, scope.where(key, index)) for index, text in enumerate(texts))
+
+    def source_folder(self, scopes: Sequence[Scope[Settings]]) -> Path | None:
+        """The folder that the code is made of: the one beside the ``code`` that holds."""
+        for scope in scopes:
+            if scope.table.source is not None:
+                path = scope.folder / scope.table.source
+                if self.demand(path, scope.where("source")) and not path.is_dir():
+                    self.problems.append(f"{scope.where('source')}: {path} is not a folder")
+                return path
+            if scope.table.code is not None and scope is not self.scopes[0]:
+                return None
+        return None
+
+    def version_stamps(self, environ: Mapping[str, str]) -> Iterator[VersionStamp]:
+        tables, scope = _first(self.scopes, lambda table: table.version_stamps) or ((), self.scopes[0])
+        for index, table in enumerate(tables):
+            if [table.equals, table.environment, table.commit].count(None) != 2:  # noqa: PLR2004 - one of the three
+                where = scope.where("version-stamps", index)
+                self.problems.append(f"{where}: say what {table.file} must hold: `equals`, `environment` or `commit`")
+            value = environ.get(table.environment) if table.environment else None
+            yield VersionStamp(
+                table.file, table.key, table.equals, table.environment, value, commit=table.commit is True
+            )
 
     def project(self) -> Path | None:
         declared = _first(self.scopes, lambda table: table.project)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct
 
@@ -28,12 +28,15 @@ Day: TypeAlias = Annotated[date, Meta(description="a date without quotes, such a
 Chip: TypeAlias = Annotated[Architecture, Meta(description='"x86_64" or "arm64"')]
 Route: TypeAlias = Annotated[Upload, Meta(description='"direct" or "s3"')]
 
+Yes: TypeAlias = Annotated[Literal[True], Meta(description="true")]
+
 
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
     """What a function may say for itself, and the file for all functions."""
 
     code: Text | None = None
     layers: tuple[Text, ...] | None = None
+    source: Text | None = None
     memory: Memory | None = None
     timeout: Timeout | None = None
     environment: dict[Variable, Value] | None = None
@@ -55,6 +58,16 @@ class WaiverTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True,
     expires: Day | None = None
 
 
+class VersionStampTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
+    """``[[version-stamps]]``: one of the last three says what the file must hold."""
+
+    file: Text
+    key: Text | None = None
+    equals: Text | None = None
+    environment: Variable | None = None
+    commit: Yes | None = None
+
+
 class ManifestTable(Settings, frozen=True, kw_only=True):
     """The file, or ``[tool.lambda-artifact]``."""
 
@@ -63,6 +76,9 @@ class ManifestTable(Settings, frozen=True, kw_only=True):
     required_files: tuple[Text, ...] | None = None
     requirements: tuple[Text, ...] | None = None
     project: Text | None = None
+    inputs: tuple[Text, ...] | None = None
+    source_excludes: tuple[Text, ...] | None = None
+    version_stamps: tuple[VersionStampTable, ...] | None = None
     upload: Route | None = None
     functions: dict[Text, FunctionTable] = {}
     waivers: tuple[WaiverTable, ...] = ()

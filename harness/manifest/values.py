@@ -81,7 +81,11 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """One function, with everything that it inherits already in it."""
+    """One function, with everything that it inherits already in it.
+
+    Attributes:
+        source: The folder whose content the code archive is made of, where it is declared for this archive.
+    """
 
     name: str
     handler: str
@@ -91,6 +95,28 @@ class Function:
     timeout: int
     environment: tuple[tuple[str, str], ...]
     events: tuple[Event, ...]
+    source: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VersionStamp:
+    """A file of the artifact that tells which version it is; one of the last three says which it must tell.
+
+    Attributes:
+        file: Below ``/var/task``, or absolute.
+        key: Where in it, if it is JSON or TOML: ``build.commit``.
+        equals: The text itself.
+        environment: The variable that has it.
+        value: What that variable holds where the harness runs; None where it is not set.
+        commit: It is the commit that is checked out.
+    """
+
+    file: str
+    key: str | None = None
+    equals: str | None = None
+    environment: str | None = None
+    value: str | None = None
+    commit: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +144,12 @@ class Manifest:
         path: The file it was read from; None when options alone made it.
         code: What functions inherit; None only where each names its own.
         layers: What functions inherit, in Lambda's order.
+        requirements: What the layer is built from.
+        project: What declares the dependencies.
+        inputs: What else the archives are made from: build scripts, a Dockerfile.
+        source: The folder whose content the code archive is made of.
+        source_excludes: Patterns of what in it stays out of the archive.
+        version_stamps: The files of the artifact that tell its version.
         functions: In the order of the file, or of the ``--handler`` options. Empty: only archives are to be verified.
     """
 
@@ -132,6 +164,15 @@ class Manifest:
     upload: Upload
     functions: tuple[Function, ...]
     waivers: tuple[Waiver, ...]
+    inputs: tuple[Path, ...] = ()
+    source: Path | None = None
+    source_excludes: tuple[str, ...] = ()
+    version_stamps: tuple[VersionStamp, ...] = ()
+
+    @property
+    def folder(self) -> Path:
+        """What the paths of the file are relative to; without a file, the working directory."""
+        return self.path.parent if self.path else Path()
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +193,7 @@ class Options:
     require: tuple[str, ...] = ()
     requirements: tuple[str, ...] = ()
     project: str | None = None
+    inputs: tuple[str, ...] = ()
     runtime: str | None = None
     arch: str | None = None
     memory: int | None = None

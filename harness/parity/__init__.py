@@ -1,0 +1,1 @@
+"""The four lists that must agree: declared, locked, build input, built."""

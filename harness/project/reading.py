@@ -1,0 +1,96 @@
+"""Reads files of a repository, and says of one that is malformed which line it is and what was expected."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tomllib
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
+
+from harness.manifest.explain import line_of
+from harness.project.values import MalformedFileError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+T = TypeVar("T")
+
+_PART = re.compile(r"\.([^.\[\]]+)|\[(\d+|\.\.\.)\]")
+
+
+def shown(path: Path, folder: Path) -> str:
+    """How a sentence names a file: relative to the manifest's folder, where it is not far from it."""
+    relative = os.path.relpath(path, folder)
+    return str(path) if relative.startswith("../../../") else relative.replace(os.sep, "/")
+
+
+def read_text(path: Path, name: str) -> str:
+    """The text of a file.
+
+    Args:
+        path: The file.
+        name: How a sentence names it.
+
+    Raises:
+        MalformedFileError: It cannot be read, or is not UTF-8.
+    """
+    try:
+        return path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
+    except OSError as error:
+        raise MalformedFileError(f"{name}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise MalformedFileError(f"{name}: expected text in UTF-8; byte {error.start} is none") from None
+
+
+def parse_toml(text: str, name: str) -> dict[str, Any]:
+    """The document that a TOML text is.
+
+    Raises:
+        MalformedFileError: It is none.
+    """
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        line = re.search(r"at line (\d+)", str(error))
+        raise MalformedFileError(f"{name}{f':{line[1]}' if line else ''}: expected TOML: {error}") from None
+
+
+def parse_json(text: str, name: str) -> Any:  # noqa: ANN401 - any JSON
+    """The document that a JSON text is.
+
+    Raises:
+        MalformedFileError: It is none.
+    """
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise MalformedFileError(f"{name}:{error.lineno}: expected JSON: {error.msg}") from None
+    except RecursionError:
+        raise MalformedFileError(f"{name}: expected JSON that is not nested beyond reason") from None
+
+
+def convert(document: object, expected: type[T], text: str, name: str) -> T:
+    """A document as a value of a type.
+
+    Args:
+        document: What was parsed.
+        expected: A msgspec Struct; keys that it does not name are ignored.
+        text: What the document was parsed from, for the line.
+        name: How a sentence names the file.
+
+    Raises:
+        MalformedFileError: It does not fit.
+    """
+    try:
+        return msgspec.convert(document, expected)
+    except msgspec.ValidationError as error:
+        sentence, _, at = str(error).partition(" - at `$")
+        way = tuple(int(index) if index.isdecimal() else key or index for key, index in _PART.findall(at.rstrip("`")))
+        line = line_of(text, way)
+        place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in way).removeprefix(".")
+        where = f"{name}:{line}" if line else name
+        said = sentence[:1].lower() + sentence[1:]
+        raise MalformedFileError(f"{where}: {said}{f' at {place}' if place else ''}") from None
