@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from harness.facts.program import Program
     from harness.facts.view import Facts
     from harness.manifest import Function, Manifest
+    from harness.parity.supply import Supply
     from harness.policy import RuntimePolicy
 
 
@@ -42,15 +43,20 @@ class Subject:
         manifest: What is declared.
         policy: What Lambda promises for the runtime.
         bundle: The archives, laid over one another.
-        program: What their contents say.
+        supply: What their contents say, and what the repository says of dependencies.
         function: The function, where the check is one of functions.
     """
 
     manifest: Manifest
     policy: RuntimePolicy
     bundle: Bundle
-    program: Program
+    supply: Supply
     function: Function | None = None
+
+    @property
+    def program(self) -> Program:
+        """What the contents of the archives say."""
+        return self.supply.program
 
     @property
     def facts(self) -> Facts:

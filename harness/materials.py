@@ -14,7 +14,9 @@ from harness.facts.archive import ArchiveFacts
 from harness.facts.program import Program
 from harness.facts.store import FactStore
 from harness.facts.view import Facts
+from harness.parity.supply import Supply
 from harness.policy import RuntimePolicy, runtime_policy
+from harness.project.gather import gather
 from harness.sources.local import fetch
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from harness.manifest import Function, Manifest, Source
+    from harness.project.values import Project
 
 ABSURD = 4
 """Times Lambda's quota: what unpacks to more is not even analysed."""
@@ -42,7 +45,7 @@ class Materials:
     progress: Callable[[str], None]
     unpacks: bool
     _read: dict[tuple[str, Role], tuple[Archive, ArchiveFacts]] = field(default_factory=dict)
-    _programs: dict[tuple[Source | None, tuple[Source, ...]], Program] = field(default_factory=dict)
+    _supplies: dict[tuple[Source | None, tuple[Source, ...]], Supply] = field(default_factory=dict)
 
     @cached_property
     def policy(self) -> RuntimePolicy:
@@ -98,7 +101,7 @@ class Materials:
             SourceUnavailable: An archive cannot be had.
         """
         bundle = self.bundle(function)
-        return Subject(self.manifest, self.policy, bundle, self._program(function, bundle), function)
+        return Subject(self.manifest, self.policy, bundle, self._supply(function, bundle), function)
 
     def subjects(self) -> Iterator[Subject]:
         """One subject for each set of archives that functions share."""
@@ -108,23 +111,34 @@ class Materials:
                 known.add(key)
                 yield replace(self.subject(function), function=None)
 
-    def _program(self, function: Function | None, bundle: Bundle) -> Program:
-        """What the archives' contents say; the same for all functions that share them."""
+    @cached_property
+    def project(self) -> Project:
+        """What the repository says of dependencies.
+
+        Raises:
+            MalformedFileError: A file of it is not what it should be.
+        """
+        return gather(self.manifest)
+
+    def _supply(self, function: Function | None, bundle: Bundle) -> Supply:
+        """What the archives' contents say, beside the repository; the same for all functions that share them."""
         code, layers = (function or self.manifest).code, (function or self.manifest).layers
         key = (code, layers)
-        if key not in self._programs:
+        if key not in self._supplies:
             of = [self._reading(code, Role.CODE)[1]] if code else []
             of += [self._reading(layer, Role.LAYER)[1] for layer in layers]
             sharing = [one for one in self.manifest.functions if (one.code, one.layers) == key]
             agreed = set.intersection(*(set(one.environment) for one in sharing)) if sharing else set()
-            self._programs[key] = Program(
+            program = Program(
                 policy=self.policy,
                 facts=Facts(bundle, tuple(of)),
                 architecture=str(self.manifest.architecture),
                 handlers=tuple(one.handler for one in sharing),
+                names=tuple(one.name for one in sharing),
                 environment=tuple(sorted(agreed)),
             )
-        return self._programs[key]
+            self._supplies[key] = Supply(program, self.project)
+        return self._supplies[key]
 
     @cached_property
     def _store(self) -> Store:

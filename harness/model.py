@@ -72,9 +72,11 @@ class NotApplicable:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """Asked for, and could not be done."""
+    """Asked for, and could not be done, or not all of it: then with what was found all the same."""
 
     reason: str
+    findings: tuple[Finding, ...] = ()
+    waived: tuple[Waived, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,7 @@ class Result:
     @property
     def findings(self) -> tuple[Finding, ...]:
         """The findings that count: those that no waiver accepts."""
-        return self.outcome.findings if isinstance(self.outcome, Completed) else ()
+        return self.outcome.findings if isinstance(self.outcome, Completed | Skipped) else ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -154,7 +154,7 @@ class CheckItem(pytest.Item):
         match result.outcome:
             case NotApplicable(reason=reason):
                 pytest.skip(reason)
-            case Skipped(reason=reason) if self.config.getoption("--artifact-allow-skips"):
+            case Skipped(reason=reason, findings=()) if self.config.getoption("--artifact-allow-skips"):
                 pytest.skip(reason)
             case Completed() if not any(finding.severity is Severity.ERROR for finding in result.findings):
                 for finding in result.findings:
@@ -199,12 +199,12 @@ class CheckFailed(Exception):  # noqa: N818 - it is what the item reports, not a
 def _summary(result: Result) -> str:
     """The first error, and how many more there are; else why there is no verdict."""
     match result.outcome:
-        case Skipped(reason=reason):
+        case Skipped(reason=reason) if not result.findings:
             return reason
         case Crashed(summary=summary):
             return f"{result.check} crashed: {summary}"
         case _:
-            errors = [finding for finding in result.findings if finding.severity is Severity.ERROR]
+            errors = sorted(result.findings, key=lambda finding: finding.severity is not Severity.ERROR)
             more = f" (and {len(errors) - 1} more)" if errors[1:] else ""
             return f"{errors[0].message.splitlines()[0]}{more}"
 
@@ -243,6 +243,7 @@ def _planned(config: pytest.Config, path: Path) -> tuple[Verification, tuple[Pla
     from harness.verify import plan  # noqa: PLC0415 - see the module
 
     verification = _verification(config, path)
+    verification.read()
     return verification, plan(verification.manifest, verification.settings)
 
 

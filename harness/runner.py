@@ -30,34 +30,39 @@ def run(check: Check, subjects: Sequence[Subject], engines: Engines, today: date
 def _outcome(check: Check, subject: Subject, engines: Engines) -> Outcome:
     if check.need is not Need.NOTHING and (refused := [a.source for a in subject.bundle.archives if a.refusals]):
         return Skipped(f"{', '.join(refused)} could not be read; archive-integrity says why")
+    said: list[Finding | Note] = []
+    undone: str | None = None
     try:
-        said = list(check.body(subject, engines))
+        said.extend(check.body(subject, engines))
     except Inapplicable as reason:
         return NotApplicable(str(reason))
     except (Blocked, Unavailable) as reason:
-        return Skipped(str(reason))
+        undone = str(reason)
     except Exception as error:  # noqa: BLE001 - see the module
         return Crashed(f"{type(error).__name__}: {error}", traceback.format_exc())
     findings = tuple(value for value in said if isinstance(value, Finding))
+    if undone is not None:
+        return Skipped(undone, findings)  # what was found until then stays found
     return Completed(findings, notes=tuple(value for value in said if isinstance(value, Note)))
 
 
 def _merge(outcomes: Sequence[Outcome]) -> Outcome:
     """One outcome of several: what is worst decides, what was found twice is told once."""
-    for kind in (Crashed, Skipped):
-        for outcome in outcomes:
-            if isinstance(outcome, kind):
-                return outcome
-    completed = [outcome for outcome in outcomes if isinstance(outcome, Completed)]
-    if not completed:
+    if crashed := next((outcome for outcome in outcomes if isinstance(outcome, Crashed)), None):
+        return crashed
+    ran = [outcome for outcome in outcomes if isinstance(outcome, Completed | Skipped)]
+    if not ran:
         return outcomes[0]
-    findings = dict.fromkeys(finding for outcome in completed for finding in outcome.findings)
+    findings = dict.fromkeys(finding for outcome in ran for finding in outcome.findings)
+    if skipped := next((outcome for outcome in ran if isinstance(outcome, Skipped)), None):
+        return Skipped(skipped.reason, tuple(findings))
+    completed = [outcome for outcome in ran if isinstance(outcome, Completed)]
     notes = dict.fromkeys(note for outcome in completed for note in outcome.notes)
     return Completed(tuple(findings), notes=tuple(notes))
 
 
 def _waive(check: Check, outcome: Outcome, waivers: Sequence[Waiver], today: date) -> Outcome:
-    if not isinstance(outcome, Completed):
+    if not isinstance(outcome, Completed | Skipped):
         return outcome
     counted, waived = [], []
     for finding in outcome.findings:
@@ -67,7 +72,7 @@ def _waive(check: Check, outcome: Outcome, waivers: Sequence[Waiver], today: dat
             waived.append(Waived(finding, valid[0].reason))
         else:
             counted.append(_expired(finding, matching[-1]) if matching else finding)
-    return Completed(tuple(counted), tuple(waived), outcome.notes)
+    return replace(outcome, findings=tuple(counted), waived=tuple(waived))
 
 
 def _expired(finding: Finding, waiver: Waiver) -> Finding:

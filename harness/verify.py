@@ -140,6 +140,14 @@ class Verification:
         """What Lambda promises for the runtime."""
         return self.materials.policy
 
+    def read(self) -> None:
+        """Read what the repository says of dependencies, before anything is verified against it.
+
+        Raises:
+            UsageError: A file of it is not what it should be.
+        """
+        _ = self.materials.project
+
     def result(self, planned: Planned) -> Result:
         """Run one planned check."""
         check, function = planned.check, planned.function
@@ -266,6 +274,7 @@ class Verification:
 def verify(manifest: Manifest, settings: Settings) -> Report:
     """Verify everything that a manifest asks for."""
     verification = Verification(manifest, settings)
+    verification.read()
     results = [verification.result(planned) for planned in plan(manifest, settings)]
     return replace(verification.report(results), notes=tuple(idle(manifest.waivers, results)))
 

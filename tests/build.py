@@ -18,7 +18,9 @@ from harness.facts.program import Program
 from harness.facts.view import Facts
 from harness.manifest import Architecture, Event, Function, Manifest, Source, SourceKind, Upload, Waiver
 from harness.model import EngineInfo, Finding
+from harness.parity.supply import Supply
 from harness.policy import runtime_policy
+from harness.project.values import Project
 from harness.verify import Settings
 
 if TYPE_CHECKING:
@@ -127,6 +129,7 @@ def subject(
     declared: Manifest | None = None,
     function: Function | None = None,
     facts: tuple[ArchiveFacts, ...] = (),
+    project: Project | None = None,
 ) -> Subject:
     """What a check looks at; the facts are those of the archives, the code's first."""
     declared = declared or manifest(*(() if function is None else (function,)))
@@ -136,9 +139,10 @@ def subject(
         facts=Facts(merged, facts or (ArchiveFacts(),) * len(merged.archives)),
         architecture=str(declared.architecture),
         handlers=tuple(one.handler for one in declared.functions),
+        names=tuple(one.name for one in declared.functions),
         environment=declared.functions[0].environment if declared.functions else (),
     )
-    return Subject(declared, program.policy, merged, program, function)
+    return Subject(declared, program.policy, merged, Supply(program, project or Project()), function)
 
 
 def analysed(files: Mapping[str, str | bytes], role: Role = Role.CODE) -> tuple[Archive, ArchiveFacts]:
@@ -158,12 +162,13 @@ def program_of(
     *layers: Mapping[str, str | bytes],
     function: Function | None = None,
     declared: Manifest | None = None,
+    project: Project | None = None,
 ) -> Subject:
     """What a check looks at, of files that are written here: the code's, then each layer's, by their names in it."""
     pairs = [analysed(code)] if code is not None else []
     pairs += [analysed(layer, Role.LAYER) for layer in layers]
     archives, facts = zip(*pairs, strict=True)
-    return subject(*archives, facts=facts, function=function, declared=declared)
+    return subject(*archives, facts=facts, function=function, declared=declared, project=project)
 
 
 def observation(

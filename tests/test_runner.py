@@ -50,7 +50,7 @@ def outcome(check: Check, *subjects: Subject) -> Outcome:
         ((Inapplicable("nothing to judge"),), NotApplicable("nothing to judge")),
         ((Blocked("too large"),), Skipped("too large")),
         ((Unavailable("no engine"),), Skipped("no engine")),
-        ((ONE, Unavailable("no engine")), Skipped("no engine")),
+        ((ONE, Unavailable("no engine")), Skipped("no engine", (ONE,))),
     ],
 )
 def test_what_a_check_says_becomes_its_outcome(said: tuple[Finding | Note | Exception, ...], expected: Outcome) -> None:

@@ -14,7 +14,7 @@ from harness.facts.search import Found, Search, site_folders
 from harness.facts.view import Facts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from harness.artifact.entries import Archive
     from harness.policy import RuntimePolicy
@@ -33,6 +33,7 @@ class Program:
         facts: What the archives say.
         architecture: ``x86_64`` or ``arm64``.
         handlers: The handlers of the functions that share these archives, as they are declared.
+        names: The names of these functions, in the same order.
         environment: The variables that these functions declare, as far as they agree.
     """
 
@@ -40,6 +41,7 @@ class Program:
     facts: Facts = field(default_factory=Facts)
     architecture: str = "x86_64"
     handlers: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
     environment: tuple[tuple[str, str], ...] = ()
 
     @cached_property
@@ -56,6 +58,13 @@ class Program:
     def graph(self) -> Graph:
         """The imports, from the handlers on."""
         return Graph(self.facts.modules, self.search, self.roots, self.own)
+
+    @cached_property
+    def graphs(self) -> Mapping[str, Graph]:
+        """The imports from each handler on apart, by the name of its function."""
+        modules = {handler: _module(handler) for handler in self.handlers}
+        apart = {root: Graph(self.facts.modules, self.search, (root,), self.own) for root in set(modules.values())}
+        return {name: apart[modules[handler]] for name, handler in zip(self.names, self.handlers, strict=False)}
 
     @cached_property
     def roots(self) -> tuple[str, ...]:

@@ -14,6 +14,8 @@ from packaging.version import InvalidVersion, Version
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from packaging.markers import Marker
+
     from harness.facts.view import Installed
 
 _MACHINES: Final = {"x86_64": "x86_64", "arm64": "aarch64"}
@@ -89,22 +91,24 @@ def _required(
         wanted = ("", *sorted(extras.get(key, ())))
         for installed in several:
             for text in installed.distribution.requires:
-                requirement = _parsed(text)
-                if requirement and any(_holds(requirement, environment, extra) for extra in wanted):
+                requirement = parsed(text)
+                if requirement and any(holds(requirement.marker, environment, extra) for extra in wanted):
                     yield Required(canonicalize_name(requirement.name), requirement, installed)
 
 
-def _parsed(text: str) -> Requirement | None:
+def parsed(text: str) -> Requirement | None:
+    """A requirement, if the text is one."""
     try:
         return Requirement(text)
     except InvalidRequirement:  # from before there was a standard
         return None
 
 
-def _holds(requirement: Requirement, environment: Mapping[str, str], extra: str) -> bool:
+def holds(marker: Marker | None, environment: Mapping[str, str], extra: str = "") -> bool:
+    """Whether a condition is met; one that cannot be judged, such as one on the kernel's release, is not."""
     try:
-        return requirement.marker is None or requirement.marker.evaluate({**environment, "extra": extra})
-    except (UndefinedComparison, InvalidVersion):  # such as one on the kernel's release
+        return marker is None or marker.evaluate({**environment, "extra": extra})
+    except (UndefinedComparison, InvalidVersion):
         return False
 
 

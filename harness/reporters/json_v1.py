@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Final, Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, Annotated, Final, Literal, TypeAlias, cast
 
 import msgspec
 from msgspec import Meta, Struct
 
-from harness.model import Completed, Crashed, Finding, NotApplicable, Report, Result, Skipped
+from harness.model import Completed, Crashed, Finding, NotApplicable, Report, Result, Skipped, Waived
 from harness.reporters.text import encodable, map_text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 SCHEMA: Final = "lambda-artifact/report/v1"
 
@@ -164,15 +167,11 @@ def _result(result: Result) -> CheckResult:
     traceback: str | None = None
     match result.outcome:
         case Completed(found, waived):
-            kind = "completed"
-            findings = (
-                *(_finding(finding, None) for finding in found),
-                *(_finding(accepted.finding, accepted.reason) for accepted in waived),
-            )
+            kind, findings = "completed", _findings(found, waived)
         case NotApplicable(reason):
             kind = "not-applicable"
-        case Skipped(reason):
-            kind = "skipped"
+        case Skipped(reason, found, waived):
+            kind, findings = "skipped", _findings(found, waived)
         case Crashed(reason, traceback):
             kind = "crashed"
     return CheckResult(
@@ -184,6 +183,13 @@ def _result(result: Result) -> CheckResult:
         findings=findings,
         reason=reason,
         traceback=traceback,
+    )
+
+
+def _findings(found: Sequence[Finding], waived: Sequence[Waived]) -> tuple[ReportedFinding, ...]:
+    return (
+        *(_finding(finding, None) for finding in found),
+        *(_finding(accepted.finding, accepted.reason) for accepted in waived),
     )
 
 

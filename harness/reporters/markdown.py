@@ -106,10 +106,10 @@ def _undone(report: Report) -> Iterator[str]:
         yield f"### Crashed: {_prose(text.subjects(checks))}"
         yield _prose(crash.summary)
         yield _block(crash.traceback)
-    skips = text.gather((o, check) for o, check in outcomes if isinstance(o, Skipped))
+    skips = text.gather((o.reason, check) for o, check in outcomes if isinstance(o, Skipped))
     if skips:
         yield "### Skipped"
-        yield "\n".join(f"- {_prose(text.subjects(checks))}: {_prose(skip.reason)}" for skip, checks in skips.items())
+        yield "\n".join(f"- {_prose(text.subjects(checks))}: {_prose(reason)}" for reason, checks in skips.items())
 
 
 def _tail(report: Report) -> Iterator[str]:

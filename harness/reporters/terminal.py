@@ -92,8 +92,8 @@ def _undone(report: Report, paint: _Painter) -> Iterator[str]:
     for crash, checks in text.gather((o, check) for o, check in outcomes if isinstance(o, Crashed)).items():
         heading = f"{paint('CRASHED', _RED)} {_one_line(text.subjects(checks))}"
         yield "\n".join((heading, _indented(crash.summary), textwrap.indent(crash.traceback, _INDENT * 2)))
-    for skip, checks in text.gather((o, check) for o, check in outcomes if isinstance(o, Skipped)).items():
-        yield f"{paint('SKIPPED', _YELLOW)} {_one_line(text.subjects(checks))}\n{_indented(skip.reason)}"
+    for reason, checks in text.gather((o.reason, check) for o, check in outcomes if isinstance(o, Skipped)).items():
+        yield f"{paint('SKIPPED', _YELLOW)} {_one_line(text.subjects(checks))}\n{_indented(reason)}"
 
 
 def _tail(report: Report, width: int) -> Iterator[str]:

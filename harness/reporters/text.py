@@ -149,7 +149,7 @@ def waived(report: Report) -> str:
     reasons = gather(
         ((result.check, accepted.reason), accepted)
         for result in report.results
-        if isinstance(result.outcome, Completed)
+        if isinstance(result.outcome, Completed | Skipped)
         for accepted in result.outcome.waived
     )
     return "; ".join(

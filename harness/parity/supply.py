@@ -1,0 +1,263 @@
+"""Declared, locked, asked for by the build, and built: what each list has of a distribution, on this runtime."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from packaging.markers import InvalidMarker, Marker, UndefinedComparison, UndefinedEnvironmentName
+from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion, Version
+
+from harness.facts.requirements import holds, marker_environment, parsed
+from harness.facts.search import Found, Portions
+from harness.facts.union import Union
+from harness.parity.closure import Need, Root, closure
+from harness.policy.providers import modules
+from harness.project.values import MAIN, Asked, Group, Kind, Lock, Project, UnknownLock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Set as AbstractSet
+
+    from harness.facts.program import Program
+    from harness.facts.view import Installed
+    from harness.project.values import Locked
+
+
+class Presence(StrEnum):
+    """Whether the artifact has a distribution."""
+
+    HERE = "here"
+    BARE = "here without its metadata"
+    REPLACED = "replaced by another that has its modules"
+    RUNTIME = "brought by the runtime"
+    ABSENT = "absent"
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """What the artifact has of a distribution.
+
+    Attributes:
+        installed: It, or what replaces it; what Python finds first.
+        path: A module of it that is there without metadata.
+    """
+
+    presence: Presence
+    installed: Installed | None = None
+    path: str | None = None
+
+    @property
+    def version(self) -> str | None:
+        """Its version, where metadata tells."""
+        return self.installed.distribution.version if self.installed and self.presence is Presence.HERE else None
+
+
+@dataclass(frozen=True)  # without slots: what is derived is computed once, and cached properties keep it in __dict__
+class Supply:
+    """The four lists.
+
+    Attributes:
+        program: What is built.
+        project: What the repository says.
+    """
+
+    program: Program
+    project: Project = field(default_factory=Project)
+
+    @cached_property
+    def union(self) -> Union:
+        """The distributions that Python finds in code and layers."""
+        return Union(self.program)
+
+    @cached_property
+    def _environment(self) -> Mapping[str, str]:
+        return marker_environment(self.program.policy.python, self.program.architecture)
+
+    def holds(self, one: Asked) -> bool:
+        """Whether a line asks for something on this runtime."""
+        return holds(one.requirement.marker, self._environment)
+
+    @property
+    def lock(self) -> Lock | None:
+        """The lock, if there is one that can be read."""
+        return self.project.lock if isinstance(self.project.lock, Lock) else None
+
+    @property
+    def unknown(self) -> UnknownLock | None:
+        """The lock, if its format is not known."""
+        return self.project.lock if isinstance(self.project.lock, UnknownLock) else None
+
+    @cached_property
+    def declared(self) -> Mapping[str, tuple[Asked, ...]]:
+        """What is declared, in every list, by name; only what holds on this runtime."""
+        return _by_name(filter(self.holds, self.project.declared.asked if self.project.declared else ()))
+
+    @cached_property
+    def main(self) -> Mapping[str, tuple[Asked, ...]]:
+        """What is declared for production, the project itself left out."""
+        own = self.project.declared.name if self.project.declared else None
+        found = {name: tuple(one for one in several if one.group == MAIN) for name, several in self.declared.items()}
+        return {name: several for name, several in found.items() if several and name != own}
+
+    @cached_property
+    def asked(self) -> Mapping[str, tuple[Asked, ...]]:
+        """What the build asks for, by name; only what holds on this runtime."""
+        return _by_name(filter(self.holds, self.project.build.asked if self.project.build else ()))
+
+    def excluded(self, name: str) -> tuple[Asked, ...]:
+        """The lines that ask for a distribution, declared or in the build input, and not on this runtime."""
+        project = self.project
+        every = (*(project.declared.asked if project.declared else ()), *(project.build.asked if project.build else ()))
+        return tuple(one for one in every if one.name == name and not self.holds(one))
+
+    @cached_property
+    def constraints(self) -> Mapping[str, tuple[Asked, ...]]:
+        """What constraints files say, by name."""
+        return _by_name(filter(self.holds, self.project.build.constraints if self.project.build else ()))
+
+    @cached_property
+    def locked(self) -> Mapping[str, Locked]:
+        """The entry of the lock that holds on this runtime, by name."""
+        found: dict[str, Locked] = {}
+        for one in self.lock.packages if self.lock else ():
+            conditions = [one.by_group.get(group, one.marker) for group in one.groups or (MAIN,)]
+            if any(self._condition(text) for text in conditions) and _comes_before(one, found.get(one.name)):
+                found[one.name] = one
+        return found
+
+    def _condition(self, marker: str | None, extra: str = "") -> bool:
+        """Whether a condition of a lock is met; without extras and groups, which the lists themselves tell apart."""
+        if marker is None:
+            return True
+        if (known := self._conditions.get((marker, extra))) is None:
+            apart = {"extras": frozenset[str](), "dependency_groups": frozenset[str]()}
+            environment: dict[str, str | AbstractSet[str]] = {**self._environment, "extra": extra, **apart}
+            try:
+                known = Marker(marker).evaluate(environment, context="lock_file")
+            except (InvalidMarker, InvalidVersion, UndefinedComparison, UndefinedEnvironmentName):
+                known = False
+            self._conditions[marker, extra] = known
+        return known
+
+    @cached_property
+    def _conditions(self) -> dict[tuple[str, str], bool]:
+        """The conditions that were judged already: a lock has few that differ."""
+        return {}
+
+    @cached_property
+    def needs(self) -> Mapping[Group, Mapping[str, Need]]:
+        """Everything that each declared list needs, directly or not, by name."""
+        return {group: closure(roots, self._follow) for group, roots in self._roots.items()}
+
+    @cached_property
+    def built_for(self) -> Mapping[str, Need]:
+        """Everything that the build input needs, directly or not, by name."""
+        return closure(_roots(several for several in self.asked.values()), self._follow)
+
+    @cached_property
+    def _roots(self) -> Mapping[Group, tuple[Root, ...]]:
+        found: dict[Group, list[Root]] = defaultdict(list)
+        for several in self.declared.values():
+            for one in several:
+                found[one.group].append(Root(one.name, frozenset(one.requirement.extras), one.group, one.where))
+        stated = self.lock.roots if self.lock else None
+        for group, edges in (stated or {}).items():
+            known = {root.name for root in found[group]}
+            found[group] += [
+                Root(edge.name, edge.extras, group, self.lock.shown if self.lock else "")
+                for edge in edges
+                if edge.name not in known and self._condition(edge.marker)
+            ]
+        if not found and self.lock:  # nothing is declared: what the lock has for each list
+            for entry in self.locked.values():
+                for group in entry.groups or (MAIN,):
+                    found[group].append(Root(entry.name, frozenset(), group, entry.where))
+        order = sorted(found, key=lambda group: (group.kind is not Kind.MAIN, group))
+        return {group: tuple(found[group]) for group in order}
+
+    def _follow(self, name: str, extra: str) -> Iterator[tuple[str, frozenset[str]]]:
+        """What a distribution requires: as the lock has it, and as the one that is built says itself."""
+        entry = self.locked.get(name)
+        for edge in (entry.dependencies if entry else None) or ():
+            if edge.extra == extra and self._condition(edge.marker, extra):
+                yield edge.name, edge.extras
+        if entry is None or entry.dependencies is None:
+            yield from self.requires(name, extra)
+
+    def requires(self, name: str, extra: str) -> Iterator[tuple[str, frozenset[str]]]:
+        """What a built distribution says that it requires, always or with an extra."""
+        for installed in self.union.installed.get(name, ()):
+            for text in installed.distribution.requires:
+                requirement = parsed(text)
+                if requirement is None or not holds(requirement.marker, self._environment, extra):
+                    continue
+                if not extra or not holds(requirement.marker, self._environment):
+                    yield canonicalize_name(requirement.name), frozenset(requirement.extras)
+
+    def group_needs(self, name: str) -> tuple[Need, ...]:
+        """Why each list needs a distribution; the main list first."""
+        return tuple(needs[name] for needs in self.needs.values() if name in needs)
+
+    def built(self, name: str) -> Built:
+        """What the artifact has of a distribution."""
+        if several := self.union.installed.get(name):
+            return Built(Presence.HERE, several[0])
+        search, facts = self.program.search, self.program.facts
+        for module in modules(name) or (name.replace("-", "_"),):
+            match search.find(module):
+                case Found(path=path) if (owner := facts.owners.get(path)) is None or owner.distribution.key == name:
+                    return Built(Presence.BARE, path=path)
+                case Found(path=path):
+                    return Built(Presence.REPLACED, facts.owners[path], path)
+                case Portions(folders=folders) if "." in module or not self._shared(folders):
+                    return Built(Presence.BARE, path=folders[0])
+                case _:
+                    pass
+        if name in self.program.policy.preinstalled:
+            return Built(Presence.RUNTIME)
+        return Built(Presence.ABSENT)
+
+    def _shared(self, folders: tuple[str, ...]) -> bool:
+        """Whether what is in a namespace's folders belongs to distributions that are known."""
+        return any(path.startswith(f"{folder}/") for path in self.program.facts.owners for folder in folders)
+
+    def expected(self, name: str) -> tuple[str, str] | None:
+        """The one version that a distribution must have, and which line says so: a pin, a constraint, the lock."""
+        for one in (*self.asked.get(name, ()), *self.constraints.get(name, ())):
+            if one.version:
+                return one.version, one.where
+        entry = self.locked.get(name)
+        return (entry.version, entry.where) if entry and entry.version and not entry.url else None
+
+
+def _by_name(several: Iterable[Asked]) -> Mapping[str, tuple[Asked, ...]]:
+    found: dict[str, list[Asked]] = defaultdict(list)
+    for one in several:
+        found[one.name].append(one)
+    return {name: tuple(asked) for name, asked in found.items()}
+
+
+def _roots(several: Iterable[Iterable[Asked]]) -> Iterator[Root]:
+    for lines in several:
+        for one in lines:
+            yield Root(one.name, frozenset(one.requirement.extras), None, one.where)
+
+
+def _comes_before(one: Locked, other: Locked | None) -> bool:
+    """Which of two entries of a name counts where both hold: the one for production, else the newer."""
+    if other is None:
+        return True
+    mine, others = MAIN in (one.groups or (MAIN,)), MAIN in (other.groups or (MAIN,))
+    return mine > others or (mine == others and _version(one) > _version(other))
+
+
+def _version(one: Locked) -> Version:
+    try:
+        return Version(one.version or "0")
+    except InvalidVersion:
+        return Version("0")
