@@ -30,7 +30,7 @@ def check(subject: Subject, engines: Engines) -> Findings:
     seen = engines.observe(function)
     limit = subject.policy.limits.init_seconds
     if not isinstance(seen.init, Ready):
-        yield explain(seen, function, subject.program)
+        yield explain(seen, function, subject.supply)
         return
     if seen.init.seconds > limit:
         yield Finding(

@@ -43,11 +43,11 @@ def check(subject: Subject, engines: Engines) -> Findings:
                 else:
                     yield Note(f"{event.name}: answered in {answer.seconds:.2f} s")
             case Failed(error=error):
-                advice = for_answer(answer, function, subject.program)
+                advice = for_answer(answer, function, subject.supply)
                 cause = "".join([*([f"{advice.cause}\n"] if advice.cause else []), *error.stack])
                 yield Finding(str(error), _place(error.stack) or place, remedy=advice.remedy, cause=cause or None)
             case _:
-                advice = for_answer(answer, function, subject.program)
+                advice = for_answer(answer, function, subject.supply)
                 yield Finding(ending(answer, function), place, remedy=advice.remedy, cause=printed(seen))
     for event in function.events[len(seen.answers) :]:
         yield Finding(

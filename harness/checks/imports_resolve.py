@@ -1,21 +1,16 @@
 """See the check."""
 
-import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from harness.artifact.bundle import CODE_ROOT, LAYER_ROOT
 from harness.check import Engines, Findings, Inapplicable, Subject, define
 from harness.diagnosis import missing
+from harness.diagnosis.values import Advice
 from harness.facts.binaries import extension_name
 from harness.facts.graph import Unresolved, When
 from harness.model import Finding, Note, Severity
 
-# What is for developers, and nobody's to import; unwanted-files names it.
-ASIDE = re.compile(
-    r"(?:^|/)(?:tests?|testing|e2e|docs?|examples?|benchmarks?|notebooks|infra|cdk|\.[^/]+)/"
-    r"|(?:^|/)(?:test_[^/]*|[^/]*_test|conftest|setup|noxfile|tasks|fabfile|locustfile|gunicorn[\w.]*)\.py$"
-)
 SHOWN = 3
 
 
@@ -57,9 +52,8 @@ def check(subject: Subject, engines: Engines) -> Findings:
 def _unresolved(subject: Subject) -> Iterator[Unresolved]:
     program = subject.program
     reached = program.graph.reached
-    for path in sorted(program.own):
-        if path in reached or not ASIDE.search(path):
-            yield from program.graph.unresolved(path)
+    for path in program.serving:
+        yield from program.graph.unresolved(path)
     for path, reach in sorted(reached.items()):
         if path in program.own or reach.when is not When.AT_START or path not in subject.facts.modules:
             continue
@@ -99,23 +93,24 @@ def _finding(subject: Subject, module: str, name: str | None, places: Sequence[U
     also = f"also imported at {', '.join(others[:SHOWN])}" + (
         f" and {len(others) - SHOWN} more" if len(others) > SHOWN else ""
     )
-    causes = (
-        when,
-        None if name or module.startswith(".") else missing.cause(module, subject.program),
-        also if others else None,
-    )
+    advice = _advice(subject, module, name)
+    circumstances = "; ".join(one for one in (when, also if others else None) if one)
     return Finding(
         what,
         f"{first.path}:{first.statement.line}",
         Severity.ERROR if own and first.statement.certain and not _beyond(subject) else Severity.WARNING,
-        missing.remedy(module, subject.program)
-        if name is None and not module.startswith(".")
-        else "write the import from the archive's root on, without dots: what it leads to has no name"
-        if name is None
-        else f"correct the name, or install the version of {module.partition('.')[0]!r} that has it",
-        "; ".join(one for one in causes if one) or None,
+        advice.remedy,
+        "\n".join(one for one in (circumstances, advice.cause) if one) or None,
         reach.chain if reach else (),
     )
+
+
+def _advice(subject: Subject, module: str, name: str | None) -> Advice:
+    if name is not None:
+        return Advice(f"correct the name, or install the version of {module.partition('.')[0]!r} that has it")
+    if module.startswith("."):
+        return Advice("write the import from the archive's root on, without dots: what it leads to has no name")
+    return missing.advice(module, subject.supply)
 
 
 def _beyond(subject: Subject) -> bool:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 import signal
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.diagnosis import handler as handlers
 from harness.diagnosis import missing as modules
+from harness.diagnosis.values import Advice
 from harness.engines.protocol import Exceeded, Exited, Failed, Trace
 from harness.facts.binaries import extension_suffixes
 from harness.facts.search import site_folders
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from harness.engines.protocol import Answer, Init, LambdaError
     from harness.facts.program import Program
     from harness.manifest import Function
+    from harness.parity.supply import Supply
 
 # What `os.environ["X"]` has behind its KeyError: the same name in bytes, which nothing else has.
 ENVIRONMENT_MISS = "KeyError: b"
@@ -39,23 +40,16 @@ READ_ONLY, NO_SPACE, TOO_MANY_FILES, NO_PERMISSION, NO_FILE, NO_FUNCTION = 30, 2
 SYNCHRONISED = "/multiprocessing/synchronize.py"
 
 
-@dataclass(frozen=True, slots=True)
-class Advice:
-    """What to change, and why it is so where the archives or the manifest show it."""
-
-    remedy: str
-    cause: str | None = None
-
-
 def for_init(  # noqa: PLR0911 - a table
-    end: Init, trace: Trace, function: Function, program: Program
+    end: Init, trace: Trace, function: Function, supply: Supply
 ) -> Advice:
     """About a start that did not succeed."""
+    program = supply.program
     match end:
         case Failed(error=error):
             return (
                 _for_name(error, trace, function, program)
-                or for_error(error, trace, function, program)
+                or for_error(error, trace, function, supply)
                 or Advice(
                     "correct the module at that line; it must be importable with nothing but the archives and the "
                     "environment"
@@ -78,12 +72,12 @@ def for_init(  # noqa: PLR0911 - a table
             return Advice("make the module importable without ending the process; its last words are above")
 
 
-def for_answer(end: Answer, function: Function, program: Program) -> Advice:
+def for_answer(end: Answer, function: Function, supply: Supply) -> Advice:
     """About an event that was not answered."""
     match end:
         case Failed(error=error):
             own = Advice("correct the handler; the lines above are what Lambda would log")
-            return for_error(error, Trace(()), function, program) or own
+            return for_error(error, Trace(()), function, supply) or own
         case Exceeded(limit="memory"):
             return Advice(f"make it do with its {function.memory} MB of memory, or declare more")
         case Exceeded(limit="timeout"):
@@ -153,8 +147,9 @@ def _for_name(error: LambdaError, trace: Trace, function: Function, program: Pro
     return Advice(found.remedy or fallbacks[error.type], found.cause) if found else Advice(fallbacks[error.type])
 
 
-def for_error(error: LambdaError, trace: Trace, function: Function, program: Program) -> Advice | None:
+def for_error(error: LambdaError, trace: Trace, function: Function, supply: Supply) -> Advice | None:
     """About an error of init or of an event; None: nothing beyond what it says itself."""
+    program = supply.program
     if error.type == "Runtime.UserCodeSyntaxError":
         return Advice("correct the line, or declare the runtime that understands it")
     if error.type == "KeyError" and f"{ENVIRONMENT_MISS}{error.message}" in trace.causes:
@@ -164,18 +159,16 @@ def for_error(error: LambdaError, trace: Trace, function: Function, program: Pro
     if found := _binary(error, trace, program):
         return found
     if error.type in ("Runtime.ImportModuleError", "ImportError", "ModuleNotFoundError"):
-        return _for_import(error, trace, function, program)
+        return _for_import(error, trace, function, supply)
     return _system(error, trace, program)
 
 
-def _for_import(error: LambdaError, trace: Trace, function: Function, program: Program) -> Advice:
+def _for_import(error: LambdaError, trace: Trace, function: Function, supply: Supply) -> Advice:
     # An ImportError names its module whatever its trouble is; only this one is that it cannot be found.
     found = NO_MODULE.search(error.message)
     missing = trace.missing if trace.missing and f"No module named {trace.missing!r}" in error.message else None
     if missing := missing or (found[1] if found and error.type == "ModuleNotFoundError" else None):
-        return _hidden(missing, function, program) or Advice(
-            modules.remedy(missing, program), modules.cause(missing, program)
-        )
+        return _hidden(missing, function, supply.program) or modules.advice(missing, supply)
     if "partially initialized module" in error.message:
         return Advice(
             "break the circle of imports: move what both modules need into a third, or import inside a function"

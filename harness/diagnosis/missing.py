@@ -1,56 +1,103 @@
-"""What to do about a module that an import does not find."""
+"""Why a module is not found, and what to change."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from harness.artifact.bundle import CODE_ROOT
+from harness.diagnosis import affected
+from harness.diagnosis.provider import provider
+from harness.diagnosis.standing import edits, listed, looked_at, standing
+from harness.diagnosis.values import Advice
 from harness.facts.search import Found, Missing
+from harness.parity.supply import Presence
 
 if TYPE_CHECKING:
     from harness.facts.program import Program
+    from harness.parity.supply import Supply
 
 
-def cause(module: str, program: Program) -> str | None:
-    """Why it is not found, where the archives or the policy show it."""
-    policy = program.policy
-    if removed := dict(policy.removed_modules).get(module.partition(".")[0]):
-        return removed.cause
+def advice(module: str, supply: Supply) -> Advice:
+    """What the archives, the repository and the policy show of a module that an import does not find."""
+    program = supply.program
+    top = module.partition(".")[0]
+    if known := _structural(module, program):
+        return known
+    if isinstance(program.search.find(top), Missing):
+        return _uncopied(module, supply) or _of_a_distribution(module, supply)
+    if isinstance(found := program.search.find(top), Found) and found.path.startswith(CODE_ROOT):
+        return _uncopied(module, supply) or Advice(
+            f"add the file of {module!r} to the code archive: {top!r} is there, and this module of it is not"
+        )
+    owner = provider(module, supply)
+    if owner and supply.built(owner.name).presence is Presence.ABSENT:  # another part of a namespace
+        return _of_a_distribution(module, supply)
+    return Advice(f"install a version of {top!r} that has {module!r}, or correct the import")
+
+
+def _structural(module: str, program: Program) -> Advice | None:
+    """What the runtime's version or the archives' layout explain."""
+    top = module.partition(".")[0]
+    if removed := dict(program.policy.removed_modules).get(top):
+        return Advice(removed.remedy, removed.cause)
     if path := _hidden(module, program):
-        return f"{path} is there, and another {module.partition('.')[0]!r} comes first on sys.path"
+        return Advice(
+            f"rename or leave out the {top!r} that comes first on sys.path",
+            f"{path} is there, and another {top!r} comes first on sys.path",
+        )
     if near := _same_but_for_case(module, program):
-        return f"{near} is there, and upper and lower case differ on Lambda"
+        return Advice(
+            f"write the import as the file is named, or rename {near}",
+            f"{near} is there, and upper and lower case differ on Lambda",
+        )
     if path := elsewhere(module, program):
-        return f"{path} is there, in a folder that is not on sys.path"
+        return Advice(
+            f"move what is in {path.rpartition('/')[0]} to the root of the archive, or to python/ of a layer",
+            f"{path} is there, in a folder that is not on sys.path",
+        )
     return None
 
 
-def remedy(  # noqa: PLR0911 - a table
-    module: str, program: Program
-) -> str:
-    """What to change."""
+def _uncopied(module: str, supply: Supply) -> Advice | None:
+    """A module of the repository that was not copied into the archive."""
+    stem = module.replace(".", "/")
+    for root in supply.project.sources:
+        for path in (root.path / f"{stem}.py", root.path / stem / "__init__.py"):
+            if path.is_file():
+                shown = f"{root.shown}/{path.relative_to(root.path).as_posix()}".removeprefix("./")
+                code = supply.program.facts.bundle.code
+                return Advice(
+                    f"copy {shown} into the folder that {code.source if code else 'the code archive'} is made from",
+                    "\n".join(
+                        [f"{shown} is in the repository, and in no archive", *affected.told(module, supply.program)]
+                    ),
+                )
+    return None
+
+
+def _of_a_distribution(module: str, supply: Supply) -> Advice:
     top = module.partition(".")[0]
-    if removed := dict(program.policy.removed_modules).get(top):
-        return removed.remedy
-    if _hidden(module, program):
-        return f"rename or leave out the {module.partition('.')[0]!r} that comes first on sys.path"
-    if near := _same_but_for_case(module, program):
-        return f"write the import as the file is named, or rename {near}"
-    if path := elsewhere(module, program):
-        return f"move what is in {path.rpartition('/')[0]} to the root of the archive, or to python/ of a layer"
-    if isinstance(program.search.find(top), Missing):
-        if not program.facts.bundle.layers:
-            return (
-                f"name the layer that has {top!r} (--layer, or layers in the manifest); if there is none, add the "
-                "distribution that provides it to what the archive is built from"
-            )
+    owner = provider(module, supply)
+    reached = tuple(affected.told(module, supply.program))
+    lists = tuple(listed(supply))
+    if owner and lists:
+        said = [f"{module} is of the distribution {owner.name}, {owner.how}", *standing(supply, owner.name), *reached]
+        return Advice(edits(supply, owner.name), "\n".join(said))
+    if owner:
+        return Advice(_add(f"{owner.name}, which has {top!r},", top, supply.program), "\n".join(reached) or None)
+    said = [f"looked for {top!r} in {looked_at(supply)}: no distribution there is known to have it"] if lists else []
+    return Advice(
+        _add(f"the distribution that provides {top!r}", top, supply.program), "\n".join([*said, *reached]) or None
+    )
+
+
+def _add(what: str, top: str, program: Program) -> str:
+    if not program.facts.bundle.layers:
         return (
-            f"add the distribution that provides {top!r} to the requirements that the layer is built from, and build "
-            "the layer again"
+            f"name the layer that has {top!r} (--layer, or layers in the manifest); if there is none, add "
+            f"{what.rstrip(',')} to what the archive is built from"
         )
-    if isinstance(found := program.search.find(top), Found) and found.path.startswith(CODE_ROOT):
-        return f"add the file of {module!r} to the code archive: {top!r} is there, and this module of it is not"
-    return f"install a version of {top!r} that has {module!r}, or correct the import"
+    return f"add {what} to the requirements that the layer is built from, and build the layer again"
 
 
 def _same_but_for_case(module: str, program: Program) -> str | None:

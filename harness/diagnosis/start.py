@@ -13,8 +13,8 @@ from harness.model import Finding
 
 if TYPE_CHECKING:
     from harness.artifact.bundle import Bundle
-    from harness.facts.program import Program
     from harness.manifest import Function
+    from harness.parity.supply import Supply
 
 OUTPUT_LINES = 12
 # Frames that nobody has to look into for a way from the handler to the trouble.
@@ -38,14 +38,14 @@ SIGNALS: dict[int, str] = {
 }
 
 
-def explain(seen: Observation, function: Function, program: Program) -> Finding:
+def explain(seen: Observation, function: Function, supply: Supply) -> Finding:
     """The finding for a handler whose init did not succeed."""
     trace = seen.trace or Trace(())
     place = _place(trace)
-    advice = for_init(seen.init, trace, function, program)
+    advice = for_init(seen.init, trace, function, supply)
     return Finding(
         message=ending(seen.init, function),
-        where=f"{place.file}:{place.line}" if place else _handler_place(function, program.facts.bundle),
+        where=f"{place.file}:{place.line}" if place else _handler_place(function, supply.program.facts.bundle),
         remedy=advice.remedy,
         cause=_cause(seen, trace, place, advice.cause),
         chain=_chain(trace),
@@ -114,10 +114,10 @@ def _handler_place(function: Function, bundle: Bundle) -> str:
 
 
 def _cause(seen: Observation, trace: Trace, place: Frame | None, known: str | None) -> str | None:
-    said = [known] if known else []
+    said = []
     if trace.frames and place and trace.frames[-1] != place:
         said.append(f"raised at {trace.frames[-1].file}:{trace.frames[-1].line}")
     said += [f"behind it: {cause}" for cause in trace.causes if not cause.startswith(ENVIRONMENT_MISS)]
     if isinstance(seen.init, Exited | Exceeded) and (output := printed(seen)):
         said.append(output)
-    return "; ".join(said) or None
+    return "\n".join(one for one in ("; ".join(said), known) if one) or None

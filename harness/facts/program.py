@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 
 # What no import names: what macOS adds to archives, templates of files.
 _NO_MODULE = re.compile(r"/(?:\._[^/]*|__MACOSX/.*)$|[{} ]")
+# What is for developers, and nobody's to import; unwanted-files names it.
+_ASIDE = re.compile(
+    r"(?:^|/)(?:tests?|testing|e2e|docs?|examples?|benchmarks?|notebooks|infra|cdk|\.[^/]+)/"
+    r"|(?:^|/)(?:test_[^/]*|[^/]*_test|conftest|setup|noxfile|tasks|fabfile|locustfile|gunicorn[\w.]*)\.py$"
+)
 _VENDORED = frozenset({"_vendor", "vendor", "vendored", "_vendored", "third_party", "node_modules", "site-packages"})
 
 
@@ -53,6 +58,11 @@ class Program:
     def own(self) -> frozenset[str]:
         """The paths of the first-party source files: those that no distribution brought."""
         return frozenset(path for path in self.facts.modules if self._is_own(path))
+
+    @cached_property
+    def serving(self) -> tuple[str, ...]:
+        """The first-party files that are not for developers alone: a handler reaches them, or nothing says so."""
+        return tuple(path for path in sorted(self.own) if path in self.graph.reached or not _ASIDE.search(path))
 
     @cached_property
     def graph(self) -> Graph:

@@ -109,6 +109,23 @@ class Supply:
         """What the build asks for, by name; only what holds on this runtime."""
         return _by_name(filter(self.holds, self.project.build.asked if self.project.build else ()))
 
+    @cached_property
+    def input(self) -> Mapping[str, str]:
+        """What the archives are built from, by name, each with its line.
+
+        The requirements that the manifest names; without any, what the lock has for production.
+        """
+        if self.project.build:
+            return {name: several[0].where for name, several in self.asked.items()}
+        return {name: self.locked[name].where for name in self.needs.get(MAIN, ()) if name in self.locked}
+
+    @property
+    def input_shown(self) -> str | None:
+        """How a sentence names that; None where there is nothing."""
+        if self.project.build:
+            return " and ".join(self.project.build.shown)
+        return self.lock.shown if self.lock else None
+
     def excluded(self, name: str) -> tuple[Asked, ...]:
         """The lines that ask for a distribution, declared or in the build input, and not on this runtime."""
         project = self.project
@@ -129,6 +146,11 @@ class Supply:
             if any(self._condition(text) for text in conditions) and _comes_before(one, found.get(one.name)):
                 found[one.name] = one
         return found
+
+    def locks(self, name: str) -> bool:
+        """Whether the lock has a distribution for production."""
+        entry = self.locked.get(name)
+        return entry is not None and (entry.groups is None or MAIN in entry.groups)
 
     def _condition(self, marker: str | None, extra: str = "") -> bool:
         """Whether a condition of a lock is met; without extras and groups, which the lists themselves tell apart."""
@@ -157,7 +179,9 @@ class Supply:
     @cached_property
     def built_for(self) -> Mapping[str, Need]:
         """Everything that the build input needs, directly or not, by name."""
-        return closure(_roots(several for several in self.asked.values()), self._follow)
+        if self.project.build is None:
+            return self.needs.get(MAIN, {})
+        return closure(_roots(self.asked.values()), self._follow)
 
     @cached_property
     def _roots(self) -> Mapping[Group, tuple[Root, ...]]:
@@ -182,12 +206,17 @@ class Supply:
 
     def _follow(self, name: str, extra: str) -> Iterator[tuple[str, frozenset[str]]]:
         """What a distribution requires: as the lock has it, and as the one that is built says itself."""
+        yield from self.locked_extra(name, extra)
+        entry = self.locked.get(name)
+        if entry is None or entry.dependencies is None:
+            yield from self.requires(name, extra)
+
+    def locked_extra(self, name: str, extra: str) -> Iterator[tuple[str, frozenset[str]]]:
+        """What a locked distribution requires with an extra; with the empty one, always."""
         entry = self.locked.get(name)
         for edge in (entry.dependencies if entry else None) or ():
             if edge.extra == extra and self._condition(edge.marker, extra):
                 yield edge.name, edge.extras
-        if entry is None or entry.dependencies is None:
-            yield from self.requires(name, extra)
 
     def requires(self, name: str, extra: str) -> Iterator[tuple[str, frozenset[str]]]:
         """What a built distribution says that it requires, always or with an extra."""

@@ -216,6 +216,14 @@ class BuildInput:
 
 
 @dataclass(frozen=True, slots=True)
+class Sources:
+    """A folder that modules of the code archive may be copied from, and how a sentence names it."""
+
+    path: Path
+    shown: str
+
+
+@dataclass(frozen=True, slots=True)
 class Project:
     """What a manifest's repository says of dependencies.
 
@@ -224,9 +232,11 @@ class Project:
         lock: The lock beside it, or the one that is named as what the archives are built from.
         build: What the archives are built from; None where the manifest names nothing.
         built_from_lock: Whether that is the lock itself.
+        sources: Where first-party modules are looked for that no archive has.
     """
 
     declared: Declared | None = None
     lock: AnyLock | None = None
     build: BuildInput | None = None
     built_from_lock: bool = False
+    sources: tuple[Sources, ...] = ()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from harness.diagnosis.advice import Advice, for_answer, for_init
+from harness.diagnosis.advice import for_answer, for_init
+from harness.diagnosis.values import Advice
 from harness.engines.protocol import Exceeded, Exited, Failed, Frame, LambdaError, Trace
 from tests.build import error, function, program_of
 
@@ -31,7 +32,7 @@ ARTIFACT = program_of(
         "python/lib/python3.12/site-packages/deeper/__init__.py": "",
         "bin/wrapper": "",
     },
-).program
+).supply
 CANNOT = "Unable to import module 'app.main': "
 MAIN = Frame("/var/task/app/main.py", 3, "app.main")
 LOCKS = Frame("/var/lang/lib/python3.12/multiprocessing/synchronize.py", 57, "multiprocessing.synchronize")

@@ -1,0 +1,117 @@
+"""See the check."""
+
+from collections.abc import Sequence
+
+from harness.check import Blocked, Engines, Findings, Inapplicable, Subject, define
+from harness.diagnosis.standing import edits, rebuild
+from harness.model import Finding, Note, Severity
+from harness.parity import building
+from harness.parity.building import Short, Surplus
+from harness.parity.supply import Presence, Supply
+
+SHOWN = 8
+MB = 1024 * 1024
+
+
+@define(since="0.1")
+def check(subject: Subject, engines: Engines) -> Findings:
+    """The archives hold what they are built from: all of it, at the locked versions, and nothing else.
+
+    ## Why it matters
+
+    Builders go on where they should stop. One finds no wheel for a distribution and leaves it out with a line in its
+    log; one installs `pkg` where `pkg[tracer]` was meant; one takes last month's layer out of a cache. The build is
+    green, and the first request ends in `No module named 'pydantic'`. And what only developers need adds megabytes to
+    every cold start, and code that nobody meant to expose.
+
+    ## How to fix
+
+    Build the archive again from the file that the finding names, with an installer that fails when something is
+    missing (`pip install --only-binary=:all:`, `uv pip install`), and key every cache of it on all that it is built
+    from. What only developers need is left out by `--no-dev`, `--only main` or `--prod` of the exporting tool.
+    """
+    del engines
+    supply = subject.supply
+    if not (building.lines(supply) or supply.project.build or supply.unknown):
+        raise Inapplicable("the manifest names nothing that the archives are built from")
+    if empty := building.empty(supply):
+        sources = " and ".join(archive.source for archive in empty)
+        asked = supply.input_shown or "the project"
+        yield Finding(
+            f"{sources}: no distribution in it, and {asked} asks for {len(building.lines(supply))}",
+            empty[0].source,
+            remedy=rebuild(supply),
+        )
+    else:
+        for one in building.short(supply):
+            yield _short(supply, one)
+        for wrong in building.wrong(supply):
+            found = wrong.installed.distribution
+            yield Finding(
+                f"{found.name} {found.version} is built in, and {wrong.where} has {wrong.wanted}",
+                wrong.installed.where,
+                remedy=rebuild(supply),
+            )
+        for without in building.without(supply):
+            name, lost = without.asked.requirement.name, ", ".join(without.lost)
+            yield Finding(
+                f"{without.asked.where} asks for {name}[{without.extra}], and {lost}, which the extra brings, is in no "
+                "archive",
+                without.asked.where,
+                remedy=rebuild(supply),
+            )
+        yield from _surplus(supply)
+    if supply.project.build:
+        for line in supply.project.build.unnamed:
+            yield Note(f"{line.where}: {line.text} says no name, and was not looked for")
+    if supply.unknown:
+        raise Blocked(supply.unknown.reason)
+
+
+def _short(supply: Supply, one: Short) -> Finding | Note:
+    said = f"{one.line.where} asks for {one.line.text}"
+    match one.built.presence:
+        case Presence.RUNTIME:
+            return Note(f"{said}, and only the runtime has it, in a version that AWS changes")
+        case Presence.REPLACED if one.built.installed:
+            return Finding(
+                f"{said}, and {one.built.installed.distribution.name} is built in, which has the same modules",
+                one.built.installed.where,
+                Severity.WARNING,
+                f"write {one.built.installed.distribution.name} in {one.line.where.rpartition(':')[0]}, if it is meant",
+            )
+        case _:
+            archives = " or ".join(archive.source for archive in supply.program.facts.bundle.archives)
+            return Finding(f"{said}, and it is not in {archives}", one.line.where, remedy=edits(supply, one.line.key))
+
+
+def _surplus(supply: Supply) -> Findings:
+    found = building.surplus(supply)
+    developers = [one for one in found if one.need]
+    nobodys = [one for one in found if not one.need]
+    if developers:
+        lists = sorted({str(one.need.root.group) for one in developers if one.need})
+        yield _spare(
+            developers, f"built in, and asked for by {' and '.join(lists)} alone", "leave developers' lists out"
+        )
+    if nobodys:
+        yield _spare(nobodys, "built in, and nothing asks for it", "build into an empty folder")
+
+
+def _spare(found: Sequence[Surplus], what: str, how: str) -> Finding:
+    listed = [_one(one) for one in found[:SHOWN]]
+    more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+    total = sum(one.size for one in found) / MB
+    return Finding(
+        f"{what}: {', '.join(listed)}{more}; {total:.1f} MB in all",
+        found[0].installed.where,
+        Severity.WARNING,
+        f"{how} when {found[0].installed.archive.source} is built, or declare what production needs",
+    )
+
+
+def _one(one: Surplus) -> str:
+    distribution = one.installed.distribution
+    chain = one.need.chain if one.need else ()
+    way = f", through {' ← '.join(reversed(chain[:-1]))}" if len(chain) > 1 else ""
+    return f"{distribution.name} {distribution.version} ({one.size / MB:.1f} MB{way})"

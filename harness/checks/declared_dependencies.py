@@ -1,0 +1,114 @@
+"""See the check."""
+
+from harness.check import Blocked, Engines, Findings, Inapplicable, Subject, define
+from harness.diagnosis.standing import edits
+from harness.model import Finding, Note, Severity
+from harness.parity import agreement
+from harness.parity.agreement import Added, LeftOut
+from harness.parity.supply import Presence, Supply
+
+SHOWN = 8
+
+
+@define(since="0.1")
+def check(subject: Subject, engines: Engines) -> Findings:
+    """What is declared, what is locked and what the archives are built from agree.
+
+    ## Why it matters
+
+    The tests run with what `pyproject.toml` and its lock say, developers' tools included; the layer is built from
+    `requirements.txt`. A dependency that is in one of them only is found by no test, and fails in production:
+    `No module named 'defusedxml'`. Main dependencies of the project and the build input are therefore compared, as far
+    as they hold on the declared runtime: what one has and the other has not, extras that got lost on the way, a
+    specifier that excludes the version that another file has. What your code imports and nobody declares works for as
+    long as something else happens to bring it along.
+
+    ## How to fix
+
+    Export the build input from the lock, with every build: `poetry export`, `uv export --no-dev`, `pdm export --prod`,
+    `pipenv requirements`. A file that is maintained by hand gets the line that the finding names. What production does
+    not need belongs into a group: `[dependency-groups]`.
+    """
+    del engines
+    supply = subject.supply
+    declared = supply.project.declared
+    if declared is None:
+        raise Inapplicable("the manifest names no project")
+    if declared.dynamic:
+        yield Note(f"{declared.shown}: its dependencies are computed by its build back-end, and not known here")
+    else:
+        for one in agreement.left_out(supply) if supply.input_shown else ():
+            yield _left_out(supply, one)
+        yield from (_added(declared.shown, another) for another in agreement.added(supply))
+        yield from _lost_extras(supply)
+        yield from _undeclared(supply, declared.shown)
+    yield from _contradictions(supply)
+    if supply.unknown:
+        raise Blocked(supply.unknown.reason)
+
+
+def _left_out(supply: Supply, one: LeftOut) -> Finding | Note:
+    name, place = one.asked.requirement.name, one.asked.where
+    said = f"{name} is declared, and not in {supply.input_shown}, which the archives are built from"
+    if one.built.presence is Presence.RUNTIME:
+        return Note(f"{said}: the runtime brings it, in a version that AWS changes")
+    steps = edits(supply, one.asked.name)
+    if one.built.presence is not Presence.ABSENT:
+        along = (
+            f", through {' ← '.join(reversed(one.through.parent.chain))}" if one.through and one.through.parent else ""
+        )
+        return Finding(f"{said}: it comes along by chance{along}", place, Severity.WARNING, steps)
+    if one.place is None:
+        aside = "if production does not need it, move it to a group of its own instead"
+        return Finding(f"{said}; no archive has it", place, Severity.WARNING, f"{steps}\n{aside}", "nothing imports it")
+    return Finding(f"{said}; no archive has it", place, Severity.ERROR, steps, f"{one.place} imports it")
+
+
+def _added(shown: str, one: Added) -> Finding:
+    name, need = one.asked.requirement.name, one.need
+    said = f"{one.asked.where.rpartition(':')[0]} asks for {name}, and {shown} does not declare it"
+    if need:
+        chain = " ← ".join(reversed(need.chain))
+        said += f" for production: it is in {need.root.group}, {chain} ({need.root.where})"
+    use = f"{one.place} imports it" if one.place else None
+    fix = f"declare it in {shown}" if use else f"remove the line, or declare {name} in {shown}"
+    return Finding(said, one.asked.where, Severity.WARNING, fix, use)
+
+
+def _lost_extras(supply: Supply) -> Findings:
+    for one in agreement.lost_extras(supply):
+        name, lost = one.declared.requirement.name, ", ".join(one.lost)
+        yield Finding(
+            f"{one.declared.where} declares {name}[{one.extra}], and {one.asked.where} asks for {name} without the "
+            f"extra: {lost} is in no archive",
+            one.asked.where,
+            remedy=f"{one.asked.where}: write {name}[{one.extra}], and build again",
+        )
+
+
+def _undeclared(supply: Supply, shown: str) -> Findings:
+    found = sorted(agreement.undeclared(supply), key=lambda one: one.name)
+    if not found:
+        return
+    told = []
+    for one in found:
+        along = f", brought along by {one.need.parent.name}" if one.need and one.need.parent else ""
+        told.append(f"{one.name} ({one.place}{along})")
+    more = f" and {len(told) - SHOWN} more" if len(told) > SHOWN else ""
+    yield Finding(
+        f"imported, and not declared in {shown}: {'; '.join(told[:SHOWN])}{more}",
+        str(found[0].place),
+        Severity.WARNING,
+        f"add to {shown}: {', '.join(one.name for one in found)}; what brings it along may leave it out any day",
+    )
+
+
+def _contradictions(supply: Supply) -> Findings:
+    for one in agreement.contradictions(supply):
+        yield Finding(
+            f"{one.asked.where} asks for {one.asked.requirement.name}{one.asked.requirement.specifier}, and {one.where} "
+            f"has {one.version}",
+            one.asked.where,
+            Severity.ERROR if one.declared else Severity.WARNING,
+            "lock and export again, so that what is declared, tested and built is one version",
+        )

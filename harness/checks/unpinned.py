@@ -1,0 +1,40 @@
+"""See the check."""
+
+from harness.check import Blocked, Engines, Findings, Inapplicable, Subject, define
+from harness.model import Finding, Severity
+from harness.parity.building import unbound
+
+SHOWN = 10
+
+
+@define(since="0.1")
+def check(subject: Subject, engines: Engines) -> Findings:
+    """The build input leaves no version open.
+
+    ## Why it matters
+
+    What was verified today is what was newest today. A requirement such as `fastapi>=0.110`, and everything that comes
+    along without being named, is resolved anew by the next build: the archive that is deployed after a change of one
+    line can differ in twenty distributions, none of which anybody looked at.
+
+    ## How to fix
+
+    Build from a lock, or from an export of it: `uv export --no-dev`, `poetry export`, `pip lock`, `pip-compile
+    --generate-hashes`. With hashes, an installer refuses whatever the file does not name.
+    """
+    del engines
+    supply = subject.supply
+    if supply.project.build is None:
+        raise Inapplicable("the manifest names no requirements")
+    if supply.unknown:
+        raise Blocked(supply.unknown.reason)
+    if found := unbound(supply):
+        told = [f"{one.text} ({one.where})" if one.where else f"{one.text}, which comes along" for one in found]
+        more = f" and {len(told) - SHOWN} more" if len(told) > SHOWN else ""
+        files = " and ".join(supply.project.build.shown)
+        yield Finding(
+            f"the next build may differ from this one: no pin, hash or lock binds {'; '.join(told[:SHOWN])}{more}",
+            next((one.where for one in found if one.where), files),
+            Severity.WARNING,
+            f"build from a lock, or pin in {files} what comes along too (`uv pip compile`, `poetry export`)",
+        )

@@ -1,0 +1,74 @@
+"""Which distribution a module belongs to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from packaging.utils import canonicalize_name
+
+from harness.policy.providers import providers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from harness.parity.supply import Supply
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """A distribution that has a module.
+
+    Attributes:
+        name: Normalised.
+        how: How that is known, as a clause.
+    """
+
+    name: str
+    how: str
+
+
+def provider(module: str, supply: Supply) -> Provider | None:
+    """The distribution that a module is from, where facts tell.
+
+    What is in the artifact or in one of the lists counts before what is only well known.
+
+    Args:
+        module: Its dotted name.
+        supply: The lists.
+    """
+    if recorded := _recorded(module, supply):
+        return Provider(recorded, "as its RECORD says")
+    known = set(_known(supply))
+    usual = providers(module)
+    listed = [name for name in usual if name in known]
+    if listed:
+        return Provider(listed[0], "as its releases have it")
+    parts = module.split(".")
+    for end in range(len(parts), 0, -1):
+        if (name := canonicalize_name("-".join(parts[:end]))) in known:
+            return Provider(name, "which has its name")
+    return Provider(usual[0], "as its releases have it") if usual else None
+
+
+def _recorded(module: str, supply: Supply) -> str | None:
+    """A distribution whose RECORD lists the module, be its file there or not."""
+    stem = module.replace(".", "/")
+    endings = (f"/{stem}.py", f"/{stem}/__init__.py")
+    folders = supply.program.search.path
+    wanted = {folder + ending for folder in folders for ending in endings}
+    return next((owner.distribution.key for path, owner in supply.program.facts.owners.items() if path in wanted), None)
+
+
+def _known(supply: Supply) -> Iterator[str]:
+    """Every distribution that one of the lists has, whatever the conditions."""
+    project = supply.project
+    for asked in (
+        *(project.declared.asked if project.declared else ()),
+        *(project.build.asked if project.build else ()),
+    ):
+        yield asked.name
+    yield from (one.name for one in (supply.lock.packages if supply.lock else ()))
+    for needs in supply.needs.values():
+        yield from needs
+    yield from (one.distribution.key for one in supply.program.facts.distributions)

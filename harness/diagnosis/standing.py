@@ -1,0 +1,199 @@
+"""Where a distribution stands in each of the four lists, and the smallest set of edits that mends it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from harness.parity.supply import Presence
+from harness.project.values import MAIN, Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from harness.parity.closure import Need
+    from harness.parity.supply import Supply
+
+_LOCKING = {
+    "poetry": "poetry lock",
+    "uv": "uv lock",
+    "pdm": "pdm lock",
+    "pipenv": "pipenv lock",
+    "pip": "pip lock",
+}
+_KEY = "`lambda-artifact key` prints one over all that it is built from"
+
+
+def standing(supply: Supply, name: str) -> Iterator[str]:
+    """One sentence on each list: declared, locked, asked for by the build, built."""
+    yield from _declared(supply, name)
+    yield from _locked(supply, name)
+    yield from _asked(supply, name)
+    yield _built(supply, name)
+
+
+def _declared(supply: Supply, name: str) -> Iterator[str]:
+    declared = supply.project.declared
+    if declared is None:
+        return
+    lines = supply.declared.get(name, ())
+    production = [one for one in lines if one.group == MAIN]
+    others = [one for one in lines if one.group != MAIN]
+    if production:
+        yield f"declared: {production[0].where} has it, as {production[0].text}"
+    elif others:
+        listed = " and ".join(f"{one.group} ({one.where})" for one in others)
+        yield f"declared: {declared.shown} has it for {listed} alone, not for production"
+    elif excluded := [one for one in supply.excluded(name) if one in declared.asked]:
+        yield f"declared: {excluded[0].where} has it where {excluded[0].requirement.marker}, which does not hold here"
+    elif declared.dynamic:
+        yield f"declared: {declared.shown} leaves its dependencies to the build back-end"
+    else:
+        yield f"declared: {declared.shown} does not have it"
+
+
+def _locked(supply: Supply, name: str) -> Iterator[str]:
+    if supply.unknown:
+        yield f"locked: {supply.unknown.reason}"
+    if supply.lock is None:
+        return
+    entry, needs = supply.locked.get(name), supply.group_needs(name)
+    if entry is None:
+        yield f"locked: {supply.lock.shown} does not have it"
+        return
+    version = f" {entry.version}" if entry.version else ""
+    if any(need.root.group == MAIN for need in needs):
+        need = next(need for need in needs if need.root.group == MAIN)
+        yield f"locked: {entry.where} has{version or ' it'} for production{_through(need)}"
+    elif needs:
+        listed = "; ".join(f"for {need.root.group}{_through(need)}" for need in needs)
+        yield f"locked: {entry.where} has{version or ' it'}, not for production: {listed}"
+    else:
+        yield f"locked: {entry.where} has{version or ' it'}"
+
+
+def _through(need: Need) -> str:
+    """The way on which it came: ``, through b ← c ← a (pyproject.toml:7)``."""
+    if need.parent is None:
+        return ""
+    way = " ← ".join(reversed(need.parent.chain))
+    return f", through {way} ({need.root.where})"
+
+
+def _asked(supply: Supply, name: str) -> Iterator[str]:
+    if supply.project.build is None:
+        if supply.lock and supply.project.built_from_lock:
+            yield f"built from: {supply.lock.shown}"
+        return
+    if lines := supply.asked.get(name):
+        yield f"built from: {lines[0].where} asks for it, as {lines[0].text}"
+    elif excluded := [one for one in supply.excluded(name) if one in supply.project.build.asked]:
+        marker = excluded[0].requirement.marker
+        yield f"built from: {excluded[0].where} asks for it where {marker}, which does not hold here"
+    elif need := supply.built_for.get(name):
+        yield f"built from: {supply.input_shown} does not name it; it comes along{_through(need)}"
+    else:
+        yield f"built from: {supply.input_shown} does not ask for it"
+
+
+def _built(supply: Supply, name: str) -> str:
+    found = supply.built(name)
+    match found.presence:
+        case Presence.HERE if found.installed:
+            return f"built: {found.installed.archive.source} has {found.version}"
+        case Presence.REPLACED if found.installed:
+            return f"built: {found.installed.distribution.name} has its modules, in {found.installed.archive.source}"
+        case Presence.BARE:
+            return f"built: {found.path} is there, without metadata"
+        case Presence.RUNTIME:
+            return "built: the runtime brings it, in a version that AWS changes"
+        case _ if hollow := next(
+            (one for one in supply.program.facts.distributions if one.distribution.key == name), None
+        ):
+            return f"built: {hollow.archive.source} has its metadata, and none of its modules"
+        case _:
+            return f"built: not in {' or '.join(archive.source for archive in supply.program.facts.bundle.archives)}"
+
+
+def listed(supply: Supply) -> Iterator[str]:
+    """The files of the repository that say something of dependencies."""
+    project = supply.project
+    if project.declared:
+        yield project.declared.shown
+    if project.lock:
+        yield project.lock.shown
+    yield from project.build.shown if project.build else ()
+
+
+def looked_at(supply: Supply) -> str:
+    """Where distributions were looked for, as a sentence lists it."""
+    archives = " and ".join(archive.source for archive in supply.program.facts.bundle.archives)
+    return ", ".join([*listed(supply), f"the metadata in {archives}", "the table of well-known names"])
+
+
+def edits(supply: Supply, name: str, version: str | None = None) -> str:
+    """The smallest set of edits after which a distribution is declared, locked, asked for and built.
+
+    Several are numbered, one on a line.
+
+    Args:
+        supply: The lists.
+        name: Of the distribution, normalised.
+        version: What to pin it to, where no lock says.
+    """
+    entry = supply.locked.get(name)
+    version = (entry.version if entry else None) or version
+    built = supply.built(name).presence
+    steps = [
+        *_declare(supply, name, version),
+        *_ask(supply, name, version),
+        *([rebuild(supply)] if built is Presence.ABSENT else []),
+    ]
+    if len(steps) == 1:
+        return steps[0]
+    return "\n".join(f"{number}. {step}" for number, step in enumerate(steps, 1))
+
+
+def _declare(supply: Supply, name: str, version: str | None) -> Iterator[str]:
+    declared = supply.project.declared
+    if declared is None or declared.dynamic:
+        return
+    lock = supply.lock.shown if supply.lock else None
+    tool = supply.lock.tool if supply.lock else declared.tool
+    command = _LOCKING.get(tool or "")
+    again = f", and lock again: `{command}`" if lock and command else ""
+    table = declared.group_tables.get(MAIN, "[project] dependencies")
+    lines = supply.declared.get(name, ())
+    if name in supply.main:
+        if supply.lock and not supply.locks(name):
+            yield f"{lock}: it is older than {declared.shown}; lock again" + (f": `{command}`" if command else "")
+    elif grouped := next((one for one in lines if one.group.kind is Kind.GROUP), None):
+        yield f"{grouped.where}: move {grouped.text} from {grouped.group} to {table}{again}"
+    elif excluded := next((one for one in supply.excluded(name) if one in declared.asked and one.group == MAIN), None):
+        yield f"{excluded.where}: correct the condition of {excluded.text}{again}"
+    else:
+        bound = f"{name}>={version}" if version else name
+        yield f"{declared.shown}: add {bound} to {table}{again}"
+
+
+def _ask(supply: Supply, name: str, version: str | None) -> Iterator[str]:
+    build = supply.project.build
+    if build is None or name in supply.asked or name in supply.built_for:
+        return
+    excluded = next((one for one in supply.excluded(name) if one in build.asked), None)
+    if excluded:
+        yield f"{excluded.where}: correct the condition of {excluded.text}"
+    else:
+        yield f"{build.shown[0]}: add {name}=={version}" if version else f"{build.shown[0]}: add {name}"
+
+
+def rebuild(supply: Supply) -> str:
+    """To build the archive again that holds the distributions."""
+    archives = supply.program.facts.bundle.archives
+    counted = Counter(id(installed.archive) for several in supply.union.installed.values() for installed in several)
+    chosen = max(archives, key=lambda archive: (counted[id(archive)], archive.role == "layer"), default=None)
+    source = chosen.source if chosen else "the archive"
+    given = supply.input_shown
+    if given is None:
+        return f"{source}: build it again, with it"
+    return f"{source}: build it again from {given}; a cache that may hold the old one must be keyed on {given} ({_KEY})"

@@ -1,0 +1,58 @@
+"""Which distributions the user's own code imports, and where."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from harness.facts.search import Found
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from harness.facts.program import Program
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One import statement."""
+
+    path: str
+    line: int
+
+    def __str__(self) -> str:
+        """``/var/task/app/main.py:7``."""
+        return f"{self.path}:{self.line}"
+
+
+def imported(program: Program) -> Mapping[str, Place]:
+    """The distributions of the archives that first-party code imports for certain, each with the first place.
+
+    An import that may fail, or that only type checkers follow, asks for nothing.
+    """
+    found: dict[str, Place] = {}
+    for path in program.serving:
+        for statement in program.facts.modules[path].imports:
+            if statement.never or statement.guarded or statement.level or not program.graph.applies(statement, path):
+                continue
+            for name in program.graph.targets(statement, path):
+                resolution = program.search.find(name)
+                owner = program.facts.owners.get(resolution.path) if isinstance(resolution, Found) else None
+                if owner:
+                    found.setdefault(owner.distribution.key, Place(path, statement.line))
+    return found
+
+
+def named(program: Program, modules: Iterable[str]) -> Place | None:
+    """The first import anywhere, of the user's own code before that of libraries, that names one of some modules."""
+    wanted = tuple(modules)
+    tops = {module.partition(".")[0] for module in wanted}
+    paths = sorted(program.facts.modules, key=lambda path: (path not in program.own, path))
+    for path in paths:
+        for statement in program.facts.modules[path].imports:
+            if statement.level or statement.never or statement.module.partition(".")[0] not in tops:
+                continue
+            full = [statement.module, *(f"{statement.module}.{name}" for name in statement.names)]
+            if any(f"{name}.".startswith(f"{module}.") for name in full for module in wanted):
+                return Place(path, statement.line)
+    return None
