@@ -8,6 +8,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
 from harness.artifact import folder as folder_reader
 from harness.artifact.bundle import Bundle
 from harness.artifact.entries import Archive, Entry, Kind, Refusal, Role
@@ -20,7 +23,18 @@ from harness.manifest import Architecture, Event, Function, Manifest, Source, So
 from harness.model import EngineInfo, Finding
 from harness.parity.supply import Supply
 from harness.policy import runtime_policy
-from harness.project.values import Project
+from harness.project.values import (
+    MAIN,
+    Asked,
+    BuildInput,
+    Declared,
+    Edge,
+    Group,
+    Kind,
+    Lock,
+    Locked,
+    Project,
+)
 from harness.verify import Settings
 
 if TYPE_CHECKING:
@@ -266,3 +280,45 @@ def said(check: Check, subject: Subject, *observations: Observation) -> list[Fin
 def findings(check: Check, subject: Subject, *observations: Observation) -> list[Finding]:
     """What a check finds."""
     return [one for one in said(check, subject, *observations) if isinstance(one, Finding)]
+
+
+def asked(text: str, group: Group = MAIN, where: str = "requirements.txt:1") -> Asked:
+    """A line that asks for something."""
+    requirement = Requirement(text)
+    return Asked(canonicalize_name(requirement.name), requirement, text, where, group)
+
+
+def declaring(*main: str, name: str | None = None, **groups: tuple[str, ...]) -> Declared:
+    """A pyproject.toml: its main dependencies, one a line from the tenth on, then those of its groups."""
+    every = [(text, MAIN) for text in main]
+    every += [(text, Group(Kind.GROUP, group)) for group, texts in groups.items() for text in texts]
+    lines = tuple(asked(text, group, f"pyproject.toml:{line}") for line, (text, group) in enumerate(every, 10))
+    return Declared(Path("pyproject.toml"), "pyproject.toml", name, lines)
+
+
+def building(*texts: str) -> BuildInput:
+    """A requirements.txt, one requirement a line."""
+    lines = tuple(asked(text, where=f"requirements.txt:{line}") for line, text in enumerate(texts, 1))
+    return BuildInput((Path("requirements.txt"),), ("requirements.txt",), lines)
+
+
+def locking(packages: Mapping[str, tuple[str, ...]]) -> Lock:
+    """A poetry.lock: what each distribution, as ``name==version``, depends on; ``extra: name`` with an extra."""
+    entries = []
+    for line, (pin, names) in enumerate(packages.items(), 1):
+        name, _, version = pin.partition("==")
+        edges = tuple(Edge(required, extra=extra) for extra, _, required in (one.rpartition(": ") for one in names))
+        entries.append(Locked(name, version, f"poetry.lock:{line}", dependencies=edges))
+    return Lock(Path("poetry.lock"), "poetry.lock", "poetry", "2.1", tuple(entries))
+
+
+def wheel(pin: str, *modules: str, requires: tuple[str, ...] = (), folder: str = "python/") -> dict[str, str]:
+    """The files of an installed distribution."""
+    name, _, version = pin.partition("==")
+    top = name.replace("-", "_")
+    files = {f"{folder}{module}": "" for module in modules or (f"{top}/__init__.py",)}
+    info = f"{folder}{top}-{version}.dist-info"
+    needs = "".join(f"Requires-Dist: {one}\n" for one in requires)
+    record = "".join(f"{path.removeprefix(folder)},,\n" for path in files)
+    metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{needs}"
+    return {**files, f"{info}/METADATA": metadata, f"{info}/RECORD": record, f"{info}/WHEEL": "Wheel-Version: 1.0\n"}

@@ -105,9 +105,9 @@ def _undeclared(supply: Supply, shown: str) -> Findings:
 
 def _contradictions(supply: Supply) -> Findings:
     for one in agreement.contradictions(supply):
+        asked = f"{one.asked.requirement.name}{one.asked.requirement.specifier}"
         yield Finding(
-            f"{one.asked.where} asks for {one.asked.requirement.name}{one.asked.requirement.specifier}, and {one.where} "
-            f"has {one.version}",
+            f"{one.asked.where} asks for {asked}, and {one.where} has {one.version}",
             one.asked.where,
             Severity.ERROR if one.declared else Severity.WARNING,
             "lock and export again, so that what is declared, tested and built is one version",
