@@ -30,11 +30,11 @@ from harness.project.values import (
     Declared,
     Edge,
     Group,
-    Kind,
     Lock,
     Locked,
     Project,
 )
+from harness.project.values import Kind as ListKind
 from harness.verify import Settings
 
 if TYPE_CHECKING:
@@ -291,7 +291,7 @@ def asked(text: str, group: Group = MAIN, where: str = "requirements.txt:1") -> 
 def declaring(*main: str, name: str | None = None, **groups: tuple[str, ...]) -> Declared:
     """A pyproject.toml: its main dependencies, one a line from the tenth on, then those of its groups."""
     every = [(text, MAIN) for text in main]
-    every += [(text, Group(Kind.GROUP, group)) for group, texts in groups.items() for text in texts]
+    every += [(text, Group(ListKind.GROUP, group)) for group, texts in groups.items() for text in texts]
     lines = tuple(asked(text, group, f"pyproject.toml:{line}") for line, (text, group) in enumerate(every, 10))
     return Declared(Path("pyproject.toml"), "pyproject.toml", name, lines)
 
