@@ -150,11 +150,12 @@ class Surplus:
 def surplus(supply: Supply) -> tuple[Surplus, ...]:
     """What the archives hold and nothing for production asks for, the largest first.
 
-    An archive of which less than half is asked for was made from something else, such as a vendor's layer, and is left
-    alone.
+    An archive of which nobody asks for more than half was made from something else, such as a vendor's layer, and is
+    left alone.
     """
     deployed = {name for group, needs in supply.needs.items() if not is_development(group) for name in needs}
-    wanted = _all_required(supply, {*deployed, *supply.built_for, _own(supply) or ""})
+    instead = {one.built.installed.distribution.key for one in short(supply) if one.built.installed}
+    wanted = _all_required(supply, {*deployed, *supply.built_for, *instead, _own(supply) or ""})
     by_archive: dict[int, list[Installed]] = defaultdict(list)
     for several in supply.union.installed.values():
         for installed in several:
@@ -162,9 +163,13 @@ def surplus(supply: Supply) -> tuple[Surplus, ...]:
     sizes = _sizes(supply)
     found = []
     for held in by_archive.values():
-        spare = [one for one in held if one.distribution.key not in wanted]
-        if 2 * len(spare) <= len(held):
-            found += [Surplus(one, sizes.get(one.folder, 0), _need(supply, one)) for one in spare]
+        spare = [
+            Surplus(one, sizes.get(one.folder, 0), _need(supply, one))
+            for one in held
+            if one.distribution.key not in wanted
+        ]
+        nobodys = sum(one.need is None for one in spare)
+        found += spare if 2 * nobodys <= len(held) else [one for one in spare if one.need]
     return tuple(sorted(found, key=lambda one: (-one.size, one.installed.distribution.key)))
 
 

@@ -4,13 +4,66 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.project.values import Project
+from harness.project.declared import read_declared
+from harness.project.locks import find_lock, is_lock, read_lock
+from harness.project.reading import shown
+from harness.project.requirements import read_requirements
+from harness.project.values import MAIN, BuildInput, Project, Sources
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
     from harness.manifest import Manifest
+
+_PROJECTS = ("pyproject.toml", "Pipfile")
 
 
 def gather(manifest: Manifest) -> Project:
-    """What the repository says."""
-    del manifest
-    return Project()
+    """What the repository says.
+
+    A lock that is named among the requirements is what the archives are built from; else the one beside the project is
+    compared. Of a project that is named there, its main list counts.
+
+    Raises:
+        MalformedFileError: A file is not what it should be.
+    """
+    folder = manifest.folder
+    declared = read_declared(manifest.project, folder) if manifest.project else None
+    locks = [path for path in manifest.requirements if is_lock(path)]
+    files = [path for path in manifest.requirements if path not in locks]
+    found = (
+        locks[0]
+        if locks
+        else find_lock(manifest.project.parent, declared.tool)
+        if declared and manifest.project
+        else None
+    )
+    return Project(
+        declared=declared,
+        lock=read_lock(found, folder, declared) if found else None,
+        build=_build(files, folder) if files else None,
+        built_from_lock=bool(locks),
+        sources=tuple(_sources(manifest)),
+    )
+
+
+def _build(files: list[Path], folder: Path) -> BuildInput:
+    projects = [path for path in files if path.name in _PROJECTS]
+    read = read_requirements([path for path in files if path not in projects], folder)
+    main = [one for path in projects for one in read_declared(path, folder).asked if one.group == MAIN]
+    return BuildInput(
+        files=(*read.files, *projects),
+        shown=tuple(shown(path, folder) for path in files),
+        asked=(*read.asked, *main),
+        constraints=read.constraints,
+        unnamed=read.unnamed,
+    )
+
+
+def _sources(manifest: Manifest) -> Iterator[Sources]:
+    """The folders that the code archive may be made of: those that are declared, else what lies near the manifest."""
+    stated = dict.fromkeys(one for one in (manifest.source, *(f.source for f in manifest.functions)) if one)
+    near = (manifest.folder, manifest.folder / "src", *([manifest.project.parent] if manifest.project else []))
+    for path in dict.fromkeys((*stated, *(near if not stated else ()))):
+        yield Sources(path, shown(path, manifest.folder))
