@@ -137,7 +137,7 @@ class Materials:
                 names=tuple(one.name for one in sharing),
                 environment=tuple(sorted(agreed)),
             )
-            self._supplies[key] = Supply(program, self.project)
+            self._supplies[key] = Supply(program, self.project, self.manifest)
         return self._supplies[key]
 
     @cached_property

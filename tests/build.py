@@ -156,7 +156,7 @@ def subject(
         names=tuple(one.name for one in declared.functions),
         environment=declared.functions[0].environment if declared.functions else (),
     )
-    return Subject(declared, program.policy, merged, Supply(program, project or Project()), function)
+    return Subject(declared, program.policy, merged, Supply(program, project or Project(), declared), function)
 
 
 def analysed(files: Mapping[str, str | bytes], role: Role = Role.CODE) -> tuple[Archive, ArchiveFacts]:

@@ -81,7 +81,7 @@ def _of_a_distribution(module: str, supply: Supply) -> Advice:
     reached = tuple(affected.told(module, supply.program))
     lists = tuple(listed(supply))
     if owner and lists:
-        said = [f"{module} is of the distribution {owner.name}, {owner.how}", *standing(supply, owner.name), *reached]
+        said = [f"provided by: {owner.name} ({owner.how})", *standing(supply, owner.name), *reached]
         return Advice(edits(supply, owner.name), "\n".join(said))
     if owner:
         return Advice(_add(f"{owner.name}, which has {top!r},", top, supply.program), "\n".join(reached) or None)

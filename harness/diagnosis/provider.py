@@ -38,17 +38,17 @@ def provider(module: str, supply: Supply) -> Provider | None:
         supply: The lists.
     """
     if recorded := _recorded(module, supply):
-        return Provider(recorded, "as its RECORD says")
+        return Provider(recorded, "its RECORD lists the module")
     known = set(_known(supply))
     usual = providers(module)
     listed = [name for name in usual if name in known]
     if listed:
-        return Provider(listed[0], "as its releases have it")
+        return Provider(listed[0], "its releases have the module")
     parts = module.split(".")
     for end in range(len(parts), 0, -1):
         if (name := canonicalize_name("-".join(parts[:end]))) in known:
-            return Provider(name, "which has its name")
-    return Provider(usual[0], "as its releases have it") if usual else None
+            return Provider(name, "a distribution of that name")
+    return Provider(usual[0], "its releases have the module") if usual else None
 
 
 def _recorded(module: str, supply: Supply) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from harness.diagnosis import history
 from harness.parity.supply import Presence
 from harness.project.values import MAIN, Kind
 
@@ -30,6 +31,7 @@ def standing(supply: Supply, name: str) -> Iterator[str]:
     yield from _locked(supply, name)
     yield from _asked(supply, name)
     yield _built(supply, name)
+    yield from history.told(supply)
 
 
 def _declared(supply: Supply, name: str) -> Iterator[str]:
@@ -66,8 +68,8 @@ def _locked(supply: Supply, name: str) -> Iterator[str]:
         need = next(need for need in needs if need.root.group == MAIN)
         yield f"locked: {entry.where} has{version or ' it'} for production{_through(need)}"
     elif needs:
-        listed = "; ".join(f"for {need.root.group}{_through(need)}" for need in needs)
-        yield f"locked: {entry.where} has{version or ' it'}, not for production: {listed}"
+        listed = "; and for ".join(f"{need.root.group}{_through(need)}" for need in needs)
+        yield f"locked: {entry.where} has{version or ' it'}, not for production, but for {listed}"
     else:
         yield f"locked: {entry.where} has{version or ' it'}"
 
@@ -147,6 +149,7 @@ def edits(supply: Supply, name: str, version: str | None = None) -> str:
     steps = [
         *_declare(supply, name, version),
         *_ask(supply, name, version),
+        *_key(supply, built),
         *([rebuild(supply)] if built is Presence.ABSENT else []),
     ]
     if len(steps) == 1:
@@ -187,6 +190,12 @@ def _ask(supply: Supply, name: str, version: str | None) -> Iterator[str]:
         yield f"{build.shown[0]}: add {name}=={version}" if version else f"{build.shown[0]}: add {name}"
 
 
+def _key(supply: Supply, built: Presence) -> Iterator[str]:
+    """To key the caches that would bring back the archive without it."""
+    for one in supply.caches if built is Presence.ABSENT else ():
+        yield f"{one.step.where}: put {', '.join(one.inputs)} into the key of the cached {one.path} ({_KEY})"
+
+
 def rebuild(supply: Supply) -> str:
     """To build the archive again that holds the distributions."""
     archives = supply.program.facts.bundle.archives
@@ -196,4 +205,5 @@ def rebuild(supply: Supply) -> str:
     given = supply.input_shown
     if given is None:
         return f"{source}: build it again, with it"
-    return f"{source}: build it again from {given}; a cache that may hold the old one must be keyed on {given} ({_KEY})"
+    hint = "" if supply.caches else f"; a cache that may hold the old one must be keyed on {given} ({_KEY})"
+    return f"{source}: build it again from {given}{hint}"

@@ -15,8 +15,10 @@ from packaging.version import InvalidVersion, Version
 from harness.facts.requirements import holds, marker_environment, parsed
 from harness.facts.search import Found, Portions
 from harness.facts.union import Union
+from harness.parity.caches import unkeyed
 from harness.parity.closure import Need, Root, closure
 from harness.policy.providers import modules
+from harness.project.inputs import inputs_of
 from harness.project.values import MAIN, Asked, Group, Kind, Lock, Project, UnknownLock
 
 if TYPE_CHECKING:
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
 
     from harness.facts.program import Program
     from harness.facts.view import Installed
+    from harness.manifest import Manifest
+    from harness.parity.caches import Unkeyed
+    from harness.project.inputs import Inputs
     from harness.project.values import Locked
 
 
@@ -64,10 +69,12 @@ class Supply:
     Attributes:
         program: What is built.
         project: What the repository says.
+        manifest: What is declared to be verified.
     """
 
     program: Program
     project: Project = field(default_factory=Project)
+    manifest: Manifest | None = None
 
     @cached_property
     def union(self) -> Union:
@@ -125,6 +132,17 @@ class Supply:
         if self.project.build:
             return " and ".join(self.project.build.shown)
         return self.lock.shown if self.lock else None
+
+    @cached_property
+    def inputs(self) -> Inputs | None:
+        """The files that the archives are made from."""
+        return inputs_of(self.manifest, self.project) if self.manifest else None
+
+    @cached_property
+    def caches(self) -> tuple[Unkeyed, ...]:
+        """The caches of the manifest's own archives whose key misses something that they are built from."""
+        found = unkeyed(self.manifest, self.inputs) if self.manifest and self.inputs else ()
+        return tuple(one for one in found if one.own)
 
     def excluded(self, name: str) -> tuple[Asked, ...]:
         """The lines that ask for a distribution, declared or in the build input, and not on this runtime."""

@@ -35,7 +35,7 @@ def render(report: Report) -> str:
         A document that starts with a heading of level 2.
     """
     report = text.map_text(report, partial(text.harmless, longest=_LONGEST))
-    groups = text.group_findings(report)
+    groups = text.without_repeats(text.group_findings(report))
     blocks = (
         f"## Lambda artifact: {text.headline(report).partition(':')[0]}",
         _prose(text.headline(report).partition(": ")[2]),

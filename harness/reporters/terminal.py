@@ -68,7 +68,7 @@ def _archive(artifact: ArtifactInfo) -> str:
 
 
 def _findings(report: Report, paint: _Painter, width: int) -> Iterator[str]:
-    for group in text.group_findings(report):
+    for group in text.without_repeats(text.group_findings(report)):
         finding = group.finding
         explanations = (
             ("where", finding.where, None),
@@ -111,14 +111,17 @@ def _tail(report: Report, width: int) -> Iterator[str]:
 def _field(label: str, words: str, width: int | None = None) -> str:
     """A labelled text; its further lines hang below its first, where none can pass for a line of ours."""
     column = len(_INDENT) + _LABEL
-    lines = [wrapped for line in words.split("\n") for wrapped in _wrap(line, width and max(width - column, 20))]
+    said = words.split("\n")
+    hang = "  " if len(said) > 1 else ""  # which of several lines one belongs to
+    lines = [wrapped for line in said for wrapped in _wrap(line, width and max(width - column, 20), hang)]
     return f"{_INDENT}{_one_line(label):<{_LABEL}}" + f"\n{' ' * column}".join(lines)
 
 
-def _wrap(line: str, width: int | None) -> list[str]:
+def _wrap(line: str, width: int | None, hang: str) -> list[str]:
     if width is None or line.startswith(" "):  # an indented line is a command to copy
         return [line]
-    return textwrap.wrap(line, width, break_long_words=False, break_on_hyphens=False) or [""]
+    broken = textwrap.wrap(line, width, break_long_words=False, break_on_hyphens=False, subsequent_indent=hang)
+    return broken or [""]
 
 
 def _indented(words: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from enum import Enum
 from math import isfinite
 from typing import TYPE_CHECKING, TypeVar, cast
@@ -25,6 +25,7 @@ _COMMAND = re.compile(r"(?m)^\s*:(?=:)|#(?=#\w*\[)")
 _CHAIN_ENDS = (4, 8)
 _MOST_FUNCTIONS = 10
 _MOST_CHECKS = 10
+_MOST_REPEATED = 3  # lines of an explanation
 _MEGABYTE = 1024 * 1024  # as Lambda counts: its 250 MB are 262,144,000 bytes
 
 
@@ -93,6 +94,32 @@ def group_findings(report: Report) -> tuple[Group, ...]:
         Group(check, finding, tuple(name for name in names if name is not None))
         for (check, finding), names in gathered.items()
     )
+
+
+def without_repeats(groups: Sequence[Group]) -> tuple[Group, ...]:
+    """The groups, with long explanations said once: the next finding with the same lines refers to the first."""
+    said: dict[str, str] = {}
+    return tuple(
+        replace(
+            group,
+            finding=replace(
+                group.finding,
+                cause=_once(group.finding.cause, about(group.check, group.functions), said),
+                remedy=_once(group.finding.remedy, about(group.check, group.functions), said),
+            ),
+        )
+        for group in groups
+    )
+
+
+def _once(words: str | None, place: str, said: dict[str, str]) -> str | None:
+    lines = (words or "").split("\n")
+    known = [line for line in lines if line in said]
+    for line in lines:
+        said.setdefault(line, place)
+    if len(known) < _MOST_REPEATED:
+        return words
+    return "\n".join([*(line for line in lines if line not in known), f"as above, under {said[known[0]]}"])
 
 
 def headline(report: Report) -> str:
