@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from harness.diagnosis import handler as handlers
 from harness.diagnosis import missing as modules
+from harness.diagnosis import native
 from harness.diagnosis.values import Advice
 from harness.engines.protocol import Exceeded, Exited, Failed, Trace
-from harness.facts.binaries import extension_suffixes
 from harness.facts.search import site_folders
 
 if TYPE_CHECKING:
@@ -24,9 +24,6 @@ ENVIRONMENT_MISS = "KeyError: b"
 WRAPPER = "AWS_LAMBDA_EXEC_WRAPPER"
 NOT_FOUND, NOT_EXECUTABLE = 127, 126  # what a shell ends with that cannot start a program
 NO_MODULE = re.compile(r"No module named '([\w.]+)'")
-NO_LIBRARY = re.compile(r"(\S+): cannot open shared object file")
-NEWER_SYSTEM = re.compile(r"version `((?:GLIBC|GLIBCXX|CXXABI)_[\d.]+)' not found")
-NO_BINARY = re.compile(r"(\S+): (?:invalid ELF header|wrong ELF class|file too short)")
 RELATIVE = "required to perform a relative import"
 ERRNO = re.compile(r"\[Errno (-?\d+)\]")
 NAMED = re.compile(r"'(/[^']*)'")
@@ -156,7 +153,7 @@ def for_error(error: LambdaError, trace: Trace, function: Function, supply: Supp
         return Advice(
             f"declare the variable {error.message} under `environment` in the manifest, or read it in the handler"
         )
-    if found := _binary(error, trace, program):
+    if found := native.advice(error, trace, program):
         return found
     if error.type in ("Runtime.ImportModuleError", "ImportError", "ModuleNotFoundError"):
         return _for_import(error, trace, function, supply)
@@ -194,50 +191,6 @@ def _hidden(module: str, function: Function, program: Program) -> Advice | None:
                 f"{path} is there; with PYTHONPATH={declared}, Lambda leaves the layers off sys.path",
             )
     return None
-
-
-def _binary(error: LambdaError, trace: Trace, program: Program) -> Advice | None:
-    """A compiled module or a library that is not there, or is for another system."""
-    said = "\n".join([error.message, *trace.causes])
-    for module in NO_MODULE.findall(said):
-        if found := _foreign_build(module, program):
-            return found
-    wheel = f"install the wheel for {_platform(program)}, and build the layer again"
-    if match := NEWER_SYSTEM.search(said):
-        return Advice(wheel, f"it was built on a system newer than Lambda's, which has no {match[1]}")
-    if match := NO_BINARY.search(said):
-        return Advice(wheel, f"{match[1]} is no library of this platform")
-    if match := NO_LIBRARY.search(said):
-        return Advice(f"put the library {match[1]} into lib/ of a layer, or install a wheel that brings it along")
-    return None
-
-
-def _foreign_build(module: str, program: Program) -> Advice | None:
-    """A compiled module that is there for another CPython or another system."""
-    taken = extension_suffixes(program.policy.python, program.architecture)
-    stems = [f"{folder}/{module.replace('.', '/')}" for folder in program.search.path]
-    for path in program.facts.bundle.items:
-        for stem in stems:
-            ending = path.removeprefix(stem)
-            if ending.startswith(".") and ending.endswith((".so", ".pyd", ".dylib")) and ending not in taken:
-                return Advice(
-                    f"install the wheel for {_platform(program)}, and build the layer again: pip install --platform "
-                    f"manylinux2014_{_machine(program)} --python-version {_version(program)} --only-binary :all: …",
-                    f"{path} is there, and this runtime loads {module.rpartition('.')[2]}{taken[0]}",
-                )
-    return None
-
-
-def _version(program: Program) -> str:
-    return ".".join(map(str, program.policy.python))
-
-
-def _machine(program: Program) -> str:
-    return "aarch64" if program.architecture == "arm64" else program.architecture
-
-
-def _platform(program: Program) -> str:
-    return f"CPython {_version(program)} on Linux {_machine(program)}"
 
 
 def _system(error: LambdaError, trace: Trace, program: Program) -> Advice | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.artifact.bundle import CODE_ROOT
-from harness.diagnosis import affected
+from harness.diagnosis import affected, native
 from harness.diagnosis.provider import provider
 from harness.diagnosis.standing import edits, listed, looked_at, standing
 from harness.diagnosis.values import Advice
@@ -40,6 +40,11 @@ def _structural(module: str, program: Program) -> Advice | None:
     top = module.partition(".")[0]
     if removed := dict(program.policy.removed_modules).get(top):
         return Advice(removed.remedy, removed.cause)
+    if path := _unreadable(module, program):
+        return Advice(
+            "make the archive's files readable for others before they are packed: chmod -R a+rX",
+            f"{path} is there, and the user that the function runs as may not read it",
+        )
     if path := _hidden(module, program):
         return Advice(
             f"rename or leave out the {top!r} that comes first on sys.path",
@@ -55,7 +60,7 @@ def _structural(module: str, program: Program) -> Advice | None:
             f"move what is in {path.rpartition('/')[0]} to the root of the archive, or to python/ of a layer",
             f"{path} is there, in a folder that is not on sys.path",
         )
-    return None
+    return native.of_module(module, program)
 
 
 def _uncopied(module: str, supply: Supply) -> Advice | None:
@@ -105,6 +110,15 @@ def _same_but_for_case(module: str, program: Program) -> str | None:
     wanted = {(folder + ending).casefold() for folder in program.search.path for ending in _endings(module)}
     found = (path for path in program.facts.modules if path.casefold() in wanted)
     return next((path for path in found if not path.endswith(_endings(module))), None)
+
+
+def _unreadable(module: str, program: Program) -> str | None:
+    """The file that is the module, or a package that it is in, if its mode keeps others from reading it."""
+    parts = module.split(".")
+    names = [".".join(parts[:end]) for end in range(1, len(parts) + 1)]
+    paths = [folder + ending for folder in program.search.path for name in names for ending in _endings(name)]
+    items = program.facts.bundle.items
+    return next((path for path in paths if path in items and not items[path].entry.mode & 0o004), None)
 
 
 def _hidden(module: str, program: Program) -> str | None:

@@ -31,6 +31,11 @@ ARTIFACT = program_of(
         "python/lxml/etree.cpython-312-x86_64-linux-gnu.so": "",
         "python/lib/python3.12/site-packages/deeper/__init__.py": "",
         "bin/wrapper": "",
+        "python/cedarpy/__init__.py": "",
+        "python/cedarpy-4.1.dist-info/METADATA": "Metadata-Version: 2.1\nName: cedarpy\nVersion: 4.1\n",
+        "python/cedarpy-4.1.dist-info/RECORD": (
+            "cedarpy/__init__.py,,\ncedarpy/_cedarpy.cpython-312-x86_64-linux-gnu.so,,\n"
+        ),
     },
 ).supply
 CANNOT = "Unable to import module 'app.main': "
@@ -113,6 +118,34 @@ INITS: dict[str, tuple[tuple[LambdaError, Trace], str, str | None]] = {
         raised("OSError", "libfoo.so.1: cannot open shared object file: No such file or directory"),
         "put the library libfoo.so.1 into lib/ of a layer",
         None,
+    ),
+    "a circle that is none: the compiled half is another's": (
+        broken(
+            "cannot import name '_pydantic_core' from partially initialized module 'pydantic_core' (most likely due"
+        ),
+        WHEEL,
+        (
+            "/opt/python/pydantic_core/_pydantic_core.cpython-311-x86_64-linux-gnu.so is there, and this runtime loads "
+            "_pydantic_core.cpython-312-x86_64-linux-gnu.so"
+        ),
+    ),
+    "a circle that is none: the compiled half is gone": (
+        broken(
+            "cannot import name '_cedarpy' from partially initialized module 'cedarpy' (most likely due to a circular"
+        ),
+        "install cedarpy 4.1 again, and build layer.zip from it",
+        (
+            "/opt/python/cedarpy/_cedarpy.cpython-312-x86_64-linux-gnu.so is in the RECORD of cedarpy, and in no "
+            "archive: its compiled half is missing"
+        ),
+    ),
+    "words of numpy that say something else": (
+        broken("Error importing numpy: you should not try to import numpy from its source directory"),
+        WHEEL,
+        (
+            "/opt/python/numpy/_core/_multiarray_umath.cp312-win_amd64.pyd is there, and this runtime loads "
+            "_multiarray_umath.cpython-312-x86_64-linux-gnu.so"
+        ),
     ),
     "a circle": (broken("cannot import name 'x' from partially initialized module 'a'"), "break the circle", None),
     "a name": (broken("cannot import name 'x' from 'tinyxml'"), "install the version that has the name", None),

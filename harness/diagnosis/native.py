@@ -1,0 +1,109 @@
+"""What a compiled module or a library has to do with an error."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from harness.diagnosis.values import Advice
+from harness.facts.binaries import extension_name, extension_suffixes
+
+if TYPE_CHECKING:
+    from harness.engines.protocol import LambdaError, Trace
+    from harness.facts.program import Program
+
+COMPILED = (".so", ".pyd", ".dylib")
+NO_MODULE = re.compile(r"No module named '([\w.]+)'")
+NAME = re.compile(r"cannot import name '(\w+)' from (?:partially initialized module )?'([\w.]+)'")
+SOURCE_DIRECTORY = re.compile(r"you should not try to import (\w+) from")
+NO_LIBRARY = re.compile(r"(\S+): cannot open shared object file")
+NEWER_SYSTEM = re.compile(r"version `((?:GLIBC|GLIBCXX|CXXABI)_[\d.]+)' not found")
+NO_BINARY = re.compile(r"(\S+): (?:invalid ELF header|wrong ELF class|file too short)")
+
+
+def advice(error: LambdaError, trace: Trace, program: Program) -> Advice | None:
+    """A compiled module or a library that is not there, or is for another system; None: nothing shows that.
+
+    Behind two messages it hides: that a circle of imports is at fault, where only the compiled half of a package is
+    missing, and that one must not import numpy from its source directory.
+    """
+    said = "\n".join([error.message, *trace.causes])
+    names = [*NO_MODULE.findall(said), *(f"{package}.{name}" for name, package in NAME.findall(said))]
+    if found := next((found for module in names if (found := of_module(module, program))), None):
+        return found
+    if (package := SOURCE_DIRECTORY.search(said)) and (found := _foreign_half(package[1], program)):
+        return found
+    wheel = f"install the wheel for {_platform(program)}, and build the layer again"
+    if match := NEWER_SYSTEM.search(said):
+        return Advice(wheel, f"it was built on a system newer than Lambda's, which has no {match[1]}")
+    if match := NO_BINARY.search(said):
+        return Advice(wheel, f"{match[1]} is no library of this platform")
+    if match := NO_LIBRARY.search(said):
+        return Advice(f"put the library {match[1]} into lib/ of a layer, or install a wheel that brings it along")
+    return None
+
+
+def of_module(module: str, program: Program) -> Advice | None:
+    """A module that is not found because it is a compiled one: for something else, or gone."""
+    return _foreign_build(module, program) or _lost(module, program)
+
+
+def _foreign_build(module: str, program: Program) -> Advice | None:
+    """A compiled module that is there for another CPython or another system, and not for this one."""
+    taken = extension_suffixes(program.policy.python, program.architecture)
+    stems = tuple(f"{folder}/{module.replace('.', '/')}." for folder in program.search.path)
+    found = {
+        path: path[path.rindex("/") :].partition(".")[2]
+        for path in program.facts.bundle.items
+        if path.startswith(stems)
+    }
+    if any(f".{ending}" in taken for ending in found.values()):
+        return None
+    path = next((path for path in found if path.endswith(COMPILED)), None)
+    return _another(path, module.rpartition(".")[2], taken[0], program) if path else None
+
+
+def _foreign_half(package: str, program: Program) -> Advice | None:
+    """A compiled module anywhere in a package that is there for another CPython or another system alone."""
+    for folder in program.search.path:
+        inside = f"{folder}/{package}/"
+        for path in program.facts.bundle.items:
+            if path.startswith(inside) and path.endswith(COMPILED) and (name := extension_name(path)) and name.tag:
+                parent = path[len(folder) + 1 :].rpartition("/")[0].replace("/", ".")
+                if found := _foreign_build(f"{parent}.{name.module}", program):
+                    return found
+    return None
+
+
+def _another(path: str, module: str, wanted: str, program: Program) -> Advice:
+    return Advice(
+        f"install the wheel for {_platform(program)}, and build the layer again: pip install --platform "
+        f"manylinux2014_{_machine(program)} --python-version {_version(program)} --only-binary :all: …",
+        f"{path} is there, and this runtime loads {module}{wanted}",
+    )
+
+
+def _lost(module: str, program: Program) -> Advice | None:
+    """A compiled module that its distribution brought along, and that is there no more."""
+    stems = tuple(f"{folder}/{module.replace('.', '/')}." for folder in program.search.path)
+    for path, owner in program.facts.owners.items():
+        if path.startswith(stems) and path.endswith(COMPILED) and path not in program.facts.bundle.items:
+            name = owner.distribution.name
+            return Advice(
+                f"install {name} {owner.distribution.version} again, and build {owner.archive.source} from it: an "
+                "exclude pattern, a clean-up or a cache took the file out",
+                f"{path} is in the RECORD of {name}, and in no archive: its compiled half is missing",
+            )
+    return None
+
+
+def _version(program: Program) -> str:
+    return ".".join(map(str, program.policy.python))
+
+
+def _machine(program: Program) -> str:
+    return "aarch64" if program.architecture == "arm64" else program.architecture
+
+
+def _platform(program: Program) -> str:
+    return f"CPython {_version(program)} on Linux {_machine(program)}"
