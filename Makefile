@@ -1,13 +1,14 @@
 # make verify                       sets up, builds the sample application's archives and verifies them
 # make verify MANIFEST=path.toml    the same for one's own archives
 # make test                         sets up and runs the whole test suite
+# make bench                        what checks cost
 # make crater                       verifies layers of popular distributions, and compares with what the runtime does
 # ARGS="…" is handed on, as in `make test ARGS="-k zip"` or `make verify ARGS="--engine process"`.
 #
 # make itself exits with 2 whenever a command failed. A pipeline that must tell findings (1) from a wrong request (2)
 # or an incomplete run (3) calls .venv/bin/lambda-artifact after `make setup`.
 
-.PHONY: verify test lint format lock setup sample standin clean crater
+.PHONY: verify test lint format lock setup sample standin clean crater bench
 .DEFAULT_GOAL := verify
 .DELETE_ON_ERROR:
 
@@ -79,6 +80,10 @@ $(STAMP): pyproject.toml requirements-dev.lock
 	@$(PIP) install --require-hashes --requirement requirements-dev.lock
 	@$(PIP) install --no-deps --editable .
 	@touch $@
+
+# What parity and diagnosis cost, beside everything else that a static verification does.
+bench: $(STAMP)
+	@$(BIN)/python -m benchmarks.parity $(ARGS)
 
 # The first run builds some 165 layers, with the network and for most of an hour; ARGS="--only numpy pandas" for a few.
 crater: $(STAMP)

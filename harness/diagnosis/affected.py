@@ -54,7 +54,7 @@ def _places(module: str, program: Program) -> Iterator[Unresolved]:
 
 def _way(function: str, places: Sequence[Unresolved], program: Program) -> Way | None:
     """The way of one function that is gone first, and is the shortest."""
-    reached = program.graphs[function].reached
+    reached = program.reached_by[function]
     ways = [_to(function, reach, one) for one in places if (reach := reached.get(one.path))]
     return min(ways, key=lambda way: (way.when, len(way.steps)), default=None)
 

@@ -170,6 +170,8 @@ def _declare(supply: Supply, name: str, version: str | None) -> Iterator[str]:
     if name in supply.main:
         if supply.lock and not supply.locks(name):
             yield f"{lock}: it is older than {declared.shown}; lock again" + (f": `{command}`" if command else "")
+    elif name in supply.needs.get(MAIN, {}):
+        return  # it comes along
     elif grouped := next((one for one in lines if one.group.kind is Kind.GROUP), None):
         yield f"{grouped.where}: move {grouped.text} from {grouped.group} to {table}{again}"
     elif excluded := next((one for one in supply.excluded(name) if one in declared.asked and one.group == MAIN), None):

@@ -90,51 +90,64 @@ class Graph:
         self._search = search
         self._roots = tuple(roots)
         self._own = own
+        self._known: dict[str, tuple[tuple[str, str, When, int], ...]] = {}
 
     @cached_property
     def reached(self) -> Mapping[str, Reach]:
         """Every file that is reached, by path: as early as can be, and then by the shortest chain."""
+        return self.reached_from(self._roots)
+
+    def reached_from(self, roots: Iterable[str]) -> Mapping[str, Reach]:
+        """The same for some of the modules to start from, by their names."""
         found: dict[str, Reach] = {}
         waiting: dict[When, deque[Reach]] = {when: deque() for when in When}
-        for root in self._roots:
-            waiting[When.AT_START].extend(self._files(root, None, 0, When.AT_START))
+        for root in roots:
+            waiting[When.AT_START].extend(Reach(name, path, When.AT_START) for name, path in self._files(root))
         while soonest := next((queue for queue in waiting.values() if queue), None):
             reach = soonest.popleft()
             if reach.path not in found:
                 found[reach.path] = reach
-                for following in self._from(reach):
-                    waiting[following.when].append(following)
+                for name, path, when, line in self._edges(reach.name, reach.path):
+                    if path not in found:
+                        later = max(when, reach.when)
+                        waiting[later].append(Reach(name, path, later, reach, line))
         return found
 
-    def _from(self, reach: Reach) -> Iterator[Reach]:
-        """What a module imports in its turn."""
-        module = self._modules.get(reach.path)
+    def _edges(self, name: str, path: str) -> tuple[tuple[str, str, When, int], ...]:
+        """What a module imports in its turn: names, files, when, and on which line; found once."""
+        if (known := self._known.get(path)) is None:
+            known = self._known[path] = tuple(self._imported(name, path))
+        return known
+
+    def _imported(self, name: str, path: str) -> Iterator[tuple[str, str, When, int]]:
+        module = self._modules.get(path)
         for statement in module.imports if module else ():
-            if statement.never or (statement.lazy and reach.path not in self._own):
+            if statement.never or (statement.lazy and path not in self._own):
                 continue
-            if not self.applies(statement, reach.path):
+            if not self.applies(statement, path):
                 continue
             when = When.LATER if statement.lazy else When.AT_START if statement.certain else When.PERHAPS_AT_START
             if statement.plugins:
                 when = max(when, When.PERHAPS_AT_START)
-            for name in self._plugins(reach) if statement.plugins else self.targets(statement, reach.path):
-                yield from self._files(name, reach, statement.line, max(when, reach.when))
+            for target in self._plugins(name, path) if statement.plugins else self.targets(statement, path):
+                for found, file in self._files(target):
+                    yield found, file, when, statement.line
 
-    def _files(self, name: str, parent: Reach | None, line: int, when: When) -> Iterator[Reach]:
-        """The files that importing a module executes: its parents' and its own."""
+    def _files(self, name: str) -> Iterator[tuple[str, str]]:
+        """The files that importing a module executes, its parents' and its own, with their names."""
         parts = name.split(".")
         for end in range(1, len(parts) + 1):
             prefix = ".".join(parts[:end])
             resolution = self._search.find(prefix)
             if isinstance(resolution, Found):
-                yield Reach(prefix, resolution.path, when, parent, line)
+                yield prefix, resolution.path
 
-    def _plugins(self, reach: Reach) -> Iterator[str]:
+    def _plugins(self, own: str, path: str) -> Iterator[str]:
         """The submodules of a package that imports them by computed names."""
-        folder, _, file = reach.path.rpartition("/")
+        folder, _, file = path.rpartition("/")
         names = (self._search.module_name(path) for path in self._beside.get(folder, ()))
         if file == "__init__.py":
-            yield from (name for name in names if name and name != reach.name)
+            yield from (name for name in names if name and name != own)
 
     @cached_property
     def _beside(self) -> Mapping[str, tuple[str, ...]]:

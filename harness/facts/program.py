@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from harness.artifact.entries import Archive
+    from harness.facts.graph import Reach
     from harness.policy import RuntimePolicy
 
 # What no import names: what macOS adds to archives, templates of files.
@@ -70,11 +71,10 @@ class Program:
         return Graph(self.facts.modules, self.search, self.roots, self.own)
 
     @cached_property
-    def graphs(self) -> Mapping[str, Graph]:
-        """The imports from each handler on apart, by the name of its function."""
-        modules = {handler: _module(handler) for handler in self.handlers}
-        apart = {root: Graph(self.facts.modules, self.search, (root,), self.own) for root in set(modules.values())}
-        return {name: apart[modules[handler]] for name, handler in zip(self.names, self.handlers, strict=False)}
+    def reached_by(self) -> Mapping[str, Mapping[str, Reach]]:
+        """What each handler reaches by itself, by the name of its function and then by path."""
+        apart = {root: self.graph.reached_from((root,)) for root in self.roots}
+        return {name: apart[_module(handler)] for name, handler in zip(self.names, self.handlers, strict=False)}
 
     @cached_property
     def roots(self) -> tuple[str, ...]:

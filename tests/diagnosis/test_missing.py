@@ -1,0 +1,234 @@
+"""A module that is not found, beside what the lists, the repository and the archives show of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from harness.diagnosis.missing import advice
+from harness.parity.supply import Supply
+from harness.project.values import Declared, Project, Sources, UnknownLock
+from tests.build import asked, building, declaring, function, locking, manifest, program_of, wheel
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CODE = {
+    "app/__init__.py": "",
+    "app/main.py": "from app import orders\n\n\ndef handler(event, context):\n    pass\n",
+    "app/orders.py": "import tinyxml\n",
+    "app/night.py": "def handler(event, context):\n    import tinyxml\n",
+    "app/sweep.py": "def handler(event, context):\n    pass\n",
+}
+LAYER = wheel("fastapi==0.1")
+FUNCTIONS = (
+    function("api", "app.main.handler"),
+    function("night", "app.night.handler"),
+    function("sweep", "app.sweep.handler"),
+)
+REACHED = (
+    "affected, when they start: api (app.main:1 → app.orders:1)\n"
+    "affected, when the import is reached: night (app.night:2)\n"
+    "not affected: sweep"
+)
+AUDIT = {"pip-audit==2.10": ("cyclonedx",), "cyclonedx==9.0": ("tinyxml",), "tinyxml==1.2": (), "fastapi==0.1": ()}
+KEY = "(`lambda-artifact key` prints one over all that it is built from)"
+REBUILD = (
+    "layer.zip: build it again from requirements.txt; a cache that may hold the old one must be keyed on "
+    f"requirements.txt {KEY}"
+)
+ADD = (
+    "add the distribution that provides 'tinyxml' to the requirements that the layer is built from, and build the "
+    "layer again"
+)
+AGAIN = REBUILD.replace("requirements.txt", "poetry.lock")
+THROUGH = "cyclonedx ← pip-audit (pyproject.toml:11)"
+SEARCHED = "pyproject.toml, requirements.txt, the metadata in code.zip and layer.zip, the table of well-known names"
+
+
+def supply(project: Project, layer: dict[str, str] | None = None, code: dict[str, str] | None = None) -> Supply:
+    declared = manifest(*FUNCTIONS, layers=("layer.zip",))
+    return program_of(code or CODE, LAYER if layer is None else layer, declared=declared, project=project).supply
+
+
+@dataclass(frozen=True)
+class Row:
+    """The lists, and what is said of ``tinyxml``.
+
+    Attributes:
+        cause: Its lines, up to those on handlers, which are always the same.
+        remedy: Its lines.
+    """
+
+    project: Project
+    cause: tuple[str, ...]
+    remedy: tuple[str, ...]
+    layer: dict[str, str] = field(default_factory=lambda: LAYER)
+
+
+def dev() -> Declared:
+    return replace(declaring("fastapi", dev=("pip-audit",)), tool="uv")
+
+
+ROWS: dict[str, Row] = {
+    "through a developers' tool": Row(
+        Project(dev(), locking(AUDIT), building("fastapi==0.1")),
+        (
+            "provided by: tinyxml (a distribution of that name)",
+            "declared: pyproject.toml does not have it",
+            f"locked: poetry.lock:3 has 1.2, not for production, but for group dev, through {THROUGH}",
+            "built from: requirements.txt does not ask for it",
+            "built: not in code.zip or layer.zip",
+        ),
+        (
+            "1. pyproject.toml: add tinyxml>=1.2 to [project] dependencies, and lock again: `poetry lock`",
+            "2. requirements.txt: add tinyxml==1.2",
+            f"3. {REBUILD}",
+        ),
+    ),
+    "declared for developers": Row(
+        Project(declaring("fastapi", dev=("tinyxml>=1",)), None, building("fastapi==0.1")),
+        (
+            "provided by: tinyxml (a distribution of that name)",
+            "declared: pyproject.toml has it for group dev (pyproject.toml:11) alone, not for production",
+            "built from: requirements.txt does not ask for it",
+            "built: not in code.zip or layer.zip",
+        ),
+        (
+            "1. pyproject.toml:11: move tinyxml>=1 from group dev to [project] dependencies",
+            "2. requirements.txt: add tinyxml",
+            f"3. {REBUILD}",
+        ),
+    ),
+    "declared, and the lock is older": Row(
+        Project(replace(declaring("tinyxml"), tool="uv"), locking({"fastapi==0.1": ()}), None, built_from_lock=True),
+        (
+            "provided by: tinyxml (a distribution of that name)",
+            "declared: pyproject.toml:10 has it, as tinyxml",
+            "locked: poetry.lock does not have it",
+            "built from: poetry.lock",
+            "built: not in code.zip or layer.zip",
+        ),
+        (
+            "1. poetry.lock: it is older than pyproject.toml; lock again: `poetry lock`",
+            f"2. {AGAIN}",
+        ),
+    ),
+    "asked for, and not built": Row(
+        Project(None, None, building("fastapi==0.1", "tinyxml==1.2")),
+        (
+            "provided by: tinyxml (a distribution of that name)",
+            "built from: requirements.txt:2 asks for it, as tinyxml==1.2",
+            "built: not in code.zip or layer.zip",
+        ),
+        (REBUILD,),
+    ),
+    "asked for on another system": Row(
+        Project(None, None, building("fastapi==0.1", "tinyxml==1.2; sys_platform == 'win32'")),
+        (
+            "provided by: tinyxml (a distribution of that name)",
+            'built from: requirements.txt:2 asks for it where sys_platform == "win32", which does not hold here',
+            "built: not in code.zip or layer.zip",
+        ),
+        (
+            "1. requirements.txt:2: correct the condition of tinyxml==1.2; sys_platform == 'win32'",
+            f"2. {REBUILD}",
+        ),
+    ),
+    "it comes along, and was not built": Row(
+        Project(
+            declaring("fastapi"), locking({"fastapi==0.1": ("tinyxml",), "tinyxml==1.2": ()}), building("fastapi==0.1")
+        ),
+        (
+            "provided by: tinyxml (a distribution of that name)",
+            "declared: pyproject.toml does not have it",
+            "locked: poetry.lock:2 has 1.2 for production, through fastapi (pyproject.toml:10)",
+            "built from: requirements.txt does not name it; it comes along, through fastapi (requirements.txt:1)",
+            "built: not in code.zip or layer.zip",
+        ),
+        (REBUILD,),
+    ),
+    "of a distribution with another name, by its RECORD": Row(
+        Project(None, None, building("fastapi==0.1", "fast-xml==1.0")),
+        (
+            "provided by: fast-xml (its RECORD lists the module)",
+            "built from: requirements.txt:2 asks for it, as fast-xml==1.0",
+            "built: layer.zip has its metadata, and none of its modules",
+        ),
+        (REBUILD,),
+        {
+            **LAYER,
+            **{path: text for path, text in wheel("fast-xml==1.0", "tinyxml/__init__.py").items() if "info" in path},
+        },
+    ),
+    "nobody knows it": Row(
+        Project(declaring("fastapi"), None, building("fastapi==0.1")),
+        (f"looked for 'tinyxml' in {SEARCHED}: no distribution there is known to have it",),
+        (ADD,),
+    ),
+    "a lock that cannot be read": Row(
+        Project(
+            None, UnknownLock(dev().path, "uv.lock", "uv.lock: format 9"), building("fastapi==0.1", "tinyxml==1.2")
+        ),
+        (
+            "provided by: tinyxml (a distribution of that name)",
+            "locked: uv.lock: format 9",
+            "built from: requirements.txt:2 asks for it, as tinyxml==1.2",
+            "built: not in code.zip or layer.zip",
+        ),
+        (REBUILD,),
+    ),
+}
+
+
+@pytest.mark.parametrize("row", ROWS.values(), ids=ROWS.keys())
+def test_lists(row: Row) -> None:
+    found = advice("tinyxml", supply(row.project, row.layer))
+
+    assert found.cause == "\n".join([*row.cause, REACHED])
+    assert found.remedy == "\n".join(row.remedy)
+
+
+def test_without_lists_only_the_handlers_are_told() -> None:
+    found = advice("tinyxml", supply(Project()))
+
+    assert found.cause == REACHED
+    assert found.remedy.startswith("add the distribution that provides 'tinyxml' to the requirements")
+
+
+def test_a_module_of_the_repository_that_was_not_copied(tmp_path: Path) -> None:
+    (tmp_path / "backend" / "tinyxml").mkdir(parents=True)
+    (tmp_path / "backend" / "tinyxml" / "__init__.py").touch()
+    project = Project(None, None, building("fastapi==0.1"), sources=(Sources(tmp_path / "backend", "backend"),))
+
+    found = advice("tinyxml", supply(project))
+
+    assert found.remedy == "copy backend/tinyxml/__init__.py into the folder that code.zip is made from"
+    assert found.cause == f"backend/tinyxml/__init__.py is in the repository, and in no archive\n{REACHED}"
+
+
+def test_a_module_that_may_not_be_read() -> None:
+    whole = supply(Project(), {**LAYER, "python/tinyxml/__init__.py": ""})
+    bundle = whole.program.facts.bundle
+    layer = bundle.layers[0]
+    hidden = replace(layer, entries=tuple(replace(one, mode=0o600) for one in layer.entries))
+    facts = replace(whole.program.facts, bundle=replace(bundle, layers=(hidden,)))
+
+    found = advice("tinyxml", Supply(replace(whole.program, facts=facts)))
+
+    assert found.remedy.startswith("make the archive's files readable for others")
+    assert (
+        found.cause
+        == "/opt/python/tinyxml/__init__.py is there, and the user that the function runs as may not read it"
+    )
+
+
+def test_a_pin_that_is_asked_for_twice_counts_once() -> None:
+    build = building("fastapi==0.1")
+    twice = replace(
+        build, asked=(*build.asked, asked("tinyxml==1.2"), asked("tinyxml==1.2", where="requirements.txt:3"))
+    )
+
+    assert "requirements.txt:1 asks for it" in (advice("tinyxml", supply(Project(None, None, twice))).cause or "")
