@@ -240,8 +240,10 @@ def unbound(supply: Supply) -> tuple[Open, ...]:
 
 
 def empty(supply: Supply) -> tuple[Archive, ...]:
-    """The layers without any distribution, where no archive has any although something is asked for."""
-    if supply.union.installed or not lines(supply):
+    """The layers, where nothing that is asked for is there, and nothing else is installed either."""
+    asked = lines(supply)
+    there = any(supply.built(line.key).presence not in {Presence.ABSENT, Presence.RUNTIME} for line in asked)
+    if supply.union.installed or there or not asked:
         return ()
     bundle = supply.program.facts.bundle
     return bundle.layers or bundle.archives
