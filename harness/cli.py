@@ -109,6 +109,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"lambda-artifact {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_verify(commands.add_parser("verify", help="verify built archives", epilog=EPILOG, allow_abbrev=False))
+    _add_stamp(commands.add_parser("stamp", help="write into archives what they are built from", allow_abbrev=False))
+    _add_key(commands.add_parser("key", help="a key for CI's cache of what is built", allow_abbrev=False))
     checks = commands.add_parser("checks", help="list the checks: id, what it needs, title")
     checks.set_defaults(command="checks")
     explain = commands.add_parser("explain", help="the documentation of a check")
@@ -191,3 +193,43 @@ def _add_verify(parser: argparse.ArgumentParser) -> None:
     add("--format", metavar="F", default="terminal", help="what goes to standard output: terminal, json, markdown")
     add("--output", metavar="FORMAT=FILE", action="append", default=[], help="one more report, to a file")
     parser.set_defaults(command="verify")
+
+
+def _add_stamp(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Writes lambda-artifact-stamp.json into archives: digests of what they are built from, and a key. "
+        "For the step that builds them; `verify` compares."
+    )
+    parser.add_argument("archives", metavar="ARCHIVE", nargs="+", type=Path, help="a zip or an unpacked folder")
+    _add_inputs(parser)
+    parser.add_argument("--replace", action="store_true", help="stamp an archive too that has a stamp of other inputs")
+    parser.set_defaults(command="stamp")
+
+
+def _add_key(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Prints a key that changes with everything that the archives are built from."
+    _add_inputs(parser)
+    parser.add_argument("--prefix", metavar="TEXT", default="", help="what the key begins with, before a hyphen")
+    parser.set_defaults(command="key")
+
+
+def _add_inputs(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--manifest", metavar="FILE", action=_Once, type=Path, help="default: as for verify")
+    add(
+        "--input",
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="what they are built from, in place of what the manifest names; may be repeated",
+    )
+    add("--runtime", metavar="R", action=_Once, help="default: the manifest's, else python3.12")
+    add("--arch", metavar="A", action=_Once, help="default: the manifest's, else x86_64")
+    add("--image", metavar="REF", action=_Once, help="what they are built in, best with its digest")
+    add(
+        "--tool",
+        metavar="NAME=VERSION",
+        action="append",
+        default=[],
+        help="what builds them, such as pip=25.3; may be repeated",
+    )

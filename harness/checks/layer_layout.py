@@ -6,14 +6,15 @@ from collections.abc import Iterator
 
 from harness.artifact.bundle import LAYER_ROOT
 from harness.artifact.entries import Archive, Kind
+from harness.artifact.stamp import STAMP
 from harness.check import Engines, Findings, Inapplicable, Subject, define
 from harness.model import Finding, Severity
 
 # What Lambda reads in a layer by itself (developer guide, page packaging-layers), and what it reads for others.
 KNOWN = ("python/", "lib/", "bin/", "extensions/")
 FOREIGN = ("nodejs/", "ruby/", "java/")
-# What macOS adds to an archive.
-JUNK = re.compile(r"(?:.*/)?(?:__MACOSX/.*|\._[^/]*|\.DS_Store)")
+# What macOS and this tool add to an archive.
+JUNK = re.compile(rf"(?:.*/)?(?:__MACOSX/.*|\._[^/]*|\.DS_Store)|{re.escape(STAMP)}")
 MODULE = re.compile(r"(?:.*/)?(?:[^/]+\.dist-info/METADATA|[^/]+\.py|[^/]+\.(?:cpython-[^/]+|abi3)\.so)")
 PACKAGED = ("/METADATA", "/__init__.py")
 SITE = re.compile(r"(.*?(?:^|/)(?:site|dist)-packages)/.+")

@@ -6,12 +6,15 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from harness.model import UsageError
-from harness.parity.freshness import stale, stamped
+from harness.parity.freshness import elsewhere, stale, stamped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from harness.artifact.entries import Archive
+    from harness.facts.archive import ArchiveFacts
     from harness.parity.supply import Supply
+    from harness.project.stamps import Stamp
 
 
 def told(supply: Supply) -> Iterator[str]:
@@ -19,11 +22,13 @@ def told(supply: Supply) -> Iterator[str]:
     inputs, facts = supply.inputs, supply.program.facts
     if inputs is None:
         return
-    for archive, of in zip(facts.bundle.archives, facts.of, strict=True):
-        with contextlib.suppress(UsageError):  # layer-fresh says what is wrong with it
-            if (stamp := stamped(archive, of)) is None:
+    stamps = [_stamp(archive, of) for archive, of in zip(facts.bundle.archives, facts.of, strict=True)]
+    others = elsewhere(stamps, inputs)
+    for archive, stamp in zip(facts.bundle.archives, stamps, strict=True):
+        with contextlib.suppress(UsageError):  # layer-fresh says which input cannot be read
+            if stamp is None:
                 continue
-            if changes := stale(stamp, inputs):
+            if changes := stale(stamp, inputs, others):
                 yield f"stamped: {archive.source} is older than what it is built from: {', '.join(map(str, changes))}"
             else:
                 names = ", ".join(name for name, _ in stamp.inputs)
@@ -31,3 +36,10 @@ def told(supply: Supply) -> Iterator[str]:
     for one in supply.caches:
         keyed, missing = ", ".join(one.keyed) or "no file", ", ".join(one.inputs)
         yield f"cached: {one.step.where} keeps {one.path} under a key over {keyed}, and not over {missing}"
+
+
+def _stamp(archive: Archive, facts: ArchiveFacts) -> Stamp | None:
+    try:
+        return stamped(archive, facts)
+    except UsageError:  # layer-fresh says what is wrong with it
+        return None

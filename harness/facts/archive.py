@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.artifact.reading import files
+from harness.artifact.stamp import STAMP
 from harness.facts import distributions
 from harness.facts.binaries import Binary, read_binary
 from harness.facts.bytecode import Bytecode, read_bytecode
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from harness.artifact.entries import Archive, Entry
     from harness.artifact.reading import Content
 
-SCHEMA = 8
+SCHEMA = 9
 """Raised with every change of what is found or how it is written, so that older facts are not taken for newer."""
 
 _LONGEST_TEXT = 1024 * 1024
@@ -48,7 +49,7 @@ class ArchiveFacts:
         bytecode: Every ``.pyc``.
         distributions: By their metadata, wherever that is.
         shebangs: The first line of files that begin with ``#!``, its line ending included.
-        texts: ``.pth`` files and what configures migrations, whole.
+        texts: ``.pth`` files, what configures migrations, and the stamp, whole.
         packed: Files that are archives themselves, or compressed, with their format.
         secrets: Files that hold secrets.
     """
@@ -125,7 +126,7 @@ class _Pass:
             self._metadata.setdefault(folder, {})[file] = content.decode("utf-8", "replace")
         elif name.endswith(".egg-info"):  # a file instead of a folder: what distutils wrote
             self._metadata[name] = {"PKG-INFO": content.decode("utf-8", "replace")}
-        elif file.endswith(_KEPT) or file.startswith(EDITABLE):
+        elif file.endswith(_KEPT) or file.startswith(EDITABLE) or name == STAMP:
             self._facts.texts[name] = content.decode("utf-8", "replace")
 
     def facts(self) -> ArchiveFacts:

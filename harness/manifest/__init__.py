@@ -73,13 +73,14 @@ def find(start: Path) -> Path | None:
     return None
 
 
-def load(
+def load(  # noqa: PLR0913 - what a request says, and what it is held against; all but two have defaults
     path: Path | None,
     options: Options | None = None,
     *,
     runtimes: Collection[str],
     checks: Collection[str] | None = None,
     environ: Mapping[str, str] = MappingProxyType({}),
+    archives: bool = True,
 ) -> Manifest:
     """Reads a manifest, lets options override it, and makes sure that all of it is there.
 
@@ -92,6 +93,8 @@ def load(
         runtimes: Those that are known.
         checks: Those that a waiver may name; None where nobody looks at that.
         environ: The environment of the harness, for what the manifest takes from there.
+        archives: Whether archives are to be looked at. Before they are built, what they are built from can be asked
+            for all the same: then the manifest has neither archives nor functions, and none of theirs need be there.
 
     Returns:
         The manifest, complete.
@@ -108,7 +111,7 @@ def load(
             problems += error.problems
     if problems:
         raise ManifestError(tuple(problems))
-    return resolve(path, scopes, options.events, Known(runtimes, checks, environ))
+    return resolve(path, scopes, options.events, Known(runtimes, checks, environ, archives))
 
 
 def _declares(path: Path) -> bool:

@@ -6,7 +6,7 @@ import difflib
 import json
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
 from typing import TYPE_CHECKING, Generic, NoReturn, TypeVar
 
@@ -53,11 +53,13 @@ class Known:
         runtimes: Those that there are.
         checks: Those that a waiver may name; None where nobody looks at that.
         environ: The environment of the harness.
+        archives: Whether there is to be anything to verify; else only how it is built is asked for.
     """
 
     runtimes: Collection[str]
     checks: Collection[str] | None
     environ: Mapping[str, str]
+    archives: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,7 @@ def resolve(
         ManifestError: With everything that is missing or unknown.
     """
     resolver = _Resolver(scopes, events)
-    manifest = resolver.manifest(path, known)
+    manifest = resolver.manifest(path, known) if known.archives else resolver.inputs(path, known)
     if resolver.problems:
         # What functions share is looked up for each of them, and said once.
         raise ManifestError(tuple(dict.fromkeys(resolver.problems)))
@@ -122,21 +124,34 @@ class _Resolver:
         self.events = events
         self.problems: list[str] = []
 
-    def manifest(self, path: Path | None, known: Known) -> Manifest:
-        manifest = Manifest(
+    def inputs(self, path: Path | None, known: Known) -> Manifest:
+        """How archives are built, which can be told before they are."""
+        return Manifest(
             path=path,
             runtime=self.runtime(known.runtimes),
             architecture=_value(self.scopes, lambda table: table.architecture, Architecture.X86_64),
-            code=self.code(self.scopes),
-            layers=self.layers(self.scopes),
-            required_files=_value(self.scopes, lambda table: table.required_files, ()),
+            code=None,
+            layers=(),
+            required_files=(),
             requirements=self.files(lambda table: table.requirements, "requirements"),
             project=self.project(),
+            upload=Upload.S3,
+            functions=(),
+            waivers=(),
             inputs=self.files(lambda table: table.inputs, "inputs"),
+        )
+
+    def manifest(self, path: Path | None, known: Known) -> Manifest:
+        code, layers = self.code(self.scopes), self.layers(self.scopes)  # what is missing of these is said first
+        manifest = replace(
+            self.inputs(path, known),
+            code=code,
+            layers=layers,
+            required_files=_value(self.scopes, lambda table: table.required_files, ()),
+            upload=_value(self.scopes, lambda table: table.upload, Upload.S3),
             source=self.source_folder(self.scopes),
             source_excludes=_value(self.scopes, lambda table: table.source_excludes, ()),
             version_stamps=tuple(self.version_stamps(known.environ)),
-            upload=_value(self.scopes, lambda table: table.upload, Upload.S3),
             functions=tuple(self.functions()),
             waivers=tuple(self.waivers(known.checks)),
         )

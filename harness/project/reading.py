@@ -56,6 +56,10 @@ def parse_toml(text: str, name: str) -> dict[str, Any]:
     except tomllib.TOMLDecodeError as error:
         line = re.search(r"at line (\d+)", str(error))
         raise MalformedFileError(f"{name}{f':{line[1]}' if line else ''}: expected TOML: {error}") from None
+    except RecursionError:
+        raise MalformedFileError(f"{name}: expected TOML that is not nested beyond reason") from None
+    except ValueError:  # Python's own limit, which the reader passes on
+        raise MalformedFileError(f"{name}: expected TOML whose numbers are not long beyond reason") from None
 
 
 def parse_json(text: str, name: str) -> Any:  # noqa: ANN401 - any JSON
@@ -70,6 +74,8 @@ def parse_json(text: str, name: str) -> Any:  # noqa: ANN401 - any JSON
         raise MalformedFileError(f"{name}:{error.lineno}: expected JSON: {error.msg}") from None
     except RecursionError:
         raise MalformedFileError(f"{name}: expected JSON that is not nested beyond reason") from None
+    except ValueError:  # Python's own limit, which the reader passes on
+        raise MalformedFileError(f"{name}: expected JSON whose numbers are not long beyond reason") from None
 
 
 def convert(document: object, expected: type[T], text: str, name: str) -> T:
@@ -90,7 +96,9 @@ def convert(document: object, expected: type[T], text: str, name: str) -> T:
         sentence, _, at = str(error).partition(" - at `$")
         way = tuple(int(index) if index.isdecimal() else key or index for key, index in _PART.findall(at.rstrip("`")))
         line = line_of(text, way)
-        place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in way).removeprefix(".")
+        place = "".join(
+            f"[{part}]" if isinstance(part, int) or part == "..." else f".{part}" for part in way
+        ).removeprefix(".")
         where = f"{name}:{line}" if line else name
         said = sentence[:1].lower() + sentence[1:]
         raise MalformedFileError(f"{where}: {said}{f' at {place}' if place else ''}") from None
