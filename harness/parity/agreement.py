@@ -63,7 +63,7 @@ def left_out(supply: Supply) -> Iterator[LeftOut]:
 
 def provided(name: str) -> tuple[str, ...]:
     """The modules of a distribution, as far as its name or the table of names tells."""
-    return modules(name) or (name.replace("-", "_"),)
+    return (*modules(name), name.replace("-", "_"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from harness.project.values import Asked
 
 
+OWN = "."
+"""Where a lock says that the project itself is from."""
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """What a distribution is to be: a line of the build input, or an entry of the lock.
@@ -45,6 +49,7 @@ def lines(supply: Supply) -> tuple[Line, ...]:
         return tuple(_line(several[0]) for several in supply.asked.values())
     if supply.lock:
         found = (supply.locked[name] for name in supply.needs.get(MAIN, ()) if supply.locks(name))
+        found = (one for one in found if one.url != OWN)
         return tuple(Line(one.name, one.name, f"{one.name} {one.version or ''}".strip(), one.where) for one in found)
     return tuple(_line(several[0]) for several in supply.main.values())
 

@@ -160,7 +160,7 @@ class Supply:
         """The entry of the lock that holds on this runtime, by name."""
         found: dict[str, Locked] = {}
         for one in self.lock.packages if self.lock else ():
-            conditions = [one.by_group.get(group, one.marker) for group in one.groups or (MAIN,)]
+            conditions = [one.by_group.get(group, one.marker) for group in _groups(one)]
             if any(self._condition(text) for text in conditions) and _comes_before(one, found.get(one.name)):
                 found[one.name] = one
         return found
@@ -168,7 +168,7 @@ class Supply:
     def locks(self, name: str) -> bool:
         """Whether the lock has a distribution for production."""
         entry = self.locked.get(name)
-        return entry is not None and (entry.groups is None or MAIN in entry.groups)
+        return entry is not None and MAIN in _groups(entry)
 
     def _condition(self, marker: str | None, extra: str = "") -> bool:
         """Whether a condition of a lock is met; without extras and groups, which the lists themselves tell apart."""
@@ -217,7 +217,7 @@ class Supply:
             ]
         if not found and self.lock:  # nothing is declared: what the lock has for each list
             for entry in self.locked.values():
-                for group in entry.groups or (MAIN,):
+                for group in _groups(entry):
                     found[group].append(Root(entry.name, frozenset(), group, entry.where))
         order = sorted(found, key=lambda group: (group.kind is not Kind.MAIN, group))
         return {group: tuple(found[group]) for group in order}
@@ -255,7 +255,7 @@ class Supply:
         if several := self.union.installed.get(name):
             return Built(Presence.HERE, several[0])
         search, facts = self.program.search, self.program.facts
-        for module in modules(name) or (name.replace("-", "_"),):
+        for module in (*modules(name), name.replace("-", "_")):
             match search.find(module):
                 case Found(path=path) if (owner := facts.owners.get(path)) is None or owner.distribution.key == name:
                     return Built(Presence.BARE, path=path)
@@ -295,11 +295,16 @@ def _roots(several: Iterable[Iterable[Asked]]) -> Iterator[Root]:
             yield Root(one.name, frozenset(one.requirement.extras), None, one.where)
 
 
+def _groups(one: Locked) -> frozenset[Group]:
+    """The lists that need an entry; a lock that does not say may mean any."""
+    return frozenset({MAIN}) if one.groups is None else one.groups
+
+
 def _comes_before(one: Locked, other: Locked | None) -> bool:
     """Which of two entries of a name counts where both hold: the one for production, else the newer."""
     if other is None:
         return True
-    mine, others = MAIN in (one.groups or (MAIN,)), MAIN in (other.groups or (MAIN,))
+    mine, others = MAIN in _groups(one), MAIN in _groups(other)
     return mine > others or (mine == others and _version(one) > _version(other))
 
 
