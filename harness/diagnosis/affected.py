@@ -44,6 +44,17 @@ def told(module: str, program: Program) -> Iterator[str]:
         yield f"not affected: {', '.join(alone)}"
 
 
+def names(module: str, program: Program) -> tuple[str, ...]:
+    """What the imports that miss a module name in full, and the module: ``google.cloud.storage``, ``google``."""
+    found = [
+        f"{one.statement.module}.{name}".removesuffix(".*")
+        for one in _places(module, program)
+        for name in one.statement.names or ("*",)
+        if not one.statement.level
+    ]
+    return (*dict.fromkeys(found), module)
+
+
 def _places(module: str, program: Program) -> Iterator[Unresolved]:
     """The imports of a module that find nothing: in the user's own code, and in libraries that a handler loads."""
     paths = dict.fromkeys((*program.serving, *sorted(program.graph.reached)))

@@ -82,7 +82,8 @@ def _uncopied(module: str, supply: Supply) -> Advice | None:
 
 def _of_a_distribution(module: str, supply: Supply) -> Advice:
     top = module.partition(".")[0]
-    owner = provider(module, supply)
+    owners = (provider(name, supply) for name in affected.names(module, supply.program))
+    owner = next((one for one in owners if one), None)
     reached = tuple(affected.told(module, supply.program))
     lists = tuple(listed(supply))
     if owner and lists:

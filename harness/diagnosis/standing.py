@@ -63,15 +63,17 @@ def _locked(supply: Supply, name: str) -> Iterator[str]:
     if entry is None:
         yield f"locked: {supply.lock.shown} does not have it"
         return
-    version = f" {entry.version}" if entry.version else ""
-    if any(need.root.group == MAIN for need in needs):
-        need = next(need for need in needs if need.root.group == MAIN)
-        yield f"locked: {entry.where} has{version or ' it'} for production{_through(need)}"
-    elif needs:
-        listed = "; and for ".join(f"{need.root.group}{_through(need)}" for need in needs)
-        yield f"locked: {entry.where} has{version or ' it'}, not for production, but for {listed}"
+    said = f"locked: {entry.where} has {entry.version or 'it'}"
+    main = next((need for need in needs if need.root.group == MAIN), None)
+    others = [need for need in needs if need.root.group != MAIN]
+    if supply.locks(name):
+        yield f"{said} for production{_through(main) if main else ''}"
+    elif others:
+        yield f"{said}, not for production, but for " + "; and for ".join(
+            f"{need.root.group}{_through(need)}" for need in others
+        )
     else:
-        yield f"locked: {entry.where} has{version or ' it'}"
+        yield f"{said}, not for production"
 
 
 def _through(need: Need) -> str:

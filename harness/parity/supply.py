@@ -8,7 +8,6 @@ from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from packaging.markers import InvalidMarker, Marker, UndefinedComparison, UndefinedEnvironmentName
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
@@ -17,13 +16,13 @@ from harness.facts.search import Found, Portions
 from harness.facts.union import Union
 from harness.parity.caches import unkeyed
 from harness.parity.closure import Need, Root, closure
+from harness.parity.conditions import Conditions
 from harness.policy.providers import modules
 from harness.project.inputs import inputs_of
 from harness.project.values import MAIN, Asked, Group, Kind, Lock, Project, UnknownLock
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
-    from collections.abc import Set as AbstractSet
 
     from harness.facts.program import Program
     from harness.facts.view import Installed
@@ -161,33 +160,28 @@ class Supply:
         found: dict[str, Locked] = {}
         for one in self.lock.packages if self.lock else ():
             conditions = [one.by_group.get(group, one.marker) for group in _groups(one)]
-            if any(self._condition(text) for text in conditions) and _comes_before(one, found.get(one.name)):
+            if any(self._conditions.met(text) for text in conditions) and _comes_before(one, found.get(one.name)):
                 found[one.name] = one
         return found
 
     def locks(self, name: str) -> bool:
         """Whether the lock has a distribution for production."""
         entry = self.locked.get(name)
-        return entry is not None and MAIN in _groups(entry)
-
-    def _condition(self, marker: str | None, extra: str = "") -> bool:
-        """Whether a condition of a lock is met; without extras and groups, which the lists themselves tell apart."""
-        if marker is None:
-            return True
-        if (known := self._conditions.get((marker, extra))) is None:
-            apart = {"extras": frozenset[str](), "dependency_groups": frozenset[str]()}
-            environment: dict[str, str | AbstractSet[str]] = {**self._environment, "extra": extra, **apart}
-            try:
-                known = Marker(marker).evaluate(environment, context="lock_file")
-            except (InvalidMarker, InvalidVersion, UndefinedComparison, UndefinedEnvironmentName):
-                known = False
-            self._conditions[marker, extra] = known
-        return known
+        if entry is None or entry.groups is not None or entry.dependencies is None:
+            return entry is not None and MAIN in _groups(entry)
+        return name in self._locked_for_production
 
     @cached_property
-    def _conditions(self) -> dict[tuple[str, str], bool]:
-        """The conditions that were judged already: a lock has few that differ."""
-        return {}
+    def _locked_for_production(self) -> Mapping[str, Need]:
+        """What a lock that tells no groups has for production, by what it says that the project asks for."""
+        if self.lock is None or self.lock.roots is None:
+            return self.needs.get(MAIN, {})
+        edges = (edge for edge in self.lock.roots.get(MAIN, ()) if self._conditions.met(edge.marker))
+        return closure((Root(edge.name, edge.extras, MAIN, self.lock.shown) for edge in edges), self._follow)
+
+    @cached_property
+    def _conditions(self) -> Conditions:
+        return Conditions(self._environment)
 
     @cached_property
     def needs(self) -> Mapping[Group, Mapping[str, Need]]:
@@ -213,7 +207,7 @@ class Supply:
             found[group] += [
                 Root(edge.name, edge.extras, group, self.lock.shown if self.lock else "")
                 for edge in edges
-                if edge.name not in known and self._condition(edge.marker)
+                if edge.name not in known and self._conditions.met(edge.marker)
             ]
         if not found and self.lock:  # nothing is declared: what the lock has for each list
             for entry in self.locked.values():
@@ -233,7 +227,7 @@ class Supply:
         """What a locked distribution requires with an extra; with the empty one, always."""
         entry = self.locked.get(name)
         for edge in (entry.dependencies if entry else None) or ():
-            if edge.extra == extra and self._condition(edge.marker, extra):
+            if edge.extra == extra and self._conditions.met(edge.marker, extra):
                 yield edge.name, edge.extras
 
     def requires(self, name: str, extra: str) -> Iterator[tuple[str, frozenset[str]]]:

@@ -9,7 +9,7 @@ import pytest
 
 from harness.diagnosis.missing import advice
 from harness.parity.supply import Supply
-from harness.project.values import Declared, Project, Sources, UnknownLock
+from harness.project.values import MAIN, Declared, Edge, Group, Kind, Project, Sources, UnknownLock
 from tests.build import asked, building, declaring, function, locking, manifest, program_of, wheel
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ ADD = (
 )
 AGAIN = REBUILD.replace("requirements.txt", "poetry.lock")
 THROUGH = "cyclonedx ← pip-audit (pyproject.toml:11)"
+UV_THROUGH = "cyclonedx ← pip-audit (pyproject.toml:12)"
 SEARCHED = "pyproject.toml, requirements.txt, the metadata in code.zip and layer.zip, the table of well-known names"
 
 
@@ -114,6 +115,29 @@ ROWS: dict[str, Row] = {
         (
             "1. poetry.lock: it is older than pyproject.toml; lock again: `poetry lock`",
             f"2. {AGAIN}",
+        ),
+    ),
+    "declared, and the lock, which says what the project asks for, is older": Row(
+        Project(
+            replace(declaring("fastapi", "tinyxml", dev=("pip-audit",)), tool="uv"),
+            replace(
+                locking(AUDIT),
+                tool="uv",
+                roots={MAIN: (Edge("fastapi"),), Group(Kind.GROUP, "dev"): (Edge("pip-audit"),)},
+            ),
+            building("fastapi==0.1"),
+        ),
+        (
+            "provided by: tinyxml (a distribution of that name)",
+            "declared: pyproject.toml:11 has it, as tinyxml",
+            f"locked: poetry.lock:3 has 1.2, not for production, but for group dev, through {UV_THROUGH}",
+            "built from: requirements.txt does not ask for it",
+            "built: not in code.zip or layer.zip",
+        ),
+        (
+            "1. poetry.lock: it is older than pyproject.toml; lock again: `uv lock`",
+            "2. requirements.txt: add tinyxml==1.2",
+            f"3. {REBUILD}",
         ),
     ),
     "asked for, and not built": Row(
@@ -196,6 +220,18 @@ def test_without_lists_only_the_handlers_are_told() -> None:
 
     assert found.cause == REACHED
     assert found.remedy.startswith("add the distribution that provides 'tinyxml' to the requirements")
+
+
+def test_a_part_of_a_namespace_is_looked_for_by_its_full_name() -> None:
+    code = {**CODE, "app/orders.py": "from google.cloud import storage\n"}
+    project = Project(None, None, building("fastapi==0.1", "google-cloud-storage==3"))
+
+    found = advice("google", supply(project, code=code))
+
+    assert (found.cause or "").startswith(
+        "provided by: google-cloud-storage (its releases have the module)\n"
+        "built from: requirements.txt:2 asks for it, as google-cloud-storage==3\n"
+    )
 
 
 def test_a_module_of_the_repository_that_was_not_copied(tmp_path: Path) -> None:
