@@ -15,7 +15,7 @@ MB = 1024 * 1024
 
 @define(since="0.1")
 def check(subject: Subject, engines: Engines) -> Findings:
-    """The archives hold what they are built from: all of it, at the locked versions, and nothing else.
+    """The archives hold all that they are built from, at the locked versions, and nothing else.
 
     ## Why it matters
 

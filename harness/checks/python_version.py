@@ -1,0 +1,185 @@
+"""See the check."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+from packaging.tags import Tag, parse_tag
+
+from harness.artifact.entries import printable
+from harness.check import Engines, Findings, Subject, define
+from harness.facts.distributions import Distribution
+from harness.facts.foreign import Foreigners
+from harness.facts.view import Installed
+from harness.model import Finding, Note, Severity
+from harness.project.mentions import Kind, Mention, mentions
+from harness.project.pythons.locks import place
+from harness.project.pythons.values import lets_in
+
+SHOWN = 3
+TAG_PARTS = 3
+MEANS = {
+    Kind.BUILD: "what is installed there is for another Python than the function's",
+    Kind.DEVELOPMENT: "what works on a developer's machine may not work in Lambda",
+    Kind.PIPELINE: "what is installed and tested there says little about the function",
+}
+
+
+@define(since="0.1")
+def check(subject: Subject, engines: Engines) -> Findings:
+    """Everything that names a Python version names the function's.
+
+    ## Why it matters
+
+    The runtime stands in many places: in the template that deploys the function, in `requires-python`, in the image
+    that installs the layer, in the pipeline that runs the tests. A place that was forgotten in an upgrade deploys
+    another runtime than the one that was verified, installs native code that the runtime cannot load, or tests on a
+    Python whose standard library still has what the runtime's has lost.
+
+    ## How to fix
+
+    Name one version everywhere; each finding has the file and the line. Where several functions have several runtimes,
+    the template agrees if it gives this function the manifest's; a matrix of a pipeline agrees if it has that version
+    among others. What is not about this function at all is accepted with a waiver that matches its file.
+    """
+    del engines
+    found = mentions(subject.manifest)
+    yield from _project(subject)
+    yield from _deployed(subject, [one for one in found if one.kind is Kind.FUNCTION])
+    yield from _layers(subject, [one for one in found if one.kind is Kind.LAYER])
+    yield from _others(subject, [one for one in found if one.kind in MEANS])
+    yield from _wheels(subject)
+    if agreeing := [one for one in found if one.agrees(subject.policy.python)]:
+        files = sorted({one.file for one in agreeing})
+        yield Note(f"{subject.manifest.runtime} is named in {', '.join(files[:SHOWN])}{_more(len(files))}")
+
+
+def _project(subject: Subject) -> Iterator[Finding]:
+    """What the project lets in, and what its lock was made for."""
+    project, runtime = subject.supply.project, subject.manifest.runtime
+    declared, lock = project.declared, subject.supply.lock
+    if declared and _excludes(declared.requires_python, subject):
+        yield Finding(
+            f"{declared.shown} asks for Python {declared.requires_python}, and the function runs {runtime}: the "
+            "project is not made for it, and resolvers choose distributions for another",
+            declared.requires_python_where or declared.shown,
+            remedy=f"let it include {_version(subject)}, or declare the runtime that the project is for",
+        )
+    elif lock and _excludes(lock.requires_python, subject):
+        yield Finding(
+            f"{lock.shown} was made for Python {lock.requires_python}, and the function runs {runtime}: what it lists "
+            "may not fit there",
+            place(lock),
+            Severity.WARNING,
+            f"let the project include {_version(subject)}, and lock again",
+        )
+
+
+def _deployed(subject: Subject, found: Sequence[Mention]) -> Iterator[Finding]:
+    """What deploys functions: those of the manifest, else those of which nothing says whose they are."""
+    handlers = {_handler(function.handler) for function in subject.manifest.functions}
+    own = [one for one in found if one.handler and _handler(one.handler) in handlers]
+    told = own or [one for one in found if one.handler is None] or found
+    wrong = [one for one in told if not one.agrees(subject.policy.python)]
+    if not own and len(wrong) < len(told):
+        return  # others are another function's
+    also = [one.where for one in wrong[1:]]
+    for one in wrong[:1]:
+        whose = f" for {one.handler}" if one.handler else ""
+        yield Finding(
+            f"{printable(one.text)}: the function is deployed{whose} with Python {one.python}, and verified for "
+            f"{subject.manifest.runtime}",
+            one.where,
+            remedy=f"name the same runtime there and in {_manifest(subject)}",
+            cause=_also(also),
+        )
+
+
+def _layers(subject: Subject, found: Sequence[Mention]) -> Iterator[Finding]:
+    """What publishes layers: one of them is the function's, and which does not show."""
+    if found and not any(one.agrees(subject.policy.python) for one in found):
+        yield Finding(
+            f"{printable(found[0].text)}: the layer is published for Python {found[0].python}, and the function runs "
+            f"{subject.manifest.runtime}",
+            found[0].where,
+            Severity.WARNING,
+            f"add {subject.manifest.runtime} to the layer's compatible runtimes",
+        )
+
+
+def _others(subject: Subject, found: Sequence[Mention]) -> Iterator[Finding]:
+    """What builds and tests: a file that names the function's Python among others agrees."""
+    groups: dict[tuple[str, Kind], list[Mention]] = defaultdict(list)
+    for one in found:
+        groups[one.file, one.kind].append(one)
+    for (_, kind), several in groups.items():
+        if any(one.agrees(subject.policy.python) for one in several):
+            continue
+        first = several[0]
+        also = [one.where for one in several[1:] if one.line != first.line]
+        said = "" if first.text == first.python else f" ({printable(first.text)})"
+        yield Finding(
+            f"{first.file} names Python {first.python}{said}, and the function runs {subject.manifest.runtime}: "
+            f"{MEANS[kind]}",
+            first.where,
+            Severity.WARNING,
+            f"name {_version(subject)} there, or declare the runtime that it is for",
+            _also(also),
+        )
+
+
+def _wheels(subject: Subject) -> Iterator[Finding]:
+    """Distributions for another CPython that no native file shows: of those that one does, foreign-binaries speaks."""
+    tagged = [one for one in subject.facts.distributions if _other_python(one.distribution, subject)]
+    if not tagged:
+        return
+    told = {id(one.owner.installed) for one in Foreigners(subject.program).found if one.owner.installed}
+    if several := [one for one in tagged if id(one) not in told]:
+        first = several[0]
+        yield Finding(
+            f"{', '.join(map(_named, several[:SHOWN]))}{_more(len(several))} "
+            f"{'is' if len(several) == 1 else 'are'} installed for another Python than "
+            f"{subject.manifest.runtime}: the wheel of {first.distribution.name} is {first.distribution.tags[0]}",
+            f"{first.where}/WHEEL",
+            Severity.WARNING,
+            f"install for the function's Python: `pip install --python-version {_version(subject)} "
+            "--only-binary=:all: …`, into an empty folder",
+        )
+
+
+def _other_python(distribution: Distribution, subject: Subject) -> bool:
+    """Whether all tags of its wheel name another CPython; one for ``abi3`` or for any ``py3`` names none."""
+    tags = [tag for text in distribution.tags if text.count("-") == TAG_PARTS - 1 for tag in parse_tag(text)]
+    return bool(tags) and not any(_fits(tag, subject.policy.python) for tag in tags)
+
+
+def _fits(tag: Tag, python: tuple[int, int]) -> bool:
+    own = "cp{}{}".format(*python)
+    return not tag.interpreter.startswith("cp") or tag.abi == "abi3" or (tag.interpreter == own)
+
+
+def _named(installed: Installed) -> str:
+    return f"{installed.distribution.name} {installed.distribution.version}"
+
+
+def _excludes(said: str | None, subject: Subject) -> bool:
+    return said is not None and lets_in(said, subject.policy.python) is False
+
+
+def _handler(text: str) -> str:
+    return text.replace("/", ".")
+
+
+def _version(subject: Subject) -> str:
+    return "{}.{}".format(*subject.policy.python)
+
+
+def _manifest(subject: Subject) -> str:
+    return subject.manifest.path.name if subject.manifest.path else "the manifest"
+
+
+def _also(places: Sequence[str]) -> str | None:
+    return f"also at {', '.join(places[:SHOWN])}{_more(len(places))}" if places else None
+
+
+def _more(count: int) -> str:
+    return f" and {count - SHOWN:,} more" if count > SHOWN else ""

@@ -1,0 +1,85 @@
+"""What git says of the repository that a folder is in."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Final
+
+_SECONDS: Final = 60
+# Who checked the repository out is no business of who only reads it (in CI they are often two), and nothing that its
+# configuration names is run.
+_OPTIONS: Final = ("-c", "safe.directory=*", "-c", "core.fsmonitor=false", "-c", "core.quotePath=false")
+
+
+class GitUnavailable(Exception):  # noqa: N818 - a reason, which becomes a skip
+    """Git cannot say it here; the message is a clause that says why."""
+
+
+def head(folder: Path) -> str:
+    """The full hash of the commit that is checked out.
+
+    Args:
+        folder: Any folder of the repository.
+
+    Raises:
+        GitUnavailable: There is no git, no repository, or no commit.
+    """
+    return _git(folder, "rev-parse", "--verify", "HEAD").strip()
+
+
+def tracked(folder: Path) -> tuple[str, ...]:
+    """The files below a folder that git tracks, or would if they were added: those that it ignores are left out.
+
+    Their paths are relative to the folder, with forward slashes. A submodule is named as the folder that it is.
+
+    Args:
+        folder: Any folder of the repository.
+
+    Raises:
+        GitUnavailable: There is no git or no repository.
+    """
+    said = _git(folder, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+    return tuple(dict.fromkeys(name.rstrip("/") for name in said.split("\0") if name))
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    program = shutil.which("git")
+    if program is None:
+        raise GitUnavailable("git is not installed here")
+    try:
+        done = subprocess.run(
+            [program, "-C", str(folder.absolute()), *_OPTIONS, *arguments],
+            capture_output=True,
+            check=False,
+            timeout=_SECONDS,
+            stdin=subprocess.DEVNULL,
+            env=_environment(),
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        raise GitUnavailable(f"git cannot be run here: {_reason(error)}") from None
+    if done.returncode:
+        said = done.stderr.decode("utf-8", "replace").strip().splitlines()
+        raise GitUnavailable(f"git says of {folder.absolute()}: {said[0] if said else f'exit code {done.returncode}'}")
+    return os.fsdecode(done.stdout)
+
+
+def _environment() -> dict[str, str]:
+    """None of the variables that lead git elsewhere: a hook that starts this has GIT_DIR and GIT_INDEX_FILE set."""
+    own = {"PATH": os.defpath, "LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
+    try:
+        return own | {"HOME": str(Path.home())}  # the user's own ignore rules
+    except RuntimeError:  # nobody's home
+        return own
+
+
+def _reason(error: Exception) -> str:
+    match error:
+        case subprocess.TimeoutExpired():
+            return f"no answer within {_SECONDS} seconds"
+        case OSError(strerror=str(said)):
+            return said
+        case _:
+            return str(error)

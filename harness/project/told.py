@@ -1,0 +1,78 @@
+"""What a file of an artifact tells: its text, or what a JSON or TOML document in it has under a key."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from typing import Any, Final
+
+_FORMATS: Final = {".json": "JSON", ".toml": "TOML"}
+
+
+class Untold(Exception):  # noqa: N818 - a verdict about the file, not an error of this program
+    """A file does not tell it; the message is a clause that says what there is instead."""
+
+
+def told(name: str, content: bytes, key: str | None) -> str:
+    """What a file tells, without white space around it.
+
+    Args:
+        name: The file's, whose ending says what it is; without a telling one it is JSON, or else TOML.
+        content: Its bytes.
+        key: The way to a text or a number in the document: ``build.commit``. None for the whole file.
+
+    Raises:
+        Untold: It is no text, no such document, or has no such key.
+    """
+    try:
+        text = content.decode("utf-8-sig").strip()
+    except UnicodeDecodeError:
+        raise Untold("is no text in UTF-8") from None
+    if key is None:
+        return text
+    value = _value(_document(name, text), key.split("."), key)
+    if isinstance(value, bool) or value is None or not isinstance(value, str | int | float):
+        raise Untold(f"has {_kind(value)} under the key {key}, and no text")
+    return str(value).strip()
+
+
+def _document(name: str, text: str) -> object:
+    suffix = next((ending for ending in _FORMATS if name.lower().endswith(ending)), None)
+    faults = []
+    for ending, format_ in _FORMATS.items():
+        if suffix in {None, ending}:
+            try:
+                return _parsed(text, format_)
+            except (ValueError, RecursionError) as error:
+                faults.append(f"is no {format_}: {str(error) or 'it is nested beyond reason'}")
+    raise Untold(faults[0] if suffix else "is neither JSON nor TOML, so that there is no key in it")
+
+
+def _parsed(text: str, format_: str) -> object:
+    # Numbers stay as they are written: of 3.10, a number makes 3.1.
+    if format_ == "JSON":
+        return json.loads(text, parse_float=str, parse_int=str)
+    return tomllib.loads(text, parse_float=str)
+
+
+def _value(document: object, parts: list[str], key: str) -> Any:  # noqa: ANN401 - any JSON or TOML
+    """What is under a key, parts of which may have dots of their own."""
+    if not parts:
+        return document
+    if isinstance(document, dict):
+        for end in range(len(parts), 0, -1):
+            name = ".".join(parts[:end])
+            if name in document:
+                return _value(document[name], parts[end:], key)
+    there = f"; it has {', '.join(sorted(map(str, document))[:5])}" if isinstance(document, dict) and document else ""
+    raise Untold(f"has no key {key}{there}")
+
+
+def _kind(value: object) -> str:
+    match value:
+        case dict():
+            return "a table"
+        case list():
+            return "a list"
+        case _:
+            return json.dumps(value, default=str)
