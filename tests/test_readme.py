@@ -151,12 +151,14 @@ def test_the_manifest_is_one(tmp_path: Path) -> None:
         *table["layers"],
         *table["requirements"],
         table["project"],
+        *table["inputs"],
         *table["functions"]["api"]["events"],
     ]
     for name in named:
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(event.text if name.endswith(".json") else "", encoding="utf-8")
+    (tmp_path / table["source"]).mkdir()
     (tmp_path / "lambda-artifact.toml").write_text(block.text, encoding="utf-8")
 
     manifest = load(tmp_path / "lambda-artifact.toml", runtimes=known_runtimes())

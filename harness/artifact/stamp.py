@@ -70,6 +70,14 @@ def stamp_in(archive: Archive) -> str | None:
     return read_file(archive, entry, LARGEST).decode("utf-8", "replace")
 
 
+def is_taken(archive: Archive) -> bool:
+    """Whether a folder has the stamp's name, so that no file can."""
+    return any(
+        entry.name.startswith(f"{STAMP}/") or (entry.name == STAMP and entry.kind is Kind.DIRECTORY)
+        for entry in archive.entries
+    )
+
+
 def put_stamp(archive: Archive, text: str) -> None:
     """Write a stamp into an accepted archive, in place of the one that it has; every other byte of a zip stays.
 

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from harness.artifact.stamp import STAMP
+from harness.artifact.entries import Kind
+from harness.artifact.stamp import LARGEST, STAMP
 from harness.project.inputs import digest
 from harness.project.stamps import parse_stamp
+from harness.project.values import MalformedFileError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -65,7 +67,15 @@ def stamped(archive: Archive, facts: ArchiveFacts) -> Stamp | None:
         MalformedFileError: What is there is none.
     """
     text = facts.texts.get(STAMP)
-    return None if text is None else parse_stamp(text, place(archive))
+    if text is not None:
+        return parse_stamp(text, place(archive))
+    # Something of that name without a text is a folder, a link, or too large: to pass over it would be to say nothing
+    # where a stamp was meant to be.
+    entry = next((one for one in archive.entries if one.name == STAMP), None)
+    if entry is None:
+        return None
+    found = f"{entry.size:,} bytes" if entry.kind is Kind.FILE else f"a {entry.kind}"
+    raise MalformedFileError(f"{place(archive)}: expected a stamp of at most {LARGEST:,} bytes, found {found}")
 
 
 def elsewhere(stamps: Iterable[Stamp | None], inputs: Inputs) -> frozenset[str]:

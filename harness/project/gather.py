@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.project.declared import read_declared
+from harness.project.declared import is_project, read_declared
 from harness.project.locks import find_lock, is_lock, read_lock
 from harness.project.reading import shown
 from harness.project.requirements import read_requirements
-from harness.project.values import MAIN, BuildInput, Project, Sources
+from harness.project.values import MAIN, BuildInput, MalformedFileError, Project, Sources, Unnamed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from harness.manifest import Manifest
-
-_PROJECTS = ("pyproject.toml", "Pipfile")
 
 
 def gather(manifest: Manifest) -> Project:
@@ -32,13 +30,10 @@ def gather(manifest: Manifest) -> Project:
     declared = read_declared(manifest.project, folder) if manifest.project else None
     locks = [path for path in manifest.requirements if is_lock(path)]
     files = [path for path in manifest.requirements if path not in locks]
-    found = (
-        locks[0]
-        if locks
-        else find_lock(manifest.project.parent, declared.tool)
-        if declared and manifest.project
-        else None
-    )
+    if len(locks) > 1:
+        named = " and ".join(shown(path, folder) for path in locks)
+        raise MalformedFileError(f"{named}: expected one lock among the requirements, since one can be compared")
+    found = next(iter(locks), None) or (find_lock(declared.path.parent, declared.tool) if declared else None)
     return Project(
         declared=declared,
         lock=read_lock(found, folder, declared) if found else None,
@@ -49,15 +44,16 @@ def gather(manifest: Manifest) -> Project:
 
 
 def _build(files: list[Path], folder: Path) -> BuildInput:
-    projects = [path for path in files if path.name in _PROJECTS]
-    read = read_requirements([path for path in files if path not in projects], folder)
-    main = [one for path in projects for one in read_declared(path, folder).asked if one.group == MAIN]
+    projects = [read_declared(path, folder) for path in files if is_project(path)]
+    read = read_requirements([path for path in files if not is_project(path)], folder)
+    main = [one for project in projects for one in project.asked if one.group == MAIN]
+    computed = [Unnamed("its dynamic list of dependencies", one.shown) for one in projects if one.dynamic]
     return BuildInput(
-        files=(*read.files, *projects),
+        files=(*read.files, *(project.path for project in projects)),
         shown=tuple(shown(path, folder) for path in files),
         asked=(*read.asked, *main),
         constraints=read.constraints,
-        unnamed=read.unnamed,
+        unnamed=(*read.unnamed, *computed),
     )
 
 

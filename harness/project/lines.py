@@ -1,69 +1,129 @@
-"""On which line of a TOML text something stands; its readers keep no positions."""
+"""On which line of a TOML document each key and each item stands; its readers keep no positions."""
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+import tomllib
+from collections import Counter
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator
 
-_HEADER = re.compile(r"\s*\[\[?\s*(?P<name>[^\[\]#]+?)\s*\]\]?\s*(?:#.*)?$")
-_KEY = re.compile(r"\s*(?P<key>[A-Za-z0-9_.\"'-]+)\s*=")
+    from harness.manifest.explain import At
+
+_TOKEN: Final = re.compile(
+    r'''
+    (?P<aside> [ \t\r]+ | \#[^\n]* )
+    | (?P<string>
+        """ (?: [^"\\] | \\. | "{1,2}(?!") )* "{3,5}
+        | \'\'\' (?: [^'] | '{1,2}(?!') )* '{3,5}
+        | " (?: [^"\\\n] | \\[^\n] )* "
+        | ' [^'\n]* '
+      )
+    | (?P<mark> [\n\[\]{}=,.] )
+    | (?P<bare> [^\s\[\]{}=,.\#"']+ )
+    ''',
+    re.VERBOSE | re.DOTALL,
+)
 
 
 class Lines:
-    """The lines of a TOML text, by table and key.
-
-    A search and not a parse: a multi-line string that looks like TOML can mislead it, which costs a wrong number in a
-    message that is right otherwise.
-    """
+    """The lines of a TOML document, by the way to what stands there."""
 
     def __init__(self, text: str) -> None:
-        """Take the text of a file."""
-        self._lines = text.split("\n")
-        self._keys: dict[tuple[str, ...], int] = {}
-        table: tuple[str, ...] = ()
-        for number, line in enumerate(self._lines, 1):
-            if header := _HEADER.match(line):
-                table = _parts(header["name"])
-                self._keys.setdefault(table, number)
-            elif key := _KEY.match(line):
-                self._keys.setdefault((*table, *_parts(key["key"])), number)
+        """Take the text of a document, which must be TOML."""
+        self._lines: dict[At, int] = {}
+        self._last: Counter[At] = Counter()
+        self._tokens = [*_tokens(text)]
+        self._next = 0
+        table: At = ()
+        while self._next < len(self._tokens):
+            table = self._statement(table)
 
-    def of(self, *way: str) -> int | None:
-        """The line of a table or a key, or of what holds it."""
+    def of(self, *way: str | int) -> int | None:
+        """The line of a table, a key or an item: ``of("project", "dependencies", 3)``; or of what holds it."""
         for end in range(len(way), 0, -1):
-            if (line := self._keys.get(way[:end])) is not None:
+            if (line := self._lines.get(way[:end])) is not None:
                 return line
         return None
 
-    def holding(self, text: str, way: Sequence[str], nth: int = 0) -> int | None:
-        """The line of a quoted string in the value of a key.
+    def __contains__(self, way: At) -> bool:
+        """Whether something stands at the end of a way."""
+        return way in self._lines
 
-        Args:
-            text: The string.
-            way: The table and the key.
-            nth: How many equal ones in that value come before it.
-        """
-        start = self.of(*way)
-        if start is None:
-            return None
-        # The end of the value is not known; strings of other values come later.
-        quoted = (f'"{text}"', f"'{text}'", f'"{text}"'.replace('"', '\\"'), _escaped(text))
-        found = (
-            number
-            for number, line in enumerate(self._lines[start - 1 :], start)
-            for _ in range(max(line.count(one) for one in quoted))
-        )
-        for _ in range(nth):
-            next(found, None)
-        return next(found, start)
+    def _statement(self, table: At) -> At:
+        """Take a header, an assignment or the end of a line; the table that holds what follows."""
+        if self._taken("\n"):
+            return table
+        if not self._taken("["):
+            self._assignment(table)
+            return table
+        is_item = self._taken("[")
+        keys, line = self._keys()
+        while self._taken("]"):
+            pass
+        way: At = ()
+        for depth, key in enumerate(keys, 1):
+            way = (*way, key)
+            self._note(way, line)
+            self._last[way] += is_item and depth == len(keys)
+            if count := self._last[way]:  # of an array of tables, the last one so far is meant
+                way = (*way, count - 1)
+                self._note(way, line)
+        return way
+
+    def _assignment(self, table: At) -> None:
+        keys, line = self._keys()
+        self._taken("=")
+        for end in range(1, len(keys) + 1):
+            self._note((*table, *keys[:end]), line)
+        self._value((*table, *keys))
+
+    def _value(self, way: At) -> None:
+        if self._taken("["):
+            count = 0
+            while not self._taken("]"):
+                if self._taken(","):
+                    count += 1
+                elif not self._taken("\n"):
+                    self._note((*way, count), self._tokens[self._next][1])
+                    self._value((*way, count))
+        elif self._taken("{"):
+            while not self._taken("}"):
+                if not (self._taken(",") or self._taken("\n")):
+                    self._assignment(way)
+        else:
+            while self._next < len(self._tokens) and self._tokens[self._next][0] not in {"\n", ",", "]", "}"}:
+                self._next += 1
+
+    def _keys(self) -> tuple[list[str], int]:
+        """A key and its parts, and the line of it."""
+        line = self._tokens[self._next][1]
+        keys = [self._key()]
+        while self._taken("."):
+            keys.append(self._key())
+        return keys, line
+
+    def _key(self) -> str:
+        text, _ = self._tokens[self._next]
+        self._next += 1
+        return next(iter(tomllib.loads(f"{text}=0"))) if text[0] in "\"'" else text
+
+    def _taken(self, mark: str) -> bool:
+        """Whether a mark comes next, which is then behind us."""
+        taken = self._next < len(self._tokens) and self._tokens[self._next][0] == mark
+        self._next += taken
+        return taken
+
+    def _note(self, way: At, line: int) -> None:
+        self._lines.setdefault(way, line)
 
 
-def _escaped(text: str) -> str:
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
-def _parts(dotted: str) -> tuple[str, ...]:
-    return tuple(part.strip().strip("\"'") for part in re.findall(r"\"[^\"]*\"|'[^']*'|[^.\s]+", dotted))
+def _tokens(text: str) -> Iterator[tuple[str, int]]:
+    """What a document consists of, without space and comments, each with its line."""
+    line = 1
+    for token in _TOKEN.finditer(text):
+        if not token["aside"]:
+            yield token[0], line
+        line += token[0].count("\n")

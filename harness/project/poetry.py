@@ -2,92 +2,165 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from os.path import normpath
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 from packaging.requirements import InvalidRequirement, Requirement
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
-from harness.project.values import MAIN, Group, Kind
+from harness.project.lists import DEV, Include, Listed
+from harness.project.toml import written
+from harness.project.values import MAIN, Asked, Group, Kind
+from harness.project.versions import names_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
+    from collections.abc import Set as AbstractSet
 
-_CONSTRAINING = ("version", "extras", "python", "markers", "platform")
+    from poetry.core.constraints.version import VersionConstraint
+    from poetry.core.packages.dependency import Dependency
+
+    from harness.project.toml import TomlFile
+
+_TABLE: Final = ("tool", "poetry")
+_PLACES: Final = ("path", "file", "url", "git")
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
-    """A dependency as Poetry writes it.
+def poetry_lists(file: TomlFile) -> Iterator[Listed]:
+    """The lists of ``[tool.poetry]``.
 
-    Attributes:
-        way: The keys that lead to it, below ``[tool.poetry]``.
-        stated: A constraint, or a table with one.
+    Where the standard's tables have a list, Poetry's only adds to it where things are from, and is none of its own.
     """
+    if file.at(*_TABLE) is None:
+        return
+    main, extras = _counts(file)
+    way = (*_TABLE, "dependencies")
+    if main:
+        yield Listed(MAIN, "[tool.poetry.dependencies]", (*_asked(file, MAIN, *way, optional=False),))
+    for key in file.table(*_TABLE, "extras") if extras else ():
+        if name := file.name(key, "an extra", *_TABLE, "extras", key):
+            names = {canonicalize_name(text) for _, text in file.strings(*_TABLE, "extras", key)}
+            group = Group(Kind.EXTRA, name)
+            asked = _asked(file, group, *way, optional=True, names=names)
+            yield Listed(group, f"[tool.poetry.extras] {key}", (*asked,))
+    if file.at(*_TABLE, "dev-dependencies") is not None:
+        yield Listed(DEV, "[tool.poetry.dev-dependencies]", (*_asked(file, DEV, *_TABLE, "dev-dependencies"),))
+    for key in file.table(*_TABLE, "group"):
+        if name := file.name(key, "a group", *_TABLE, "group", key):
+            yield _group(file, key, Group(Kind.GROUP, name))
 
-    name: str
-    stated: Any
-    group: Group
-    way: tuple[str, ...]
 
-    @property
-    def text(self) -> str:
-        """How a sentence quotes it."""
-        constraint = self.stated.get("version") if isinstance(self.stated, dict) else self.stated
-        return f"{self.name} {constraint}" if isinstance(constraint, str) else self.name
+def poetry_python(file: TomlFile) -> str | None:
+    """What Poetry's table requires of Python, as a specifier; None where it says nothing."""
+    way = (*_TABLE, "dependencies", "python")
+    found = file.at(*way)
+    stated = found.get("version") if isinstance(found, dict) else found
+    if stated is None:
+        return None
+    try:
+        return str(specifier(stated)) or None
+    except ValueError:
+        file.expected('a constraint on Python such as "^3.12"', stated, *way)
+        return None
 
 
-def written(table: Mapping[str, Any], *, main: bool) -> Iterator[Written]:
-    """What ``[tool.poetry]`` declares, in every list.
+def specifier(constraint: str) -> SpecifierSet:
+    """A constraint on versions as a specifier; of one that leaves a gap, the whole from end to end.
+
+    Raises:
+        ValueError: It is none, or lets no version in.
+    """
+    from poetry.core.constraints.version import parse_constraint  # noqa: PLC0415 - as below
+
+    try:
+        return SpecifierSet(_in_specifiers(parse_constraint(constraint)))
+    except Exception as error:
+        raise ValueError(f"{constraint!r} is no constraint") from error
+
+
+def _counts(file: TomlFile) -> tuple[bool, bool]:
+    """Whether Poetry's main list counts, and whether its extras do."""
+    stated, extras = file.at("project", "dependencies"), file.at("project", "optional-dependencies")
+    if not stated and not extras:
+        return True, True
+    dynamic = {text for _, text in file.strings("project", "dynamic")}
+    if dynamic.isdisjoint({"dependencies", "optional-dependencies"}):
+        return False, False
+    return not stated, not extras
+
+
+def _group(file: TomlFile, key: str, group: Group) -> Listed:
+    way = (*_TABLE, "group", key)
+    file.table(*way)  # takes note if it is none
+    includes: list[Include] = []
+    for index, text in file.strings(*way, "include-groups"):
+        if name := file.name(text, "a group", *way, "include-groups", index):
+            includes.append(Include(Group(Kind.GROUP, name), file.where(*way, "include-groups", index)))
+    standard = {canonicalize_name(one): stated for one, stated in file.table("dependency-groups").items()}
+    stated = standard.get(canonicalize_name(key))
+    enriched = isinstance(stated, list) and any(isinstance(one, str) for one in stated)
+    asked = () if enriched else (*_asked(file, group, *way, "dependencies"),)
+    return Listed(group, f"[tool.poetry.group.{key}.dependencies]", asked, tuple(includes))
+
+
+def _asked(
+    file: TomlFile, group: Group, *way: str, optional: bool | None = None, names: AbstractSet[str] | None = None
+) -> Iterator[Asked]:
+    """The dependencies of a table.
 
     Args:
-        table: It.
-        main: Whether its main list counts: it only adds to ``[project] dependencies``, where that is there.
+        file: The file.
+        group: The list that the table is.
+        way: The table.
+        optional: Whether only those are meant that extras ask for, or only the others; None for all.
+        names: Only these.
     """
-    extras = _table(table.get("extras"))
-    for name, stated in _entries(table.get("dependencies")) if main else ():
-        if canonicalize_name(name) == "python":
+    for key, stated in file.table(*way).items():
+        name = file.name(key, "a distribution", *way, key)
+        if name in {None, "python"} or (names is not None and name not in names):
             continue
-        optional = isinstance(stated, dict) and stated.get("optional") is True
-        lists = [extra for extra, names in extras.items() if isinstance(names, list) and name in names]
-        groups = [Group(Kind.EXTRA, canonicalize_name(extra)) for extra in lists] if optional else [MAIN]
-        yield from (Written(name, stated, group, ("dependencies", name)) for group in groups)
-    for name, stated in _entries(table.get("dev-dependencies")):
-        yield Written(name, stated, Group(Kind.GROUP, "dev"), ("dev-dependencies", name))
-    groups_table = _table(table.get("group"))
-    for group in groups_table:
-        own = Group(Kind.GROUP, canonicalize_name(group))
-        for included in _included(group, groups_table):
-            for name, stated in _entries(_table(groups_table.get(included)).get("dependencies")):
-                yield Written(name, stated, own, ("group", included, "dependencies", name))
+        for place, one in _conditions(stated, *way, key):
+            if optional in {None, isinstance(one, dict) and one.get("optional") is True}:
+                found = _dependency(file, key, one, group, *place)
+                yield from (found,) if found else ()
 
 
-def _table(value: object) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
+def _conditions(stated: object, *way: str) -> Iterator[tuple[tuple[str | int, ...], object]]:
+    """What is stated of a dependency: one constraint, or several that hold under different conditions."""
+    if not isinstance(stated, list):
+        yield way, stated
+        return
+    for index, one in enumerate(stated):
+        yield (*way, index), one
 
 
-def _entries(value: object) -> Iterator[tuple[str, Any]]:
-    """Names with what is stated of each; of several conditions, one after another."""
-    for name, stated in _table(value).items():
-        for one in stated if isinstance(stated, list) else [stated]:
-            yield name, one
+def _dependency(file: TomlFile, name: str, stated: object, group: Group, *way: str | int) -> Asked | None:
+    try:
+        requirement = requirement_of(name, stated, file.path.parent)
+    except ValueError:
+        found = stated.get("version", stated) if isinstance(stated, dict) else stated
+        file.expected('a constraint such as "^1.2", or a table with one', found, *way)
+        return None
+    return Asked(
+        name=canonicalize_name(name),
+        requirement=requirement,
+        text=f"{name} = {written(stated)}",
+        where=file.where(*way),
+        group=group,
+        editable=isinstance(stated, dict) and stated.get("develop") is True,
+        fixed=names_bytes(requirement.url),
+    )
 
 
-def _included(group: str, groups: Mapping[str, Any]) -> list[str]:
-    """A group and those that it includes."""
-    found, waiting = list[str](), [group]
-    while waiting:
-        name = waiting.pop()
-        if name not in found:
-            found.append(name)
-            included = _table(groups.get(name)).get("include-groups", ())
-            waiting += [one for one in included if isinstance(one, str)] if isinstance(included, list) else []
-    return found
-
-
-def requirement(one: Written) -> Requirement:
+def requirement_of(name: str, stated: object, folder: Path) -> Requirement:
     """A dependency in the words of PEP 508.
+
+    Args:
+        name: Its name.
+        stated: What Poetry's table says of it: a constraint, or a table.
+        folder: What its paths are relative to.
 
     Raises:
         ValueError: It is none.
@@ -95,47 +168,64 @@ def requirement(one: Written) -> Requirement:
     # Here, since only projects of Poetry's own kind need it, and it takes longer than --help may.
     from poetry.core.factory import Factory  # noqa: PLC0415
 
-    stated = {"version": one.stated} if isinstance(one.stated, str) else one.stated
-    if not isinstance(stated, dict):
-        raise ValueError(f"found {stated!r}")  # noqa: TRY004 - a value of the file
-    # Where it comes from is put back below: Poetry would look whether a path is there.
-    source = next((f"git+{stated['git']}@{_revision(stated)}" for _ in range("git" in stated)), None)
-    source = source or stated.get("url")
-    constraint = {key: stated[key] for key in _CONSTRAINING if key in stated}
-    constraint.setdefault("version", "*")
+    table: dict[str, Any] = (
+        {"version": stated} if isinstance(stated, str) else stated if isinstance(stated, dict) else {}
+    )
+    if not table:
+        raise ValueError(f"{stated!r} is no constraint")
+    # Where it is from is put back below: Poetry would look for a path, and speak of one that is not there.
+    constraint = {key: value for key, value in table.items() if key not in _PLACES}
     try:
-        dependency = Factory.create_dependency(one.name, constraint)
-        text = dependency.to_pep_508(with_extras=False)
-    except Exception as error:
-        raise ValueError(str(error) or type(error).__name__) from error
+        dependency = Factory.create_dependency(name, constraint)
+        found = _in_pep_508(dependency)
+        found.url = _url(name, table, folder)
+    except Exception as error:  # it is written for files that were validated
+        raise ValueError(f"{stated!r} is no constraint") from error
+    if found.url:
+        found.specifier = SpecifierSet()
+    return found
+
+
+def _in_pep_508(dependency: Dependency) -> Requirement:
     try:
-        return Requirement(_with_source(text, source) if isinstance(source, str) else text)
+        return Requirement(dependency.to_pep_508(with_extras=False))
     except InvalidRequirement:
-        return Requirement(dependency.complete_name)  # a union that PEP 508 has no words for
+        whole = Requirement(dependency.with_constraint("*").to_pep_508(with_extras=False))
+        whole.specifier = SpecifierSet(_in_specifiers(dependency.constraint))
+        return whole
 
 
-def _revision(stated: Mapping[str, Any]) -> str:
-    return str(stated.get("rev") or stated.get("tag") or stated.get("branch") or "HEAD")
+def _in_specifiers(constraint: VersionConstraint) -> str:
+    """A constraint as a specifier; what has gaps that no specifier expresses, from end to end."""
+    from poetry.core.constraints.version import Version, VersionRange, VersionUnion  # noqa: PLC0415 - as above
+
+    if constraint.is_empty():
+        raise ValueError("no version is let in")
+    if isinstance(constraint, VersionUnion) and "||" in str(constraint):
+        first, last = constraint.ranges[0], constraint.ranges[-1]
+        constraint = VersionRange(first.min, last.max, first.include_min, last.include_max)
+    if isinstance(constraint, Version):
+        return f"=={constraint}"
+    return "" if constraint.is_any() else str(constraint)
 
 
-def _with_source(text: str, source: str) -> str:
-    head, semicolon, marker = text.partition(";")
-    name = head.partition("(")[0].strip()
-    return f"{name} @ {source} ; {marker.strip()}" if semicolon else f"{name} @ {source}"
+def _url(name: str, table: dict[str, Any], folder: Path) -> str | None:
+    """Where a dependency is from, if that is no index."""
+    from poetry.core.packages.vcs_dependency import VCSDependency  # noqa: PLC0415 - as above
 
-
-def specifier(constraint: str) -> SpecifierSet:
-    """A constraint on Python as a specifier.
-
-    Raises:
-        ValueError: It is none, or one that no specifier expresses.
-    """
-    from poetry.core.constraints.version import parse_constraint  # noqa: PLC0415 - as above
-
-    try:
-        parsed = parse_constraint(constraint)
-        return SpecifierSet("" if parsed.is_any() else str(parsed))
-    except InvalidSpecifier:
-        return SpecifierSet("")
-    except Exception as error:
-        raise ValueError(str(error)) from error
+    if path := table.get("path") or table.get("file"):
+        return Path(normpath(folder.absolute() / str(path))).as_uri()
+    if url := table.get("url"):
+        return str(url)
+    if source := table.get("git"):
+        repository = VCSDependency(
+            name,
+            "git",
+            source,
+            branch=table.get("branch"),
+            tag=table.get("tag"),
+            rev=table.get("rev"),
+            directory=table.get("subdirectory"),
+        )
+        return Requirement(repository.to_pep_508(with_extras=False)).url
+    return None

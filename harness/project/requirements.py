@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
-import os
+import codecs
+import os.path
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import unquote
 
-from packaging.requirements import InvalidRequirement, Requirement
-from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
-
+from harness.project.asking import VARIABLE, NotARequirementError, requested
 from harness.project.reading import read_text, shown
+from harness.project.toml import told
 from harness.project.values import Asked, BuildInput, MalformedFileError, Unnamed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
+    from collections.abc import Iterator, Sequence
 
-    from pip_requirements_parser import InstallRequirement, RequirementsFile
-
-_SCHEME = re.compile(r"^[a-zA-Z][a-zA-Z0-9+.-]+:/")
-_COMMIT = re.compile(r"@[0-9a-f]{40}(?:$|#)")
-_DIGEST = re.compile(r"[#&](?:sha256|sha384|sha512)=")
-_HASHES = re.compile(r"\s--hash[= ]\S+")
-_YOUNGER = re.compile(r"\s(?:--hash|--config-settings?|-C)[= ]\S+")
-_EGG = re.compile(r"[#&]egg=([A-Za-z0-9._-]+)")
-_LONGEST = 80
+_REMOTE: Final = re.compile(r"(?:https?|ftp):", re.IGNORECASE)
+_HERE: Final = re.compile(r"file:(?://(?:localhost)?(?=/))?", re.IGNORECASE)
+_CODING: Final = re.compile(rb"[ \t]*#.*coding[:=][ \t]*([-\w.]+)")
+# The marks of UTF-32 begin with those of UTF-16.
+_MARKS: Final = (
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_MOST: Final = 20
 
 
 def read_requirements(paths: Sequence[Path], folder: Path) -> BuildInput:
@@ -34,16 +37,17 @@ def read_requirements(paths: Sequence[Path], folder: Path) -> BuildInput:
 
     Args:
         paths: The files.
-        folder: The manifest's, which names of files are relative to.
+        folder: The manifest's, which sentences name files from.
 
     Raises:
-        MalformedFileError: One cannot be read, or a line of one is no requirement; with every such line.
+        MalformedFileError: One cannot be read, or a line of one is no requirement: a sentence for each.
     """
     reading = _Reading(folder)
     for path in paths:
-        reading.take(path, constraints=False, included_at=None)
-    if reading.problems:
-        raise MalformedFileError("\n".join(reading.problems))
+        reading.read(path)
+    if problems := reading.problems:
+        more = [f"… and {len(problems) - _MOST} more"] if len(problems) > _MOST else []
+        raise MalformedFileError("\n".join([*problems[:_MOST], *more]))
     return BuildInput(
         files=tuple(reading.files),
         shown=tuple(shown(path, folder) for path in paths),
@@ -65,103 +69,126 @@ class _Reading:
     problems: list[str] = field(default_factory=list)
     _done: set[tuple[Path, bool]] = field(default_factory=set)
 
-    def take(self, path: Path, *, constraints: bool, included_at: str | None) -> None:
-        """Read one file and what it includes; each is read once."""
-        path = path.parent.resolve() / path.name
-        if (path, constraints) in self._done:
+    def read(self, path: Path, *, constrains: bool = False, included: str = "") -> None:
+        """Read a file and what it includes; each once as requirements, and once as constraints.
+
+        Args:
+            path: The file.
+            constrains: Whether it only says what versions there may be.
+            included: The line that includes it.
+        """
+        path = Path(os.path.normpath(path))
+        if (path, constrains) in self._done:
             return
-        self._done.add((path, constraints))
-        name = shown(path, self.folder.resolve())
+        self._done.add((path, constrains))
+        name = shown(path, self.folder)
         try:
-            read_text(path, name)  # which says what is wrong with it
+            text = _text(path, name)
         except MalformedFileError as error:
-            self.problems.append(f"{included_at}: includes {error}" if included_at else str(error))
+            self.problems.append(f"{included}: includes {error}" if included else str(error))
             return
         self.files[path] = None
-        parsed = _parse(path)
-        for line in parsed.invalid_lines:
-            self._unread(line.line, f"{name}:{line.line_number}", constraints=constraints)
-        for one in parsed.requirements:
-            self._requirement(one, f"{name}:{one.line_number}", constraints=constraints)
-        for line in parsed.options:
-            where = f"{name}:{line.line_number}"
-            for option in ("requirements", "constraints"):
-                for included in line.options.get(option) or ():
-                    self._include(path, included, where, constraints=constraints or option == "constraints")
+        for number, line in _lines(text):
+            self._line(line, path, f"{name}:{number}", constrains=constrains)
 
-    def _include(self, path: Path, included: str, where: str, *, constraints: bool) -> None:
-        if _SCHEME.match(included):
-            self.unnamed.append(Unnamed(included, where))
-        else:
-            self.take(path.parent / included, constraints=constraints, included_at=where)
+    def _line(self, line: str, path: Path, where: str, *, constrains: bool) -> None:
+        # Here, since it is needed where a requirements file is named, and takes longer than --help may.
+        from pip_requirements_parser import break_args_options  # noqa: PLC0415
 
-    def _unread(self, line: str, where: str, *, constraints: bool) -> None:
-        """A line that the parser does not take: one with options that are younger than it is, or none at all."""
-        text = _YOUNGER.sub("", line).strip()
+        text, options = break_args_options(line)
         try:
-            requirement = Requirement(text)
-        except InvalidRequirement:
-            self.problems.append(_problem(where, line))
+            if text:
+                found = requested(text, where, is_hashed=_hashed(options, line))
+                self._add(found, constrains=constrains)
+                return
+            said = _options(options)
+        except NotARequirementError:
+            self.problems.append(f"{where}: expected a requirement such as name==1.2, found {told(line)}")
+            return
+        for editable in said.editables or ():
+            self._add(requested(editable, where, is_editable=True), constrains=constrains)
+        for one in said.requirements or ():
+            self._include(one.lstrip("="), path, where, constrains=constrains)
+        for one in said.constraints or ():
+            self._include(one.lstrip("="), path, where, constrains=True)
+
+    def _add(self, found: Asked | Unnamed, *, constrains: bool) -> None:
+        if isinstance(found, Asked):
+            (self.constraints if constrains else self.asked).append(found)
+        elif not constrains:
+            self.unnamed.append(found)
+
+    def _include(self, target: str, path: Path, where: str, *, constrains: bool) -> None:
+        if _REMOTE.match(target) or VARIABLE.search(target):
+            self.unnamed.append(Unnamed(f"{'-c' if constrains else '-r'} {target}", where))
+            return
+        if beginning := _HERE.match(target):
+            target = unquote(target[beginning.end() :])
+        if target.isprintable():
+            self.read(path.parent / target, constrains=constrains, included=where)
         else:
-            found = Asked(
-                canonicalize_name(requirement.name), requirement, text, where, hashed=bool(_HASHES.search(line))
-            )
-            (self.constraints if constraints else self.asked).append(found)
-
-    def _requirement(self, one: InstallRequirement, where: str, *, constraints: bool) -> None:
-        text = " ".join(_HASHES.sub("", f" {one.requirement_line.line}").split())
-        try:
-            requirement = _named(one, text)
-        except InvalidRequirement:
-            self.problems.append(_problem(where, text))
-            return
-        if requirement is None:
-            self.unnamed.append(Unnamed(text, where, bool(one.is_editable)))
-            return
-        url = requirement.url or (one.link.url if one.link else "")
-        found = Asked(
-            name=canonicalize_name(requirement.name),
-            requirement=requirement,
-            text=text,
-            where=where,
-            hashed=bool(one.hash_options),
-            editable=bool(one.is_editable),
-            fixed=bool(one.hash_options or _COMMIT.search(url) or _DIGEST.search(url)),
-        )
-        (self.constraints if constraints else self.asked).append(found)
+            self.problems.append(f"{where}: expected the path of a file, found {told(target)}")
 
 
-def _parse(path: Path) -> RequirementsFile:
-    # Here, since it is needed where a requirements file is named, and takes longer than --help may.
-    from pip_requirements_parser import RequirementsFile  # noqa: PLC0415
+def _lines(text: str) -> Iterator[tuple[int, str]]:
+    """The lines that say something, continued ones in one, each with the number that it begins on."""
+    from pip_requirements_parser import CommentLine, preprocess  # noqa: PLC0415 - as above
 
-    parsed: RequirementsFile = RequirementsFile.from_file(str(path))
-    return parsed
+    for line in preprocess(text):
+        if not isinstance(line, CommentLine):
+            yield line.line_number, line.line
 
 
-def _named(one: InstallRequirement, text: str) -> Requirement | None:
-    """What a line asks for; None where it says no name.
+def _hashed(options: str, line: str) -> bool:
+    """Whether hashes are among the options of a requirement.
 
     Raises:
-        InvalidRequirement: It is none.
+        NotARequirementError: What follows it are no options.
     """
-    url = one.link.url if one.link else ""
-    if not url or (one.is_url and not (one.is_editable or _SCHEME.match(text))):
-        return Requirement(text)
-    marker = f" ; {one.marker}" if one.marker else ""
-    extras = f"[{','.join(sorted(one.extras))}]" if one.extras else ""
-    wheel = os.path.basename(urlsplit(url).path)  # noqa: PTH119 - the path of a URL
-    if wheel.endswith(".whl"):
-        try:
-            name, version, _, _ = parse_wheel_filename(wheel)
-        except InvalidWheelFilename as error:
-            raise InvalidRequirement(str(error)) from error
-        return Requirement(f"{name}{extras}=={version}{marker}")
-    if egg := _EGG.search(url):
-        return Requirement(f"{egg[1]}{extras} @ {url}{marker}")
-    return None
+    for option in options.split():
+        if option.startswith("-") and not re.match(r"--[a-z]|-[A-Za-z]", option):
+            raise NotARequirementError(line)
+    return re.search(r"(?:^|\s)--hash[=\s]", options) is not None
 
 
-def _problem(where: str, line: str) -> str:
-    found = line.strip() if len(line.strip()) <= _LONGEST else f"{line.strip()[:_LONGEST]}…"
-    return f"{where}: expected a requirement such as name==1.2, found {found}"
+def _options(text: str) -> Any:  # noqa: ANN401 - of a library without types
+    """The options of a line without a requirement; those that only a younger pip knows say nothing here.
+
+    Raises:
+        NotARequirementError: It has none.
+    """
+    from pip_requirements_parser import OptionParsingError, get_line_parser  # noqa: PLC0415 - as above
+
+    parse = get_line_parser()
+    try:
+        _, options, rest = parse(text)
+    except OptionParsingError as error:
+        if not re.match(r"--[a-z]", text) or "no such option" not in error.msg:
+            raise NotARequirementError(text) from error
+        _, options, _ = parse("")
+    except ValueError as error:  # a quotation without an end
+        raise NotARequirementError(text) from error
+    else:
+        if rest and rest[0].startswith("-"):  # a dash alone
+            raise NotARequirementError(text)
+    return options
+
+
+def _text(path: Path, name: str) -> str:
+    """The text of a file, in the encodings that pip reads.
+
+    Raises:
+        MalformedFileError: It cannot be read, or is not in the encoding that it claims, or else not in UTF-8.
+    """
+    start = b""
+    with suppress(OSError):  # which says so below
+        start = path.read_bytes()
+    coded = next((found for line in start.split(b"\n")[:2] if (found := _CODING.match(line))), None)
+    encoding = next((encoding for mark, encoding in _MARKS if start.startswith(mark)), None)
+    encoding = encoding or (coded[1].decode("ascii") if coded else "utf-8")
+    if encoding.lower().replace("_", "-") in {"utf-8", "utf8"}:
+        return read_text(path, name)
+    try:
+        return start.decode(encoding)
+    except (LookupError, ValueError):
+        raise MalformedFileError(f"{name}: expected text in {encoding}, which it claims to be in") from None

@@ -12,7 +12,7 @@ import msgspec
 
 from harness.artifact.archive import read
 from harness.artifact.entries import Refused, Role
-from harness.artifact.stamp import put_stamp, stamp_in
+from harness.artifact.stamp import STAMP, is_taken, put_stamp, stamp_in
 from harness.model import UsageError
 from harness.project.inputs import digest
 from harness.project.reading import convert, parse_json
@@ -189,6 +189,8 @@ def _accepted(path: Path) -> Archive:
     if archive.refusals:
         refusal = archive.refusals[0]
         raise UsageError(f"{path} is no sound archive: {Refused(refusal)}. {refusal.remedy}")
+    if is_taken(archive):
+        raise UsageError(f"{path} has a folder named {STAMP}, where the stamp belongs: give the folder another name")
     return archive
 
 

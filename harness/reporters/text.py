@@ -25,7 +25,7 @@ _COMMAND = re.compile(r"(?m)^\s*:(?=:)|#(?=#\w*\[)")
 _CHAIN_ENDS = (4, 8)
 _MOST_FUNCTIONS = 10
 _MOST_CHECKS = 10
-_MOST_REPEATED = 3  # lines of an explanation
+_MOST_REPEATED = 150  # characters of an explanation
 _MEGABYTE = 1024 * 1024  # as Lambda counts: its 250 MB are 262,144,000 bytes
 
 
@@ -117,7 +117,7 @@ def _once(words: str | None, place: str, said: dict[str, str]) -> str | None:
     known = [line for line in lines if line in said]
     for line in lines:
         said.setdefault(line, place)
-    if len(known) < _MOST_REPEATED:
+    if sum(map(len, known)) < _MOST_REPEATED:
         return words
     return "\n".join([*(line for line in lines if line not in known), f"as above, under {said[known[0]]}"])
 

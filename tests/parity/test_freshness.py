@@ -7,13 +7,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.parity.freshness import Change, How, stale
+from harness.artifact.stamp import LARGEST, STAMP
+from harness.facts.archive import ArchiveFacts
+from harness.parity.freshness import Change, How, stale, stamped
 from harness.project.inputs import Input, Inputs
 from harness.project.stamps import Stamp, stamp_of
+from harness.project.values import MalformedFileError
+from tests.build import archive, entry
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from harness.artifact.entries import Entry
 
 FILES = {"requirements.txt": "six==1.16\n", "deps/base.txt": "x\n", "poetry.lock": "y\n"}
 
@@ -108,3 +114,22 @@ def test_another_runtime_or_architecture(inputs: Inputs) -> None:
         Change(How.RUNTIME, "python3.11", "python3.12"),
         Change(How.ARCHITECTURE, "arm64", "x86_64"),
     )
+
+
+@pytest.mark.parametrize(
+    ("one", "found"),
+    [
+        (entry(STAMP, size=LARGEST + 1), "1,048,577 bytes"),
+        (entry(f"{STAMP}/"), "a directory"),
+        (entry(f"{STAMP} -> x"), "a symlink"),
+    ],
+)
+def test_what_only_has_a_stamps_name_is_not_passed_over(one: Entry, found: str) -> None:
+    with pytest.raises(MalformedFileError, match=rf"layer\.zip!{STAMP}: expected a stamp .*, found {found}"):
+        stamped(archive(one), ArchiveFacts())
+
+
+def test_one_further_down_is_none() -> None:
+    facts = ArchiveFacts(texts={f"python/{STAMP}": "{}"})
+
+    assert stamped(archive(f"python/{STAMP}"), facts) is None

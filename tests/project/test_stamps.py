@@ -294,3 +294,19 @@ class TestPut:
         put(STAMPED, [odd], replace=True)
 
         assert found(odd) == STAMPED
+
+    @pytest.mark.parametrize("replace", [False, True])
+    @pytest.mark.parametrize("names", [(f"{STAMP}/x",), (f"{STAMP}/", f"{STAMP}/x")])
+    def test_a_folder_of_its_name_leaves_no_place_for_it(
+        self, names: tuple[str, ...], replace: bool, tmp_path: Path
+    ) -> None:
+        path = tmp_path / "odd.zip"
+        with zipfile.ZipFile(path, "w") as file:
+            for name in names:
+                file.writestr(name, "")
+        before = path.read_bytes()
+
+        with pytest.raises(UsageError, match=rf"odd\.zip has a folder named {STAMP}, .*: give the folder another name"):
+            put(STAMPED, [path], replace=replace)
+
+        assert path.read_bytes() == before
