@@ -298,7 +298,7 @@ class TestPut:
     @pytest.mark.parametrize("replace", [False, True])
     @pytest.mark.parametrize("names", [(f"{STAMP}/x",), (f"{STAMP}/", f"{STAMP}/x")])
     def test_a_folder_of_its_name_leaves_no_place_for_it(
-        self, names: tuple[str, ...], replace: bool, tmp_path: Path
+        self, names: tuple[str, ...], *, replace: bool, tmp_path: Path
     ) -> None:
         path = tmp_path / "odd.zip"
         with zipfile.ZipFile(path, "w") as file:
