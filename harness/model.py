@@ -41,9 +41,14 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Something worth knowing that is not wrong."""
+    """Something worth knowing that is not wrong.
+
+    Attributes:
+        limit: Whether it tells what the check could not judge, so that reports for people have it too.
+    """
 
     text: str
+    limit: bool = False
 
 
 @dataclass(frozen=True, slots=True)

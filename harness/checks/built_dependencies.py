@@ -63,7 +63,7 @@ def check(subject: Subject, engines: Engines) -> Findings:
         yield from _surplus(supply)
     if supply.project.build:
         for line in supply.project.build.unnamed:
-            yield Note(f"{line.where}: {line.text} says no name, and was not looked for")
+            yield Note(f"{line.where}: {line.text} says no name, and was not looked for", limit=True)
     if supply.unknown:
         raise Blocked(supply.unknown.reason)
 
@@ -72,7 +72,7 @@ def _short(supply: Supply, one: Short) -> Finding | Note:
     said = f"{one.line.where} asks for {one.line.text}"
     match one.built.presence:
         case Presence.RUNTIME:
-            return Note(f"{said}, and only the runtime has it, in a version that AWS changes")
+            return Note(f"{said}, and only the runtime has it, in a version that AWS changes", limit=True)
         case Presence.REPLACED if one.built.installed:
             return Finding(
                 f"{said}, and {one.built.installed.distribution.name} is built in, which has the same modules",

@@ -35,7 +35,9 @@ def check(subject: Subject, engines: Engines) -> Findings:
     if declared is None:
         raise Inapplicable("the manifest names no project")
     if declared.dynamic:
-        yield Note(f"{declared.shown}: its dependencies are computed by its build back-end, and not known here")
+        yield Note(
+            f"{declared.shown}: its dependencies are computed by its build back-end, and not known here", limit=True
+        )
     else:
         for one in agreement.left_out(supply) if supply.input_shown else ():
             yield _left_out(supply, one)
@@ -51,7 +53,7 @@ def _left_out(supply: Supply, one: LeftOut) -> Finding | Note:
     name, place = one.asked.requirement.name, one.asked.where
     said = f"{name} is declared, and not in {supply.input_shown}, which the archives are built from"
     if one.built.presence is Presence.RUNTIME:
-        return Note(f"{said}: the runtime brings it, in a version that AWS changes")
+        return Note(f"{said}: the runtime brings it, in a version that AWS changes", limit=True)
     steps = edits(supply, one.asked.name)
     if one.built.presence is not Presence.ABSENT:
         along = (

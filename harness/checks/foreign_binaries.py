@@ -129,7 +129,8 @@ def _local(subject: Subject) -> Iterator[Note]:
             one = installed.distribution
             yield Note(
                 f"{one.name} {one.version} says {one.tags[0]}: it was built on some machine, and any installer takes "
-                "it for fitting; which processor it was compiled for does not show"
+                "it for fitting; which processor it was compiled for does not show",
+                limit=True,
             )
 
 

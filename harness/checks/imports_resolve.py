@@ -40,11 +40,13 @@ def check(subject: Subject, engines: Engines) -> Findings:
     for one in _unresolved(subject):
         groups[one.missing, one.name, one.path in program.own].append(one)
     unread = sorted(path for path in program.own if not subject.facts.modules[path].parsed)
-    yield from (Note(f"{path} could not be read, and its imports are not known") for path in unread)
+    yield from (Note(f"{path} could not be read, and its imports are not known", limit=True) for path in unread)
     added = sorted(path for path in program.own if subject.facts.modules[path].names.searches)
     for (module, name, own), places in groups.items():
         if added and (elsewhere := missing.elsewhere(module, program)):
-            yield Note(f"{module} is not on sys.path, but {elsewhere} is there, and {added[0]} changes sys.path")
+            yield Note(
+                f"{module} is not on sys.path, but {elsewhere} is there, and {added[0]} changes sys.path", limit=True
+            )
         else:
             yield _finding(subject, module, name, places, own=own)
 

@@ -108,8 +108,9 @@ def _notes(stamps: Sequence[tuple[Archive, Stamp]], unstamped: Sequence[Archive]
     if not stamps and unstamped:
         yield Note(
             "no archive is stamped: whether they are fresh is judged by versions alone (built-dependencies); "
-            "`lambda-artifact stamp`, in the step that builds them, writes down what they are built from"
+            "`lambda-artifact stamp`, in the step that builds them, writes down what they are built from",
+            limit=True,
         )
     elif unstamped:
         names = ", ".join(archive.source for archive in unstamped)
-        yield Note(f"not stamped, so that nothing says whether they are fresh: {names}")
+        yield Note(f"not stamped, so that nothing says whether they are fresh: {names}", limit=True)

@@ -60,13 +60,14 @@ def check(subject: Subject, engines: Engines) -> Findings:
             continue
         lost = libraries.lost(owner, absent.name)
         groups[owner, posixpath.dirname(lost) if lost else absent.name].append(Lack(native, absent))
-    yield from map(Note, notes)
+    yield from (Note(note, limit=True) for note in notes)
     for (owner, _), lacks in groups.items():
         severity = _severity(subject, natives, owner, lacks)
         if severity is None:
             yield Note(
                 f"{owner.name} has parts that cannot be loaded on Lambda, and no handler is seen to: "
-                f"{_files(lacks)} {'needs' if len(lacks) == 1 else 'need'} {lacks[0].absent.name}"
+                f"{_files(lacks)} {'needs' if len(lacks) == 1 else 'need'} {lacks[0].absent.name}",
+                limit=True,
             )
         else:
             yield _finding(subject, natives, owner, lacks, severity)

@@ -87,6 +87,7 @@ class CheckResult(Struct, frozen=True):
     findings: tuple[ReportedFinding, ...]
     reason: Annotated[str | None, Meta(description="Why it did not complete; null where it did.")]
     traceback: Annotated[str | None, Meta(description="Of a crash.")]
+    notes: Annotated[tuple[str, ...], Meta(description="What is worth knowing and not wrong.")]
 
 
 class ReportV1(Struct, frozen=True):
@@ -183,6 +184,7 @@ def _result(result: Result) -> CheckResult:
         findings=findings,
         reason=reason,
         traceback=traceback,
+        notes=tuple(note.text for note in result.outcome.notes) if isinstance(result.outcome, Completed) else (),
     )
 
 

@@ -120,7 +120,7 @@ def _tail(report: Report) -> Iterator[str]:
         ("waived", text.waived(report)),
         ("no need", text.not_applicable(report)),
         *(("caveat", caveat) for caveat in report.engine.caveats),
-        *(("note", note) for note in report.notes),
+        *(("note", note) for note in (*text.limits(report), *report.notes)),
     )
     return (f"- **{label}:** {_prose(words)}" for label, words in said if words)
 

@@ -103,7 +103,7 @@ def _tail(report: Report, width: int) -> Iterator[str]:
         ("waived", text.waived(report)),
         ("no need", text.not_applicable(report)),
         *(("caveat", caveat) for caveat in report.engine.caveats),
-        *(("note", note) for note in report.notes),
+        *(("note", note) for note in (*text.limits(report), *report.notes)),
     )
     return (_field(label, words, width) for label, words in said if words)
 

@@ -25,6 +25,7 @@ _COMMAND = re.compile(r"(?m)^\s*:(?=:)|#(?=#\w*\[)")
 _CHAIN_ENDS = (4, 8)
 _MOST_FUNCTIONS = 10
 _MOST_CHECKS = 10
+_MOST_LIMITS = 10
 _MOST_REPEATED = 150  # characters of an explanation
 _MEGABYTE = 1024 * 1024  # as Lambda counts: its 250 MB are 262,144,000 bytes
 
@@ -182,6 +183,19 @@ def waived(report: Report) -> str:
     return "; ".join(
         f"{count(len(each), 'finding', 'findings')} of {check} ({reason})" for (check, reason), each in reasons.items()
     )
+
+
+def limits(report: Report) -> tuple[str, ...]:
+    """What checks could not judge, each once and with its check; of many, the first."""
+    said = dict.fromkeys(
+        f"{result.check}: {note.text}"
+        for result in report.results
+        if isinstance(result.outcome, Completed)
+        for note in result.outcome.notes
+        if note.limit
+    )
+    more = (f"{len(said) - _MOST_LIMITS} more",) if len(said) > _MOST_LIMITS else ()
+    return (*[*said][:_MOST_LIMITS], *more)
 
 
 def started(report: Report) -> str:

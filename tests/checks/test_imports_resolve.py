@@ -77,4 +77,4 @@ def test_no_source() -> None:
 def test_what_cannot_be_read_is_said() -> None:
     (note,) = findings({MAIN: "import (\n"})
 
-    assert note == Note(f"/var/task/{MAIN} could not be read, and its imports are not known")
+    assert note == Note(f"/var/task/{MAIN} could not be read, and its imports are not known", limit=True)

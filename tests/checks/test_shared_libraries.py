@@ -53,7 +53,8 @@ def test_what_a_distribution_brought_may_have_been_loaded_before() -> None:
     assert said(check, native(AT_START, layer, function=HANDLER)) == [
         Note(
             "fast 1.0 needs libfoo.so.1, which only Python code that opens /opt/python/foo/lib/libfoo.so.1 first gives "
-            "it"
+            "it",
+            limit=True,
         )
     ]
 

@@ -79,6 +79,7 @@ def test_a_report_by_value() -> None:
                 "findings": [],
                 "reason": None,
                 "traceback": None,
+                "notes": [],
             },
             {
                 "check": "handler-imports",
@@ -89,6 +90,7 @@ def test_a_report_by_value() -> None:
                 "findings": [],
                 "reason": "no Docker daemon answers",
                 "traceback": None,
+                "notes": [],
             },
         ],
         "seconds": 3.21,

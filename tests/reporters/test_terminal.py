@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from harness.model import Completed, Report
+from harness.model import Completed, Finding, Note, Report
 from harness.reporters import FORMATS, terminal
 from tests.reporters.reports import ALL, EMPTY, HOSTILE, MISSING, MIXED, PASSED, UNAVAILABLE, report, result
 
@@ -177,3 +177,25 @@ def test_a_check_that_passed_for_some_functions_only_is_always_named() -> None:
 def test_a_static_pass_says_that_it_is_one() -> None:
     text = terminal.render(report(result("a", Completed()), static=True))
     assert text.startswith("PASS: 1 passed in 3.2 s; static checks only: no handler was started\n")
+
+
+def test_what_a_check_could_not_judge_is_said_and_measures_are_not() -> None:
+    notes = (Note("no archive is stamped", limit=True), Note("131 files"), Note("no archive is stamped", limit=True))
+    results = (result("layer-fresh", Completed(notes=notes)), result("file-permissions", Completed(notes=notes[1:2])))
+
+    shown = terminal.render(report(*results))
+
+    assert shown.count("note    layer-fresh: no archive is stamped") == 1
+    assert "131 files" not in shown
+
+
+def test_a_long_explanation_is_said_once_and_referred_to() -> None:
+    cause = "\n".join(["provided by: defusedxml", "declared: " + "pyproject.toml " * 8, "built: " + "layer.zip " * 8])
+    first = Finding("No module named 'defusedxml'", "a.py:1", cause=f"first of all\n{cause}", remedy="add it")
+    second = Finding("Unable to import module 'a'", "a.py:1", cause=f"{cause}\nraised here", remedy="add it")
+    results = (result("imports-resolve", Completed((first,))), result("handler-imports", Completed((second,))))
+
+    shown = " ".join(terminal.render(report(*results)).split())
+
+    assert shown.count("provided by: defusedxml") == 1
+    assert "cause raised here as above, under imports-resolve fix add it" in shown
