@@ -90,7 +90,7 @@ def _of_a_distribution(module: str, supply: Supply) -> Advice:
         said = [f"provided by: {owner.name} ({owner.how})", *standing(supply, owner.name), *reached]
         return Advice(edits(supply, owner.name), "\n".join(said))
     if owner:
-        return Advice(_add(f"{owner.name}, which has {top!r},", top, supply.program), "\n".join(reached) or None)
+        return Advice(_add(f"{owner.name}, which has {module!r},", top, supply.program), "\n".join(reached) or None)
     said = [f"looked for {top!r} in {looked_at(supply)}: no distribution there is known to have it"] if lists else []
     return Advice(
         _add(f"the distribution that provides {top!r}", top, supply.program), "\n".join([*said, *reached]) or None

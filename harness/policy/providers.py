@@ -1,4 +1,7 @@
-"""Reads ``modules.json``: which distributions are known to have modules of other names than theirs."""
+"""Which distributions are known to have modules of other names than theirs.
+
+``modules.json`` is what the RECORD of wheels says, ``documented.json`` what projects' documentation says.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def providers(module: str) -> tuple[str, ...]:
-    """The distributions that have a module, normalised, the one that is downloaded most first.
+    """The distributions that have a module, normalised, the one that is meant most often first.
 
     Args:
         module: Its dotted name; the longest part of it that the table has decides: ``google.cloud.storage.blob`` is of
@@ -39,7 +42,12 @@ def modules(distribution: str) -> tuple[str, ...]:
 
 @cache
 def _table() -> Mapping[str, tuple[str, ...]]:
-    return msgspec.json.decode(files(__package__).joinpath("modules.json").read_bytes(), type=_Document).modules
+    merged: dict[str, tuple[str, ...]] = {}
+    for name in ("documented.json", "modules.json"):
+        read = msgspec.json.decode(files(__package__).joinpath(name).read_bytes(), type=_Document)
+        for module, distributions in read.modules.items():
+            merged[module] = tuple(dict.fromkeys((*merged.get(module, ()), *distributions)))
+    return merged
 
 
 @cache
@@ -52,6 +60,6 @@ def _reversed() -> Mapping[str, tuple[str, ...]]:
 
 
 class _Document(msgspec.Struct):
-    """The file."""
+    """One of the files."""
 
     modules: dict[str, tuple[str, ...]]

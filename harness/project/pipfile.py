@@ -12,7 +12,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 from harness.project.lists import DEV, Listed
-from harness.project.toml import written
+from harness.project.toml import culprit, written
 from harness.project.values import MAIN, Asked, Group, Kind
 from harness.project.versions import names_bytes
 
@@ -67,9 +67,7 @@ def _asked(file: TomlFile, group: Group, category: str) -> Iterator[Asked]:
         try:
             requirement = _requirement(key, table, file.path.parent)
         except (InvalidRequirement, TypeError):
-            file.expected(
-                'a version such as "==1.2" or "*", or a table with one', table.get("version", stated), category, key
-            )
+            _refused(file, stated, category, key)
             continue
         yield Asked(
             name=canonicalize_name(key),
@@ -80,6 +78,27 @@ def _asked(file: TomlFile, group: Group, category: str) -> Iterator[Asked]:
             editable=table.get("editable") is True,
             fixed=names_bytes(requirement.url),
         )
+
+
+def _refused(file: TomlFile, stated: object, category: str, name: str) -> None:
+    """Take note of what is wrong with an entry: a part of its table, or the version."""
+
+    def is_fine(table: dict[str, Any]) -> bool:
+        try:
+            _requirement(name, table, file.path.parent)
+        except (InvalidRequirement, TypeError):
+            return False
+        return True
+
+    table = stated if isinstance(stated, dict) else {}
+    key = culprit(table, is_fine)
+    if key == "markers":
+        file.expected("a marker such as os_name == 'posix'", table[key], category, name, key)
+    elif key in _CONDITIONS:
+        file.expected("a comparison such as == 'posix'", table[key], category, name, key)
+    else:
+        found = table.get("version", stated)
+        file.expected('a version such as "==1.2" or "*", or a table with one', found, category, name)
 
 
 def _requirement(name: str, table: dict[str, Any], folder: Path) -> Requirement:

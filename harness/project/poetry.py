@@ -11,7 +11,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 from harness.project.lists import DEV, Include, Listed
-from harness.project.toml import written
+from harness.project.toml import culprit, written
 from harness.project.values import MAIN, Asked, Group, Kind
 from harness.project.versions import names_bytes
 
@@ -26,6 +26,11 @@ if TYPE_CHECKING:
 
 _TABLE: Final = ("tool", "poetry")
 _PLACES: Final = ("path", "file", "url", "git")
+_PARTS: Final = {
+    "git": "the URL of a repository",
+    "markers": "a marker such as os_name == 'posix'",
+    "python": 'a constraint on Python such as "^3.12"',
+}
 
 
 def poetry_lists(file: TomlFile) -> Iterator[Listed]:
@@ -43,10 +48,11 @@ def poetry_lists(file: TomlFile) -> Iterator[Listed]:
         if name := file.name(key, "an extra", *_TABLE, "extras", key):
             names = {canonicalize_name(text) for _, text in file.strings(*_TABLE, "extras", key)}
             group = Group(Kind.EXTRA, name)
-            asked = _asked(file, group, *way, optional=True, names=names)
-            yield Listed(group, f"[tool.poetry.extras] {key}", (*asked,))
+            asked = (*_asked(file, group, *way, optional=True, names=names),)
+            yield Listed(group, f"[tool.poetry.extras] {key}", asked)
     if file.at(*_TABLE, "dev-dependencies") is not None:
-        yield Listed(DEV, "[tool.poetry.dev-dependencies]", (*_asked(file, DEV, *_TABLE, "dev-dependencies"),))
+        asked = () if _only_adds(file, DEV.name) else (*_asked(file, DEV, *_TABLE, "dev-dependencies"),)
+        yield Listed(DEV, "[tool.poetry.dev-dependencies]", asked)
     for key in file.table(*_TABLE, "group"):
         if name := file.name(key, "a group", *_TABLE, "group", key):
             yield _group(file, key, Group(Kind.GROUP, name))
@@ -98,11 +104,15 @@ def _group(file: TomlFile, key: str, group: Group) -> Listed:
     for index, text in file.strings(*way, "include-groups"):
         if name := file.name(text, "a group", *way, "include-groups", index):
             includes.append(Include(Group(Kind.GROUP, name), file.where(*way, "include-groups", index)))
-    standard = {canonicalize_name(one): stated for one, stated in file.table("dependency-groups").items()}
-    stated = standard.get(canonicalize_name(key))
-    enriched = isinstance(stated, list) and any(isinstance(one, str) for one in stated)
-    asked = () if enriched else (*_asked(file, group, *way, "dependencies"),)
+    asked = () if _only_adds(file, group.name) else (*_asked(file, group, *way, "dependencies"),)
     return Listed(group, f"[tool.poetry.group.{key}.dependencies]", asked, tuple(includes))
+
+
+def _only_adds(file: TomlFile, group: str) -> bool:
+    """Whether what Poetry's tables have of a group only adds to the standard's, which asks for something itself."""
+    standard = {canonicalize_name(one): stated for one, stated in file.table("dependency-groups").items()}
+    stated = standard.get(canonicalize_name(group))
+    return isinstance(stated, list) and any(isinstance(one, str) for one in stated)
 
 
 def _asked(
@@ -140,8 +150,7 @@ def _dependency(file: TomlFile, name: str, stated: object, group: Group, *way: s
     try:
         requirement = requirement_of(name, stated, file.path.parent)
     except ValueError:
-        found = stated.get("version", stated) if isinstance(stated, dict) else stated
-        file.expected('a constraint such as "^1.2", or a table with one', found, *way)
+        _refused(file, name, stated, *way)
         return None
     return Asked(
         name=canonicalize_name(name),
@@ -152,6 +161,24 @@ def _dependency(file: TomlFile, name: str, stated: object, group: Group, *way: s
         editable=isinstance(stated, dict) and stated.get("develop") is True,
         fixed=names_bytes(requirement.url),
     )
+
+
+def _refused(file: TomlFile, name: str, stated: object, *way: str | int) -> None:
+    """Take note of what is wrong with a dependency: a part of its table, or the constraint."""
+
+    def is_fine(table: dict[str, Any]) -> bool:
+        try:
+            requirement_of(name, table, file.path.parent)
+        except ValueError:
+            return False
+        return True
+
+    table = stated if isinstance(stated, dict) else {}
+    key = culprit(table, is_fine)
+    if key in _PARTS:
+        file.expected(_PARTS[key], table[key], *way, key)
+    else:
+        file.expected('a constraint such as "^1.2", or a table with one', table.get("version", stated), *way)
 
 
 def requirement_of(name: str, stated: object, folder: Path) -> Requirement:

@@ -16,7 +16,7 @@ from harness.project.values import Asked, Group
 from harness.project.versions import names_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
 _LONGEST: Final = 80
@@ -140,6 +140,11 @@ def read_toml(path: Path, folder: Path) -> TomlFile:
     name = shown(path, folder)
     text = read_text(path, name)
     return TomlFile(path, name, parse_toml(text, name), Lines(text))
+
+
+def culprit(table: Mapping[str, Any], is_fine: Callable[[dict[str, Any]], bool]) -> str | None:
+    """The key of a dependency's table that is not fine even alone; None where only the whole is not."""
+    return next((key for key, value in table.items() if not is_fine({"version": "*", key: value})), None)
 
 
 def told(found: object) -> str:

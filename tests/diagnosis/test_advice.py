@@ -62,7 +62,11 @@ def raised(kind: str, message: str, *frames: Frame) -> tuple[LambdaError, Trace]
 # What was told; how the remedy begins; the cause.
 INITS: dict[str, tuple[tuple[LambdaError, Trace], str, str | None]] = {
     "a distribution that is not there": (lost("defusedxml"), "add the distribution that provides 'defusedxml'", None),
-    "a part of one": (lost("google.cloud.storage"), "add the distribution that provides 'google'", None),
+    "a part of one": (
+        lost("google.cloud.storage"),
+        "add google-cloud-storage, which has 'google.cloud.storage',",
+        None,
+    ),
     "a module of the user's own": (lost("app.dhl"), "add the file of 'app.dhl' to the code archive: 'app' is", None),
     "another case": (
         lost("app.labels"),

@@ -202,6 +202,10 @@ POETRY = {
         ["6 group lint: b", "2 group test: a==1", "2 group all: a==1", "6 group all: b"],
     ),
     "the older group": ('[tool.poetry.dev-dependencies]\na = "1"\n', ["2 group dev: a==1"]),
+    "the older group only adds to the standard's": (
+        '[dependency-groups]\ndev = ["a>=1"]\n[tool.poetry.dev-dependencies]\na = {source = "private"}\nb = "2"\n',
+        ["2 group dev: a>=1"],
+    ),
     "the main list only adds to the standard's": (
         '[project]\ndependencies = ["a>=1"]\n[tool.poetry.dependencies]\na = {source = "private"}\nb = "2"\n',
         ["2 main: a>=1"],
@@ -414,8 +418,22 @@ MALFORMED = {
             "pyproject.toml:5: expected a constraint such as \"^1.2\", or a table with one, found '?'",
             "pyproject.toml:6: expected the name of a distribution, of letters, digits, '.', '_' and '-', found 'e f'",
             "pyproject.toml:7: expected a constraint such as \"^1.2\", or a table with one, found '^1,^3'",
-            "pyproject.toml:8: expected a constraint such as \"^1.2\", or a table with one, found '1'",
+            "pyproject.toml:8: expected a marker such as os_name == 'posix', found 'x'",
             "pyproject.toml:9: expected a constraint on Python such as \"^3.12\", found 'three'",
+        ],
+    ),
+    "a part of what Poetry's table says": (
+        (
+            '[tool.poetry.dependencies]\na = {version = "1", python = "three"}\nb = {git = 3}\n'
+            'c = {version = "?", markers = "x"}\nd = [\n  {version = "1"},\n  {markers = "y", version = "2"},\n]\n'
+            '[tool.poetry.dependencies.e]\nversion = "1"\nmarkers = "z"\n'
+        ),
+        [
+            "pyproject.toml:2: expected a constraint on Python such as \"^3.12\", found 'three'",
+            "pyproject.toml:3: expected the URL of a repository, found 3",
+            "pyproject.toml:4: expected a constraint such as \"^1.2\", or a table with one, found '?'",
+            "pyproject.toml:7: expected a marker such as os_name == 'posix', found 'y'",
+            "pyproject.toml:11: expected a marker such as os_name == 'posix', found 'z'",
         ],
     ),
     "Poetry's tables": (
@@ -448,6 +466,13 @@ def test_what_is_malformed_is_told_with_its_line(case: str, tmp_path: Path) -> N
                 'Pipfile:3: expected a version such as "==1.2" or "*", or a table with one, found 1',
                 'Pipfile:4: expected a version such as "==1.2" or "*", or a table with one, found a table',
                 "Pipfile:5: expected the name of a distribution, of letters, digits, '.', '_' and '-', found 'd e'",
+            ],
+        ),
+        (
+            '[packages]\na = {version = "==1", markers = "x"}\nb = {version = "*", os_name = "posix"}\n',
+            [
+                "Pipfile:2: expected a marker such as os_name == 'posix', found 'x'",
+                "Pipfile:3: expected a comparison such as == 'posix', found 'posix'",
             ],
         ),
         (
