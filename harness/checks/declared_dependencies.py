@@ -51,7 +51,8 @@ def check(subject: Subject, engines: Engines) -> Findings:
 
 def _left_out(supply: Supply, one: LeftOut) -> Finding | Note:
     name, place = one.asked.requirement.name, one.asked.where
-    said = f"{name} is declared, and not in {supply.input_shown}, which the archives are built from"
+    source = ", which the archives are built from" if supply.project.build or supply.project.built_from_lock else ""
+    said = f"{name} is declared, and not in {supply.input_shown}{source}"
     if one.built.presence is Presence.RUNTIME:
         return Note(f"{said}: the runtime brings it, in a version that AWS changes", limit=True)
     steps = edits(supply, one.asked.name)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from harness.diagnosis import history
 from harness.parity.supply import Presence
+from harness.project.requirements import written_by
 from harness.project.values import MAIN, Kind
 
 if TYPE_CHECKING:
@@ -188,8 +189,11 @@ def _ask(supply: Supply, name: str, version: str | None) -> Iterator[str]:
     if build is None or name in supply.asked or name in supply.built_for:
         return
     excluded = next((one for one in supply.excluded(name) if one in build.asked), None)
+    command = written_by(build.files[0]) if build.files else None
     if excluded:
         yield f"{excluded.where}: correct the condition of {excluded.text}"
+    elif command:
+        yield f"{build.shown[0]}: write it anew, with {name} in what it is made of: `{command}`"
     else:
         yield f"{build.shown[0]}: add {name}=={version}" if version else f"{build.shown[0]}: add {name}"
 
