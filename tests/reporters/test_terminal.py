@@ -180,7 +180,8 @@ def test_a_static_pass_says_that_it_is_one() -> None:
 
 
 def test_what_a_check_could_not_judge_is_said_and_measures_are_not() -> None:
-    notes = (Note("no archive is stamped", limit=True), Note("12 patterns match"), Note("no archive is stamped", limit=True))
+    unstamped = Note("no archive is stamped", limit=True)
+    notes = (unstamped, Note("12 patterns match"), unstamped)
     results = (result("layer-fresh", Completed(notes=notes)), result("file-permissions", Completed(notes=notes[1:2])))
 
     shown = terminal.render(report(*results))
