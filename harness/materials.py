@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from harness.artifact.bundle import Bundle
@@ -17,7 +18,7 @@ from harness.facts.view import Facts
 from harness.parity.supply import Supply
 from harness.policy import RuntimePolicy, runtime_policy
 from harness.project.gather import gather
-from harness.sources.local import fetch
+from harness.sources.local import SourceUnavailable, fetch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -137,8 +138,17 @@ class Materials:
                 names=tuple(one.name for one in sharing),
                 environment=tuple(sorted(agreed)),
             )
-            self._supplies[key] = Supply(program, self.project, self.manifest)
+            self._supplies[key] = Supply(program, self.project, self.manifest, partial(self._siblings, key))
         return self._supplies[key]
+
+    def _siblings(self, key: tuple[Source | None, tuple[Source, ...]]) -> tuple[Program, ...]:
+        """The programs of the functions with other archives; those that cannot be had say nothing."""
+        found = []
+        for function in self.manifest.functions:
+            if (function.code, function.layers) != key:
+                with contextlib.suppress(SourceUnavailable):
+                    found.append(self.subject(function).program)
+        return tuple({id(one): one for one in found}.values())
 
     @cached_property
     def _store(self) -> Store:

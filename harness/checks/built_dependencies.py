@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 
 from harness.check import Blocked, Engines, Findings, Inapplicable, Subject, define
-from harness.diagnosis.standing import edits, rebuild
+from harness.diagnosis.standing import again, edits
 from harness.model import Finding, Note, Severity
 from harness.parity import building
 from harness.parity.building import Short, Surplus
 from harness.parity.supply import Presence, Supply
 
 SHOWN = 8
+MOST = 20  # findings of one kind
 MB = 1024 * 1024
 
 
@@ -37,28 +38,22 @@ def check(subject: Subject, engines: Engines) -> Findings:
     if empty := building.empty(supply):
         sources = " and ".join(archive.source for archive in empty)
         asked = supply.input_shown or "the project"
+        verb = "ask" if " and " in asked else "asks"
         yield Finding(
-            f"{sources}: no distribution in it, and {asked} asks for {len(building.lines(supply))}",
+            f"{sources}: no distribution in it, and {asked} {verb} for {len(building.lines(supply))}",
             empty[0].source,
-            remedy=rebuild(supply),
+            remedy=again(supply),
         )
     else:
-        for one in building.short(supply):
-            yield _short(supply, one)
-        for wrong in building.wrong(supply):
-            found = wrong.installed.distribution
-            yield Finding(
-                f"{found.name} {found.version} is built in, and {wrong.where} has {wrong.wanted}",
-                wrong.installed.where,
-                remedy=rebuild(supply),
-            )
+        yield from _shorts(supply)
+        yield from _wrongs(supply)
         for without in building.without(supply):
             name, lost = without.asked.requirement.name, ", ".join(without.lost)
             yield Finding(
                 f"{without.asked.where} asks for {name}[{without.extra}], and {lost}, which the extra brings, is in no "
                 "archive",
                 without.asked.where,
-                remedy=rebuild(supply),
+                remedy=again(supply),
             )
         yield from _surplus(supply)
     if supply.project.build:
@@ -68,8 +63,24 @@ def check(subject: Subject, engines: Engines) -> Findings:
         raise Blocked(supply.unknown.reason)
 
 
+def _shorts(supply: Supply) -> Findings:
+    found = [(one, _short(supply, one)) for one in building.short(supply)]
+    absent = [one for one, said in found if isinstance(said, Finding) and said.severity is Severity.ERROR]
+    many = len(absent) > MOST
+    yield from (said for one, said in found if not (many and one in absent))
+    if many:
+        names = ", ".join(one.line.text for one in absent[:MOST])
+        yield Finding(
+            f"{len(absent):,} distributions of {supply.input_shown} are not in {_archives(supply)}: {names} and "
+            f"{len(absent) - MOST:,} more",
+            absent[0].line.where,
+            remedy=again(supply),
+        )
+
+
 def _short(supply: Supply, one: Short) -> Finding | Note:
     said = f"{one.line.where} asks for {one.line.text}"
+    folder = supply.local(one.line.key)
     match one.built.presence:
         case Presence.RUNTIME:
             return Note(f"{said}, and only the runtime has it, in a version that AWS changes", limit=True)
@@ -80,9 +91,27 @@ def _short(supply: Supply, one: Short) -> Finding | Note:
                 Severity.WARNING,
                 f"write {one.built.installed.distribution.name} in {one.line.where.rpartition(':')[0]}, if it is meant",
             )
+        case _ if supply.program.bare and not supply.union.installed:
+            return Note(f"{said}; without metadata in the layers, nothing tells whether they have it", limit=True)
         case _:
-            archives = " or ".join(archive.source for archive in supply.program.facts.bundle.archives)
-            return Finding(f"{said}, and it is not in {archives}", one.line.where, remedy=edits(supply, one.line.key))
+            remedy = edits(supply, one.line.key) if folder else again(supply)
+            return Finding(f"{said}, and it is not in {_archives(supply)}", one.line.where, remedy=remedy)
+
+
+def _archives(supply: Supply) -> str:
+    return " or ".join(archive.source for archive in supply.program.facts.bundle.archives)
+
+
+def _wrongs(supply: Supply) -> Findings:
+    found = [*building.wrong(supply)]
+    for wrong in found[:MOST]:
+        one = wrong.installed.distribution
+        more = f", and {len(found) - MOST:,} more differ" if len(found) > MOST and wrong is found[MOST - 1] else ""
+        yield Finding(
+            f"{one.name} {one.version} is built in, and {wrong.where} has {wrong.wanted}{more}",
+            wrong.installed.where,
+            remedy=again(supply),
+        )
 
 
 def _surplus(supply: Supply) -> Findings:

@@ -1,10 +1,12 @@
 """See the check."""
 
+from collections import defaultdict
+
 from harness.check import Blocked, Engines, Findings, Inapplicable, Subject, define
 from harness.diagnosis.standing import edits
 from harness.model import Finding, Note, Severity
 from harness.parity import agreement
-from harness.parity.agreement import Added, LeftOut
+from harness.parity.agreement import Added, Contradiction, LeftOut
 from harness.parity.supply import Presence, Supply
 
 SHOWN = 8
@@ -34,6 +36,8 @@ def check(subject: Subject, engines: Engines) -> Findings:
     declared = supply.project.declared
     if declared is None:
         raise Inapplicable("the manifest names no project")
+    if not declared.asked and declared.name is None and not declared.dynamic:
+        raise Inapplicable(f"{declared.shown} declares no dependencies")
     if declared.dynamic:
         yield Note(
             f"{declared.shown}: its dependencies are computed by its build back-end, and not known here", limit=True
@@ -53,9 +57,14 @@ def _left_out(supply: Supply, one: LeftOut) -> Finding | Note:
     name, place = one.asked.requirement.name, one.asked.where
     source = ", which the archives are built from" if supply.project.build or supply.project.built_from_lock else ""
     said = f"{name} is declared, and not in {supply.input_shown}{source}"
+    if one.built.presence is Presence.REPLACED and one.built.installed:
+        instead = one.built.installed.distribution.name
+        return Note(f"{said}: {instead} is there in its place, which has the same modules", limit=True)
     if one.built.presence is Presence.RUNTIME:
         return Note(f"{said}: the runtime brings it, in a version that AWS changes", limit=True)
     steps = edits(supply, one.asked.name)
+    if supply.local(one.asked.name) and one.built.presence is not Presence.ABSENT:
+        return Note(f"{said}: its modules are copied from {supply.local(one.asked.name)}")
     if one.built.presence is not Presence.ABSENT:
         along = (
             f", through {' ← '.join(reversed(one.through.parent.chain))}" if one.through and one.through.parent else ""
@@ -74,7 +83,7 @@ def _added(shown: str, one: Added) -> Finding:
         chain = " ← ".join(reversed(need.chain))
         said += f" for production: it is in {need.root.group}, {chain} ({need.root.where})"
     use = f"{one.place} imports it" if one.place else None
-    fix = f"declare it in {shown}" if use else f"remove the line, or declare {name} in {shown}"
+    fix = f"declare {name} in {shown}" + ("" if use else ", or remove the line if nothing needs it")
     return Finding(said, one.asked.where, Severity.WARNING, fix, use)
 
 
@@ -98,20 +107,28 @@ def _undeclared(supply: Supply, shown: str) -> Findings:
         along = f", brought along by {one.need.parent.name}" if one.need and one.need.parent else ""
         told.append(f"{one.name} ({one.place}{along})")
     more = f" and {len(told) - SHOWN} more" if len(told) > SHOWN else ""
+    later = (
+        "; what brings it along may leave it out any day" if any(one.need and one.need.parent for one in found) else ""
+    )
     yield Finding(
         f"imported, and not declared in {shown}: {'; '.join(told[:SHOWN])}{more}",
         str(found[0].place),
         Severity.WARNING,
-        f"add to {shown}: {', '.join(one.name for one in found)}; what brings it along may leave it out any day",
+        f"add to {shown}: {', '.join(one.name for one in found)}{later}",
     )
 
 
 def _contradictions(supply: Supply) -> Findings:
+    found: dict[tuple[str, str], list[Contradiction]] = defaultdict(list)
     for one in agreement.contradictions(supply):
-        asked = f"{one.asked.requirement.name}{one.asked.requirement.specifier}"
+        found[one.asked.where, one.asked.name].append(one)
+    for several in found.values():
+        asked = several[0].asked
+        places = " and ".join(f"{one.where} has {one.version}" for one in several)
+        files = " and ".join(dict.fromkeys(one.where.rpartition(":")[0] for one in several))
         yield Finding(
-            f"{one.asked.where} asks for {asked}, and {one.where} has {one.version}",
-            one.asked.where,
-            Severity.ERROR if one.declared else Severity.WARNING,
-            "lock and export again, so that what is declared, tested and built is one version",
+            f"{asked.where} asks for {asked.requirement.name}{asked.requirement.specifier}, and {places}",
+            asked.where,
+            Severity.ERROR if any(one.declared for one in several) else Severity.WARNING,
+            f"bring {files} up to date with {asked.where.rpartition(':')[0]}, or correct that, and build again",
         )

@@ -86,7 +86,9 @@ def _unkeyed(one: Unkeyed) -> Finding:
         f"{' too' if one.partly else ''}: when {'one of these' if several else 'that'} changes, the old layer is used",
         one.step.where,
         Severity.WARNING,  # the archive that is verified may be right; whether it is, its stamp and its versions tell
-        f"put {inputs} into the key, or everything that the manifest names: {KEY}",
+        "move the step after the checkout, where its key finds the files"
+        if one.step.early
+        else f"put {inputs} into the key, or everything that the manifest names: {KEY}",
     )
 
 
@@ -107,8 +109,7 @@ def _few(texts: Sequence[str]) -> str:
 def _notes(stamps: Sequence[tuple[Archive, Stamp]], unstamped: Sequence[Archive]) -> Iterator[Note]:
     if not stamps and unstamped:
         yield Note(
-            "no archive is stamped: whether they are fresh is judged by versions alone (built-dependencies); "
-            "`lambda-artifact stamp`, in the step that builds them, writes down what they are built from",
+            "no archive is stamped: whether they are fresh is judged by versions alone; see `lambda-artifact stamp`",
             limit=True,
         )
     elif unstamped:

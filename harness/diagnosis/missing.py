@@ -71,8 +71,15 @@ def _uncopied(module: str, supply: Supply) -> Advice | None:
             if path.is_file():
                 shown = f"{root.shown}/{path.relative_to(root.path).as_posix()}".removeprefix("./")
                 code = supply.program.facts.bundle.code
+                into = (
+                    code.source
+                    if code and code.is_folder
+                    else f"the folder that {code.source} is made from"
+                    if code
+                    else "it"
+                )
                 return Advice(
-                    f"copy {shown} into the folder that {code.source if code else 'the code archive'} is made from",
+                    f"copy {shown} into {into}",
                     "\n".join(
                         [f"{shown} is in the repository, and in no archive", *affected.told(module, supply.program)]
                     ),

@@ -6,12 +6,13 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from harness.diagnosis import history
+from harness.parity.agreement import lost_extras
 from harness.parity.supply import Presence
 from harness.project.requirements import written_by
 from harness.project.values import MAIN, Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from harness.parity.closure import Need
     from harness.parity.supply import Supply
@@ -42,8 +43,11 @@ def _declared(supply: Supply, name: str) -> Iterator[str]:
     lines = supply.declared.get(name, ())
     production = [one for one in lines if one.group == MAIN]
     others = [one for one in lines if one.group != MAIN]
+    along = supply.needs.get(MAIN, {}).get(name)
     if production:
         yield f"declared: {production[0].where} has it, as {production[0].text}"
+    elif along and along.parent:
+        yield f"declared: {declared.shown} does not name it; it comes along{_through(along)}"
     elif others:
         listed = " and ".join(f"{one.group} ({one.where})" for one in others)
         yield f"declared: {declared.shown} has it for {listed} alone, not for production"
@@ -103,21 +107,29 @@ def _asked(supply: Supply, name: str) -> Iterator[str]:
 
 def _built(supply: Supply, name: str) -> str:
     found = supply.built(name)
-    match found.presence:
-        case Presence.HERE if found.installed:
-            return f"built: {found.installed.archive.source} has {found.version}"
-        case Presence.REPLACED if found.installed:
-            return f"built: {found.installed.distribution.name} has its modules, in {found.installed.archive.source}"
-        case Presence.BARE:
-            return f"built: {found.path} is there, without metadata"
-        case Presence.RUNTIME:
-            return "built: the runtime brings it, in a version that AWS changes"
-        case _ if hollow := next(
-            (one for one in supply.program.facts.distributions if one.distribution.key == name), None
-        ):
-            return f"built: {hollow.archive.source} has its metadata, and none of its modules"
-        case _:
-            return f"built: not in {' or '.join(archive.source for archive in supply.program.facts.bundle.archives)}"
+    said = {
+        Presence.BARE: f"{found.path} is there, without metadata",
+        Presence.RUNTIME: "the runtime brings it, in a version that AWS changes",
+        Presence.ELSEWHERE: f"only in the archives of other functions, not in {_archives(supply)}",
+        Presence.ABSENT: _absent(supply, name),
+    }
+    if found.installed is None:
+        return f"built: {said[found.presence]}"
+    one, archive = found.installed.distribution, found.installed.archive.source
+    if found.presence is Presence.REPLACED:
+        return f"built: {one.name} has its modules, in {archive}"
+    return f"built: {archive} has {'a pointer to it, and no modules' if one.editable else one.version}"
+
+
+def _absent(supply: Supply, name: str) -> str:
+    hollow = next((one for one in supply.program.facts.distributions if one.distribution.key == name), None)
+    if hollow:
+        return f"{hollow.archive.source} has its metadata, and none of its modules"
+    return f"not in {_archives(supply)}"
+
+
+def _archives(supply: Supply) -> str:
+    return " or ".join(archive.source for archive in supply.program.facts.bundle.archives)
 
 
 def listed(supply: Supply) -> Iterator[str]:
@@ -148,13 +160,26 @@ def edits(supply: Supply, name: str, version: str | None = None) -> str:
     """
     entry = supply.locked.get(name)
     version = (entry.version if entry else None) or version
+    if folder := supply.local(name):
+        return (
+            f"copy the modules of {folder} into the code archive, or install that folder into it; do not ask an index "
+            f"for {name}, where a stranger may have taken the name"
+        )
     built = supply.built(name).presence
     steps = [
         *_declare(supply, name, version),
         *_ask(supply, name, version),
-        *_key(supply, built),
-        *([rebuild(supply)] if built is Presence.ABSENT else []),
+        *(_again(supply) if built in {Presence.ABSENT, Presence.ELSEWHERE} else ()),
     ]
+    return _numbered(steps)
+
+
+def again(supply: Supply) -> str:
+    """To build the archive again, and to mend what kept that from happening; several steps are numbered."""
+    return _numbered([*_again(supply)])
+
+
+def _numbered(steps: Sequence[str]) -> str:
     if len(steps) == 1:
         return steps[0]
     return "\n".join(f"{number}. {step}" for number, step in enumerate(steps, 1))
@@ -190,18 +215,26 @@ def _ask(supply: Supply, name: str, version: str | None) -> Iterator[str]:
         return
     excluded = next((one for one in supply.excluded(name) if one in build.asked), None)
     command = written_by(build.files[0]) if build.files else None
-    if excluded:
+    lost = next((one for one in lost_extras(supply) if name in one.lost), None)
+    if lost:
+        yield f"{lost.asked.where}: write {lost.declared.requirement.name}[{lost.extra}]"
+    elif excluded:
         yield f"{excluded.where}: correct the condition of {excluded.text}"
     elif command:
         yield f"{build.shown[0]}: write it anew, with {name} in what it is made of: `{command}`"
     else:
-        yield f"{build.shown[0]}: add {name}=={version}" if version else f"{build.shown[0]}: add {name}"
+        hashed = " with its hashes, or write the file anew" if any(one.hashed for one in build.asked) else ""
+        yield f"{build.shown[0]}: add {name}{f'=={version}' if version else ''}{hashed}"
 
 
-def _key(supply: Supply, built: Presence) -> Iterator[str]:
-    """To key the caches that would bring back the archive without it."""
-    for one in supply.caches if built is Presence.ABSENT else ():
-        yield f"{one.step.where}: put {', '.join(one.inputs)} into the key of the cached {one.path} ({_KEY})"
+def _again(supply: Supply) -> Iterator[str]:
+    """To build the archive again; before that, to key the caches that would bring back the one that is there."""
+    for one in supply.caches:
+        if one.step.early:
+            yield f"{one.step.where}: move the step that keeps {one.path} after the checkout, where its key finds files"
+        else:
+            yield f"{one.step.where}: put {', '.join(one.inputs)} into the key of the cached {one.path} ({_KEY})"
+    yield rebuild(supply)
 
 
 def rebuild(supply: Supply) -> str:

@@ -82,7 +82,7 @@ class Program:
         return tuple(dict.fromkeys(_module(handler) for handler in self.handlers))
 
     def _is_own(self, path: str) -> bool:
-        if path in self.facts.owners or _NO_MODULE.search(path) or self.facts.bundle.items[path].archive in self._bare:
+        if path in self.facts.owners or _NO_MODULE.search(path) or self.facts.bundle.items[path].archive in self.bare:
             return False
         folder = next((folder for folder in self._folders if path.startswith(f"{folder}/")), None)
         if folder is None:
@@ -113,7 +113,7 @@ class Program:
         return tuple(sorted({*site_folders(self.policy.python), *self.search.path}, key=len, reverse=True))
 
     @cached_property
-    def _bare(self) -> tuple[Archive, ...]:
+    def bare(self) -> tuple[Archive, ...]:
         """Layers without any metadata: what is in them was slimmed, and nothing tells whose it is."""
         archives = zip(self.facts.bundle.archives, self.facts.of, strict=True)
         return tuple(archive for archive, facts in archives if archive.role is Role.LAYER and not facts.distributions)

@@ -22,18 +22,24 @@ if TYPE_CHECKING:
     from harness.parity.supply import Built, Supply
     from harness.project.values import Asked, Group
 
-# Groups that are no part of what is deployed, by the words that people name them with.
-_DEVELOPMENT = re.compile(
-    r"(?:^|[-_.])(?:dev|devel|develop|development|tests?|testing|lint(?:ing|er|ers)?|docs?|documentation|typ(?:e|es|ing)"
-    r"|mypy|ci|qa|format(?:ting)?|style|bench(?:mark)?s?|release|local|debug(?:ging)?|notebooks?|jupyter|coverage"
-    r"|pre[-_]?commit|security|audit|quality|checks?|nox|tox|stubs|tools?|tooling)(?:$|[-_.])",
-    re.IGNORECASE,
+# What people name lists with that are no part of what is deployed, and what may stand beside it.
+_DEVELOPMENT = frozenset(
+    {
+        *("dev", "devel", "develop", "development", "test", "tests", "testing", "lint", "linting", "linter", "linters"),
+        *("doc", "docs", "documentation", "typing", "mypy", "types", "ci", "qa", "format", "formatting", "style"),
+        *("bench", "benchmark", "benchmarks", "debug", "debugging", "notebook", "notebooks", "jupyter", "coverage"),
+        *("precommit", "commit", "nox", "tox", "stubs", "pytest", "ruff"),
+    }
+)
+_BESIDE = frozenset(
+    {"all", "deps", "dependencies", "tools", "tooling", "unit", "integration", "e2e", "pre", "local", "extra"}
 )
 
 
 def is_development(group: Group) -> bool:
-    """Whether a list is for developers, as far as its name tells; a group ``worker`` may well be deployed."""
-    return group.kind is Kind.GROUP and _DEVELOPMENT.search(group.name) is not None
+    """Whether a list is for developers, as far as its name tells; ``worker`` or ``docs-api`` may well be deployed."""
+    words = set(re.split(r"[-_.]", group.name.lower()))
+    return group.kind is not Kind.MAIN and bool(words & _DEVELOPMENT) and words <= _DEVELOPMENT | _BESIDE
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +91,21 @@ def added(supply: Supply) -> Iterator[Added]:
     """What is in the build input, and is declared for nothing that is deployed: not even by coming along."""
     deployed = {name for group, needs in supply.needs.items() if not is_development(group) for name in needs}
     own = supply.project.declared.name if supply.project.declared else None
+    known, instead = supply.told(deployed), _instead(supply)
     uses = imported(supply.program)
     for name, several in supply.asked.items():
-        if name not in deployed and name != own:
+        if name not in deployed and name != own and name not in instead:
             need = next((one for one in supply.group_needs(name) if one.root.group), None)
-            yield Added(several[0], need, uses.get(name))
+            if need or known or name in uses:
+                yield Added(several[0], need, uses.get(name))
+
+
+def _instead(supply: Supply) -> frozenset[str]:
+    """The distributions that are there in the place of declared ones, with the same modules."""
+    found = (supply.built(name) for name in supply.main)
+    return frozenset(
+        one.installed.distribution.key for one in found if one.presence is Presence.REPLACED and one.installed
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +189,12 @@ def _fits(one: Asked, version: str) -> bool:
     return accepts(one.requirement, version) is not False or accepts(one.requirement, public) is not False
 
 
+def _others_modules(supply: Supply) -> frozenset[str]:
+    """The top-level modules of the repository's other projects, which declare for themselves what they import."""
+    names = {*supply.asked, *supply.locked}
+    return frozenset(module for name in names if supply.local(name) for module in provided(name))
+
+
 @dataclass(frozen=True, slots=True)
 class Undeclared:
     """A distribution that first-party code imports, and that is declared by nobody.
@@ -200,8 +222,11 @@ def undeclared(supply: Supply) -> Iterator[Undeclared]:
         for extra in one.requirement.extras
         for required, _ in (*supply.requires(name, extra), *supply.locked_extra(name, extra))
     }
-    for name, place in imported(supply.program).items():
-        if name not in stated and name not in along:
+    stated |= _instead(supply)
+    uses = imported(supply.program, without=_others_modules(supply))
+    vendors = {key for key, several in supply.union.installed.items() if id(several[0].archive) not in supply.ours}
+    for name, place in uses.items():
+        if name not in stated and name not in along and name not in vendors:
             needs = supply.group_needs(name)
             main = next((need for need in needs if need.root.group == MAIN), None)
             yield Undeclared(name, place, main or next(iter(needs), None))

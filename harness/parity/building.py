@@ -69,7 +69,7 @@ class Short:
 def short(supply: Supply) -> tuple[Short, ...]:
     """The lines whose distribution the artifact does not have, as such."""
     found = (Short(line, supply.built(line.key)) for line in lines(supply) if line.key != _own(supply))
-    return tuple(one for one in found if one.built.presence not in {Presence.HERE, Presence.BARE})
+    return tuple(one for one in found if one.built.presence not in {Presence.HERE, Presence.BARE, Presence.ELSEWHERE})
 
 
 def _own(supply: Supply) -> str | None:
@@ -129,7 +129,8 @@ class Without:
 
 def without(supply: Supply) -> Iterator[Without]:
     """The extras of the build input that are not there whole."""
-    for name, several in supply.asked.items():
+    sources = supply.asked if supply.project.build else {} if supply.lock else supply.main
+    for name, several in sources.items():
         if supply.built(name).presence is not Presence.HERE:
             continue
         for one in several:
@@ -155,16 +156,18 @@ class Surplus:
 def surplus(supply: Supply) -> tuple[Surplus, ...]:
     """What the archives hold and nothing for production asks for, the largest first.
 
-    An archive of which nobody asks for more than half was made from something else, such as a vendor's layer, and is
-    left alone.
+    An archive of which nothing is asked for, or of which nobody asks for more than half, was made from something else,
+    such as a vendor's layer, and is left alone; so is everything where it is not known what is required.
     """
     deployed = {name for group, needs in supply.needs.items() if not is_development(group) for name in needs}
     instead = {one.built.installed.distribution.key for one in short(supply) if one.built.installed}
+    known = supply.told({*supply.built_for, *deployed} - {_own(supply) or ""})
     wanted = _all_required(supply, {*deployed, *supply.built_for, *instead, _own(supply) or ""})
     by_archive: dict[int, list[Installed]] = defaultdict(list)
     for several in supply.union.installed.values():
         for installed in several:
-            by_archive[id(installed.archive)].append(installed)
+            if id(installed.archive) in supply.ours:
+                by_archive[id(installed.archive)].append(installed)
     sizes = _sizes(supply)
     found = []
     for held in by_archive.values():
@@ -174,7 +177,7 @@ def surplus(supply: Supply) -> tuple[Surplus, ...]:
             if one.distribution.key not in wanted
         ]
         nobodys = sum(one.need is None for one in spare)
-        found += spare if 2 * nobodys <= len(held) else [one for one in spare if one.need]
+        found += spare if known and 2 * nobodys <= len(held) else [one for one in spare if one.need]
     return tuple(sorted(found, key=lambda one: (-one.size, one.installed.distribution.key)))
 
 

@@ -25,13 +25,19 @@ class Place:
         return f"{self.path}:{self.line}"
 
 
-def imported(program: Program) -> Mapping[str, Place]:
+def imported(program: Program, without: frozenset[str] = frozenset()) -> Mapping[str, Place]:
     """The distributions of the archives that first-party code imports for certain, each with the first place.
 
     An import that may fail, or that only type checkers follow, asks for nothing.
+
+    Args:
+        program: The archives.
+        without: Top-level modules whose imports do not count.
     """
     found: dict[str, Place] = {}
     for path in program.serving:
+        if without and (program.search.module_name(path) or "").partition(".")[0] in without:
+            continue
         for statement in program.facts.modules[path].imports:
             if statement.never or statement.guarded or statement.level or not program.graph.applies(statement, path):
                 continue
@@ -44,13 +50,18 @@ def imported(program: Program) -> Mapping[str, Place]:
 
 
 def named(program: Program, modules: Iterable[str]) -> Place | None:
-    """The first import anywhere, of the user's own code before that of libraries, that names one of some modules."""
+    """The first import anywhere, of the user's own code before that of libraries, that names one of some modules.
+
+    One that may fail does not count.
+    """
     wanted = tuple(modules)
     tops = {module.partition(".")[0] for module in wanted}
     paths = sorted(program.facts.modules, key=lambda path: (path not in program.own, path))
     for path in paths:
         for statement in program.facts.modules[path].imports:
-            if statement.level or statement.never or statement.module.partition(".")[0] not in tops:
+            if statement.level or statement.never or statement.guarded:
+                continue
+            if statement.module.partition(".")[0] not in tops:
                 continue
             full = [statement.module, *(f"{statement.module}.{name}" for name in statement.names)]
             if any(f"{name}.".startswith(f"{module}.") for name in full for module in wanted):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -22,7 +23,7 @@ from harness.project.inputs import inputs_of
 from harness.project.values import MAIN, Asked, Group, Kind, Lock, Project, UnknownLock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from harness.facts.program import Program
     from harness.facts.view import Installed
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
     from harness.project.values import Locked
 
 
+_REMOTE = re.compile(r"[a-z][a-z0-9+.-]*:/|git@")
+
+
 class Presence(StrEnum):
     """Whether the artifact has a distribution."""
 
@@ -39,6 +43,7 @@ class Presence(StrEnum):
     BARE = "here without its metadata"
     REPLACED = "replaced by another that has its modules"
     RUNTIME = "brought by the runtime"
+    ELSEWHERE = "in the archives of other functions"
     ABSENT = "absent"
 
 
@@ -69,11 +74,13 @@ class Supply:
         program: What is built.
         project: What the repository says.
         manifest: What is declared to be verified.
+        siblings: Gives the programs of the manifest's other functions, which have archives of their own.
     """
 
     program: Program
     project: Project = field(default_factory=Project)
     manifest: Manifest | None = None
+    siblings: Callable[[], tuple[Program, ...]] = field(default=tuple, compare=False)
 
     @cached_property
     def union(self) -> Union:
@@ -240,6 +247,12 @@ class Supply:
                 if not extra or not holds(requirement.marker, self._environment):
                     yield canonicalize_name(requirement.name), frozenset(requirement.extras)
 
+    def told(self, names: Iterable[str]) -> bool:
+        """Whether it is known what distributions require, all of them: by the lock, or by their own metadata."""
+        if self.lock and all(one.dependencies is not None for one in self.locked.values()):
+            return True
+        return all(name in self.union.installed for name in names)
+
     def group_needs(self, name: str) -> tuple[Need, ...]:
         """Why each list needs a distribution; the main list first."""
         return tuple(needs[name] for needs in self.needs.values() if name in needs)
@@ -248,6 +261,16 @@ class Supply:
         """What the artifact has of a distribution."""
         if several := self.union.installed.get(name):
             return Built(Presence.HERE, several[0])
+        if found := self._by_modules(name):
+            return found
+        if name in self.program.policy.preinstalled:
+            return Built(Presence.RUNTIME)
+        if any(name in union.installed for union in self._elsewhere):
+            return Built(Presence.ELSEWHERE)
+        return Built(Presence.ABSENT)
+
+    def _by_modules(self, name: str) -> Built | None:
+        """What the artifact has of a distribution without its metadata, by the modules that it is known to have."""
         search, facts = self.program.search, self.program.facts
         for module in (*modules(name), name.replace("-", "_")):
             match search.find(module):
@@ -259,9 +282,27 @@ class Supply:
                     return Built(Presence.BARE, path=folders[0])
                 case _:
                     pass
-        if name in self.program.policy.preinstalled:
-            return Built(Presence.RUNTIME)
-        return Built(Presence.ABSENT)
+        return None
+
+    @cached_property
+    def _elsewhere(self) -> tuple[Union, ...]:
+        """What the archives of the manifest's other functions hold: requirements are of all of them together."""
+        return tuple(map(Union, self.siblings()))
+
+    def local(self, name: str) -> str | None:
+        """The folder of the repository that a distribution is from; None for one of an index."""
+        for one in self.asked.get(name, ()):
+            if one.folder:
+                return one.folder
+        entry = self.locked.get(name)
+        return entry.url if entry and entry.url and not _REMOTE.match(entry.url) else None
+
+    @cached_property
+    def ours(self) -> frozenset[int]:
+        """The archives, by identity, that hold something of what is asked for; the others are a vendor's."""
+        installed = [one for several in self.union.installed.values() for one in several]
+        ours = {id(one.archive) for one in installed if one.distribution.key in self.built_for}
+        return frozenset(ours or {id(one.archive) for one in installed})
 
     def _shared(self, folders: tuple[str, ...]) -> bool:
         """Whether what is in a namespace's folders belongs to distributions that are known."""

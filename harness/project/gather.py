@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.project.declared import is_project, read_declared
+from harness.project.folders import with_folders
 from harness.project.locks import find_lock, is_lock, read_lock
 from harness.project.reading import shown
 from harness.project.requirements import read_requirements
@@ -37,7 +38,7 @@ def gather(manifest: Manifest) -> Project:
     return Project(
         declared=declared,
         lock=read_lock(found, folder, declared) if found else None,
-        build=_build(files, folder) if files else None,
+        build=with_folders(_build(files, folder), declared, folder) if files else None,
         built_from_lock=bool(locks),
         sources=tuple(_sources(manifest)),
     )

@@ -55,6 +55,7 @@ class Asked:
         hashed: Whether the hashes of what may be installed stand beside it.
         editable: Whether it is installed as a link to its sources.
         fixed: Whether its URL names certain bytes: a file with its hash, a full commit.
+        folder: Of the repository, that it is installed from; how a sentence names it.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Asked:
     hashed: bool = False
     editable: bool = False
     fixed: bool = False
+    folder: str | None = None
 
     @property
     def version(self) -> str | None:

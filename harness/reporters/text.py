@@ -106,19 +106,19 @@ def without_repeats(groups: Sequence[Group]) -> tuple[Group, ...]:
             finding=replace(
                 group.finding,
                 cause=_once(group.finding.cause, about(group.check, group.functions), said),
-                remedy=_once(group.finding.remedy, about(group.check, group.functions), said),
+                remedy=_once(group.finding.remedy, about(group.check, group.functions), said, whole=True),
             ),
         )
         for group in groups
     )
 
 
-def _once(words: str | None, place: str, said: dict[str, str]) -> str | None:
+def _once(words: str | None, place: str, said: dict[str, str], *, whole: bool = False) -> str | None:
     lines = (words or "").split("\n")
     known = [line for line in lines if line in said]
     for line in lines:
         said.setdefault(line, place)
-    if sum(map(len, known)) < _MOST_REPEATED:
+    if sum(map(len, known)) < _MOST_REPEATED or (whole and len(known) < len(lines)):
         return words
     return "\n".join([*(line for line in lines if line not in known), f"as above, under {said[known[0]]}"])
 

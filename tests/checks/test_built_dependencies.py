@@ -128,6 +128,21 @@ ROWS: dict[str, Row] = {
         LAYER,
         (("error", "pyproject.toml:11 asks for pydantic, and it is not in"),),
     ),
+    "an extra that is declared, where nothing else says what is built from": Row(
+        Project(declaring("fastapi[all]")),
+        LAYER,
+        (("error", "pyproject.toml:10 asks for fastapi[all], and httpx, which the extra brings, is in no archive"),),
+    ),
+    "metadata that was thrown away, of a distribution whose modules have names that nobody knows": Row(
+        Project(None, None, building("fastapi==0.1", "some-driver==2")),
+        {**bare("fastapi==0.1"), "python/driverlib/__init__.py": ""},
+        (("note", "requirements.txt:2 asks for some-driver==2; without metadata in the layers, nothing tells"),),
+    ),
+    "more than anybody reads": Row(
+        Project(None, None, building("fastapi==0.1", *(f"lib{number}==1" for number in range(30)))),
+        LAYER,
+        (("error", "30 distributions of requirements.txt are not in code.zip or layer.zip: lib0==1, lib1==1"),),
+    ),
     "a line without a name": Row(
         Project(None, None, replace(BUILD, unnamed=(Unnamed("./lib", "requirements.txt:2"),))),
         LAYER,
@@ -151,6 +166,18 @@ def test_verdicts(row: Row) -> None:
     assert len(kinds) == len(row.says), kinds
     for (kind, text), (expected, part) in zip(kinds, row.says, strict=True):
         assert (kind, part in text) == (expected, True), text
+
+
+def test_what_another_function_has_is_not_missed_in_this_one() -> None:
+    build = building("fastapi==0.1", "pyyaml==6")
+    whole = program_of(CODE, LAYER, declared=manifest(API, layers=("layer.zip",)), project=Project(None, None, build))
+    other = program_of(CODE, wheel("pyyaml==6", "yaml/__init__.py")).program
+    beside = replace(whole, supply=replace(whole.supply, siblings=lambda: (other,)))
+
+    assert [one.message for one in findings(check, whole)] == [
+        "requirements.txt:2 asks for pyyaml==6, and it is not in code.zip or layer.zip"
+    ]
+    assert findings(check, beside) == []
 
 
 def test_nothing_is_named() -> None:

@@ -10,7 +10,7 @@ from harness.check import Blocked, Inapplicable
 from harness.checks.declared_dependencies import check
 from harness.model import Finding, Note, Severity
 from harness.project.values import Project, UnknownLock
-from tests.build import building, declaring, findings, function, locking, manifest, program_of, said, wheel
+from tests.build import asked, building, declaring, findings, function, locking, manifest, program_of, said, wheel
 
 CODE = {"app/__init__.py": "", "app/main.py": "import fastapi\n\n\ndef handler(event, context):\n    pass\n"}
 LAYER = {
@@ -64,6 +64,43 @@ ROWS: dict[str, Row] = {
         Project(declaring("fastapi", "boto3"), None, BUILD),
         (("note", "boto3 is declared, and not in requirements.txt"),),
         code="import boto3\nimport fastapi\n",
+    ),
+    "declared, not built from, and imported if it is there": Row(
+        Project(declaring("fastapi", "httpx"), None, BUILD),
+        (("warning", "httpx is declared, and not in requirements.txt"),),
+        code="import fastapi\ntry:\n    import httpx\nexcept ImportError:\n    httpx = None\n",
+    ),
+    "declared, and another with its modules is asked for": Row(
+        Project(declaring("fastapi", "psycopg2"), None, building("fastapi==0.1", "psycopg2-binary==2.9")),
+        (
+            (
+                "note",
+                "psycopg2 is declared, and not in requirements.txt, which the archives are built from: psycopg2-binary",
+            ),
+        ),
+        code="import fastapi\nimport psycopg2\n",
+        layer={**LAYER, **wheel("psycopg2-binary==2.9", "psycopg2/__init__.py")},
+    ),
+    "another project of the repository": Row(
+        Project(
+            declaring("fastapi", "acme-core"),
+            None,
+            replace(BUILD, asked=(*BUILD.asked, replace(asked("acme-core"), folder="libs/core"))),
+        ),
+        code="import fastapi\nimport acme_core\n",
+        layer={**LAYER, "python/acme_core/__init__.py": "import starlette\n"},
+    ),
+    "a flat list, and nothing tells who requires what": Row(
+        Project(DECLARED, None, building("fastapi==0.1", "starlette==0.2", "anyio==4")),
+        layer={path: text for path, text in LAYER.items() if "fastapi-0.1.dist-info" not in path},
+    ),
+    "nothing at all is declared": Row(
+        Project(replace(DECLARED, asked=(), name="shop"), None, building("fastapi==0.1", "starlette==0.2")),
+        (
+            ("warning", "requirements.txt asks for fastapi, and pyproject.toml does not declare it"),
+            ("warning", "requirements.txt asks for starlette, and pyproject.toml does not declare it"),
+            ("warning", "imported, and not declared in pyproject.toml: fastapi"),
+        ),
     ),
     "declared for another system": Row(Project(declaring("fastapi", "pywin32; sys_platform == 'win32'"), None, BUILD)),
     "declared for another Python": Row(Project(declaring("fastapi", "tomli; python_version < '3.11'"), None, BUILD)),
@@ -165,6 +202,14 @@ def test_the_remedy_names_each_file_and_what_to_do_in_it() -> None:
         "requirements.txt (`lambda-artifact key` prints one over all that it is built from)",
         "/var/task/app/main.py:1 imports it",
     )
+
+
+def test_what_a_vendors_layer_brings_is_declared_by_nobody() -> None:
+    code = {**CODE, "app/main.py": "import fastapi\nimport agent\n"}
+    project = Project(declaring("fastapi", dev=("agent",)), None, BUILD)
+
+    assert findings(check, program_of(code, LAYER, wheel("agent==1"), project=project)) == []
+    assert len(findings(check, program_of(code, {**LAYER, **wheel("agent==1")}, project=project))) == 1
 
 
 def test_without_a_project_there_is_nothing_to_judge() -> None:

@@ -167,7 +167,7 @@ ROWS: dict[str, Row] = {
         ),
         (
             "provided by: tinyxml (a distribution of that name)",
-            "declared: pyproject.toml does not have it",
+            "declared: pyproject.toml does not name it; it comes along, through fastapi (pyproject.toml:10)",
             "locked: poetry.lock:2 has 1.2 for production, through fastapi (pyproject.toml:10)",
             "built from: requirements.txt does not name it; it comes along, through fastapi (requirements.txt:1)",
             "built: not in code.zip or layer.zip",
@@ -244,6 +244,26 @@ HEADERS = {
         "#    pip-compile --generate-hashes\n#\nfastapi==0.1\n"
     ),
 }
+
+
+def test_another_project_of_the_repository_is_copied_and_asked_of_no_index() -> None:
+    local = replace(asked("tinyxml"), folder="libs/tinyxml")
+    build = replace(building("fastapi==0.1"), asked=(*building("fastapi==0.1").asked, local))
+
+    found = advice("tinyxml", supply(Project(declaring("fastapi"), None, build)))
+
+    assert found.remedy.startswith(
+        "copy the modules of libs/tinyxml into the code archive, or install that folder into it"
+    )
+
+
+def test_lines_with_hashes_want_more_of_them() -> None:
+    build = building("fastapi==0.1")
+    hashed = replace(build, asked=tuple(replace(one, hashed=True) for one in build.asked))
+
+    found = advice("tinyxml", supply(Project(None, locking(AUDIT), hashed)))
+
+    assert "requirements.txt: add tinyxml==1.2 with its hashes, or write the file anew" in found.remedy
 
 
 @pytest.mark.parametrize(("command", "text"), HEADERS.items())
