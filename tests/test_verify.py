@@ -50,6 +50,7 @@ class TestPlan:
             "archive-integrity",
             "layer-count",
             "layer-layout",
+            "layer-fresh",
             "environment[api]",
             "environment[job]",
             "handler-imports[api]",
