@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from harness.check import Blocked, Engines, Findings, Inapplicable, Subject, define
-from harness.diagnosis.standing import again, edits
+from harness.diagnosis.standing import again, archives, edits
 from harness.model import Finding, Note, Severity
 from harness.parity import building
 from harness.parity.building import Short, Surplus
@@ -71,7 +71,7 @@ def _shorts(supply: Supply) -> Findings:
     if many:
         names = ", ".join(one.line.text for one in absent[:MOST])
         yield Finding(
-            f"{len(absent):,} distributions of {supply.input_shown} are not in {_archives(supply)}: {names} and "
+            f"{len(absent):,} distributions of {supply.input_shown} are not in {archives(supply)}: {names} and "
             f"{len(absent) - MOST:,} more",
             absent[0].line.where,
             remedy=again(supply),
@@ -95,11 +95,7 @@ def _short(supply: Supply, one: Short) -> Finding | Note:
             return Note(f"{said}; without metadata in the layers, nothing tells whether they have it", limit=True)
         case _:
             remedy = edits(supply, one.line.key) if folder else again(supply)
-            return Finding(f"{said}, and it is not in {_archives(supply)}", one.line.where, remedy=remedy)
-
-
-def _archives(supply: Supply) -> str:
-    return " or ".join(archive.source for archive in supply.program.facts.bundle.archives)
+            return Finding(f"{said}, and it is not in {archives(supply)}", one.line.where, remedy=remedy)
 
 
 def _wrongs(supply: Supply) -> Findings:

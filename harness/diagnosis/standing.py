@@ -110,7 +110,7 @@ def _built(supply: Supply, name: str) -> str:
     said = {
         Presence.BARE: f"{found.path} is there, without metadata",
         Presence.RUNTIME: "the runtime brings it, in a version that AWS changes",
-        Presence.ELSEWHERE: f"only in the archives of other functions, not in {_archives(supply)}",
+        Presence.ELSEWHERE: f"only in the archives of other functions, not in {archives(supply)}",
         Presence.ABSENT: _absent(supply, name),
     }
     if found.installed is None:
@@ -125,10 +125,11 @@ def _absent(supply: Supply, name: str) -> str:
     hollow = next((one for one in supply.program.facts.distributions if one.distribution.key == name), None)
     if hollow:
         return f"{hollow.archive.source} has its metadata, and none of its modules"
-    return f"not in {_archives(supply)}"
+    return f"not in {archives(supply)}"
 
 
-def _archives(supply: Supply) -> str:
+def archives(supply: Supply) -> str:
+    """The archives of a function, as a sentence lists where something is not."""
     return " or ".join(archive.source for archive in supply.program.facts.bundle.archives)
 
 
@@ -144,8 +145,8 @@ def listed(supply: Supply) -> Iterator[str]:
 
 def looked_at(supply: Supply) -> str:
     """Where distributions were looked for, as a sentence lists it."""
-    archives = " and ".join(archive.source for archive in supply.program.facts.bundle.archives)
-    return ", ".join([*listed(supply), f"the metadata in {archives}", "the table of well-known names"])
+    listed_archives = " and ".join(archive.source for archive in supply.program.facts.bundle.archives)
+    return ", ".join([*listed(supply), f"the metadata in {listed_archives}", "the table of well-known names"])
 
 
 def edits(supply: Supply, name: str, version: str | None = None) -> str:
@@ -239,9 +240,9 @@ def _again(supply: Supply) -> Iterator[str]:
 
 def rebuild(supply: Supply) -> str:
     """To build the archive again that holds the distributions."""
-    archives = supply.program.facts.bundle.archives
+    held = supply.program.facts.bundle.archives
     counted = Counter(id(installed.archive) for several in supply.union.installed.values() for installed in several)
-    chosen = max(archives, key=lambda archive: (counted[id(archive)], archive.role == "layer"), default=None)
+    chosen = max(held, key=lambda archive: (counted[id(archive)], archive.role == "layer"), default=None)
     source = chosen.source if chosen else "the archive"
     given = supply.input_shown
     if given is None:
