@@ -39,6 +39,7 @@ def check(subject: Subject, engines: Engines) -> Findings:
         raise Inapplicable("the manifest declares no `source` for the code archive")
     compared = Comparison(subject.program, folder, subject.manifest)
     source = shown(folder.absolute(), subject.manifest.folder.absolute())
+    yield from _unread(compared, source)
     if not compared.files or compared.apart:
         yield _apart(compared, source, code.source)
         return
@@ -57,6 +58,16 @@ def check(subject: Subject, engines: Engines) -> Findings:
             "in `source-excludes`",
         )
     yield Note(f"{len(compared.shared) - len(compared.different):,} files are what {source} has")
+
+
+def _unread(compared: Comparison, source: str) -> Iterator[Note]:
+    for one in compared.unread:
+        if one:
+            folder = _below([one], source)[0]
+            said = f"{folder} has more files than anybody's sources, and was not compared: if it is to stay out of the "
+            yield Note(f"{said}archive, name it in `source-excludes`", limit=True)
+        else:
+            yield Note(f"{source} has more files than anybody's sources: only some of them were compared", limit=True)
 
 
 def _apart(compared: Comparison, source: str, code: str) -> Finding:
@@ -127,8 +138,12 @@ def _missing(missing: Sequence[SourceFile], source: str, code: str) -> Iterator[
 
 
 def _places(files: Sequence[SourceFile], source: str) -> list[str]:
+    return _below([one.name for one in files], source)
+
+
+def _below(names: Sequence[str], source: str) -> list[str]:
     folder = "" if source == "." else f"{source.rstrip('/')}/"
-    return [f"{folder}{one.name}" for one in files]
+    return [f"{folder}{name}" for name in names]
 
 
 def _where(subject: Subject, one: SourceFile) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+
+import msgspec
 
 from harness.facts.bytecode import source_hash
 from harness.facts.downlevel import parse
@@ -18,6 +20,7 @@ from harness.facts.uses import TRIGGERS, Uses, uses
 # What makes the names of a library's module unknowable: its text is not followed any closer than this.
 _INJECTS = re.compile(rb"\bsys\s*\.\s*modules\b|\bmeta_path\b|\bpath_hooks\b|\b__path__\b")
 _SHARED = re.compile(rb"\bextend_path\b|\bdeclare_namespace\b")
+_SURROGATE = re.compile(rb"\\(?:u|U0000)[dD][89a-fA-F]")
 _SEARCHES = re.compile(rb"\bsys\s*\.\s*path\b")
 
 
@@ -65,7 +68,7 @@ def module(
     if tree is None:
         return Module(len(source), digest, parsed=False, fault=fault)
     calls = b"import_module" in source or b"__import__" in source
-    return Module(
+    found = Module(
         size=len(source),
         hash=digest,
         fault=fault,
@@ -75,6 +78,27 @@ def module(
         uses=uses(tree, python) if not recorded and TRIGGERS.search(source) else Uses(),
         revision=revision(tree) if TRIGGER in source else None,
     )
+    return _expressible(found) if _SURROGATE.search(source) else found
+
+
+def _expressible(found: Module) -> Module:
+    """A module without the constants that no file can hold: halves of characters, as tests of encodings have them."""
+    return replace(
+        found,
+        imports=tuple(filter(_is_text, found.imports)),
+        names=found.names if _is_text(found.names) else replace(found.names, bound=(), open=True),
+        lookups=tuple(filter(_is_text, found.lookups)),
+        uses=found.uses if _is_text(found.uses) else Uses(),
+        revision=found.revision if _is_text(found.revision) else None,
+    )
+
+
+def _is_text(value: object) -> bool:
+    try:
+        msgspec.msgpack.encode(value)
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _outline(source: bytes) -> Names:

@@ -100,7 +100,7 @@ def parsed(text: str) -> Requirement | None:
     """A requirement, if the text is one."""
     try:
         return Requirement(text)
-    except InvalidRequirement:  # from before there was a standard
+    except (InvalidRequirement, RecursionError):  # from before there was a standard
         return None
 
 
@@ -130,6 +130,6 @@ def python_fits(specifier: str | None, python: tuple[int, int]) -> bool:
         return True
     try:
         requirement = Requirement(f"python {specifier}")
-    except InvalidRequirement:
+    except (InvalidRequirement, RecursionError):
         return True
     return requirement.specifier.contains(f"{python[0]}.{python[1]}.{_PATCH}", prereleases=True)

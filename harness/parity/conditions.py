@@ -41,5 +41,5 @@ class Conditions:
         environment: dict[str, str | AbstractSet[str]] = {**self.environment, "extra": extra, **_APART}
         try:
             return Marker(marker).evaluate(environment, context="lock_file")
-        except (InvalidMarker, InvalidVersion, UndefinedComparison, UndefinedEnvironmentName):
+        except (InvalidMarker, InvalidVersion, UndefinedComparison, UndefinedEnvironmentName, RecursionError):
             return False

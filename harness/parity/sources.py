@@ -13,7 +13,7 @@ from harness.artifact.bundle import CODE_ROOT
 from harness.artifact.entries import Kind, Refused
 from harness.artifact.reading import found_at, read_file
 from harness.artifact.stamp import STAMP
-from harness.project.sources import SourceFile, excluded, is_developers, is_tool, sources
+from harness.project.sources import SourceFile, SourceFiles, excluded, is_developers, is_tool, sources
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -77,8 +77,16 @@ class Comparison:
     @cached_property
     def files(self) -> tuple[SourceFile, ...]:
         """The sources that belong into the archive, and what is for developers."""
-        found = sources(self.folder, self.manifest.source_excludes, self._left_out)
-        return tuple(one for one in found if one.name not in self._stamped)
+        return tuple(one for one in self._sources.files if one.name not in self._stamped)
+
+    @cached_property
+    def unread(self) -> tuple[str, ...]:
+        """Folders of the sources that were not read to their end, and so not compared; empty for all of them."""
+        return self._sources.unread
+
+    @cached_property
+    def _sources(self) -> SourceFiles:
+        return sources(self.folder, self.manifest.source_excludes, self._left_out)
 
     @cached_property
     def there(self) -> Mapping[str, Entry]:

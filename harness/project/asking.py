@@ -11,7 +11,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 from harness.project.values import Asked, Unnamed
-from harness.project.versions import names_bytes, of_archive
+from harness.project.versions import masked, names_bytes, of_archive
 
 if TYPE_CHECKING:
     from packaging.markers import Marker
@@ -40,7 +40,7 @@ def requested(text: str, where: str, *, is_editable: bool = False, is_hashed: bo
         NotARequirementError: It is none of that.
     """
     text = " ".join(text.split())
-    shown = f"-e {text}" if is_editable else text
+    shown = masked(f"-e {text}" if is_editable else text)
     requirement = _editable(text) if is_editable else _requirement(text)
     if requirement is None:
         return Unnamed(shown, where, is_editable)
@@ -62,7 +62,7 @@ def requested(text: str, where: str, *, is_editable: bool = False, is_hashed: bo
 
 def _requirement(text: str) -> Requirement | None:
     """A requirement; None where it is there and says no name."""
-    with suppress(InvalidRequirement):
+    with suppress(InvalidRequirement, RecursionError):
         found = Requirement(text)
         if found.url or not _ARCHIVE.search(found.name):  # a file that lies beside passes for a name
             return found
@@ -71,7 +71,7 @@ def _requirement(text: str) -> Requirement | None:
 
     try:
         parts = parse_reqparts_from_string(text)
-    except (PipError, ValueError, AssertionError) as error:
+    except (PipError, ValueError, AssertionError, RecursionError) as error:
         if VARIABLE.search(text):
             return _with_variables(text)
         raise NotARequirementError(text) from error
@@ -82,14 +82,14 @@ def _requirement(text: str) -> Requirement | None:
 
 def _editable(text: str) -> Requirement | None:
     """What is installed as a link to its sources: a folder, a repository; None where it says no name."""
-    with suppress(InvalidRequirement):
+    with suppress(InvalidRequirement, RecursionError):
         if (found := Requirement(text)).url:
             return found
     from pip_requirements_parser import PipError, parse_reqparts_from_editable  # noqa: PLC0415 - as above
 
     try:
         return _at(parse_reqparts_from_editable(text), None)
-    except (PipError, ValueError, AssertionError):
+    except (PipError, ValueError, AssertionError, RecursionError):
         return None  # a repository without a name, which younger releases of pip accept
 
 
@@ -112,6 +112,6 @@ def _at(parts: Any, marker: Marker | None) -> Requirement | None:  # noqa: ANN40
 def _with_variables(text: str) -> Requirement | None:
     """The name at least, where a version or a URL is in the environment of the build."""
     if beginning := _BEGINNING.match(text):
-        with suppress(InvalidRequirement):
+        with suppress(InvalidRequirement, RecursionError):
             return Requirement(beginning[0])
     return None

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 _LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the first is ten times as fast, and not everywhere
 _MERGE: Final = "<<"
-_DEEPEST: Final = 20
+_MOST: Final = 200  # mappings that one is merged of
 
 
 def documents(text: str) -> tuple[Node, ...]:
@@ -24,17 +24,22 @@ def documents(text: str) -> tuple[Node, ...]:
     return tuple(found)
 
 
-def entries(node: Node | None, depth: int = 0) -> Iterator[tuple[str, Node]]:
-    """The keys and values of a mapping, merged ones after its own; of anything else, none."""
-    if not isinstance(node, MappingNode) or depth > _DEEPEST:
+def entries(node: Node | None, seen: set[int] | None = None) -> Iterator[tuple[str, Node]]:
+    """The keys and values of a mapping, merged ones after its own; of anything else, none.
+
+    What is merged more than once is merged once.
+    """
+    seen = set() if seen is None else seen
+    if not isinstance(node, MappingNode) or id(node) in seen or len(seen) > _MOST:
         return
+    seen.add(id(node))
     for key, value in node.value:
         if isinstance(key, ScalarNode) and key.value != _MERGE:
             yield str(key.value), value
     for key, value in node.value:
         if isinstance(key, ScalarNode) and key.value == _MERGE:
             for merged in items(value) or (value,):
-                yield from entries(merged, depth + 1)
+                yield from entries(merged, seen)
 
 
 def child(node: Node | None, *keys: str) -> Node | None:

@@ -64,7 +64,7 @@ def _asked(one: Unnamed, declared: Declared | None, folder: Path) -> Iterator[As
     listed = f"[{','.join(sorted(extras))}]" if extras else ""
     try:
         requirement = Requirement(f"{name}{listed}{marker}") if name else None
-    except InvalidRequirement:
+    except (InvalidRequirement, RecursionError):
         return
     if name and requirement:
         where = shown(place.resolve(), folder.resolve())

@@ -71,7 +71,7 @@ def expanded(lists: Sequence[Listed], own: str | None, file: TomlFile) -> Iterat
         file.problems += problems
         return
     for group in tables(lists):
-        yield from dict.fromkeys(merged.all_of(group, frozenset()))
+        yield from dict.fromkeys(merged.all_of(group, frozenset(), set()))
 
 
 class _Merged:
@@ -110,8 +110,14 @@ class _Merged:
         """The groups, with what each includes; only those can include one another."""
         yield from ((group, self._includes[group]) for group in self._asked if group.kind is Kind.GROUP)
 
-    def all_of(self, group: Group, within: frozenset[Group]) -> Iterator[Asked]:
-        """What a list asks for in the end; nothing for one that it is part of itself."""
+    def all_of(self, group: Group, within: frozenset[Group], included: set[Group]) -> Iterator[Asked]:
+        """What a list asks for in the end; nothing for one that it is part of itself.
+
+        Args:
+            group: The list.
+            within: Those that it is part of.
+            included: Those that were included already: a list is the same however often that is.
+        """
         if group in within:
             return
         within |= {group}
@@ -120,10 +126,12 @@ class _Merged:
                 yield one
                 continue
             for extra in sorted(map(canonicalize_name, one.requirement.extras)):
-                for part in self.all_of(Group(Kind.EXTRA, extra), within):
+                for part in self.all_of(Group(Kind.EXTRA, extra), within, set()):
                     yield replace(part, group=group, requirement=_under(one.requirement.marker, part.requirement))
         for include in self._includes.get(group, ()):
-            yield from (replace(part, group=group) for part in self.all_of(include.group, within))
+            if include.group not in included:
+                included.add(include.group)
+                yield from (replace(part, group=group) for part in self.all_of(include.group, within, included))
 
 
 def _under(marker: Marker | None, requirement: Requirement) -> Requirement:

@@ -66,7 +66,7 @@ def _asked(file: TomlFile, group: Group, category: str) -> Iterator[Asked]:
         table: dict[str, Any] = stated if isinstance(stated, dict) else {"version": stated}
         try:
             requirement = _requirement(key, table, file.path.parent)
-        except (InvalidRequirement, TypeError):
+        except (InvalidRequirement, RecursionError, TypeError):
             _refused(file, stated, category, key)
             continue
         yield Asked(
@@ -86,7 +86,7 @@ def _refused(file: TomlFile, stated: object, category: str, name: str) -> None:
     def is_fine(table: dict[str, Any]) -> bool:
         try:
             _requirement(name, table, file.path.parent)
-        except (InvalidRequirement, TypeError):
+        except (InvalidRequirement, RecursionError, TypeError):
             return False
         return True
 

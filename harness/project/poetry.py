@@ -216,7 +216,7 @@ def requirement_of(name: str, stated: object, folder: Path) -> Requirement:
 def _in_pep_508(dependency: Dependency) -> Requirement:
     try:
         return Requirement(dependency.to_pep_508(with_extras=False))
-    except InvalidRequirement:
+    except (InvalidRequirement, RecursionError):
         whole = Requirement(dependency.with_constraint("*").to_pep_508(with_extras=False))
         whole.specifier = SpecifierSet(_in_specifiers(dependency.constraint))
         return whole

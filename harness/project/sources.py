@@ -5,18 +5,20 @@ from __future__ import annotations
 import os
 import re
 import zlib
-from dataclasses import dataclass
+from collections import deque
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from harness.project.git import GitUnavailable, tracked
 from harness.project.globs import covers
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Sequence
     from pathlib import Path
 
 _CHUNK: Final = 1024 * 1024
-_MOST: Final = 50_000  # files
+_MOST: Final = 50_000  # files and folders
+_MOST_BEYOND: Final = 1_000  # the same, behind a link that leads out of the folder: shared modules, and no system
 
 # What git would not have either, where there is no git to ask.
 _USUAL: Final = re.compile(
@@ -81,8 +83,22 @@ class SourceFile:
         return found == crc
 
 
-def sources(folder: Path, excludes: Sequence[str], left_out: Collection[Path] = ()) -> tuple[SourceFile, ...]:
-    """The files of a folder that belong into an archive which is made of it, by name.
+@dataclass(frozen=True, slots=True)
+class SourceFiles:
+    """The files of a folder of sources.
+
+    Attributes:
+        files: By name.
+        unread: Folders that were not read to their end, since they have more files than anybody's sources; relative to
+            the folder of sources, itself as the empty name.
+    """
+
+    files: tuple[SourceFile, ...]
+    unread: tuple[str, ...] = ()
+
+
+def sources(folder: Path, excludes: Sequence[str], left_out: Collection[Path] = ()) -> SourceFiles:
+    """The files of a folder that belong into an archive which is made of it.
 
     Those that git tracks, or would track; without git, all but what nobody would add to a repository. A folder that git
     ignores as a whole is what a build step wrote: then everything in it counts.
@@ -92,13 +108,16 @@ def sources(folder: Path, excludes: Sequence[str], left_out: Collection[Path] = 
         excludes: Patterns of what stays out of the archive; one without a slash holds in every folder.
         left_out: Files that do not count, by their absolute paths.
     """
-    names = _tracked(folder) or _walked(folder)
-    found = {name: folder / name for name in names if not excluded(name, excludes)}
-    return tuple(
+    walked = _tracked(folder)
+    if not walked.names:
+        walked = _walked(folder)
+    found = {name: folder / name for name in walked.names if not excluded(name, excludes)}
+    files = (
         SourceFile(name, path)
         for name, path in sorted(found.items())
         if path.is_file() and path.absolute() not in left_out
     )
+    return SourceFiles(tuple(files), tuple(one for one in walked.unread if not (one and excluded(one, excludes))))
 
 
 def excluded(name: str, patterns: Sequence[str]) -> bool:
@@ -119,48 +138,87 @@ def is_tool(name: str) -> bool:
     return _TOOLS.fullmatch(name) is not None
 
 
-def _tracked(folder: Path) -> tuple[str, ...]:
+@dataclass(slots=True)
+class _Walked:
+    """What was found on a walk: names of files, and of folders that were not read to their end."""
+
+    names: list[str] = field(default_factory=list)
+    unread: list[str] = field(default_factory=list)
+
+
+def _tracked(folder: Path) -> _Walked:
+    found = _Walked()
     try:
         names = tracked(folder)
     except GitUnavailable:
-        return ()
-    return tuple(one for name in names for one in _expanded(folder, name))
+        return found
+    for name in names:
+        if not (folder / name).is_dir():
+            found.names.append(name)
+            continue
+        inside = _walked(folder / name)  # of a submodule, or of a link to a folder, the files in it
+        found.names += (f"{name}/{one}" for one in inside.names)
+        found.unread += (f"{name}/{one}".rstrip("/") for one in inside.unread)
+    return found
 
 
-def _expanded(folder: Path, name: str) -> Iterator[str]:
-    """A file; of a submodule, or of a link to a folder, the files in it."""
-    if (folder / name).is_dir():
-        yield from (f"{name}/{one}" for one in _walked(folder / name))
-    else:
-        yield name
+def _walked(folder: Path) -> _Walked:
+    """The files in a folder; through links too, as most tools that zip go, and each folder once.
+
+    Links come last, so that none keeps the folder's own files from being found. One that leads out of the folder to
+    more than shared modules, such as to a disk with data, is not followed at all.
+    """
+    found, seen = _Walked(), set[tuple[int, int]]()
+    root = folder.resolve()
+    names, links, is_whole = _tree(folder, "", seen, _MOST)
+    found.names += names
+    found.unread += () if is_whole else ("",)
+    waiting = deque(links)
+    while waiting and len(found.names) < _MOST:
+        link = waiting.popleft()
+        target = (folder / link).resolve()
+        if root.is_relative_to(target):  # a circle
+            continue
+        names, links, is_whole = _tree(folder, link, seen, _MOST if target.is_relative_to(root) else _MOST_BEYOND)
+        if is_whole:
+            found.names += names
+            waiting += links
+        else:
+            found.unread.append(link)
+    return found
 
 
-def _walked(folder: Path) -> tuple[str, ...]:
-    found: list[str] = []
-    waiting = [""]
-    seen = set[tuple[int, int]]()
-    while waiting and len(found) < _MOST:
-        here = waiting.pop()
-        files, folders = _children(folder, here, seen)
-        found += files
+def _tree(root: Path, start: str, seen: set[tuple[int, int]], most: int) -> tuple[list[str], list[str], bool]:
+    """The files below a folder, the links to folders among them, and whether these are all that there are."""
+    names: list[str] = []
+    links: list[str] = []
+    waiting, count = [start], 0
+    while waiting:
+        files, folders, others = _children(root, waiting.pop(), seen)
+        names += files
         waiting += folders
-    return tuple(found)
+        links += others
+        count += len(files) + len(folders) + len(others)
+        if count > most:
+            return names, links, False
+    return names, links, True
 
 
-def _children(root: Path, here: str, seen: set[tuple[int, int]]) -> tuple[list[str], list[str]]:
-    """The files and the folders in a folder; through links too, as most tools that zip go, and each folder once."""
+def _children(root: Path, here: str, seen: set[tuple[int, int]]) -> tuple[list[str], list[str], list[str]]:
+    """The files in a folder, the folders, and the links to folders; nothing of one that was seen."""
     files: list[str] = []
     folders: list[str] = []
+    links: list[str] = []
     try:
         status = (root / here).stat()
         if (key := (status.st_dev, status.st_ino)) in seen:
-            return [], []
+            return [], [], []
         seen.add(key)
         with os.scandir(root / here) as found:
             for one in found:
                 name = f"{here}/{one.name}" if here else one.name
                 if not _USUAL.search(name):
-                    (folders if one.is_dir() else files).append(name)
+                    (files if not one.is_dir() else links if one.is_symlink() else folders).append(name)
     except OSError:
-        return [], []
-    return files, folders
+        return [], [], []
+    return files, folders, links

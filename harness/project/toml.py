@@ -13,7 +13,7 @@ from packaging.utils import InvalidName, canonicalize_name
 from harness.project.lines import Lines
 from harness.project.reading import parse_toml, read_text, shown
 from harness.project.values import Asked, Group
-from harness.project.versions import names_bytes
+from harness.project.versions import masked, names_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -98,11 +98,11 @@ class TomlFile:
         """A requirement (PEP 508); None where it is none, which is a problem then."""
         try:
             found = Requirement(text)
-        except InvalidRequirement:
+        except (InvalidRequirement, RecursionError):
             self.expected("a requirement such as name>=1.2", text, *way)
             return None
         name, fixed = canonicalize_name(found.name), names_bytes(found.url)
-        return Asked(name, found, " ".join(text.split()), self.where(*way), group, fixed=fixed)
+        return Asked(name, found, masked(" ".join(text.split())), self.where(*way), group, fixed=fixed)
 
     def name(self, text: str, what: str, *way: str | int) -> str | None:
         """A name of a distribution, an extra or a group, normalised; None where it is none, which is a problem then."""
@@ -156,6 +156,7 @@ def told(found: object) -> str:
             return "an array"
         case _:
             text = repr(found) if isinstance(found, str) else str(found).lower()
+    text = masked(text)
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 

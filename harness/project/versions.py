@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from packaging.utils import NormalizedName
     from packaging.version import Version
 
+_USERINFO: Final = re.compile(r"(://)(?!git@|\$\{)[^/@\s]+@")
 _COMMIT: Final = re.compile(r"^[a-z]+\+.*@(?:[0-9a-f]{40}|[0-9a-f]{64})(?:#|$)", re.IGNORECASE)
 _DIGEST: Final = re.compile(r"#(?:.*&)?(?:md5|sha1|sha224|sha256|sha384|sha512)=[0-9a-f]+", re.IGNORECASE)
 
@@ -50,3 +51,8 @@ def of_archive(url: str) -> tuple[NormalizedName, Version] | None:
         return canonicalize_name(name, validate=True), version
     except (InvalidWheelFilename, InvalidSdistFilename, InvalidName):
         return None
+
+
+def masked(text: str) -> str:
+    """A text without the names and passwords in its URLs, fit for a log."""
+    return _USERINFO.sub(r"\1***@", text)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from harness.project import sources as module
 from harness.project.sources import SourceFile, excluded, is_developers, is_tool, sources
 from tests.repositories import files, git, repository
 
@@ -32,7 +33,7 @@ KEPT = ["app/__init__.py", "app/main.py", "app/templates/mail.html"]
 
 
 def names(folder: Path, *excludes: str) -> list[str]:
-    return [one.name for one in sources(folder, excludes)]
+    return [one.name for one in sources(folder, excludes).files]
 
 
 def test_without_a_repository_all_but_what_nobody_would_add_counts(tmp_path: Path) -> None:
@@ -73,10 +74,45 @@ def test_a_link_to_a_folder_around_it_ends(tmp_path: Path) -> None:
     assert names(tmp_path) == ["app/main.py"]
 
 
+def test_a_link_out_of_the_folder_is_followed_to_shared_modules_and_not_to_a_system(tmp_path: Path) -> None:
+    files(tmp_path / "shared", {"util.py": ""})
+    files(tmp_path / "data", {f"{number // 100}/{number}.csv": "" for number in range(1_100)})
+    files(tmp_path / "source", {"app/main.py": "", "zoo/main.py": ""})
+    (tmp_path / "source/aaa").symlink_to(tmp_path / "data")
+    (tmp_path / "source/shared").symlink_to("../shared")
+    (tmp_path / "source/around").symlink_to("..")
+
+    found = sources(tmp_path / "source", ())
+
+    assert [one.name for one in found.files] == ["app/main.py", "shared/util.py", "zoo/main.py"]
+    assert found.unread == ("aaa",)
+    assert sources(tmp_path / "source", ("aaa",)).unread == ()
+
+
+def test_a_link_that_git_tracks_is_not_followed_beyond_reason_either(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_MOST", 5)
+    files(tmp_path / "data", {f"{number}.csv": "" for number in range(10)})
+    folder = repository(tmp_path / "source", {"app/main.py": ""})
+    (folder / "data").symlink_to(tmp_path / "data")
+
+    found = sources(folder, ())
+
+    assert "app/main.py" in [one.name for one in found.files]
+    assert found.unread == ("data",)
+
+
+def test_a_walk_that_does_not_come_to_its_end_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_MOST", 5)
+
+    assert sources(files(tmp_path, {f"{number}.py": "" for number in range(10)}), ()).unread == ("",)
+
+
 def test_what_is_left_out_is(tmp_path: Path) -> None:
     files(tmp_path, {"app/main.py": "", "code.zip": ""})
 
-    assert [one.name for one in sources(tmp_path, (), {tmp_path / "code.zip"})] == ["app/main.py"]
+    assert [one.name for one in sources(tmp_path, (), {tmp_path / "code.zip"}).files] == ["app/main.py"]
 
 
 @pytest.mark.parametrize(
