@@ -108,7 +108,7 @@ def holds(marker: Marker | None, environment: Mapping[str, str], extra: str = ""
     """Whether a condition is met; one that cannot be judged, such as one on the kernel's release, is not."""
     try:
         return marker is None or marker.evaluate({**environment, "extra": extra})
-    except (UndefinedComparison, InvalidVersion):
+    except (UndefinedComparison, InvalidVersion, RecursionError):
         return False
 
 

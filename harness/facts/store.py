@@ -46,8 +46,7 @@ class FactStore:
         self._folder.mkdir(parents=True, exist_ok=True)
         with filelock.FileLock(self._folder / f"{name}.lock"):
             if (found := _load(kept)) is None:  # another process may have found them while this one waited
-                found = analyse(archive, python, self._folder, tree)
-                _save(kept, found)
+                found = _save(kept, analyse(archive, python, self._folder, tree))
         return found
 
     def usage(self) -> tuple[int, int]:
@@ -76,14 +75,36 @@ def _seal(packed: bytes) -> bytes:
     return hashlib.blake2b(packed, digest_size=_SEAL_BYTES).digest()
 
 
-def _save(path: Path, facts: ArchiveFacts) -> None:
-    """Write them so that no moment shows half of them."""
+def _save(path: Path, facts: ArchiveFacts) -> ArchiveFacts:
+    """Write them so that no moment shows half of them; the facts as they will be read."""
     descriptor, draft = tempfile.mkstemp(prefix=".draft-", dir=path.parent)
     try:
         with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor, not a path
-            packed = msgspec.msgpack.encode(facts)
+            facts, packed = _packed(facts)
             file.write(_seal(packed) + packed)
         Path(draft).replace(path)
     except BaseException:
         Path(draft).unlink()
         raise
+    return facts
+
+
+def _packed(facts: ArchiveFacts) -> tuple[ArchiveFacts, bytes]:
+    """Facts and their bytes; halves of characters, which no file can hold, are escaped."""
+    try:
+        return facts, msgspec.msgpack.encode(facts)
+    except UnicodeEncodeError:
+        packed = msgspec.msgpack.encode(_escaped(msgspec.to_builtins(facts, builtin_types=(bytes,))))
+        return msgspec.msgpack.decode(packed, type=ArchiveFacts), packed
+
+
+def _escaped(value: object) -> object:
+    match value:
+        case str():
+            return value.encode("utf-8", "backslashreplace").decode()
+        case dict():
+            return {_escaped(key): _escaped(one) for key, one in value.items()}
+        case list() | tuple():
+            return [_escaped(one) for one in value]
+        case _:
+            return value

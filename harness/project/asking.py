@@ -10,6 +10,8 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
+from harness.project.pep508 import is_deep
+from harness.project.pep508 import requirement as parsed
 from harness.project.values import Asked, Unnamed
 from harness.project.versions import masked, names_bytes, of_archive
 
@@ -62,6 +64,8 @@ def requested(text: str, where: str, *, is_editable: bool = False, is_hashed: bo
 
 def _requirement(text: str) -> Requirement | None:
     """A requirement; None where it is there and says no name."""
+    if is_deep(text):
+        raise NotARequirementError(text)
     with suppress(InvalidRequirement, RecursionError):
         found = Requirement(text)
         if found.url or not _ARCHIVE.search(found.name):  # a file that lies beside passes for a name
@@ -83,7 +87,7 @@ def _requirement(text: str) -> Requirement | None:
 def _editable(text: str) -> Requirement | None:
     """What is installed as a link to its sources: a folder, a repository; None where it says no name."""
     with suppress(InvalidRequirement, RecursionError):
-        if (found := Requirement(text)).url:
+        if (found := parsed(text)).url:
             return found
     from pip_requirements_parser import PipError, parse_reqparts_from_editable  # noqa: PLC0415 - as above
 

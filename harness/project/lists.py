@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from graphlib import CycleError, TopologicalSorter
+from itertools import islice
+from typing import TYPE_CHECKING, Final, TypeAlias
 
-from packaging.dependency_groups import CyclicDependencyGroup, DependencyGroupResolver
 from packaging.markers import Marker
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     from harness.project.values import Asked
 
 DEV = Group(Kind.GROUP, "dev")
+
+_Under: TypeAlias = tuple[str, ...]
+_MOST: Final = 100_000  # steps of expanding all lists: of extras that ask for one another, conditions multiply
+_CONDITIONS: Final = 100  # that one list is asked for under
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +75,21 @@ def expanded(lists: Sequence[Listed], own: str | None, file: TomlFile) -> Iterat
     if problems := [*merged.problems()]:
         file.problems += problems
         return
-    for group in tables(lists):
-        yield from dict.fromkeys(merged.all_of(group, frozenset(), set()))
+    left = _MOST
+    for group, table in tables(lists).items():
+        found = [*islice(merged.all_of(group), left)]
+        left -= len(found)
+        if not left or merged.endless:
+            file.problems.append(f"{file.shown}: expected lists that do not include one another beyond reason: {table}")
+            return
+        yield from dict.fromkeys(one for one in found if one)
 
 
 class _Merged:
     """The lists by their groups."""
 
     def __init__(self, lists: Iterable[Listed], own: str | None) -> None:
+        self.endless = False
         self._own = own
         self._asked: dict[Group, list[Asked]] = defaultdict(list)
         self._includes: dict[Group, list[Include]] = defaultdict(list)
@@ -91,53 +103,68 @@ class _Merged:
         yield from (f"{one.where}: expected a group that there is, found {one.group.name!r}" for one in gone)
         if gone:
             return
-        graph = {of.name: [{"include-group": to.group.name} for to in several] for of, several in self._groups()}
-        resolver = DependencyGroupResolver(graph)
-        for group, _ in self._groups():
-            try:
-                resolver.resolve(group.name)
-            except ExceptionGroup as errors:
-                yield from (self._circle(one) for one in errors.exceptions if isinstance(one, CyclicDependencyGroup))
-                break
+        graph = {of: [to.group for to in several] for of, several in self._groups()}
+        try:
+            TopologicalSorter(graph).prepare()
+        except CycleError as error:
+            yield self._circle(error.args[1], [*graph])
 
-    def _circle(self, error: CyclicDependencyGroup) -> str:
-        """What is said of groups that include one another."""
-        includes = self._includes[Group(Kind.GROUP, error.group)]
-        where = next(one.where for one in includes if one.group.name == error.include_group)
-        return f"{where}: expected groups that do not include themselves, found {error.include_group!r}"
+    def _circle(self, circle: Sequence[Group], order: Sequence[Group]) -> str:
+        """What is said of groups that include one another: where the first of them is included.
+
+        Args:
+            circle: The groups, each included in the next; the last is the first.
+            order: All groups, as they are declared.
+        """
+        first = min(circle, key=order.index)
+        by = circle[circle.index(first) + 1]
+        where = next(one.where for one in self._includes[by] if one.group == first)
+        return f"{where}: expected groups that do not include themselves, found {first.name!r}"
 
     def _groups(self) -> Iterator[tuple[Group, list[Include]]]:
         """The groups, with what each includes; only those can include one another."""
         yield from ((group, self._includes[group]) for group in self._asked if group.kind is Kind.GROUP)
 
-    def all_of(self, group: Group, within: frozenset[Group], included: set[Group]) -> Iterator[Asked]:
-        """What a list asks for in the end; nothing for one that it is part of itself.
+    def all_of(self, group: Group) -> Iterator[Asked | None]:
+        """What a list asks for in the end; None for a step that adds nothing.
 
-        Args:
-            group: The list.
-            within: Those that it is part of.
-            included: Those that were included already: a list is the same however often that is.
+        A list is part of it once, however often it is included, unless the conditions are others each time. There is a
+        stack in place of calls, since lists may be nested deeper than those.
         """
-        if group in within:
-            return
-        within |= {group}
+        seen: dict[Group, list[frozenset[str]]] = defaultdict(list)
+        waiting: list[tuple[Asked | Group, _Under]] = [(group, ())]
+        while waiting:
+            one, under = waiting.pop()
+            if not isinstance(one, Group):
+                yield replace(one, group=group, requirement=_under(under, one.requirement))
+                continue
+            yield None
+            conditions = frozenset(under)
+            if len(seen[one]) > _CONDITIONS:
+                self.endless = True
+                return
+            if not any(known <= conditions for known in seen[one]):
+                seen[one].append(conditions)
+                waiting += reversed([*self._parts(one, under)])
+
+    def _parts(self, group: Group, under: _Under) -> Iterator[tuple[Asked | Group, _Under]]:
+        """What a list asks for itself, and the lists that are part of it, each with the conditions that it is under."""
         for one in self._asked.get(group, ()):
             if one.name != self._own:
-                yield one
+                yield one, under
                 continue
-            for extra in sorted(map(canonicalize_name, one.requirement.extras)):
-                for part in self.all_of(Group(Kind.EXTRA, extra), within, set()):
-                    yield replace(part, group=group, requirement=_under(one.requirement.marker, part.requirement))
-        for include in self._includes.get(group, ()):
-            if include.group not in included:
-                included.add(include.group)
-                yield from (replace(part, group=group) for part in self.all_of(include.group, within, included))
+            marker = str(one.requirement.marker) if one.requirement.marker else None
+            inner = (*under, marker) if marker and marker not in under else under
+            extras = sorted(map(canonicalize_name, one.requirement.extras))
+            yield from ((Group(Kind.EXTRA, extra), inner) for extra in extras)
+        yield from ((include.group, under) for include in self._includes.get(group, ()))
 
 
-def _under(marker: Marker | None, requirement: Requirement) -> Requirement:
-    """A requirement under one more condition."""
-    if marker is None:
+def _under(conditions: _Under, requirement: Requirement) -> Requirement:
+    """A requirement under more conditions."""
+    if not conditions:
         return requirement
     both = Requirement(str(requirement))
-    both.marker = Marker(f"({marker}) and ({both.marker})") if both.marker else marker
+    own = (str(both.marker),) if both.marker else ()
+    both.marker = Marker(" and ".join(f"({one})" for one in (*conditions, *own)))
     return both

@@ -12,9 +12,10 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 from harness.project.lists import DEV, Listed
+from harness.project.pep508 import requirement as parsed
 from harness.project.toml import culprit, written
 from harness.project.values import MAIN, Asked, Group, Kind
-from harness.project.versions import names_bytes
+from harness.project.versions import masked, names_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,7 +73,7 @@ def _asked(file: TomlFile, group: Group, category: str) -> Iterator[Asked]:
         yield Asked(
             name=canonicalize_name(key),
             requirement=requirement,
-            text=f"{key} = {written(stated)}",
+            text=masked(f"{key} = {written(stated)}"),
             where=file.where(category, key),
             group=group,
             editable=table.get("editable") is True,
@@ -115,7 +116,7 @@ def _requirement(name: str, table: dict[str, Any], folder: Path) -> Requirement:
     conditions = [table["markers"]] if "markers" in table else []
     conditions += [f"{key} {table[key]}" for key in _CONDITIONS if key in table]
     marker = f" ; {' and '.join(f'({one})' for one in conditions)}" if conditions else ""
-    found = Requirement(f"{name}[{','.join(extras)}]{specifier}{marker}")
+    found = parsed(f"{name}[{','.join(extras)}]{specifier}{marker}")
     if url := _url(table, folder):
         found.url, found.specifier = url, SpecifierSet()
     return found

@@ -11,9 +11,10 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 from harness.project.lists import DEV, Include, Listed
+from harness.project.pep508 import requirement as parsed
 from harness.project.toml import culprit, written
 from harness.project.values import MAIN, Asked, Group, Kind
-from harness.project.versions import names_bytes
+from harness.project.versions import masked, names_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -155,7 +156,7 @@ def _dependency(file: TomlFile, name: str, stated: object, group: Group, *way: s
     return Asked(
         name=canonicalize_name(name),
         requirement=requirement,
-        text=f"{name} = {written(stated)}",
+        text=masked(f"{name} = {written(stated)}"),
         where=file.where(*way),
         group=group,
         editable=isinstance(stated, dict) and stated.get("develop") is True,
@@ -215,9 +216,9 @@ def requirement_of(name: str, stated: object, folder: Path) -> Requirement:
 
 def _in_pep_508(dependency: Dependency) -> Requirement:
     try:
-        return Requirement(dependency.to_pep_508(with_extras=False))
+        return parsed(dependency.to_pep_508(with_extras=False))
     except (InvalidRequirement, RecursionError):
-        whole = Requirement(dependency.with_constraint("*").to_pep_508(with_extras=False))
+        whole = parsed(dependency.with_constraint("*").to_pep_508(with_extras=False))
         whole.specifier = SpecifierSet(_in_specifiers(dependency.constraint))
         return whole
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_CONFLICT = re.compile(r"^<{7} ", re.MULTILINE)
+_PLACE = re.compile(r" \(at line (\d+), column \d+\)$")
 _PART = re.compile(r"\.([^.\[\]]+)|\[(\d+|\.\.\.)\]")
 
 
@@ -45,6 +47,20 @@ def read_text(path: Path, name: str) -> str:
         raise MalformedFileError(f"{name}: expected text in UTF-8; byte {error.start} is none") from None
 
 
+def conflict(text: str, name: str) -> str | None:
+    """What is said of a text that git left two versions of something in; None of one that it did not.
+
+    Args:
+        text: A text that is not what it should be: a sound one may well have such a line, in a string.
+        name: How a sentence names the file.
+    """
+    found = _CONFLICT.search(text)
+    if found is None:
+        return None
+    line = text.count("\n", 0, found.start()) + 1
+    return f"{name}:{line}: unresolved merge conflict: expected one version, without git's marks"
+
+
 def parse_toml(text: str, name: str) -> dict[str, Any]:
     """The document that a TOML text is.
 
@@ -54,8 +70,10 @@ def parse_toml(text: str, name: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        line = re.search(r"at line (\d+)", str(error))
-        raise MalformedFileError(f"{name}{f':{line[1]}' if line else ''}: expected TOML: {error}") from None
+        said = str(error)
+        place = _PLACE.search(said)
+        sentence = f"{name}:{place[1]}: expected TOML: {said[: place.start()]}" if place else None
+        raise MalformedFileError(conflict(text, name) or sentence or f"{name}: expected TOML: {said}") from None
     except RecursionError:
         raise MalformedFileError(f"{name}: expected TOML that is not nested beyond reason") from None
     except ValueError:  # Python's own limit, which the reader passes on
@@ -71,7 +89,8 @@ def parse_json(text: str, name: str) -> Any:  # noqa: ANN401 - any JSON
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
-        raise MalformedFileError(f"{name}:{error.lineno}: expected JSON: {error.msg}") from None
+        sentence = f"{name}:{error.lineno}: expected JSON: {error.msg}"
+        raise MalformedFileError(conflict(text, name) or sentence) from None
     except RecursionError:
         raise MalformedFileError(f"{name}: expected JSON that is not nested beyond reason") from None
     except ValueError:  # Python's own limit, which the reader passes on

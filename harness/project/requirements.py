@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
 
 from harness.project.asking import VARIABLE, NotARequirementError, requested
-from harness.project.reading import read_text, shown
+from harness.project.reading import conflict, read_text, shown
 from harness.project.toml import told
 from harness.project.values import Asked, BuildInput, MalformedFileError, Unnamed
+from harness.project.versions import masked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -100,6 +101,9 @@ class _Reading:
             self.problems.append(f"{included}: includes {error}" if included else str(error))
             return
         self.files[path] = None
+        if found := conflict(text, name):
+            self.problems.append(found)
+            return
         for number, line in _lines(text):
             self._line(line, path, f"{name}:{number}", constrains=constrains)
 
@@ -132,7 +136,7 @@ class _Reading:
 
     def _include(self, target: str, path: Path, where: str, *, constrains: bool) -> None:
         if _REMOTE.match(target) or VARIABLE.search(target):
-            self.unnamed.append(Unnamed(f"{'-c' if constrains else '-r'} {target}", where))
+            self.unnamed.append(Unnamed(masked(f"{'-c' if constrains else '-r'} {target}"), where))
             return
         if beginning := _HERE.match(target):
             target = unquote(target[beginning.end() :])

@@ -6,11 +6,12 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import InvalidRequirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import InvalidName, canonicalize_name
 
 from harness.project.lines import Lines
+from harness.project.pep508 import requirement
 from harness.project.reading import parse_toml, read_text, shown
 from harness.project.values import Asked, Group
 from harness.project.versions import masked, names_bytes
@@ -97,7 +98,7 @@ class TomlFile:
     def requirement(self, text: str, group: Group, *way: str | int) -> Asked | None:
         """A requirement (PEP 508); None where it is none, which is a problem then."""
         try:
-            found = Requirement(text)
+            found = requirement(text)
         except (InvalidRequirement, RecursionError):
             self.expected("a requirement such as name>=1.2", text, *way)
             return None

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, TypeAlias
 
 from harness.model import UsageError
+from harness.project.versions import masked
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,7 +17,13 @@ if TYPE_CHECKING:
 
 
 class MalformedFileError(UsageError):
-    """A file of the repository is not what it should be: file, line, and what was expected."""
+    """A file of the repository is not what it should be: file, line, and what was expected.
+
+    Credentials of URLs, which a line that is quoted may have, are left out of the message.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(masked(message))
 
 
 class Kind(StrEnum):

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from packaging.utils import NormalizedName
     from packaging.version import Version
 
-_USERINFO: Final = re.compile(r"(://)(?!git@|\$\{)[^/@\s]+@")
+_USERINFO: Final = re.compile(r"(?<=://)(?P<info>[^/\s\"]+)@")
+_NO_SECRET: Final = re.compile(r"git|(?:\$\{[A-Z0-9_]+\}:?)+")  # the user of every SSH host, and what pip puts in
 _COMMIT: Final = re.compile(r"^[a-z]+\+.*@(?:[0-9a-f]{40}|[0-9a-f]{64})(?:#|$)", re.IGNORECASE)
 _DIGEST: Final = re.compile(r"#(?:.*&)?(?:md5|sha1|sha224|sha256|sha384|sha512)=[0-9a-f]+", re.IGNORECASE)
 
@@ -55,4 +56,4 @@ def of_archive(url: str) -> tuple[NormalizedName, Version] | None:
 
 def masked(text: str) -> str:
     """A text without the names and passwords in its URLs, fit for a log."""
-    return _USERINFO.sub(r"\1***@", text)
+    return _USERINFO.sub(lambda found: found[0] if _NO_SECRET.fullmatch(found["info"]) else "***@", text)

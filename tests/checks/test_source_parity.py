@@ -92,6 +92,21 @@ def test_an_archive_of_its_sources_passes(tmp_path: Path) -> None:
     assert list(check.body(subject_of(tmp_path, APP), Seen())) == [Note("8 files are what backend has")]
 
 
+def test_a_folder_that_is_no_sources_is_said_to_be_left_alone(tmp_path: Path) -> None:
+    files(tmp_path / "backend", APP)
+    files(tmp_path / "data", {f"{number}.csv": "" for number in range(1_100)})
+    (tmp_path / "backend/app/data").symlink_to(tmp_path / "data")
+
+    said = (
+        "backend/app/data has more files than anybody's sources, and was not compared: if it is to stay out of the "
+        "archive, name it in `source-excludes`"
+    )
+    assert list(check.body(subject_of(tmp_path, APP), Seen())) == [
+        Note(said, limit=True),
+        Note("8 files are what backend has"),
+    ]
+
+
 def test_so_it_does_where_git_says_what_belongs(tmp_path: Path) -> None:
     repository(tmp_path, {f"backend/{name}": text for name, text in (APP | DEVELOPMENT).items()})
     files(tmp_path, {"backend/app/__pycache__/main.cpython-312.pyc": ""})

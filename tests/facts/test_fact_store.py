@@ -111,3 +111,18 @@ def test_large_files_are_read_like_small_ones(tmp_path: Path) -> None:
 
     names = {name: [one.module for one in module.imports] for name, module in facts.modules.items()}
     assert names == {"large.py": ["os", "gone"], "small.py": ["os", "gone"]}
+
+
+def test_halves_of_characters_are_escaped(tmp_path: Path) -> None:
+    origin = b'{"url": "file:///\\ud800", "dir_info": {}}'
+    texts: dict[str, str | bytes] = {
+        "a-1.dist-info/METADATA": "Name: a\nVersion: 1\n",
+        "a-1.dist-info/direct_url.json": origin,
+    }
+    code = archive.read(mini(tmp_path / "code.zip", texts), "code.zip", Role.CODE)
+    kept = FactStore(tmp_path / "facts")
+
+    first = kept.facts(code, PYTHON)
+
+    assert [one.url for one in first.distributions] == ["file:///\\ud800"]
+    assert kept.facts(code, PYTHON) == first

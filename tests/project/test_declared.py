@@ -351,7 +351,15 @@ def test_what_a_pipfile_declares(case: str, tmp_path: Path) -> None:
 MALFORMED = {
     "no TOML": (
         "[project\n",
-        ["pyproject.toml:1: expected TOML: Expected ']' at the end of a table declaration (at line 1, column 9)"],
+        ["pyproject.toml:1: expected TOML: Expected ']' at the end of a table declaration"],
+    ),
+    "TOML that ends too early": (
+        "[project",
+        ["pyproject.toml: expected TOML: Expected ']' at the end of a table declaration (at end of document)"],
+    ),
+    "a merge conflict": (
+        "[project]\nname = 'x'\n<<<<<<< HEAD\nversion = '1'\n=======\n",
+        ["pyproject.toml:3: unresolved merge conflict: expected one version, without git's marks"],
     ),
     "a table that is none": (
         "tool = 1\nproject = []\n",

@@ -55,6 +55,58 @@ def test_conditions_that_are_nested_beyond_reason(name: str, text: str, tmp_path
         read(tmp_path)
 
 
+NESTED = "(os_name == 'x' or " * 350 + "os_name == 'posix'" + ")" * 350
+
+
+def test_conditions_that_could_be_read_and_not_be_judged(tmp_path: Path) -> None:
+    (tmp_path / "requirements.txt").write_text(f"foo==1; {NESTED}\n", encoding="utf-8")
+
+    with pytest.raises(MalformedFileError, match=r"^requirements\.txt:1: expected a requirement"):
+        read_requirements([tmp_path / "requirements.txt"], tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "refused"),
+    [
+        ("".join(f"e{n}=['x{n}','d[e{n + 1},e{n + 2}]']\n" for n in range(60)), False),
+        ("".join(f"e{n}=[\"d[e{n + 1}];os_name=='{n}'\",\"d[e{n + 1}];os_name!='{n}'\"]\n" for n in range(60)), True),
+    ],
+)
+def test_extras_that_ask_for_one_another_end(text: str, refused: object, tmp_path: Path) -> None:
+    said = f"[project]\nname='d'\n[project.optional-dependencies]\n{text}e60=['y']\ne61=['z']\n"
+    (tmp_path / "pyproject.toml").write_text(said, encoding="utf-8")
+
+    if refused:
+        with pytest.raises(MalformedFileError, match="beyond reason"):
+            read_declared(tmp_path / "pyproject.toml", tmp_path)
+    else:
+        asked = read_declared(tmp_path / "pyproject.toml", tmp_path).asked
+        assert len([one for one in asked if one.group.name == "e0"]) == 62
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("Pipfile", '[packages]\na = {git = "https://user:s3cr3t@host.example/x"}\n'),
+        ("pyproject.toml", '[tool.poetry.dependencies]\na = {git = "https://s3cr3t@host.example/x"}\n'),
+        ("pyproject.toml", '[project]\ndependencies = ["a @ https://${USER}:p@s3cr3t@host.example/x"]\n'),
+    ],
+)
+def test_nor_are_they_of_a_project(name: str, text: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(text, encoding="utf-8")
+
+    (one,) = read_declared(tmp_path / name, tmp_path).asked
+
+    assert "s3cr3t" not in one.text
+    assert "s3cr3t" in str(one.requirement.url)
+
+
+def test_nor_are_they_where_a_line_is_malformed() -> None:
+    assert str(MalformedFileError("a:1: found 'https://user:s3cr3t@host.example'")).endswith(
+        "'https://***@host.example'"
+    )
+
+
 def test_such_a_condition_of_a_lock_is_not_met() -> None:
     assert not Conditions({"os_name": "posix"}).met(DEEP)
 
@@ -64,6 +116,7 @@ def test_such_a_condition_of_a_lock_is_not_met() -> None:
     [
         "foo @ https://user:s3cr3t@host.example/foo-1.0-py3-none-any.whl",
         "foo @ https://s3cr3t@host.example/foo.git",
+        "-r https://user:s3cr3t@host.example/more.txt",
         "git+https://s3cr3t:x@host.example/foo.git",
         "-e git+https://user:s3cr3t@host.example/foo.git#egg=foo",
     ],

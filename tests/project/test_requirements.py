@@ -340,6 +340,14 @@ def test_all_lines_of_all_files_that_are_none(tmp_path: Path) -> None:
     ]
 
 
+def test_a_merge_conflict_is_called_that(tmp_path: Path) -> None:
+    text = "a==1\n<<<<<<< HEAD\nb==1\n=======\nb==2\n>>>>>>> main\n"
+
+    assert refused(tmp_path, text) == [
+        "requirements.txt:2: unresolved merge conflict: expected one version, without git's marks"
+    ]
+
+
 def test_of_very_many_the_first(tmp_path: Path) -> None:
     found = refused(tmp_path, "a b\n" * 30)
 

@@ -47,7 +47,10 @@ def read_lock(path: Path, folder: Path, declared: Declared | None) -> AnyLock:
     known = _known(path)
     if known is None:
         raise MalformedFileError(f"{name}: expected a lock file: {', '.join(_READERS)} or pylock.NAME.toml")
-    return _READERS[known][1](LockFile(path, name, read_text(path, name)), declared)
+    text = read_text(path, name)
+    if not text.strip():
+        raise MalformedFileError(f"{name}: expected a {known}, found an empty file")
+    return _READERS[known][1](LockFile(path, name, text), declared)
 
 
 def find_lock(folder: Path, tool: str | None = None) -> Path | None:

@@ -38,8 +38,9 @@ class LockFile:
 
     def unknown(self, version: object, known: str) -> UnknownLock:
         """What is said of a format that this release does not know."""
-        reason = f"{self.shown}: format {version}, and this release knows {known}: what is locked was not compared"
-        return UnknownLock(self.path, self.shown, reason)
+        said = f"{self.shown}: format {version}, and this release knows {known}: what is locked was not compared"
+        remedy = "use a release of lambda-artifact-harness that knows it, or leave this check out with --skip"
+        return UnknownLock(self.path, self.shown, f"{said}; {remedy}")
 
     def places(self, table: str, count: int) -> tuple[str, ...]:
         """Where each entry of an array of tables has its name: ``poetry.lock:598``.

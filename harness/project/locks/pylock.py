@@ -78,6 +78,8 @@ def _parsed(file: LockFile, raw: Mapping[str, Any]) -> Pylock:
         )
         line = line_of(file.text, way)
         place = f"{file.shown}:{line}" if line else file.shown
+        if "recursion" in error.message:  # what packaging passes on of the interpreter's own words
+            raise MalformedFileError(f"{place}: expected a marker that is not nested beyond reason") from None
         first, *found = error.message.split("\n")  # of a marker, packaging shows the text on a line of its own
         said = first[:1].lower() + first[1:] + (f", found {found[0].strip()!r}" if found else "")
         raise MalformedFileError(f"{place}: {said}{f' at {error.context}' if error.context else ''}") from None
