@@ -93,7 +93,17 @@ class Materials:
             return ArchiveFacts()
         unpacks = self.unpacks and archive.unzipped_bytes <= limit
         tree = self._store.tree(archive, limit) if unpacks else None
-        return FactStore(self.cache / "facts").facts(archive, self.policy.python, tree)
+        return self._facts.facts(archive, self.policy.python, tree)
+
+    def keep(self) -> None:
+        """Keep for the next time what was read of the archives' sources.
+
+        Raises:
+            OSError: The cache cannot be written.
+        """
+        for archive, facts in self._read.values():
+            if facts.sources:
+                self._facts.keep(archive, self.policy.python, facts)
 
     def subject(self, function: Function | None) -> Subject:
         """One function, or with None what functions inherit.
@@ -149,6 +159,10 @@ class Materials:
                 with contextlib.suppress(SourceUnavailable):
                     found.append(self.subject(function).program)
         return tuple({id(one): one for one in found}.values())
+
+    @cached_property
+    def _facts(self) -> FactStore:
+        return FactStore(self.cache / "facts")
 
     @cached_property
     def _store(self) -> Store:

@@ -62,6 +62,7 @@ class Settings:
         static: Whether handlers are deliberately not started.
         init_timeout: Seconds after which an init is stopped.
         today: For the waivers' dates.
+        trust_mtime: Whether a file whose size and times are as before is taken for the same without being read.
     """
 
     engine: Engine
@@ -73,6 +74,7 @@ class Settings:
     strict: bool = False
     static: bool = False
     init_timeout: float = 60.0
+    trust_mtime: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +163,9 @@ class Verification:
                 subjects = list(self.materials.subjects())
         except SourceUnavailable as reason:
             return replace(nothing, outcome=Skipped(str(reason)))
-        return run(check, subjects, self, self.settings.today)
+        result = run(check, subjects, self, self.settings.today)
+        self.materials.keep()
+        return result
 
     def report(self, results: Sequence[Result]) -> Report:
         """The report on what was run."""

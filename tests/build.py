@@ -168,6 +168,8 @@ def analysed(files: Mapping[str, str | bytes], role: Role = Role.CODE) -> tuple[
             (folder / name).write_bytes(content.encode() if isinstance(content, str) else content)
         read = folder_reader.read(folder, f"{role}.zip", role)
         facts = analyse(read, POLICY.python, Path(scratch))
+        facts.modules.faults(facts.modules)  # now: the files are gone in a moment
+        dict(facts.modules)
     return replace(read, is_folder=False), facts
 
 

@@ -48,7 +48,7 @@ def check(subject: Subject, engines: Engines) -> Findings:
     bytecode may go: nobody misses them at run time, and this check does not either.
     """
     del engines
-    if not subject.facts.distributions and not any(module.lookups for module in subject.facts.modules.values()):
+    if not subject.facts.distributions and not any(_lookups(subject)):
         raise Inapplicable("no distribution is installed, and no code asks for one")
     installed = [one for several in visible(subject.program).values() for one in several]
     yield from _unknown(subject, installed)
@@ -71,15 +71,21 @@ def _unknown(subject: Subject, installed: Sequence[Installed]) -> Iterator[Findi
     """What code asks for by name, and is not there."""
     known = {one.distribution.key for one in installed} | subject.policy.preinstalled
     asked: dict[str, list[Asked]] = defaultdict(list)
-    for path, module in sorted(subject.facts.modules.items()):
-        for lookup in module.lookups:
-            name = _name(lookup, path, subject)
-            if name and not lookup.guarded and not lookup.never and canonicalize_name(name) not in known:
-                start = certain(path, subject.program) if lookup.certain and not lookup.lazy else None
-                if start or _matters(subject, path, lookup, name):
-                    asked[name].append(Asked(path, lookup, start))
+    for path, lookup in _lookups(subject):
+        name = _name(lookup, path, subject)
+        if name and not lookup.guarded and not lookup.never and canonicalize_name(name) not in known:
+            start = certain(path, subject.program) if lookup.certain and not lookup.lazy else None
+            if start or _matters(subject, path, lookup, name):
+                asked[name].append(Asked(path, lookup, start))
     for name, places in asked.items():
         yield _missing(subject, name, sorted(places, key=lambda one: one.start is None))
+
+
+def _lookups(subject: Subject) -> Iterator[tuple[str, Lookup]]:
+    """What is asked for by code that handlers reach, or that no distribution brought."""
+    facts = subject.facts
+    for path in sorted(facts.notable.intersection({*facts.unrecorded, *subject.program.graph.reached})):
+        yield from ((path, lookup) for lookup in facts.modules[path].lookups)
 
 
 def _name(lookup: Lookup, path: str, subject: Subject) -> str | None:
@@ -154,8 +160,7 @@ def _entry_points(subject: Subject, installed: Iterable[Installed]) -> Iterator[
     reached = subject.program.graph.reached
     groups = {
         lookup.group: path
-        for path, module in sorted(subject.facts.modules.items())
-        for lookup in module.lookups
+        for path, lookup in _lookups(subject)
         if lookup.group and lookup.group not in offered and path in reached
     }
     asked = [f"{path} asks for the group {group!r}, which nothing offers now" for group, path in groups.items()]

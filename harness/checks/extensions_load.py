@@ -65,9 +65,9 @@ def _optional(subject: Subject, path: str, module: str) -> bool:
     package = path.rpartition("/")[0]
     importers = [
         statement
-        for file, source in subject.facts.modules.items()
+        for file in subject.facts.modules
         if package.startswith(file.rpartition("/")[0]) or file.startswith(f"{package}/")
-        for statement in source.imports
+        for statement in subject.facts.modules[file].imports
         if not statement.never and module in program.graph.targets(statement, file)
     ]
     return bool(importers) and not any(statement.certain for statement in importers)

@@ -107,8 +107,8 @@ def _of_the_runtime(one: Required, pin: str | None) -> Finding:
 
 
 def _another_python(subject: Subject, union: Union, installed: Installed) -> Finding:
-    modules, reached = subject.facts.modules, subject.program.graph.reached
-    broken = [path for path in union.sources(installed) if modules[path].fault]
+    reached = subject.program.graph.reached
+    broken = list(subject.facts.modules.faults(union.sources(installed)))
     version = "{}.{}".format(*subject.policy.python)
     return Finding(
         f"{installed.distribution.name} {installed.distribution.version} requires Python "

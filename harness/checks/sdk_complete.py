@@ -74,11 +74,11 @@ def _where(subject: Subject, name: str, path: str) -> str:
 def _importers(subject: Subject, *names: str) -> Iterator[str]:
     """Where one of these is imported by your own code, or by what a handler cannot start without."""
     program = subject.program
-    for path, source in subject.facts.modules.items():
+    for path in subject.facts.modules:
         own = path in program.own
         if not own and certain(path, program) is None:
             continue
-        for one in source.imports:
+        for one in subject.facts.modules[path].imports:
             if one.certain and (own or not one.lazy) and not one.level and one.module.partition(".")[0] in names:
                 yield f"{path}:{one.line}"
 

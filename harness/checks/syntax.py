@@ -29,10 +29,7 @@ def check(subject: Subject, engines: Engines) -> Findings:
     program = subject.program
     if not subject.facts.modules:
         raise Inapplicable("there is no Python source")
-    for path in sorted(_judged(subject)):
-        fault = subject.facts.modules[path].fault
-        if fault is None:
-            continue
+    for path, fault in sorted(subject.facts.modules.faults(_judged(subject)).items()):
         reach = program.graph.reached.get(path)
         name = reach.name if reach else program.search.module_name(path) or path
         owner = subject.facts.owners.get(path)

@@ -171,9 +171,10 @@ def _given(handler: str, by: str, program: Program) -> Finding | None:
 def _lacks(path: str, attribute: str, program: Program) -> bool:
     """Whether a module certainly has no such attribute."""
     module = program.facts.modules.get(path)
-    if module is None or not module.parsed or module.fault or module.names.open:
+    if module is None or not module.parsed or module.names.open:
         return False
-    return attribute not in module.names.bound and not attribute.startswith("__")
+    absent = attribute not in module.names.bound and not attribute.startswith("__")
+    return absent and not program.facts.modules.faults([path])
 
 
 def _attribute_missing(handler: str, program: Program, path: str) -> Finding:

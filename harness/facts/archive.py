@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.artifact.reading import files
+from harness.artifact.reading import files, read_file
 from harness.artifact.stamp import STAMP
 from harness.facts import distributions
 from harness.facts.binaries import Binary, read_binary
 from harness.facts.bytecode import Bytecode, read_bytecode
 from harness.facts.distributions import EDITABLE, Distribution, distribution
-from harness.facts.modules import Module, module
+from harness.facts.modules import notable
 from harness.facts.secrets import Secret, secrets
-from harness.facts.syntax import syntax_faults
+from harness.facts.sources import LONGEST, Sources
 
 if TYPE_CHECKING:
     from harness.artifact.entries import Archive, Entry
     from harness.artifact.reading import Content
+    from harness.facts.sources import Known
 
-SCHEMA = 9
+SCHEMA = 10
 """Raised with every change of what is found or how it is written, so that older facts are not taken for newer."""
 
 _LONGEST_TEXT = 1024 * 1024
-_LONGEST_SOURCE = 16 * 1024 * 1024
 _LONGEST_SHEBANG = 256
 # What is kept whole, beside the metadata of distributions and editable installs' finders: what configures paths.
 _KEPT = (".pth", "alembic.ini", "pyproject.toml")
@@ -40,11 +40,12 @@ _MAGICS = {
 
 
 @dataclass(frozen=True, slots=True)
-class ArchiveFacts:
-    """What is true of the contents of one archive; the keys are names inside it.
+class Contents:
+    """What is true of the contents of one archive without reading its sources; the keys are names inside it.
 
     Attributes:
-        modules: Every ``.py``.
+        sources: Every ``.py``, in the archive's order.
+        notable: Those that look something up in the metadata of distributions, or that may be migrations.
         binaries: Every ELF, Mach-O and PE file, by content.
         bytecode: Every ``.pyc``.
         distributions: By their metadata, wherever that is.
@@ -54,7 +55,8 @@ class ArchiveFacts:
         secrets: Files that hold secrets.
     """
 
-    modules: dict[str, Module] = field(default_factory=dict)
+    sources: tuple[str, ...] = ()
+    notable: tuple[str, ...] = ()
     binaries: dict[str, Binary] = field(default_factory=dict)
     bytecode: dict[str, Bytecode] = field(default_factory=dict)
     distributions: tuple[Distribution, ...] = ()
@@ -63,13 +65,28 @@ class ArchiveFacts:
     packed: dict[str, str] = field(default_factory=dict)
     secrets: dict[str, tuple[Secret, ...]] = field(default_factory=dict)
 
+    @property
+    def recorded(self) -> frozenset[str]:
+        """The files that distributions brought, by their RECORD."""
+        return frozenset(recorded.path for one in self.distributions for recorded in one.record or ())
 
-def analyse(archive: Archive, python: tuple[int, int], scratch: Path, tree: Path | None = None) -> ArchiveFacts:
-    """Read an archive for what it says.
+
+@dataclass(frozen=True, slots=True)
+class ArchiveFacts(Contents):
+    """What is true of the contents of one archive.
+
+    Attributes:
+        modules: Every ``.py``, read when it is asked for.
+    """
+
+    modules: Sources = field(default_factory=Sources)
+
+
+def contents_of(archive: Archive, scratch: Path, tree: Path | None = None) -> Contents:
+    """Read an archive for what it says, in one pass.
 
     Args:
         archive: An accepted archive.
-        python: The version of the runtime, on which the meaning of source code depends.
         scratch: A folder for files that are gone afterwards.
         tree: Where the archive was unpacked to, if it was.
 
@@ -78,29 +95,61 @@ def analyse(archive: Archive, python: tuple[int, int], scratch: Path, tree: Path
         OSError: Something cannot be read or written.
     """
     with tempfile.TemporaryDirectory(prefix="facts-", dir=scratch) as folder:
-        pass_ = _Pass(python, Path(folder) / "sources")
+        pass_ = _Pass()
         for entry, content in files(archive, Path(folder), tree):
             pass_.take(entry, content)
-        return pass_.facts()
+        return pass_.contents()
+
+
+def analyse(archive: Archive, python: tuple[int, int], scratch: Path, tree: Path | None = None) -> ArchiveFacts:
+    """Everything that an archive says; for the arguments and what it raises see ``contents_of`` and ``described``."""
+    return described(archive, contents_of(archive, scratch, tree), python, tree)
+
+
+def described(
+    archive: Archive,
+    contents: Contents,
+    python: tuple[int, int],
+    tree: Path | None = None,
+    known: Known | None = None,
+) -> ArchiveFacts:
+    """The facts of an archive, which read its sources when they are asked for.
+
+    Args:
+        archive: The archive.
+        contents: What is known without.
+        python: The version of the runtime, on which the meaning of source code depends.
+        tree: Where the archive was unpacked to, if it was.
+        known: What was found of its sources before.
+    """
+    entries = {entry.name: entry for entry in archive.files}
+    root = archive.path if archive.is_folder else tree
+
+    def content(name: str) -> bytes:
+        return (root / name).read_bytes() if root else read_file(archive, entries[name], LONGEST)
+
+    sources = Sources(contents.sources, contents.recorded, python, content, known)
+    return ArchiveFacts(**{one.name: getattr(contents, one.name) for one in fields(contents)}, modules=sources)
 
 
 class _Pass:
     """One pass over the files of an archive."""
 
-    def __init__(self, python: tuple[int, int], sources: Path) -> None:
-        self._python = python
-        self._sources = sources
-        self._names: list[str] = []
+    def __init__(self) -> None:
+        self._sources: list[str] = []
+        self._notable: list[str] = []
         self._metadata: dict[str, dict[str, str]] = {}
-        self._facts = ArchiveFacts()
+        self._facts = Contents()
 
     def take(self, entry: Entry, content: Content) -> None:
         """Note what one file says."""
         name, head = entry.name, bytes(content[:8])
         if binary := read_binary(content):
             self._facts.binaries[name] = binary
-        elif name.endswith(".py") and len(content) <= _LONGEST_SOURCE:
-            self._take_source(name, bytes(content))
+        elif name.endswith(".py") and len(content) <= LONGEST:
+            self._sources.append(name)
+            if notable(bytes(content)):
+                self._notable.append(name)
         elif name.endswith(".pyc"):
             self._facts.bytecode[name] = read_bytecode(bytes(content[:16]))
         elif packed := next((kind for magic, kind in _MAGICS.items() if head.startswith(magic)), None):
@@ -113,13 +162,6 @@ class _Pass:
             if held := secrets(name, bytes(content)):
                 self._facts.secrets[name] = held
 
-    def _take_source(self, name: str, source: bytes) -> None:
-        """Put a module aside: how closely it is read depends on whose it is, which only the end of the pass tells."""
-        path = self._sources / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(source)
-        self._names.append(name)
-
     def _take_text(self, name: str, content: bytes) -> None:
         folder, _, file = name.rpartition("/")
         if folder.endswith(distributions.FOLDERS):
@@ -129,12 +171,7 @@ class _Pass:
         elif file.endswith(_KEPT) or file.startswith(EDITABLE) or name == STAMP:
             self._facts.texts[name] = content.decode("utf-8", "replace")
 
-    def facts(self) -> ArchiveFacts:
+    def contents(self) -> Contents:
         """What was found."""
         found = tuple(distribution(folder, texts) for folder, texts in sorted(self._metadata.items()))
-        recorded = {recorded.path for one in found for recorded in one.record or ()}
-        faults = syntax_faults(self._sources, self._python) if self._names else {}
-        for name in self._names:
-            source = (self._sources / name).read_bytes()
-            self._facts.modules[name] = module(source, self._python, faults.get(name), recorded=name in recorded)
-        return replace(self._facts, distributions=found)
+        return replace(self._facts, sources=tuple(self._sources), notable=tuple(self._notable), distributions=found)

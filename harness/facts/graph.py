@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from harness.facts.imports import Import
-    from harness.facts.modules import Module
+    from harness.facts.view import Modules
 
 
 class When(IntEnum):
@@ -75,9 +75,7 @@ class Graph:
     handler is loaded: what a library imports inside its functions is mostly optional.
     """
 
-    def __init__(
-        self, modules: Mapping[str, Module], search: Search, roots: Iterable[str], own: frozenset[str]
-    ) -> None:
+    def __init__(self, modules: Modules, search: Search, roots: Iterable[str], own: frozenset[str]) -> None:
         """Prepare a graph.
 
         Args:
@@ -219,8 +217,10 @@ class Graph:
             return False
         if isinstance(resolution, Portions):
             return True
-        own = isinstance(resolution, Found) and resolution.path in self._own
-        module = self._modules.get(resolution.path) if isinstance(resolution, Found) and own else None
-        if module is None or not module.parsed or module.fault:
+        if not isinstance(resolution, Found) or resolution.path not in self._own:
             return False
-        return not module.names.open and name not in module.names.bound and not name.startswith("__")
+        module = self._modules.get(resolution.path)
+        if module is None or not module.parsed or module.names.open:
+            return False
+        absent = name not in module.names.bound and not name.startswith("__")
+        return absent and not self._modules.faults([resolution.path])

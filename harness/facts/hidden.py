@@ -130,6 +130,7 @@ def _wanted(program: Program, name: str, path: str, lacks: Callable[[str], bool]
 def closed_to(program: Program, front: Found, name: str, wanted: str) -> bool:
     """Whether a module certainly has neither a name nor a submodule of that name."""
     module = program.facts.modules.get(front.path)
-    if module is None or not module.parsed or module.fault or module.names.open or wanted in module.names.bound:
+    if module is None or not module.parsed or module.names.open or wanted in module.names.bound:
         return False
-    return isinstance(program.search.find(f"{name}.{wanted}"), Missing)
+    absent = isinstance(program.search.find(f"{name}.{wanted}"), Missing)
+    return absent and not program.facts.modules.faults([front.path])

@@ -14,12 +14,13 @@ from harness.facts.lookups import Lookup, lookups, may_look
 from harness.facts.names import Names, names
 from harness.facts.outline import outline
 from harness.facts.revisions import TRIGGER, Revision, revision
-from harness.facts.syntax import SyntaxFault  # noqa: TC001 - msgspec reads the annotation when facts are decoded
 from harness.facts.uses import TRIGGERS, Uses, uses
 
 # What makes the names of a library's module unknowable: its text is not followed any closer than this.
 _INJECTS = re.compile(rb"\bsys\s*\.\s*modules\b|\bmeta_path\b|\bpath_hooks\b|\b__path__\b")
+_INJECTING = (b"modules", b"meta_path", b"path_hooks", b"__path__")  # without which the pattern need not be tried
 _SHARED = re.compile(rb"\bextend_path\b|\bdeclare_namespace\b")
+_SHARING = (b"extend_path", b"declare_namespace")
 _SURROGATE = re.compile(rb"\\(?:u|U0000)[dD][89a-fA-F]")
 _SEARCHES = re.compile(rb"\bsys\s*\.\s*path\b")
 
@@ -32,7 +33,6 @@ class Module:
         size: Bytes.
         hash: What hash-based bytecode of it would carry (PEP 552).
         parsed: Whether its text could be analysed at all; if not, the rest is empty.
-        fault: Why it does not compile for the runtime.
         imports: What it imports.
         names: What it binds at module level; of a distribution's module only whether more may be there.
         lookups: What it asks of the metadata of distributions.
@@ -43,7 +43,6 @@ class Module:
     size: int
     hash: bytes
     parsed: bool = True
-    fault: SyntaxFault | None = None
     imports: tuple[Import, ...] = ()
     names: Names = field(default_factory=Names)
     lookups: tuple[Lookup, ...] = ()
@@ -51,27 +50,23 @@ class Module:
     revision: Revision | None = None
 
 
-def module(
-    source: bytes, python: tuple[int, int], fault: SyntaxFault | None = None, *, recorded: bool = False
-) -> Module:
+def module(source: bytes, python: tuple[int, int], *, recorded: bool = False) -> Module:
     """Read one source file.
 
     Args:
         source: Its bytes.
         python: The version of the runtime.
-        fault: Why it does not compile for it.
         recorded: Whether a distribution brought it, by its RECORD; then less is of interest.
     """
     digest = source_hash(source, python)
-    plain = recorded and not may_look(source) and TRIGGER not in source
+    plain = recorded and not notable(source)
     tree = (outline(source) if plain else None) or parse(source)
     if tree is None:
-        return Module(len(source), digest, parsed=False, fault=fault)
+        return Module(len(source), digest, parsed=False)
     calls = b"import_module" in source or b"__import__" in source
     found = Module(
         size=len(source),
         hash=digest,
-        fault=fault,
         imports=imports(tree, python, calls=calls, own=not recorded) if b"import" in source else (),
         names=_outline(source) if recorded else names(tree),
         lookups=lookups(tree, python) if may_look(source) else (),
@@ -79,6 +74,11 @@ def module(
         revision=revision(tree) if TRIGGER in source else None,
     )
     return _expressible(found) if _SURROGATE.search(source) else found
+
+
+def notable(source: bytes) -> bool:
+    """Whether a source may say what is of interest even where no handler leads to it: look-ups, a migration."""
+    return may_look(source) or TRIGGER in source
 
 
 def _expressible(found: Module) -> Module:
@@ -105,7 +105,7 @@ def _outline(source: bytes) -> Names:
     """What the names of a library's module could be: any, and perhaps modules that no file is there for."""
     return Names(
         open=True,
-        injects=bool(_INJECTS.search(source)),
-        shared=bool(_SHARED.search(source)),
-        searches=bool(_SEARCHES.search(source)),
+        injects=any(hint in source for hint in _INJECTING) and bool(_INJECTS.search(source)),
+        shared=any(hint in source for hint in _SHARING) and bool(_SHARED.search(source)),
+        searches=b"path" in source and bool(_SEARCHES.search(source)),
     )

@@ -5,27 +5,33 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import filelock
 import msgspec
 
-from harness.facts.archive import SCHEMA, ArchiveFacts, analyse
+from harness.facts.archive import SCHEMA, ArchiveFacts, Contents, contents_of, described
+from harness.facts.sources import Known
 
 if TYPE_CHECKING:
     from harness.artifact.entries import Archive
 
+T = TypeVar("T", Contents, Known)
+
 _SEAL_BYTES = 16
+_SOURCES = "-sources-"
 
 
 class FactStore:
-    """Facts below one folder: a file per archive, runtime and schema, in MessagePack.
+    """Facts below one folder: for each archive a file of its contents, and one for each runtime of its sources.
 
-    Facts are kept of sound archives only, so an archive whose facts are here is known to be what it declares.
+    All are in MessagePack and bear the schema in their names. Facts are kept of sound archives only, so an archive
+    whose facts are here is known to be what it declares.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder.absolute()
+        self._kept: dict[Path, int] = {}  # how much each file of sources is known to hold
 
     def facts(self, archive: Archive, python: tuple[int, int], tree: Path | None = None) -> ArchiveFacts:
         """What an archive says, analysed if it was not yet.
@@ -39,20 +45,43 @@ class FactStore:
             Refused: The bytes are not what the archive declares.
             OSError: The archive cannot be read, or the store not be written.
         """
-        name = f"{SCHEMA}-py{python[0]}{python[1]}-{archive.sha256}"
-        kept = self._folder / f"{name}.msgpack"
-        if (found := _load(kept)) is not None:
-            return found
-        self._folder.mkdir(parents=True, exist_ok=True)
-        with filelock.FileLock(self._folder / f"{name}.lock"):
-            if (found := _load(kept)) is None:  # another process may have found them while this one waited
-                found = _save(kept, analyse(archive, python, self._folder, tree))
-        return found
+        path = self._folder / f"{_name(archive)}.msgpack"
+        contents = _load(path, Contents)
+        if contents is None:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            with self._lock(path):
+                contents = _load(path, Contents)  # another process may have found them while this one waited
+                if contents is None:
+                    contents = _save(path, contents_of(archive, self._folder, tree))
+        of = self._sources(archive, python)
+        known = _load(of, Known) or Known()
+        self._kept[of] = known.size
+        return described(archive, contents, python, tree, known)
+
+    def keep(self, archive: Archive, python: tuple[int, int], facts: ArchiveFacts) -> None:
+        """Keep what was read of an archive's sources since, together with what other processes have kept.
+
+        Raises:
+            OSError: The store cannot be written.
+        """
+        path, known = self._sources(archive, python), facts.modules.known
+        if known.size == self._kept.get(path):
+            return
+        with self._lock(path):
+            others = _load(path, Known) or Known()
+            _save(path, Known(others.modules | known.modules, others.faults | known.faults))
+        self._kept[path] = known.size
+
+    def _sources(self, archive: Archive, python: tuple[int, int]) -> Path:
+        return self._folder / f"{_name(archive)}{_SOURCES}py{python[0]}{python[1]}.msgpack"
+
+    def _lock(self, path: Path) -> filelock.BaseFileLock:
+        return filelock.FileLock(path.with_suffix(".lock"))
 
     def usage(self) -> tuple[int, int]:
         """How many archives' facts are kept, and how many bytes they take."""
         kept = list(self._folder.glob("*.msgpack"))
-        return len(kept), sum(path.stat().st_size for path in kept)
+        return sum(_SOURCES not in path.name for path in kept), sum(path.stat().st_size for path in kept)
 
     def prune(self) -> None:
         """Remove all facts."""
@@ -60,12 +89,16 @@ class FactStore:
             path.unlink(missing_ok=True)
 
 
-def _load(path: Path) -> ArchiveFacts | None:
+def _name(archive: Archive) -> str:
+    return f"{SCHEMA}-{archive.sha256}"
+
+
+def _load(path: Path, of: type[T]) -> T | None:
     """The facts of a file; None where there is none, or none that makes sense."""
     try:
         content = path.read_bytes()
         seal, packed = content[:_SEAL_BYTES], content[_SEAL_BYTES:]
-        return msgspec.msgpack.decode(packed, type=ArchiveFacts) if seal == _seal(packed) else None
+        return msgspec.msgpack.decode(packed, type=of) if seal == _seal(packed) else None
     except (OSError, msgspec.MsgspecError):
         return None
 
@@ -75,7 +108,7 @@ def _seal(packed: bytes) -> bytes:
     return hashlib.blake2b(packed, digest_size=_SEAL_BYTES).digest()
 
 
-def _save(path: Path, facts: ArchiveFacts) -> ArchiveFacts:
+def _save(path: Path, facts: T) -> T:
     """Write them so that no moment shows half of them; the facts as they will be read."""
     descriptor, draft = tempfile.mkstemp(prefix=".draft-", dir=path.parent)
     try:
@@ -89,13 +122,13 @@ def _save(path: Path, facts: ArchiveFacts) -> ArchiveFacts:
     return facts
 
 
-def _packed(facts: ArchiveFacts) -> tuple[ArchiveFacts, bytes]:
+def _packed(facts: T) -> tuple[T, bytes]:
     """Facts and their bytes; halves of characters, which no file can hold, are escaped."""
     try:
         return facts, msgspec.msgpack.encode(facts)
     except UnicodeEncodeError:
         packed = msgspec.msgpack.encode(_escaped(msgspec.to_builtins(facts, builtin_types=(bytes,))))
-        return msgspec.msgpack.decode(packed, type=ArchiveFacts), packed
+        return msgspec.msgpack.decode(packed, type=type(facts)), packed
 
 
 def _escaped(value: object) -> object:

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
 from harness.artifact.bundle import Bundle
+from harness.facts.modules import Module
 from harness.facts.uses import Uses
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Iterator
 
     from harness.artifact.entries import Archive
     from harness.facts.archive import ArchiveFacts
     from harness.facts.binaries import Binary
     from harness.facts.bytecode import Bytecode
     from harness.facts.distributions import Distribution
-    from harness.facts.modules import Module
     from harness.facts.revisions import Revision
     from harness.facts.secrets import Secret
+    from harness.facts.sources import Sources
+    from harness.facts.syntax import SyntaxFault
 
 T = TypeVar("T")
 
@@ -53,6 +56,44 @@ class Installed:
         return f"{self.archive.source}{'/' if self.archive.is_folder else '!'}{self.distribution.folder}"
 
 
+class Modules(Mapping[str, Module]):
+    """What each source file says, by the path that the function sees; read when it is asked for."""
+
+    def __init__(self, places: Mapping[str, tuple[Sources, str]]) -> None:
+        """Give each path its archive's sources, and its name there."""
+        self._places = places
+
+    def __getitem__(self, path: str) -> Module:
+        """What a file says."""
+        sources, name = self._places[path]
+        return sources[name]
+
+    def __contains__(self, path: object) -> bool:
+        """Whether there is such a file; reads nothing."""
+        return path in self._places
+
+    def __iter__(self) -> Iterator[str]:
+        """The paths."""
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self._places)
+
+    def faults(self, paths: Iterable[str]) -> dict[str, SyntaxFault]:
+        """Why some files do not compile for the runtime; without those that do.
+
+        Raises:
+            OSError: They cannot be judged.
+        """
+        asked: dict[int, tuple[Sources, dict[str, str]]] = {}
+        for path in paths:
+            sources, name = self._places[path]
+            asked.setdefault(id(sources), (sources, {}))[1][name] = path
+        found = ((names, sources.faults(names)) for sources, names in asked.values())
+        return {names[name]: fault for names, faults in found for name, fault in faults.items()}
+
+
 @dataclass(frozen=True)  # without slots: what is derived is computed once, and cached properties keep it in __dict__
 class Facts:
     """What the archives of a function say, by the paths that it sees.
@@ -66,9 +107,19 @@ class Facts:
     of: tuple[ArchiveFacts, ...] = ()
 
     @cached_property
-    def modules(self) -> Mapping[str, Module]:
+    def modules(self) -> Modules:
         """The source files that the function sees: of one that a later layer replaced, only the later."""
-        return self._seen(lambda facts: facts.modules)
+        return Modules(self._seen(lambda facts: {name: (facts.modules, name) for name in facts.modules}))
+
+    @cached_property
+    def notable(self) -> frozenset[str]:
+        """The source files that look something up in the metadata of distributions, or that may be migrations."""
+        return frozenset(self._seen(lambda facts: dict.fromkeys(facts.notable, True)))
+
+    @cached_property
+    def unrecorded(self) -> tuple[str, ...]:
+        """The source files that no distribution brought, by its RECORD."""
+        return tuple(self._seen(lambda facts: dict.fromkeys(set(facts.modules) - facts.recorded, 0)))
 
     @cached_property
     def binaries(self) -> Mapping[str, Binary]:
@@ -98,12 +149,14 @@ class Facts:
     @cached_property
     def revisions(self) -> Mapping[str, Revision]:
         """The migrations that it sees."""
-        return {path: module.revision for path, module in self.modules.items() if module.revision}
+        found = ((path, self.modules[path].revision) for path in self.modules if path in self.notable)
+        return {path: revision for path, revision in found if revision}
 
     @cached_property
     def uses(self) -> Mapping[str, Uses]:
         """What the modules that it sees do with paths; those of distributions are left out."""
-        return {path: module.uses for path, module in self.modules.items() if module.uses != Uses()}
+        found = ((path, self.modules[path].uses) for path in self.unrecorded)
+        return {path: uses for path, uses in found if uses != Uses()}
 
     @cached_property
     def secrets(self) -> Mapping[str, tuple[Secret, ...]]:

@@ -12,7 +12,7 @@ from harness.artifact import archive
 from harness.artifact.entries import Archive, Refused, Role
 from harness.artifact.store import Store
 from harness.facts import store as module
-from harness.facts.archive import ArchiveFacts, analyse
+from harness.facts.archive import Contents, analyse, contents_of
 from harness.facts.store import FactStore
 
 if TYPE_CHECKING:
@@ -31,11 +31,11 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The archives that are analysed from here on."""
     seen: list[str] = []
 
-    def analysed(one: Archive, python: tuple[int, int], scratch: Path, tree: Path | None = None) -> ArchiveFacts:
+    def read(one: Archive, scratch: Path, tree: Path | None = None) -> Contents:
         seen.append(one.sha256)
-        return analyse(one, python, scratch, tree)
+        return contents_of(one, scratch, tree)
 
-    monkeypatch.setattr(module, "analyse", analysed)
+    monkeypatch.setattr(module, "contents_of", read)
     return seen
 
 
@@ -45,33 +45,59 @@ def test_an_archive_that_was_seen_is_not_analysed_again(
     analysed = counted(monkeypatch)
 
     first = FactStore(tmp_path / "facts").facts(layer, PYTHON)
+    assert "python/tinyxml/__init__.py" in first.modules
+    assert FactStore(tmp_path / "facts").facts(layer, PYTHON) == first
     layer.path.unlink()  # nor is it even opened
     again = FactStore(tmp_path / "facts").facts(layer, PYTHON)
 
-    assert again == first
-    assert "python/tinyxml/__init__.py" in first.modules
+    assert (again.sources, again.distributions) == (first.sources, first.distributions)
     assert analysed == [layer.sha256]
 
 
-def test_another_pythons_facts_are_others(layer: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    analysed = counted(monkeypatch)
+def test_another_python_reads_the_sources_anew(layer: Archive, tmp_path: Path) -> None:
     kept = FactStore(tmp_path / "facts")
+    name = "python/tinyxml/__init__.py"
 
-    kept.facts(layer, PYTHON)
-    kept.facts(layer, (3, 13))
+    read = [kept.facts(layer, python) for python in (PYTHON, (3, 13))]
+    assert [one.modules.known.size for one in read] == [0, 0]
+    assert read[0].modules[name].hash != read[1].modules[name].hash
+    for python, facts in zip((PYTHON, (3, 13)), read, strict=True):
+        kept.keep(layer, python, facts)
 
-    assert len(analysed) == kept.usage()[0] == 2
+    assert kept.usage()[0] == 1
+    assert [list(kept.facts(layer, python).modules.known.modules) for python in (PYTHON, (3, 13))] == [[name], [name]]
+
+
+def test_what_was_read_of_sources_is_read_once(layer: Archive, tmp_path: Path) -> None:
+    kept, others = FactStore(tmp_path / "facts"), FactStore(tmp_path / "facts")
+    facts, same = kept.facts(layer, PYTHON), others.facts(layer, PYTHON)
+    first, second = sorted(facts.modules)[:2]
+
+    expected = {first: facts.modules[first], second: same.modules[second]}
+    assert facts.modules.faults([first]) == {}
+    kept.keep(layer, PYTHON, facts)
+    others.keep(layer, PYTHON, same)  # adds to what another process has kept meanwhile
+    layer.path.unlink()
+
+    again = FactStore(tmp_path / "facts").facts(layer, PYTHON)
+    assert {name: again.modules[name] for name in expected} == expected
+    assert again.modules.faults([first]) == {}
 
 
 @pytest.mark.parametrize("damage", [b"", b"\x80", bytes(16) + b"\x80", b"no MessagePack"])
 def test_what_is_damaged_is_found_anew(layer: Archive, tmp_path: Path, damage: bytes) -> None:
     kept = FactStore(tmp_path / "facts")
     first = kept.facts(layer, PYTHON)
-    (file,) = (tmp_path / "facts").glob("*.msgpack")
-    file.write_bytes(damage)
+    dict(first.modules)
+    kept.keep(layer, PYTHON, first)
+    files = list((tmp_path / "facts").glob("*.msgpack"))
+    for file in files:
+        file.write_bytes(damage)
 
-    assert kept.facts(layer, PYTHON) == first
-    assert file.stat().st_size > len(damage)
+    again = kept.facts(layer, PYTHON)
+    assert again == first
+    kept.keep(layer, PYTHON, again)
+    assert [file.stat().st_size > len(damage) for file in files] == [True, True]
 
 
 def test_nothing_is_kept_of_an_archive_that_is_not_what_it_declares(tmp_path: Path) -> None:
