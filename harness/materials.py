@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
@@ -12,9 +13,11 @@ from harness.artifact.entries import Archive, Refused, Role
 from harness.artifact.store import Store, needs_mask
 from harness.check import Blocked, Subject
 from harness.facts.archive import ArchiveFacts
+from harness.facts.graph import When
 from harness.facts.program import Program
 from harness.facts.store import FactStore
 from harness.facts.view import Facts
+from harness.model import Timing
 from harness.parity.supply import Supply
 from harness.policy import RuntimePolicy, runtime_policy
 from harness.project.gather import gather
@@ -39,13 +42,18 @@ class Materials:
         cache: The user's cache folder of this tool.
         progress: Told what is being done.
         unpacks: Whether the archives will be needed unpacked: then they are analysed as trees, and inflated once.
+        trust_mtime: Whether a file whose size and times are as before is taken for the same without being read.
+        timings: Told how long each archive took.
     """
 
     manifest: Manifest
     cache: Path
     progress: Callable[[str], None]
     unpacks: bool
+    trust_mtime: bool = True
+    timings: list[Timing] = field(default_factory=list)
     _read: dict[tuple[str, Role], tuple[Archive, ArchiveFacts]] = field(default_factory=dict)
+    _bundles: dict[tuple[Source | None, tuple[Source, ...]], Bundle] = field(default_factory=dict)
     _supplies: dict[tuple[Source | None, tuple[Source, ...]], Supply] = field(default_factory=dict)
 
     @cached_property
@@ -66,10 +74,12 @@ class Materials:
         """
         code = function.code if function else self.manifest.code
         layers = function.layers if function else self.manifest.layers
-        return Bundle(
-            code=self._archive(code, Role.CODE) if code else None,
-            layers=tuple(self._archive(layer, Role.LAYER) for layer in layers),
-        )
+        if (code, layers) not in self._bundles:
+            self._bundles[code, layers] = Bundle(
+                code=self._archive(code, Role.CODE) if code else None,
+                layers=tuple(self._archive(layer, Role.LAYER) for layer in layers),
+            )
+        return self._bundles[code, layers]
 
     def _archive(self, source: Source, role: Role) -> Archive:
         return self._reading(source, role)[0]
@@ -79,12 +89,14 @@ class Materials:
         key = (source.text if source.path is None else str(source.path), role)
         if key not in self._read:
             self.progress(f"reading {source.text}")
+            began = time.perf_counter()
             archive = fetch(source, role)
             try:
                 self._read[key] = archive, self._analysed(archive)
             except Refused as refused:
                 # What only the bytes themselves could tell: a checksum or a size that is not what was declared.
                 self._read[key] = replace(archive, refusals=(refused.refusal,)), ArchiveFacts()
+            self.timings.append(Timing(f"reading {source.text}", time.perf_counter() - began))
         return self._read[key]
 
     def _analysed(self, archive: Archive) -> ArchiveFacts:
@@ -113,6 +125,15 @@ class Materials:
         """
         bundle = self.bundle(function)
         return Subject(self.manifest, self.policy, bundle, self._supply(function, bundle), function)
+
+    def reached(self, function: Function) -> tuple[str, ...]:
+        """The source files that handlers with this function's archives load when they start, as far as that is known.
+
+        Raises:
+            SourceUnavailable: An archive cannot be had.
+        """
+        graph = self.subject(function).program.graph
+        return tuple(path for path, reach in graph.reached.items() if reach.when is not When.LATER)
 
     def subjects(self) -> Iterator[Subject]:
         """One subject for each set of archives that functions share."""

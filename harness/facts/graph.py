@@ -9,7 +9,7 @@ from enum import IntEnum
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from harness.facts.search import Found, Missing, Portions, Resolution, Search
+from harness.facts.search import DEEPEST, Found, Missing, Portions, Resolution, Search
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -89,6 +89,7 @@ class Graph:
         self._roots = tuple(roots)
         self._own = own
         self._known: dict[str, tuple[tuple[str, str, When, int], ...]] = {}
+        self._executed: dict[str, tuple[tuple[str, str], ...]] = {}
 
     @cached_property
     def reached(self) -> Mapping[str, Reach]:
@@ -131,14 +132,15 @@ class Graph:
                 for found, file in self._files(target):
                     yield found, file, when, statement.line
 
-    def _files(self, name: str) -> Iterator[tuple[str, str]]:
+    def _files(self, name: str) -> tuple[tuple[str, str], ...]:
         """The files that importing a module executes, its parents' and its own, with their names."""
-        parts = name.split(".")
-        for end in range(1, len(parts) + 1):
-            prefix = ".".join(parts[:end])
-            resolution = self._search.find(prefix)
-            if isinstance(resolution, Found):
-                yield prefix, resolution.path
+        if (known := self._executed.get(name)) is None:
+            parent = name.rpartition(".")[0]
+            resolution = self._search.find(name)
+            own = ((name, resolution.path),) if isinstance(resolution, Found) else ()
+            above = self._files(parent) if parent and name.count(".") <= DEEPEST else ()
+            known = self._executed[name] = (*above, *own)
+        return known
 
     def _plugins(self, own: str, path: str) -> Iterator[str]:
         """The submodules of a package that imports them by computed names."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _PYTHONPATH = "PYTHONPATH"
 _DISTUTILS = "distutils"
-_DEEPEST = 100  # parts of a name: more is no program
+DEEPEST = 100  # parts of a name: more is no program
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +111,7 @@ class Search:
             f"{root}/{name}".rstrip("/") for root, archive in facts.bundle.rooted for name in archive.folders
         }
         self._known: dict[str, Resolution] = {}
+        self._names: dict[str, str | None] = {}
         loaded = early(policy.python)
         self.early = dict.fromkeys(policy.builtins | loaded.stdlib, STANDARD_LIBRARY) | dict(loaded.packages)
         pythonpath = (environment or {}).get(_PYTHONPATH)
@@ -120,6 +121,7 @@ class Search:
         added = dict.fromkeys(one for folder in obeyed for one in self._added(folder))
         self._last = tuple(folder for folder in added if folder not in self._first)
         self.path = self._first + self._last
+        self._longest_first = sorted(self.path, key=len, reverse=True)
 
     def _search_path(self, pythonpath: str | None) -> Iterator[str]:
         code, *layers = site_folders(self._policy.python)
@@ -140,7 +142,7 @@ class Search:
     def find(self, name: str) -> Resolution:
         """Where a module of an absolute name is."""
         if name not in self._known:
-            if name.count(".") > _DEEPEST:
+            if name.count(".") > DEEPEST:
                 return Unknown()
             parent, _, last = name.rpartition(".")
             self._known[name] = self._child(name, parent, last) if parent else self._top(name)
@@ -240,7 +242,12 @@ class Search:
 
     def module_name(self, path: str) -> str | None:
         """The name under which a source file is imported; None where no search reaches it."""
-        for folder in sorted(self.path, key=len, reverse=True):
+        if path not in self._names:
+            self._names[path] = self._module_name(path)
+        return self._names[path]
+
+    def _module_name(self, path: str) -> str | None:
+        for folder in self._longest_first:
             if path.startswith(f"{folder}/"):
                 parts = path[len(folder) + 1 :].removesuffix(".py").split("/")
                 name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
