@@ -1,25 +1,40 @@
-"""The user's cache folder: where it is, how large, keeping it while it is used, and emptying it."""
+"""The user's cache folder: where it is, what it holds, keeping it while it is used, and making it smaller.
+
+It has parts, and each part holds things by their content. Whatever is kept can be made again, so a thing that was not
+used for long can go, whoever made it: nothing here knows what is in one.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import errno
-import shutil
+import re
+import stat
 import sys
+import time
+from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import platformdirs
-from filelock import FileLock
 
-from harness.artifact.store import Store
-from harness.engines.environment import unusable_cache
-from harness.facts.store import FactStore
+from harness import kept
+from harness.artifact import trees
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 MB = 1024 * 1024
+PARTS = {
+    "trees": "unpacked archives",
+    "facts": "facts of archives",
+    "bytecode": "compiled modules",
+    "archives": "recognised archives",
+    "runtimes": "runtimes",
+}
+LOCKS = "locks"
+DRAFT = re.compile(r"\.draft-|\.tmp")
 LEASE = "in-use.lock"
 FULL = (errno.EDQUOT, errno.EIO, errno.ENOSPC)  # said of a file that is open, without its name
 CLOSED = (errno.EACCES, errno.EEXIST, errno.ENAMETOOLONG, errno.ENOTDIR, errno.EPERM, errno.EROFS)
@@ -50,6 +65,8 @@ def using(folder: Path) -> Iterator[None]:
     except OSError as error:
         if isinstance(error, CacheUnusable) or not _is_about(error, folder):
             raise
+        from harness.engines.environment import unusable_cache  # noqa: PLC0415 - most runs start without an engine
+
         raise CacheUnusable(unusable_cache(folder, error)) from error
 
 
@@ -91,34 +108,129 @@ def _leased(folder: Path, *, alone: bool) -> Iterator[None]:
         yield
 
 
+@dataclass(frozen=True, slots=True)
+class Thing:
+    """Something that is kept, and can be made again.
+
+    Attributes:
+        paths: The files and folders that it consists of.
+        used: When it was last used, in seconds since the epoch.
+        files: Of each file the device, the inode and the size: trees share files.
+    """
+
+    part: str
+    paths: tuple[Path, ...]
+    used: float
+    files: frozenset[tuple[int, int, int]]
+
+
 def describe_cache(folder: Path) -> str:
-    """Where it is and what it holds."""
-    trees, size = Store(folder / "trees").usage()
-    facts, facts_size = FactStore(folder / "facts").usage()
-    runtimes = [path.name for path in (folder / "runtimes").glob("python*") if path.is_dir()]
-    return (
-        f"{folder}\n  unpacked archives  {trees:>4}  {size / MB:8.1f} MB\n"
-        f"  facts of archives  {facts:>4}  {facts_size / MB:8.1f} MB\n"
-        f"  runtimes           {len(runtimes):>4}  {', '.join(sorted(runtimes))}".rstrip()
-    )
+    """Where it is, what each part of it holds, and how often what was looked for was there."""
+    things, counted = list(_things(folder)), kept.uses(folder)
+    lines = [str(folder)]
+    for part, name in PARTS.items():
+        among = [thing for thing in things if thing.part == part]
+        uses = f"{counted.hits.get(part, 0):>8,} hits {counted.misses.get(part, 0):>6,} misses"
+        lines.append(f"  {name:<19} {len(among):>5} {_bytes(among) / MB:>10,.1f} MB {uses}")
+    lines.append(f"  {'together':<19} {len(things):>5} {_bytes(things) / MB:>10,.1f} MB")
+    if counted.since is not None:
+        lines[-1] += f" since {counted.since:%Y-%m-%d %H:%M} UTC"
+    return "\n".join(lines)
 
 
-def prune_cache(folder: Path) -> None:
-    """Remove everything in it; what is needed will be made again.
+def prune_cache(folder: Path, most_bytes: int | None = None, older_than: float | None = None) -> str:
+    """Remove what was least recently used; what is needed will be made again.
+
+    Args:
+        folder: The cache.
+        most_bytes: What all that stays may have together.
+        older_than: Seconds since the last use, from which on a thing goes.
+
+    Where neither is given, everything goes.
+
+    Returns:
+        What was removed, in one line.
 
     Raises:
         CacheUnusable: A run uses it; nothing was removed.
     """
     if not folder.is_dir():
-        return
+        return "removed nothing"
     with _leased(folder, alone=True):
-        Store(folder / "trees").prune()
-        FactStore(folder / "facts").prune()
-        for runtime in (folder / "runtimes").glob("python*"):
-            if runtime.is_dir() and ".tmp" not in runtime.name:
-                # Renamed first: no moment shows half a runtime, and a kill leaves a draft, which the next one removes.
-                with FileLock(runtime.with_name(f"{runtime.name}.lock")):
-                    grave = runtime.with_name(f"{runtime.name}.tmp-pruned")
-                    shutil.rmtree(grave, ignore_errors=True)
-                    runtime.rename(grave)
-                    shutil.rmtree(grave, ignore_errors=True)
+        for left in (path for part in PARTS for path in (folder / part).glob("*") if DRAFT.search(path.name)):
+            trees.remove(left)  # of a process that was killed: nobody makes anything now
+        things = list(_things(folder))
+        everything = most_bytes is None and older_than is None
+        stay, doomed = ([], things) if everything else _parted(things, most_bytes, older_than)
+        for path in (path for thing in doomed for path in thing.paths):
+            _remove(path)
+        if everything:
+            kept.forget(folder)
+        else:
+            kept.sum_up(folder)
+    return f"removed {len(doomed)} of {len(things)}, {(_bytes(things) - _bytes(stay)) / MB:,.1f} MB"
+
+
+def _parted(
+    things: Sequence[Thing], most_bytes: int | None, older_than: float | None
+) -> tuple[list[Thing], list[Thing]]:
+    """What stays and what goes, the least recently used first. A file is gone once nothing that stays has it."""
+    owners = Counter(file for thing in things for file in thing.files)
+    total, now = _bytes(things), time.time()
+    stay, doomed = [], []
+    for thing in sorted(things, key=lambda thing: thing.used):
+        old = older_than is not None and now - thing.used >= older_than
+        if old or (most_bytes is not None and total > most_bytes):
+            doomed.append(thing)
+            owners.subtract(thing.files)
+            total -= sum(file[2] for file in thing.files if not owners[file])
+        else:
+            stay.append(thing)
+    return stay, doomed
+
+
+def _remove(path: Path) -> None:
+    """Remove a thing so that no moment shows half of it."""
+    if path.is_dir() and not path.is_symlink():
+        grave = path.with_name(f"{path.name}.draft-pruned")
+        path.rename(grave)
+        path = grave
+    trees.remove(path)
+
+
+def _things(folder: Path) -> Iterator[Thing]:
+    for part in PARTS:
+        gathered: dict[str, list[Path]] = {}
+        for path in _entries(folder / part):
+            gathered.setdefault(_named(path.name), []).append(path)
+        for name in sorted(gathered):
+            with contextlib.suppress(FileNotFoundError):  # somebody is just replacing it
+                yield _thing(part, gathered[name])
+
+
+def _entries(part: Path) -> Iterator[Path]:
+    """What is in a part of the cache, without its locks and what is being made."""
+    if part.is_dir():
+        for path in part.iterdir():
+            if path.name != LOCKS and path.suffix != ".lock" and not DRAFT.search(path.name):
+                yield path
+
+
+def _named(name: str) -> str:
+    """What files that belong together have in common: their names up to the digest of a content."""
+    found = re.match(r".*?[0-9a-f]{64}", name)
+    return found[0] if found else name
+
+
+def _thing(part: str, paths: Sequence[Path]) -> Thing:
+    files = frozenset(
+        (status.st_dev, status.st_ino, status.st_size)
+        for path in paths
+        for _, status in trees.walk(path)
+        if not stat.S_ISDIR(status.st_mode)
+    )
+    return Thing(part, tuple(paths), max(path.lstat().st_mtime for path in paths), files)
+
+
+def _bytes(things: Sequence[Thing]) -> int:
+    return sum(size for _, _, size in frozenset().union(*(thing.files for thing in things)))

@@ -6,6 +6,7 @@ import argparse
 import importlib
 import io
 import os
+import re
 import signal
 import sys
 import traceback
@@ -25,6 +26,7 @@ wrong; 3 not everything that was asked for could be done.
 """
 INTERRUPTED, TERMINATED = 130, 143
 STDERR = 2
+SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 LONGEST = 86_400  # seconds; a pipeline that waits for a day has hung
 
 
@@ -116,9 +118,8 @@ def _parser() -> argparse.ArgumentParser:
     explain = commands.add_parser("explain", help="the documentation of a check")
     explain.add_argument("check", metavar="CHECK")
     explain.set_defaults(command="explain")
-    cache = commands.add_parser("cache", help="where the cache is and how large; `cache prune` empties it")
-    cache.add_argument("action", nargs="?", choices=["show", "prune"], default="show")
-    cache.set_defaults(command="cache")
+    help_of_cache = "where the cache is, how large and how useful; `cache prune` empties it"
+    _add_cache(commands.add_parser("cache", help=help_of_cache, allow_abbrev=False))
     return parser
 
 
@@ -151,6 +152,20 @@ def _seconds(text: str) -> float:
     if not 0 < seconds <= LONGEST:
         raise argparse.ArgumentTypeError(f"expected seconds, more than 0 and at most {LONGEST:,}, found {text}")
     return seconds
+
+
+def _size(text: str) -> int:
+    found = re.fullmatch(r"(\d+(?:\.\d+)?) ?([kmgt]?)(?:i?b)?", text.strip(), re.IGNORECASE)
+    if found is None:
+        raise argparse.ArgumentTypeError(f"expected a size such as 500MB or 2GB, found {text}")
+    return int(float(found[1]) * 1024 ** " kmgt".index(found[2].lower() or " "))
+
+
+def _age(text: str) -> float:
+    found = re.fullmatch(r"(\d+(?:\.\d+)?) ?([smhdw])", text.strip(), re.IGNORECASE)
+    if found is None:
+        raise argparse.ArgumentTypeError(f"expected a time such as 12h, 30d or 4w, found {text}")
+    return float(found[1]) * SECONDS[found[2].lower()]
 
 
 def _add_verify(parser: argparse.ArgumentParser) -> None:
@@ -189,9 +204,16 @@ def _add_verify(parser: argparse.ArgumentParser) -> None:
     add(
         "--init-timeout", metavar="S", type=_seconds, default=60.0, help="seconds until an init is stopped (default 60)"
     )
+    add(
+        "--no-trust-mtime",
+        action="store_true",
+        help="read archives again whose size and times say that they are as before",
+    )
+    add("--watch", action="store_true", help="verify again whenever something of it changes, until Ctrl-C")
     add = parser.add_argument_group("output").add_argument
     add("--format", metavar="F", default="terminal", help="what goes to standard output: terminal, json, markdown")
     add("--output", metavar="FORMAT=FILE", action="append", default=[], help="one more report, to a file")
+    add("--timings", action="store_true", help="say where the time went")
     parser.set_defaults(command="verify")
 
 
@@ -211,6 +233,20 @@ def _add_key(parser: argparse.ArgumentParser) -> None:
     _add_inputs(parser)
     parser.add_argument("--prefix", metavar="TEXT", default="", help="what the key begins with, before a hyphen")
     parser.set_defaults(command="key")
+
+
+def _add_cache(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Everything in the cache can be made again. What a run uses now is never removed."
+    add = parser.add_argument
+    add("action", nargs="?", choices=["show", "prune"], default="show", help="prune without options empties it")
+    add(
+        "--max-size",
+        metavar="SIZE",
+        type=_size,
+        help="prune what was least recently used until this is left: 500MB, 2GB",
+    )
+    add("--older-than", metavar="TIME", type=_age, help="prune what was not used for this long: 12h, 30d, 4w")
+    parser.set_defaults(command="cache")
 
 
 def _add_inputs(parser: argparse.ArgumentParser) -> None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import os
 import re
 import sys
+import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,47 +24,174 @@ from harness.project.gather import gather
 from harness.project.inputs import inputs_of, named_inputs
 from harness.project.stamps import Stamp, put, stamp_of
 from harness.reporters import FORMATS, terminal
+from harness.reporters.text import harmless
+from harness.reporters.timings import timed
 from harness.verify import Settings
 from harness.verify import verify as run
+from harness.watching import Watcher
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Mapping, Sequence
+    from typing import NoReturn, TextIO
+
+CLEAR = "\x1b[H\x1b[2J\x1b[3J"
+MOST_NAMES = 3
+RETRY_SECONDS = 1.0
 
 
 def verify(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
-    """Verify archives and report."""
-    outputs = [_output(text) for text in options.output]
-    chosen = _one_of("--format", options.format, list(FORMATS))
-    choice = Choice(_one_of("--engine", options.engine, [str(choice) for choice in Choice]))
-    path = options.manifest or find(Path.cwd())
-    manifest = load(
-        path, _overrides(options), runtimes=KNOWN_RUNTIMES, checks=[check.id for check in CATALOGUE], environ=environ
-    )
-    _spare(manifest, outputs)
-    folder = cache_folder(environ)
-    with Progress(sys.stderr) as progress, using(folder):
-        settings = Settings(
-            engine=engine(choice, environ, folder, options.image, options.python),
-            cache=folder,
-            progress=progress.show,
-            today=datetime.now(tz=UTC).date(),
-            select=tuple(options.select),
-            skip=tuple(options.skip),
-            strict=options.strict,
-            static=choice is Choice.NONE,
-            init_timeout=options.init_timeout,
-        )
-        report = run(manifest, settings)
-    _write(report, chosen, outputs, environ)
+    """Verify archives and report, once or whenever something changes."""
+    request = Request(options, environ)
+    if options.watch:
+        _watch(request)
+    report = request.report(request.manifest())
+    request.write(report)
     return report.exit_code
+
+
+class Request:
+    """What the options ask for."""
+
+    def __init__(self, options: argparse.Namespace, environ: Mapping[str, str]) -> None:
+        self.options = options
+        self.environ = environ
+        self.outputs = [_output(text) for text in options.output]
+        self.format = _one_of("--format", options.format, list(FORMATS))
+        self._choice = Choice(_one_of("--engine", options.engine, [str(choice) for choice in Choice]))
+
+    def manifest(self, *, archives: bool = True) -> Manifest:
+        """What is to be verified, as it is declared now.
+
+        Args:
+            archives: Whether they must be there.
+
+        Raises:
+            UsageError: The request is wrong.
+        """
+        path = self.options.manifest or find(Path.cwd())
+        checks = [check.id for check in CATALOGUE]
+        manifest = load(
+            path,
+            _overrides(self.options),
+            runtimes=KNOWN_RUNTIMES,
+            checks=checks,
+            environ=self.environ,
+            archives=archives,
+        )
+        _spare(manifest, self.outputs)
+        return manifest
+
+    def report(self, manifest: Manifest) -> Report:
+        """Verify it."""
+        options, choice = self.options, self._choice
+        folder = cache_folder(self.environ)
+        with Progress(sys.stderr) as progress, using(folder):
+            settings = Settings(
+                engine=engine(choice, self.environ, folder, options.image, options.python),
+                cache=folder,
+                progress=progress.show,
+                today=datetime.now(tz=UTC).date(),
+                select=tuple(options.select),
+                skip=tuple(options.skip),
+                strict=options.strict,
+                static=choice is Choice.NONE,
+                init_timeout=options.init_timeout,
+                trust_mtime=not options.no_trust_mtime,
+            )
+            return run(manifest, settings)
+
+    def write(self, report: Report) -> None:
+        """Write the reports that were asked for, that on standard output last.
+
+        Raises:
+            UsageError: A file cannot be written.
+        """
+        for name, path in self.outputs:
+            try:
+                path.write_text(self._text(report, name), encoding="utf-8")
+            except OSError as error:
+                raise UsageError(f"--output {name}={path}: {error.strerror}") from error
+        with contextlib.nullcontext() if self.options.watch else contextlib.suppress(BrokenPipeError):
+            # The reader has seen enough, and the verdict stands.
+            sys.stdout.write(self._text(report, self.format, colour=_colour(self.environ)))
+            sys.stdout.flush()
+
+    def _text(self, report: Report, name: str, *, colour: bool = False) -> str:
+        if name == "json":  # for programs, which leave out what they do not want
+            return FORMATS[name](report)
+        report = timed(report) if self.options.timings else replace(report, timings=())
+        return terminal.render(report, colour=True) if colour and name == "terminal" else FORMATS[name](report)
+
+
+def _watch(request: Request) -> NoReturn:
+    """Verify whenever something has changed, until a signal ends it.
+
+    Raises:
+        UsageError: The request is wrong from the beginning. What goes wrong later is told, and may be mended.
+    """
+    screen = sys.stdout if request.format == "terminal" else sys.stderr
+    changed: tuple[Path, ...] | None = None
+    inputs: tuple[Path, ...] = ()
+    complaint = ""
+    with Watcher() as watcher:
+        while True:
+            try:
+                manifest = request.manifest()
+                watcher.attend(_archives(manifest), (*_files(manifest), *inputs))
+                began = time.perf_counter()
+                report = request.report(manifest)
+                if changed is not None:
+                    _separate(f"{_named(changed)}: verified again in {time.perf_counter() - began:.1f} s", screen)
+                request.write(report)
+                inputs = tuple(one.path for one in inputs_of(manifest, gather(manifest)).files)
+                watcher.attend(_archives(manifest), (*_files(manifest), *inputs))
+                complaint = ""
+                _wait(watcher, screen)
+            except UsageError as problem:
+                if changed is None:
+                    raise
+                if str(problem) != complaint:
+                    complaint = str(problem)
+                    _separate(f"{_named(changed)}: not verified", screen)
+                    print(*(f"lambda-artifact: {line}" for line in complaint.splitlines()), sep="\n", file=sys.stderr)
+                    _wait(watcher, screen)
+            # What is missing may be in no folder that is watched yet.
+            changed = watcher.changed(RETRY_SECONDS if complaint else None)
+
+
+def _wait(watcher: Watcher, screen: TextIO) -> None:
+    print(f"\nwatching {len(watcher)} files and folders; Ctrl-C ends", file=screen, flush=True)
+
+
+def _separate(line: str, screen: TextIO) -> None:
+    """Begin another round: on an empty screen, or below a line where there is none to be emptied."""
+    line = f"{datetime.now(tz=UTC).astimezone():%H:%M:%S} {harmless(line)}"
+    print(f"{CLEAR}{line}\n" if screen.isatty() else f"\n==== {line} ====\n", file=screen, flush=True)
+
+
+def _named(changed: Sequence[Path]) -> str:
+    names = [os.path.relpath(path) for path in changed]
+    more = f" and {len(names) - MOST_NAMES} more" if names[MOST_NAMES:] else ""
+    return f"{', '.join(names[:MOST_NAMES])}{more} changed" if names else "what was missing is there"
+
+
+def _archives(manifest: Manifest) -> tuple[Path, ...]:
+    sources = [manifest.code, *manifest.layers, *(s for f in manifest.functions for s in (f.code, *f.layers))]
+    return tuple(source.path for source in sources if source and source.path)
+
+
+def _files(manifest: Manifest) -> tuple[Path, ...]:
+    """What is read of the repository, as far as the manifest names it."""
+    events = [event.path for function in manifest.functions for event in function.events]
+    return tuple(
+        path for path in (manifest.path, manifest.project, *manifest.requirements, *manifest.inputs, *events) if path
+    )
 
 
 def _spare(manifest: Manifest, outputs: Sequence[tuple[str, Path]]) -> None:
     """Refuse a report that would overwrite what it is about, or another report."""
-    sources = [manifest.code, *manifest.layers, *(s for f in manifest.functions for s in (f.code, *f.layers))]
-    paths = [manifest.path, manifest.project, *manifest.requirements, *manifest.inputs, *(s.path for s in sources if s)]
-    taken = {path.resolve(): "verified" for path in paths if path}
+    taken = {path.resolve(): "verified" for path in (*_archives(manifest), *_files(manifest))}
     for name, path in outputs:
         if (use := taken.get(path.resolve())) is not None:
             raise UsageError(f"--output {name}={path}: that file is {use}; write the report to another")
@@ -103,18 +233,6 @@ def _one_of(option: str, value: str, known: Sequence[str]) -> str:
         hint = f": did you mean {near[0]}?" if near else ""
         raise UsageError(f"{option} {value}: it takes {', '.join(known)}{hint}")
     return value
-
-
-def _write(report: Report, chosen: str, outputs: Sequence[tuple[str, Path]], environ: Mapping[str, str]) -> None:
-    for name, path in outputs:
-        try:
-            path.write_text(FORMATS[name](report), encoding="utf-8")
-        except OSError as error:
-            raise UsageError(f"--output {name}={path}: {error.strerror}") from error
-    text = terminal.render(report, colour=_colour(environ)) if chosen == "terminal" else FORMATS[chosen](report)
-    with contextlib.suppress(BrokenPipeError):  # the reader has seen enough, and the verdict stands
-        sys.stdout.write(text)
-        sys.stdout.flush()
 
 
 def _colour(environ: Mapping[str, str]) -> bool:
@@ -187,9 +305,11 @@ def explain(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
 
 
 def cache(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
-    """Tell of the cache, or empty it."""
+    """Tell of the cache, or make it smaller."""
     folder = cache_folder(environ)
     if options.action == "prune":
-        prune_cache(folder)
+        print(prune_cache(folder, options.max_size, options.older_than))
+    elif options.max_size is not None or options.older_than is not None:
+        raise UsageError("--max-size and --older-than say what to prune: `lambda-artifact cache prune ...`")
     print(describe_cache(folder))
     return ExitCode.OK

@@ -90,7 +90,7 @@ class Materials:
         if key not in self._read:
             self.progress(f"reading {source.text}")
             began = time.perf_counter()
-            archive = fetch(source, role)
+            archive = fetch(source, role, self.cache / "archives", trust_mtime=self.trust_mtime)
             try:
                 self._read[key] = archive, self._analysed(archive)
             except Refused as refused:

@@ -155,6 +155,21 @@ class FunctionInfo:
     max_rss_mb: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """How long a part of the work took.
+
+    Attributes:
+        name: What was done, in a few words.
+        seconds: Wall time. What was done side by side is counted each time.
+        parent: The name of the part that it is a part of, if it is one.
+    """
+
+    name: str
+    seconds: float
+    parent: str | None = None
+
+
 class Verdict(StrEnum):
     """What a report says in one word."""
 
@@ -180,6 +195,7 @@ class Report:
         strict: Whether a warning fails it too.
         static: Whether the handlers were deliberately not started.
         seconds: Wall time.
+        timings: Where the time went, beside what the checks and the starts of the functions took.
     """
 
     version: str
@@ -193,6 +209,7 @@ class Report:
     strict: bool = False
     static: bool = False
     notes: tuple[str, ...] = field(default=())
+    timings: tuple[Timing, ...] = ()
 
     def count(self, severity: Severity) -> int:
         """How many findings of that severity count."""

@@ -2,6 +2,10 @@
 
 pytest loads this module in every run of everybody who has the package installed, so whatever only a verification needs
 is imported where it is used.
+
+Whatever is selected of a manifest is verified together, when the first of its items is run: handlers start side by side
+and each archive is read once. The workers of pytest-xdist share one verification, too. The one that is first does it,
+and the others wait for what it found.
 """
 
 from __future__ import annotations
@@ -10,14 +14,14 @@ import contextlib
 import os
 import re
 import tomllib
+from dataclasses import replace
 from datetime import UTC, datetime
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness.check import Need
 from harness.invoking import FunctionError, LambdaRuntime
 from harness.model import Completed, Crashed, NotApplicable, Result, Severity, Skipped, UsageError
 
@@ -25,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from harness.artifact.bundle import Bundle
+    from harness.model import Report
     from harness.verify import Planned, Settings, Verification
 
 __all__ = ["ArtifactWarning", "FunctionError", "LambdaRuntime"]
@@ -33,6 +38,8 @@ MARKER = "artifact"
 FILE_NAMES = ("lambda-artifact.toml", "pyproject.toml")
 ENGINES = ("auto", "container", "process", "none")
 VERIFICATIONS = pytest.StashKey[dict[Path, "Verification"]]()
+REPORTS = pytest.StashKey[dict[Path, dict[str, "Report"]]]()
+HANDED = "lambda_artifact"
 # Good enough for the expressions that people write; where it errs, items are collected and then deselected.
 ASKS = re.compile(rf"(?<!\bnot )\b{MARKER}\b")
 
@@ -56,15 +63,46 @@ def pytest_configure(config: pytest.Config) -> None:
     """
     config.addinivalue_line("markers", f"{MARKER}: a check of the built archives, collected from a manifest")
     config.stash[VERIFICATIONS] = {}
+    config.stash[REPORTS] = {}
+    if _handed(config):  # a worker, whose controller has done what follows
+        return
     path = _requested(config)
     if path is None:
         return
     try:
-        _planned(config, path)
+        planned = _planned(config, path)
     except (UsageError, OSError) as problem:  # the latter: a cache that cannot be written
         raise pytest.UsageError(*str(problem).splitlines()) from problem
     if str(path) not in config.args:
         config.args.append(str(path))
+    config.pluginmanager.register(Handing(config, {str(path): [one.name for one in planned]}))
+
+
+class Handing:
+    """Hands to the workers of pytest-xdist, if there are any, what is planned, and a folder for what they find."""
+
+    def __init__(self, config: pytest.Config, planned: dict[str, list[str]]) -> None:
+        self._config = config
+        self._planned = planned
+
+    @cached_property
+    def _folder(self) -> str:
+        import tempfile  # noqa: PLC0415 - see the module
+
+        folder = tempfile.TemporaryDirectory(prefix="lambda-artifact-")
+        self._config.add_cleanup(folder.cleanup)
+        return folder.name
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:  # noqa: ANN401 - xdist has no types
+        """Called with each worker before it starts."""
+        node.workerinput[HANDED] = {"folder": self._folder, "planned": self._planned}
+
+
+def _handed(config: pytest.Config) -> dict[str, Any]:
+    """What the controller hands to a worker; nothing anywhere else."""
+    handed: dict[str, Any] = getattr(config, "workerinput", {}).get(HANDED, {})
+    return handed
 
 
 def _requested(config: pytest.Config) -> Path | None:
@@ -127,30 +165,30 @@ class ManifestFile(pytest.File):
         Raises:
             CollectError: The manifest is wrong.
         """
+        names = _handed(self.config).get("planned", {}).get(str(self.path))
         try:
-            verification, planned = _planned(self.config, self.path)
+            names = names or [one.name for one in _planned(self.config, self.path)]
         except UsageError as problem:
             raise self.CollectError(str(problem)) from problem
-        for one in planned:
+        for name in names:
             # The id as a text, which pytest takes apart as it does the one that it remembers for --lf.
-            node = f"{self.nodeid}::{one.name}"
-            yield CheckItem.from_parent(self, name=one.name, nodeid=node, planned=one, verification=verification)
+            yield CheckItem.from_parent(self, name=name, nodeid=f"{self.nodeid}::{name}")
 
 
 class CheckItem(pytest.Item):
     """One check, of one function or of the artifact."""
 
-    def __init__(self, *, planned: Planned, verification: Verification, **rest: Any) -> None:  # noqa: ANN401 - pytest's
+    def __init__(self, **rest: Any) -> None:  # noqa: ANN401 - pytest's
         super().__init__(**rest)
-        self.planned = planned
-        self.verification = verification
         self.add_marker(MARKER)
+        if self.config.pluginmanager.hasplugin("timeout"):
+            # One item waits for all; what may hang has limits of its own.
+            self.add_marker(pytest.mark.timeout(0))
 
     def runtest(self) -> None:
         """Run the check; findings, a check that crashed and one that could not run are failures."""
-        if self.verification.together is None:
-            self.verification.together = _together(self)
-        result = self.verification.result(self.planned)
+        report = _report(self)
+        (result,) = report.results
         match result.outcome:
             case NotApplicable(reason=reason):
                 pytest.skip(reason)
@@ -160,7 +198,7 @@ class CheckItem(pytest.Item):
                 for finding in result.findings:
                     self.warn(ArtifactWarning(f"{self.name}: {finding.message} ({finding.where})"))
             case Completed() | Skipped() | Crashed():
-                raise CheckFailed(self.verification, result)
+                raise CheckFailed(report, result)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:  # noqa: ANN401 - pytest's
         """The report on this check alone, as the command would print it, and what was found as its summary."""
@@ -188,11 +226,11 @@ class CheckFailed(Exception):  # noqa: N818 - it is what the item reports, not a
         summary: What was found, in one line.
     """
 
-    def __init__(self, verification: Verification, result: Result) -> None:
+    def __init__(self, report: Report, result: Result) -> None:
         from harness.reporters import terminal  # noqa: PLC0415 - see the module
         from harness.reporters.text import harmless  # noqa: PLC0415
 
-        super().__init__(terminal.render(verification.report([result]), colour=False))
+        super().__init__(terminal.render(replace(report, timings=()), colour=False))
         self.summary = harmless(_summary(result)).partition("\n")[0]
 
 
@@ -209,15 +247,41 @@ def _summary(result: Result) -> str:
             return f"{errors[0].message.splitlines()[0]}{more}"
 
 
-def _together(item: CheckItem) -> frozenset[str]:
-    """The functions to start side by side: those that this process was given, which with xdist is one at a time."""
-    if os.environ.get("PYTEST_XDIST_WORKER"):
-        return frozenset()
-    return frozenset(
-        other.planned.function.name
-        for other in item.session.items
-        if isinstance(other, CheckItem) and other.planned.function and other.planned.check.need is Need.RUNTIME
-    )
+def _report(item: CheckItem) -> Report:
+    """The report on one item alone."""
+    known = item.config.stash[REPORTS]
+    if item.path not in known:
+        folder = _handed(item.config).get("folder")
+        known[item.path] = _shared(item, Path(folder)) if folder else _reports(item)
+    return known[item.path][item.name]
+
+
+def _shared(item: CheckItem, folder: Path) -> dict[str, Report]:
+    """The reports that the first worker to come here has made, or makes now."""
+    import hashlib  # noqa: PLC0415 - see the module
+    import pickle  # noqa: PLC0415 - in a folder of this run alone
+
+    from filelock import FileLock  # noqa: PLC0415
+
+    file = folder / hashlib.blake2b(os.fsencode(item.path), digest_size=16).hexdigest()
+    with FileLock(file.with_suffix(".lock")):  # the system releases it should the worker that has it crash
+        if not file.exists():
+            draft = file.with_suffix(".draft")
+            draft.write_bytes(pickle.dumps(_reports(item)))
+            draft.rename(file)
+    found: dict[str, Report] = pickle.loads(file.read_bytes())  # noqa: S301 - ours, see above
+    return found
+
+
+def _reports(item: CheckItem) -> dict[str, Report]:
+    """Verify what is selected of an item's manifest, each check a report of its own."""
+    items = (item, *item.session.items)
+    names = {one.name for one in items if isinstance(one, CheckItem) and one.path == item.path}
+    planned = [one for one in _planned(item.config, item.path) if one.name in names]
+    verification = item.config.stash[VERIFICATIONS][item.path]
+    results = verification.results(planned)
+    report = verification.report(results)
+    return {one.name: replace(report, results=(result,)) for one, result in zip(planned, results, strict=True)}
 
 
 def _verification(config: pytest.Config, path: Path) -> Verification:
@@ -239,12 +303,17 @@ def _verification(config: pytest.Config, path: Path) -> Verification:
     return known[path]
 
 
-def _planned(config: pytest.Config, path: Path) -> tuple[Verification, tuple[Planned, ...]]:
+def _planned(config: pytest.Config, path: Path) -> tuple[Planned, ...]:
+    """What there is to verify of a manifest.
+
+    Raises:
+        UsageError: The manifest is wrong, or a file that it names.
+    """
     from harness.verify import plan  # noqa: PLC0415 - see the module
 
     verification = _verification(config, path)
     verification.read()
-    return verification, plan(verification.manifest, verification.settings)
+    return plan(verification.manifest, verification.settings)
 
 
 def _settings(config: pytest.Config, environ: Mapping[str, str]) -> Settings:

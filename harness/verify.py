@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -24,12 +27,22 @@ from harness.engines.protocol import (
     Unavailable,
 )
 from harness.materials import Materials
-from harness.model import ArtifactInfo, EngineInfo, FunctionInfo, NotApplicable, Report, Result, Skipped, UsageError
+from harness.model import (
+    ArtifactInfo,
+    EngineInfo,
+    FunctionInfo,
+    NotApplicable,
+    Report,
+    Result,
+    Skipped,
+    Timing,
+    UsageError,
+)
 from harness.runner import idle, run
 from harness.sources.local import SourceUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterator, Sequence
     from datetime import date
     from pathlib import Path
 
@@ -130,12 +143,20 @@ class Verification:
     began: float = field(default_factory=time.perf_counter)
     _answers: dict[str, Observation | Unavailable] = field(default_factory=dict)
     _info: EngineInfo | None = None
+    _timings: list[Timing] = field(default_factory=list)
 
     @cached_property
     def materials(self) -> Materials:
         """What is looked at."""
         settings = self.settings
-        return Materials(self.manifest, settings.cache, settings.progress, unpacks=not settings.static)
+        return Materials(
+            manifest=self.manifest,
+            cache=settings.cache,
+            progress=settings.progress,
+            unpacks=not settings.static,
+            trust_mtime=settings.trust_mtime,
+            timings=self._timings,
+        )
 
     @property
     def policy(self) -> RuntimePolicy:
@@ -148,7 +169,69 @@ class Verification:
         Raises:
             UsageError: A file of it is not what it should be.
         """
-        _ = self.materials.project
+        with self._timed("reading the repository"):
+            _ = self.materials.project
+
+    @contextlib.contextmanager
+    def _timed(self, name: str) -> Iterator[None]:
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._timings.append(Timing(name, time.perf_counter() - began))
+
+    def results(self, planned: Sequence[Planned]) -> list[Result]:
+        """Run planned checks: those that start nothing go on beside the handlers."""
+        starting = [one for one in planned if _starts(one.check)]
+        if self.settings.static or not starting:
+            return [self.result(one) for one in planned]
+        resting = [one for one in planned if one.check.need is not Need.RUNTIME]
+        found: dict[Planned, Result] = {}
+        with self._prepared():
+            groups = self._groups({one.function for one in starting if one.function})
+        ended = threading.Event()
+
+        def rest() -> None:
+            for one in resting:
+                if ended.is_set():
+                    break
+                found[one] = self.result(one)
+
+        with ThreadPoolExecutor(1) as pool:
+            beside = pool.submit(rest)
+            try:
+                for group, bundle in groups:
+                    # What stands in the way is told by the check that asks for the answer, and gets the same.
+                    with contextlib.suppress(Exception):
+                        self._answers.update(self._start(group, bundle))
+            except BaseException:  # Ctrl-C above all: the pool then waits for one check at most
+                ended.set()
+                raise
+            beside.result()
+        return [found.get(one) or self.result(one) for one in planned]
+
+    @contextlib.contextmanager
+    def _prepared(self) -> Iterator[None]:
+        """Let the engine get ready meanwhile."""
+        settings = self.settings
+        arguments = self.policy, str(self.manifest.architecture), settings.progress
+        thread = threading.Thread(target=settings.engine.prepare, args=arguments, daemon=True)
+        thread.start()
+        yield
+
+    def _groups(self, functions: Collection[Function]) -> list[tuple[list[Function], Bundle]]:
+        """The functions to start, by the archives that they share; everything that they need of these is read."""
+        groups: dict[tuple[object, ...], tuple[list[Function], Bundle]] = {}
+        for function in self.manifest.functions:
+            with contextlib.suppress(SourceUnavailable):
+                subject = self.materials.subject(function)
+                if function in functions and not any(archive.refusals for archive in subject.bundle.archives):
+                    key = (function.code, function.layers)
+                    groups.setdefault(key, ([], subject.bundle))[0].append(function)
+        with self._timed("following the imports"):
+            for (first, *_), _ in groups.values():
+                self.materials.reached(first)
+        return list(groups.values())
 
     def result(self, planned: Planned) -> Result:
         """Run one planned check."""
@@ -180,6 +263,7 @@ class Verification:
             functions=tuple(_function(function, seen.get(function.name)) for function in self.manifest.functions),
             results=tuple(results),
             seconds=time.perf_counter() - self.began,
+            timings=tuple(self._timings),
             strict=self.settings.strict,
             static=self.settings.static,
         )
@@ -250,7 +334,8 @@ class Verification:
             for function in group
         )
         architecture = str(self.manifest.architecture)
-        return self._do(Job(self.policy, architecture, task, opt, starts, self.settings.init_timeout))
+        reached = self.materials.reached(group[0])
+        return self._do(Job(self.policy, architecture, task, opt, starts, self.settings.init_timeout, reached))
 
     def _unpacked(self, bundle: Bundle) -> tuple[Path, Path | None]:
         """The folders that stand at ``/var/task`` and ``/opt``.
@@ -270,16 +355,18 @@ class Verification:
             Unavailable: It cannot be done here.
         """
         try:
-            return self.settings.engine.run(job, self.settings.progress)
+            answers = self.settings.engine.run(job, self.settings.progress)
         except OSError as error:
             raise Unavailable(f"{unusable_cache(self.settings.cache, error)}.") from error
+        self._timings += [Timing(f"the runtime: {name}", seconds) for name, seconds in answers.seconds]
+        return answers
 
 
 def verify(manifest: Manifest, settings: Settings) -> Report:
     """Verify everything that a manifest asks for."""
     verification = Verification(manifest, settings)
     verification.read()
-    results = [verification.result(planned) for planned in plan(manifest, settings)]
+    results = verification.results(plan(manifest, settings))
     return replace(verification.report(results), notes=tuple(idle(manifest.waivers, results)))
 
 

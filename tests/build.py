@@ -22,7 +22,7 @@ from harness.facts.view import Facts
 from harness.manifest import Architecture, Event, Function, Manifest, Source, SourceKind, Upload, Waiver
 from harness.model import EngineInfo, Finding
 from harness.parity.supply import Supply
-from harness.policy import runtime_policy
+from harness.policy import RuntimePolicy, runtime_policy
 from harness.project.values import (
     MAIN,
     Asked,
@@ -236,6 +236,9 @@ class FakeEngine:
     told: dict[str, Observation] = field(default_factory=dict)
     missing: str | None = None
     jobs: list[Job] = field(default_factory=list)
+
+    def prepare(self, policy: RuntimePolicy, architecture: str, progress: Progress) -> None:
+        """See ``harness.engines.protocol.Engine``."""
 
     def run(self, job: Job, progress: Progress) -> Answers:
         """See ``harness.engines.protocol.Engine``."""

@@ -20,18 +20,21 @@ from fixtures.broken import broken, with_file
 from fixtures.case import Case, lay_out
 from fixtures.corpus import CASES
 from harness import __version__
-from harness.caching import using
+from harness.caching import PARTS, using
 from harness.catalogue import CATALOGUE
 from harness.cli import run
 from harness.engines.choice import Choice
 from harness.pytest_plugin import ENGINES
 from harness.reporters import FORMATS
+from harness.verify import verify
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from harness.check import Check
+    from harness.manifest import Manifest
     from harness.model import Report
+    from harness.verify import Settings
 
 STATIC = ["--engine", "none"]
 COMMAND = [sys.executable, "-m", "harness"]
@@ -236,6 +239,10 @@ class TestUsage:
             (["explain", "layer-cont"], "no check is named layer-cont: did you mean layer-count?"),
             (["explain"], "the following arguments are required: CHECK"),
             (["cache", "prun"], "invalid choice: 'prun'"),
+            (["cache", "prune", "--max-size", "2 XB"], "expected a size such as 500MB or 2GB, found 2 XB"),
+            (["cache", "prune", "--max-size", "-1"], "argument --max-size: expected "),
+            (["cache", "prune", "--older-than", "30"], "expected a time such as 12h, 30d or 4w, found 30"),
+            (["cache", "--max-size", "1GB"], "--max-size and --older-than say what to prune: `lambda-artifact"),
         ],
     )  # fmt: skip
     @pytest.mark.usefixtures("sound")
@@ -356,6 +363,39 @@ class TestOutput:
         assert complaint in capsys.readouterr().err
         assert {path: path.read_bytes() for path in bare.iterdir() if path.is_file()} == before
 
+    def test_timings_are_shown_to_those_who_ask(
+        self, bare: Path, environ: dict[str, str], capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        outputs = ["--output", "markdown=r.md", "--output", "json=r.json"]
+        run(["verify", *STATIC, *outputs], environ)
+        assert "TIME " not in capsys.readouterr().out
+        assert "### Time" not in (bare / "r.md").read_text("utf-8")
+
+        run(["verify", *STATIC, *outputs, "--timings"], environ)
+
+        assert re.search(r"^TIME \d\.\d\d s$", capsys.readouterr().out, re.MULTILINE)
+        assert "### Time" in (bare / "r.md").read_text("utf-8")
+        assert isinstance(json.loads((bare / "r.json").read_text("utf-8"))["timings"], list)
+
+    @pytest.mark.parametrize(("options", "trusted"), [([], True), (["--no-trust-mtime"], False)])
+    def test_what_is_known_of_archives_is_trusted_unless_one_says_so(
+        self,
+        options: list[str],
+        trusted: bool,  # noqa: FBT001 - the case
+        environ: dict[str, str],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        seen = []
+
+        def spied(manifest: Manifest, settings: Settings) -> Report:
+            seen.append(settings.trust_mtime)
+            return verify(manifest, settings)
+
+        monkeypatch.setattr("harness.commands.run", spied)
+        run(["verify", *STATIC, *options], environ)
+
+        assert seen == [trusted]
+
     @pytest.mark.parametrize(
         ("extra", "coloured"),
         [({}, False), ({"FORCE_COLOR": "1"}, True), ({"FORCE_COLOR": "1", "NO_COLOR": "1"}, False)],
@@ -416,13 +456,26 @@ class TestOtherCommands:
         run(["verify", *STATIC], own)
         capsys.readouterr()
 
-        for action, trees in (["show"], 2), ([], 2), (["prune"], 0), (["show"], 0):
+        for action, facts in (["show"], 2), ([], 2), (["prune"], 0), (["show"], 0):
             assert run(["cache", *action], own) == 0
-            expected = (
-                rf"{bare}/cache\n  unpacked archives +\d+ +\d\.\d MB\n"
-                rf"  facts of archives +{trees} +\d\.\d MB\n  runtimes +0\n"
-            )
-            assert re.fullmatch(expected, capsys.readouterr().out)
+            said = capsys.readouterr().out
+            parts = dict(re.findall(r"^  (\S.*?) +(\d+) +[\d.]+ MB", said, re.MULTILINE))
+            assert said.startswith("removed " if action == ["prune"] else f"{bare}/cache\n")
+            assert f"{bare}/cache\n  unpacked archives " in said
+            assert parts["facts of archives"] == str(facts)
+            assert list(parts) == [*PARTS.values(), "together"]
+
+    def test_a_cache_that_is_made_smaller(
+        self, sound: Path, bare: Path, environ: dict[str, str], capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        del sound
+        own = {**environ, "LAMBDA_ARTIFACT_CACHE": str(bare / "cache")}
+        run(["verify", *STATIC], own)
+        capsys.readouterr()
+
+        for options, removed in (["--max-size", "1GB"], 0), (["--older-than", "1h"], 0), (["--max-size", "1 KB"], 2):
+            assert run(["cache", "prune", *options], own) == 0
+            assert capsys.readouterr().out.startswith(f"removed {removed} of ")
 
     def test_a_cache_in_use_is_not_emptied(
         self, sound: Path, bare: Path, environ: dict[str, str], capsys: pytest.CaptureFixture[str]
@@ -453,7 +506,7 @@ class TestOtherCommands:
 
         assert run(["cache", "prune"], own) == 0
 
-        assert capsys.readouterr().out.endswith("  runtimes              0\n")
+        assert re.search(r"^  runtimes +0 +0\.0 MB", capsys.readouterr().out, re.MULTILINE)
         assert [path.name for path in (bare / "runtimes").iterdir() if path.is_dir()] == []
 
     def test_version(self, environ: dict[str, str], capsys: pytest.CaptureFixture[str]) -> None:

@@ -269,6 +269,76 @@ class TestUsage:
         assert result.ret is pytest.ExitCode.USAGE_ERROR
 
 
+LOGGED = """
+import os
+import time
+from pathlib import Path
+
+from harness.verify import Verification
+
+original = Verification.results
+log = Path(__file__).with_name("log")
+
+
+def logged(self, planned):
+    with log.open("a") as file:
+        file.write(" ".join(one.name for one in planned) + "\\n")
+    {meanwhile}
+    return original(self, planned)
+
+
+Verification.results = logged
+"""
+
+
+class TestTogether:
+    """What is selected is verified once and together, by whoever comes first."""
+
+    def run(
+        self, project: pytest.Pytester, *options: str, meanwhile: str = "pass"
+    ) -> tuple[pytest.RunResult, list[list[str]]]:
+        project.makeconftest(LOGGED.format(meanwhile=meanwhile))
+        result = project.runpytest_subprocess("-m", "artifact", *STATIC, *options)
+        return result, [line.split() for line in (project.path / "log").read_text("utf-8").splitlines()]
+
+    @pytest.mark.parametrize("options", [(), ("-n", "2"), ("-n", "2", "--dist", "loadfile")])
+    def test_in_one_verification(self, options: tuple[str, ...], project: pytest.Pytester) -> None:
+        result, verified = self.run(project, *options)
+
+        assert verified == [ITEMS]
+        counts = result.parseoutcomes()
+        assert counts["passed"] + counts["skipped"] == len(ITEMS)
+
+    @pytest.mark.parametrize("options", [(), ("-n", "2")])
+    def test_and_nothing_else(self, options: tuple[str, ...], project: pytest.Pytester) -> None:
+        result, verified = self.run(project, "-k", "size", *options)
+
+        assert verified == [["unzipped-size", "upload-size"]]
+        result.assert_outcomes(passed=2)
+
+    def test_a_manifest_that_is_named_as_an_argument(self, project: pytest.Pytester) -> None:
+        project.makeconftest(LOGGED.format(meanwhile="pass"))
+
+        project.runpytest_subprocess(MANIFEST, *STATIC, "-n", "2", "-k", "size").assert_outcomes(passed=2)
+
+    def test_a_worker_that_ends_is_replaced(self, project: pytest.Pytester) -> None:
+        result, verified = self.run(
+            project, "-n", "2", meanwhile='if log.read_text().count("\\n") == 1: time.sleep(1); os._exit(1)'
+        )
+
+        assert verified == [ITEMS, ITEMS]
+        counts = result.parseoutcomes()
+        assert counts["failed"] == 1
+        result.stdout.fnmatch_lines(["*worker 'gw*' crashed while running*"])
+
+    def test_a_limit_for_each_test_is_not_one_for_all(self, project: pytest.Pytester) -> None:
+        project.makeini("[pytest]\ntimeout = 1")
+
+        result, _ = self.run(project, meanwhile="time.sleep(2)")
+
+        assert "failed" not in result.parseoutcomes()
+
+
 class TestOtherPlugins:
     """What people use beside."""
 
@@ -408,7 +478,7 @@ def test_an_ordinary_run_imports_nothing_of_a_verification(pytester: pytest.Pyte
             slow = {"docker", "boto3", "msgspec", "requests"}
             loaded = {name for name in sys.modules if name.partition(".")[0] == "harness"}
             assert slow & set(sys.modules) == set()
-            assert loaded == {f"harness{name}" for name in ("", ".check", ".invoking", ".model", ".pytest_plugin")}
+            assert loaded == {f"harness{name}" for name in ("", ".invoking", ".model", ".pytest_plugin")}
         """
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -10,10 +11,10 @@ import pytest
 from fixtures.broken import broken, html_page, mini, with_modes, with_wrong_crc
 from fixtures.small import CODE, SITE
 from harness.catalogue import CATALOGUE
-from harness.engines.protocol import Exited, Failed
+from harness.engines.protocol import Answers, Exited, Failed, Job, Progress
 from harness.manifest import Source, SourceKind
-from harness.model import Completed, Crashed, ExitCode, NotApplicable, Outcome, Skipped, UsageError, Verdict
-from harness.verify import Verification, plan, verify
+from harness.model import Completed, Crashed, ExitCode, NotApplicable, Outcome, Result, Skipped, UsageError, Verdict
+from harness.verify import Planned, Verification, plan, verify
 from tests.build import FakeEngine, error, event, function, manifest, observation, settings, waiver
 
 if TYPE_CHECKING:
@@ -232,6 +233,62 @@ class TestArchives:
         )
         assert found["unzipped-size"] != Completed()
         assert list((folder / "cache").glob("trees/1-*")) == []
+
+
+@pytest.mark.usefixtures("folder")
+class TestBeside:
+    """What starts nothing goes on while the handlers run."""
+
+    def test_checks_of_the_archives_do_not_wait_for_the_handlers(self, tmp_path: Path) -> None:
+        judged = threading.Event()
+        waited: list[bool] = []
+
+        class Watched(Verification):
+            def result(self, planned: Planned) -> Result:
+                result = super().result(planned)
+                judged.set()
+                return result
+
+        class Patient(FakeEngine):
+            def run(self, job: Job, progress: Progress) -> Answers:
+                waited.append(judged.wait(60))
+                return super().run(job, progress)
+
+        declared, chosen = manifest(WHOLE), settings(tmp_path / "cache", Patient())
+        planned = plan(declared, chosen)
+        results = Watched(declared, chosen).results(planned)
+
+        assert waited == [True]
+        assert [(one.check, one.function) for one in results] == [
+            (one.check.id, one.function.name if one.function else None) for one in planned
+        ]
+
+    def test_an_engine_that_breaks_is_told_by_the_checks_that_need_it(self, tmp_path: Path) -> None:
+        class Broken(FakeEngine):
+            def run(self, job: Job, progress: Progress) -> Answers:
+                progress("breaking")
+                raise RuntimeError(f"{len(job.starts)} broke")
+
+        found = outcomes(verify(manifest(WHOLE), settings(tmp_path / "cache", Broken())))
+
+        assert isinstance(found["handler-imports[api]"], Crashed)
+        assert found["archive-integrity"] == Completed()
+
+    def test_an_interrupt_ends_it(self, tmp_path: Path) -> None:
+        class Interrupted(FakeEngine):
+            def run(self, job: Job, progress: Progress) -> Answers:
+                progress(f"stopping {len(job.starts)}")
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            verify(manifest(WHOLE), settings(tmp_path / "cache", Interrupted()))
+
+    def test_the_report_says_where_the_time_went(self, tmp_path: Path) -> None:
+        report = verify(manifest(WHOLE), settings(tmp_path / "cache"))
+
+        names = [timing.name for timing in report.timings]
+        assert names == ["reading the repository", "reading code.zip", "reading layer.zip", "following the imports"]
+        assert all(timing.seconds >= 0 for timing in report.timings)
 
 
 @pytest.mark.usefixtures("folder")

@@ -11,12 +11,16 @@ import calendar
 import hashlib
 import re
 import stat
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from harness.artifact import folder, names
 from harness.artifact.content import content
 from harness.artifact.entries import Archive, Entry, Kind, Refusal, Refusals, Refused
+from harness.artifact.known import Known, Seen, State
 from harness.artifact.layout import locate
 from harness.artifact.zipend import REBUILD, Bytes, find_directory
 from harness.artifact.zipformat import (
@@ -33,19 +37,18 @@ from harness.artifact.zipformat import (
 
 if TYPE_CHECKING:
     from pathlib import Path
-    from typing import BinaryIO
 
     from harness.artifact.entries import Role
     from harness.artifact.zipformat import Header, Record
 
-_CHUNK = 1024 * 1024
+_CHUNK = 4 * 1024 * 1024  # bytes: between chunks, a thread waits for the interpreter's lock
 _UNIX_HOSTS = (3, 19)
 _NEWEST_VERSION = 63
 _LONGEST_TARGET = 4096
 _METHODS = {9: "Deflate64", 12: "bzip2", 14: "LZMA", 93: "Zstandard", 95: "xz", 98: "PPMd"}
 
 
-def read(path: Path, source: str, role: Role) -> Archive:
+def read(path: Path, source: str, role: Role, known: Path | None = None, *, trust_mtime: bool = True) -> Archive:
     """Read a zip archive or an unpacked folder.
 
     Bad content never raises: it is in the archive's refusals. Sizes and checksums are those that the archive declares;
@@ -55,33 +58,50 @@ def read(path: Path, source: str, role: Role) -> Archive:
         path: The file or folder on this machine.
         source: How the user named it.
         role: What Lambda does with it; a layer may have no symlinks.
+        known: A folder for what was read, from which it comes the next time if nobody changed the file since.
+        trust_mtime: Whether a file counts as unchanged that has the same size, times and inode as before.
 
     Raises:
         OSError: The file or folder does not exist or may not be read.
     """
     if path.is_dir():
         return folder.read(path, source, role)
-    refusals = Refusals()
     with path.open("rb") as file:
-        digest = _digest(file)
-        data = Bytes(file.fileno())
-        entries = _entries(data, role, refusals)
+        seen = _seen(Bytes(file.fileno()), path, role, Known(known) if known else None, trust_mtime=trust_mtime)
     return Archive(
         role=role,
         source=source,
         path=path,
-        sha256=digest.hex(),
-        code_sha256=base64.b64encode(digest).decode(),
-        zipped_bytes=data.size,
-        entries=entries,
-        refusals=refusals.found(),
+        sha256=seen.sha256.hex(),
+        code_sha256=base64.b64encode(seen.sha256).decode(),
+        zipped_bytes=seen.state.size,
+        entries=seen.entries,
+        refusals=seen.refusals,
     )
 
 
-def _digest(file: BinaryIO) -> bytes:
+def _seen(data: Bytes, path: Path, role: Role, known: Known | None, *, trust_mtime: bool) -> Seen:
+    """What is in an archive file, from its bytes or from what is known of them."""
+    state = State.of(data.status())
+    if known and trust_mtime and (seen := known.find(path, role, state)):
+        return seen
+    moment = time.time_ns()
+    refusals = Refusals()
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        digest = beside.submit(_digest, data)
+        entries = _entries(data, role, refusals)
+    seen = Seen(state, digest.result(), entries, refusals.found())
+    if known and State.of(data.status()) == state:
+        known.keep(path, role, seen, moment)
+    return seen
+
+
+def _digest(data: Bytes) -> bytes:
     digest = hashlib.sha256()
-    while chunk := file.read(_CHUNK):
+    at = 0
+    while chunk := data.read(at, _CHUNK):
         digest.update(chunk)
+        at += len(chunk)
     return digest.digest()
 
 
@@ -148,9 +168,10 @@ def _name(header: Header) -> tuple[str, bool]:
     A ``./`` in front, which tar's relatives write when they pack the folder they stand in, names the root everywhere.
     """
     stored = decoded_name(header)
-    if re.fullmatch(r"(\./)+", stored):
-        return "", True
-    stored = re.sub(r"^(\./)+", "", stored)
+    if stored.startswith("./"):
+        stored = re.sub(r"^(\./)+", "", stored)
+        if not stored:
+            return "", True
     name = stored.removesuffix("/")
     if why := names.fault(name or stored):
         raise Malformed(why, names.RENAME)
@@ -198,6 +219,7 @@ def _check_storage(header: Header, kind: Kind) -> None:
         raise Malformed(f"is a symbolic link to a path of more than {_LONGEST_TARGET:,} bytes")
 
 
+@lru_cache(maxsize=1024)  # a build often gives all its files a few times
 def _modified(date: int, time: int) -> float:
     """A DOS date and time as seconds since the epoch; a day or month 0, which some packers write, counts as 1."""
     month = min(max(date >> 5 & 0xF, 1), 12)

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 # The other flags tell how hard the packer tried, and some packers forget them in one of the two places.
 _FLAGS_THAT_MATTER = ENCRYPTED | DESCRIBED | STRONGLY_ENCRYPTED | UTF8 | MASKED
 
+_USUAL_EXTRA = 64  # bytes: times, owners and sizes, as most packers write them
+
 _TWO_READERS = "so that two readers could see two archives"
 
 
@@ -64,7 +66,7 @@ def locate(data: Bytes, records: Sequence[Record], end: int, refusals: Refusals)
 def _extent(data: Bytes, record: Record, following: int) -> tuple[int, int]:
     """Where the entry's bytes begin, and where all that belongs to the entry ends."""
     stated = record.header
-    local, start = local_header(data, record.offset)
+    local, start = local_header(data, record.offset, guess=len(stated.name) + _USUAL_EXTRA)
     _compare(stated, local)
     end = start + stated.zipped
     if end > following:
@@ -81,7 +83,7 @@ def _compare(stated: Header, local: Header) -> None:
         raise Malformed("has one compression method in the directory and another in its own header")
     if (local.flags ^ stated.flags) & _FLAGS_THAT_MATTER:
         raise Malformed("has flags in its own header that differ from those in the directory")
-    pairs = ((local.size, stated.size), (local.zipped, stated.zipped), (local.crc, stated.crc))
+    own, other = (local.size, local.zipped, local.crc), (stated.size, stated.zipped, stated.crc)
     later = bool(local.flags & DESCRIBED)  # then zero means "see behind the bytes"
-    if any(own != other and not (later and own == 0) for own, other in pairs):
+    if own != other and any(a != b and not (later and a == 0) for a, b in zip(own, other, strict=True)):
         raise Malformed("has a size or a checksum in its own header that differs from the directory's")

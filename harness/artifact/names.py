@@ -25,6 +25,10 @@ _MOST_HOPS = 40  # what Linux follows before it says ELOOP
 
 _DRIVE = re.compile("[A-Za-z]:")
 
+_PLAIN = re.compile(r"(?:(?!\.\.?(?:/|\Z))[ !-.0-9;-\[\]-~]{1,255}+(?:/(?!\Z)|\Z))++")
+"""Names that break no rule but perhaps that of the longest: of printable ASCII, without the characters that some rule
+mentions. Nearly all names are such, and one expression tells at a tenth of what the rules cost."""
+
 RENAME = "Rename it, or leave it out, where the archive is built."
 
 
@@ -37,6 +41,8 @@ def fault(name: str) -> str | None:
     Returns:
         A clause that can follow the name, or None for a good name.
     """
+    if len(name) <= LONGEST_PATH and _PLAIN.fullmatch(name):
+        return None
     components = name.split("/")
     rules = (
         (not name, "has an empty name"),
@@ -93,18 +99,21 @@ class _Tree:
     def __init__(self, refusals: Refusals) -> None:
         self.count = 0
         self._root = _Node()
+        self._last = ("", self._root)  # most entries are in the folder of the one before them
         self._refusals = refusals
 
     def insert(self, entry: Entry) -> None:
-        *folders, last = entry.name.split("/")
-        node = self._root
-        for folder in folders:
-            node = self._child(node, folder, entry)
-            if node.entry and node.entry.kind is not Kind.DIRECTORY:
-                what = f"needs a folder where the {node.entry.kind} {printable(node.entry.name)} is"
-                self._refusals.add(entry.name, what, RENAME)
-                return
-        node = self._child(node, last, entry)
+        folder, _, last = entry.name.rpartition("/")
+        if folder != self._last[0]:
+            node = self._root
+            for component in folder.split("/") if folder else ():
+                node = self._child(node, component, entry)
+                if node.entry and node.entry.kind is not Kind.DIRECTORY:
+                    what = f"needs a folder where the {node.entry.kind} {printable(node.entry.name)} is"
+                    self._refusals.add(entry.name, what, RENAME)
+                    return
+            self._last = folder, node
+        node = self._child(self._last[1], last, entry)
         if node.entry:
             self._refusals.add(entry.name, "is in the archive twice", "Add each file once.")
         elif node.children and entry.kind is not Kind.DIRECTORY:

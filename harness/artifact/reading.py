@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import mmap
+import os
 import posixpath
 import tempfile
-from collections import deque
+from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
+from harness.artifact.ahead import LARGE, Inflated, batches, in_order
 from harness.artifact.content import content
 from harness.artifact.entries import Kind, Refusal, Refused, printable
 from harness.artifact.zipend import Bytes
@@ -16,13 +18,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from harness.artifact.ahead import Batch
     from harness.artifact.bundle import Bundle, Item
     from harness.artifact.entries import Archive, Entry
 
 Content: TypeAlias = bytes | mmap.mmap
-
-_LARGE = 4 * 1024 * 1024
-"""From this size on, bytes, a file is mapped rather than held in memory: some libraries have hundreds of megabytes."""
 
 LARGEST = 8 * 1024 * 1024
 """Bytes; what is larger is not read whole unless somebody says so: nobody wrote it by hand."""
@@ -51,25 +51,47 @@ def files(archive: Archive, scratch: Path, tree: Path | None = None) -> Iterator
 
 
 def _read(archive: Archive, root: Path) -> Iterator[tuple[Entry, Content]]:
+    top = os.fspath(root)
     for entry in archive.files:
-        with (root / entry.name).open("rb") as file:
-            large = entry.size >= _LARGE
-            yield entry, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if large else file.read()
+        descriptor = os.open(f"{top}/{entry.name}", os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            data = _mapped(descriptor) if entry.size >= LARGE else _all(descriptor, entry.size)
+        finally:
+            os.close(descriptor)
+        yield entry, data
+
+
+def _mapped(descriptor: int) -> mmap.mmap:
+    return mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ)
+
+
+def _all(descriptor: int, expected: int) -> bytes:
+    """All bytes of a file, in one piece where it has as many as expected."""
+    found = os.read(descriptor, expected + 1)
+    if len(found) == expected:
+        return found
+    with open(descriptor, "rb", closefd=False) as file:
+        return found + file.read()
 
 
 def _inflated(archive: Archive, scratch: Path) -> Iterator[tuple[Entry, Content]]:
     with archive.path.open("rb") as opened:
         data = Bytes(opened.fileno())
-        for entry in archive.entries:
-            if entry.kind is Kind.DIRECTORY:
-                deque(content(data, entry), maxlen=0)  # nothing may hide there
-            elif entry.kind is Kind.FILE and entry.size < _LARGE:
-                yield entry, b"".join(content(data, entry))
-            elif entry.kind is Kind.FILE:
-                with tempfile.TemporaryFile(dir=scratch) as file:
-                    file.writelines(content(data, entry))
-                    file.flush()
-                    yield entry, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        for several in in_order(batches(archive.entries), partial(_contents, data, scratch)):
+            yield from several
+
+
+def _contents(data: Bytes, scratch: Path, batch: Batch) -> list[tuple[Entry, Content]]:
+    """The files of a batch with their contents."""
+    if batch.is_large:
+        (entry,) = batch.entries
+        with tempfile.TemporaryFile(dir=scratch) as file:
+            file.writelines(content(data, entry))
+            file.flush()
+            return [(entry, _mapped(file.fileno()))]
+    inflated = Inflated(data, batch)
+    found = [(entry, inflated.content(entry)) for entry in batch.entries]  # folders too: nothing may hide there
+    return [(entry, content) for entry, content in found if entry.kind is Kind.FILE]
 
 
 def read_file(archive: Archive, entry: Entry, limit: int = LARGEST) -> bytes:
@@ -90,8 +112,12 @@ def read_file(archive: Archive, entry: Entry, limit: int = LARGEST) -> bytes:
     if archive.is_folder:
         with (archive.path / entry.name).open("rb") as file:
             return file.read(limit)
-    with archive.path.open("rb") as file:
-        return b"".join(content(Bytes(file.fileno()), entry))
+    descriptor = os.open(archive.path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        (batch,) = batches([entry])
+        return Inflated(Bytes(descriptor), batch).content(entry)
+    finally:
+        os.close(descriptor)
 
 
 def found_at(bundle: Bundle, path: str) -> Item | None:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import tempfile
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 _LAYOUT = 1
 """Part of every key: raised when trees are written differently, so that an older one is not taken for a newer."""
+
+_BELIEVED = 30.0
+"""Seconds for which one store does not look again at a tree that it found as it was made."""
 
 _TREE = "tree"
 _SEAL = "seal"
@@ -44,14 +48,15 @@ def needs_mask(entries: Iterable[Entry]) -> bool:
 class Store:
     """Unpacked archives below one folder.
 
-    Each tree lies beside a seal, the listing of what was written. It is made in a draft folder and renamed when it is
-    complete, so a process that is killed leaves a draft and never half a tree; the next one to make that tree removes
-    the draft. A file lock per tree keeps simultaneous processes from making it twice. Every use holds the tree against
-    its seal, and makes it again where they differ.
+    Each tree lies beside a seal, which stands for the listing of what was written. It is made in a draft folder and
+    renamed when it is complete, so a process that is killed leaves a draft and never half a tree; the next one to make
+    that tree removes the draft. A file lock per tree keeps simultaneous processes from making it twice. The first use
+    by a store, of which each run has one, holds the tree against its seal, and makes it again where they differ.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder.absolute()
+        self._seen: dict[Path, tuple[tuple[int, int], float]] = {}
 
     def tree(self, archive: Archive, limit: int) -> Path:
         """The folder with the archive's content, unpacked if it was not yet; a folder is its own.
@@ -131,26 +136,42 @@ class Store:
 
     def _key(self, tree: Path) -> str:
         """What stands for the content of a tree: its own key, or for a user's folder what is in it now."""
-        return tree.parent.name if self._owns(tree) else _digest([os.fspath(tree.absolute()), trees.listing(tree)])
+        return tree.parent.name if self._owns(tree) else _digest([os.fspath(tree.absolute()), trees.fingerprint(tree)])
 
     def _kept(self, digest: str, make: Callable[[Path], None]) -> Path:
         home = self._folder / f"{_LAYOUT}-{digest}"
-        if _intact(home):
+        if self._intact(home):
             return home / _TREE
         with self._lock(home.name):
             for draft in self._folder.glob(f"{home.name}{_DRAFT}*"):
                 trees.remove(draft)
-            if not _intact(home):  # another process may have made it while this one waited
+            if not self._intact(home):  # another process may have made it while this one waited
                 self._make(home, make)
         return home / _TREE
+
+    def _intact(self, home: Path) -> bool:
+        """Whether the tree is what its seal says; looked at once, and then believed as long as a run takes."""
+        try:
+            look = _look(home)
+            seen, when = self._seen.get(home, (None, 0.0))
+            if seen == look and time.monotonic() - when < _BELIEVED:
+                return True
+            self._seen.pop(home, None)
+            intact = (home / _SEAL).read_text(encoding="utf-8") == trees.fingerprint(home / _TREE)
+        except (OSError, ValueError):
+            return False
+        if intact:
+            self._seen[home] = look, time.monotonic()
+        return intact
 
     def _make(self, home: Path, make: Callable[[Path], None]) -> None:
         with self._draft(home) as draft:
             make(draft / _TREE)
-            (draft / _SEAL).write_text(json.dumps(trees.listing(draft / _TREE)), encoding="utf-8")
+            (draft / _SEAL).write_text(trees.fingerprint(draft / _TREE), encoding="utf-8")
             draft.chmod(0o755)
             self._discard(home)
             draft.rename(home)
+        self._seen[home] = _look(home), time.monotonic()
 
     def _discard(self, home: Path) -> None:
         """Remove a tree so that no moment shows half of it."""
@@ -176,13 +197,10 @@ class Store:
             yield
 
 
-def _intact(home: Path) -> bool:
-    """Whether the tree is what its seal says."""
-    try:
-        sealed = json.loads((home / _SEAL).read_text(encoding="utf-8"))
-        return bool(sealed == trees.listing(home / _TREE))
-    except (OSError, ValueError):
-        return False
+def _look(home: Path) -> tuple[int, int]:
+    """What tells a seal from another at the same place."""
+    status = (home / _SEAL).stat()
+    return status.st_ino, status.st_mtime_ns
 
 
 def _digest(parts: object) -> str:

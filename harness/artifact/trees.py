@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import shutil
 import stat
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
+    from collections.abc import Callable, Iterator, Sequence
 
 Listing: TypeAlias = list[list[str | int]]
 """For each path its mode with the kind, its size (0 for a folder) and its modification time in nanoseconds."""
 
+_CHUNK = 1024 * 1024
 _READ_ONLY = 0o555
 _ENTER = 0o500
 _NO_LINK = (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP)
@@ -45,6 +48,19 @@ def listing(root: Path) -> Listing:
     )
 
 
+def fingerprint(root: Path) -> str:
+    """What stands for a tree's listing; two trees with the same one have the same listing.
+
+    Raises:
+        OSError: Something may not be read, or disappears meanwhile.
+    """
+    lines = sorted(
+        f"{name}\0{status.st_mode:o} {0 if stat.S_ISDIR(status.st_mode) else status.st_size} {status.st_mtime_ns}\0"
+        for name, status in walk(root)
+    )
+    return hashlib.blake2b("".join(lines).encode("utf-8", "surrogateescape"), digest_size=32).hexdigest()
+
+
 def walk(root: Path) -> Iterator[tuple[str, os.stat_result]]:
     """Each path of a tree, relative to it: first the root itself, as the empty name; a folder before its content.
 
@@ -57,13 +73,16 @@ def walk(root: Path) -> Iterator[tuple[str, os.stat_result]]:
     waiting = [""] if _enterable(status) else []
     while waiting:
         folder = waiting.pop()
-        with os.scandir(f"{top}/{folder}") as found:
-            for child in found:
-                name = f"{folder}/{child.name}" if folder else child.name
-                status = child.stat(follow_symlinks=False)
-                yield name, status
+        prefix = f"{folder}/" if folder else ""
+        descriptor = os.open(f"{top}/{folder}", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            for child in os.listdir(descriptor):  # noqa: PTH208 - a descriptor, from which names are found fastest
+                status = os.stat(child, dir_fd=descriptor, follow_symlinks=False)
+                yield prefix + child, status
                 if _enterable(status):
-                    waiting.append(name)
+                    waiting.append(prefix + child)
+        finally:
+            os.close(descriptor)
 
 
 def _enterable(status: os.stat_result) -> bool:
@@ -106,28 +125,37 @@ def overlay(sources: Sequence[Source], destination: Path, *, masked: bool = Fals
     Raises:
         OSError: A source cannot be read or the destination not be written.
     """
+    top = os.fspath(destination)
     folders: dict[str, os.stat_result] = {}
     for source in sources:
         for name, status in walk(source.root):
-            path = destination / name
+            path = f"{top}/{name}"
             if stat.S_ISDIR(status.st_mode):
-                if not path.is_dir() or path.is_symlink():
-                    path.unlink(missing_ok=True)
-                    path.mkdir()
+                if name not in folders:
+                    _anew(path, os.mkdir)
                 folders[name] = status
                 continue
             if name in folders:
                 folders = {folder: own for folder, own in folders.items() if not _within(folder, name)}
-            remove(path)
             if masked and stat.S_ISREG(status.st_mode) and _hidden(status.st_mode):
-                path.touch(0o600)
+                _anew(path, _touch)
                 _finish(path, status, masked_mode(status.st_mode))
             else:
-                _copy(source.root / name, path, status, linked=source.linked)
+                copy = partial(_copy, f"{source.root}/{name}", status, linked=source.linked)
+                _anew(path, copy)
     for name in sorted(folders, reverse=True):
         mode = folders[name].st_mode
-        hidden = masked and _hidden(mode) and destination / name != destination  # the root is Lambda's own
-        _finish(destination / name, folders[name], masked_mode(mode) if hidden else mode)
+        hidden = masked and _hidden(mode) and name  # the root is Lambda's own
+        _finish(f"{top}/{name}", folders[name], masked_mode(mode) if hidden else mode)
+
+
+def _anew(path: str, make: Callable[[str], None]) -> None:
+    """Make something that takes the place of what an earlier source had there; nothing is ever written into that."""
+    try:
+        make(path)
+    except FileExistsError:
+        remove(Path(path))
+        make(path)
 
 
 def _within(name: str, folder: str) -> bool:
@@ -145,23 +173,28 @@ def masked_mode(mode: int) -> int:
     return stat.S_IMODE(mode) & 0o077 | (mode & 0o007) << 6
 
 
-def _copy(source: Path, path: Path, status: os.stat_result, *, linked: bool) -> None:
+def _touch(path: str) -> None:
+    Path(path).touch(0o600, exist_ok=False)
+
+
+def _copy(source: str, status: os.stat_result, path: str, *, linked: bool) -> None:
     if stat.S_ISLNK(status.st_mode):
-        path.symlink_to(source.readlink())
+        Path(path).symlink_to(Path(source).readlink())
         os.utime(path, ns=(status.st_mtime_ns, status.st_mtime_ns), follow_symlinks=False)
         return
     if linked:
         try:
-            path.hardlink_to(source)
+            os.link(source, path)
         except OSError as error:
             if error.errno not in _NO_LINK:
                 raise
         else:
             return
-    shutil.copyfile(source, path)
+    with Path(source).open("rb") as original, Path(path).open("xb") as copy:
+        shutil.copyfileobj(original, copy, _CHUNK)
     _finish(path, status, status.st_mode)
 
 
-def _finish(path: Path, status: os.stat_result, mode: int) -> None:
+def _finish(path: str, status: os.stat_result, mode: int) -> None:
     os.utime(path, ns=(status.st_mtime_ns, status.st_mtime_ns))
-    path.chmod(mode & _READ_ONLY)
+    os.chmod(path, mode & _READ_ONLY)  # noqa: PTH101 - a text, as all names here

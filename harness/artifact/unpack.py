@@ -5,8 +5,10 @@ from __future__ import annotations
 import errno
 import os
 from collections import deque
+from functools import partial
 from typing import TYPE_CHECKING
 
+from harness.artifact.ahead import Inflated, batches, in_order
 from harness.artifact.content import content
 from harness.artifact.entries import Kind, Refusal, Refused
 from harness.artifact.zipend import Bytes
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from harness.artifact.ahead import Batch
     from harness.artifact.entries import Archive, Entry
 
 EARLIEST = 315_532_800.0
@@ -73,12 +76,8 @@ def _write(archive: Archive, destination: Path) -> None:
     for name in sorted(folders):  # a parent sorts before what is in it
         (destination / name).mkdir(exist_ok=not name)
     with archive.path.open("rb") as file:
-        data = Bytes(file.fileno())
-        for entry in archive.entries:
-            if entry.kind is Kind.FILE:
-                _write_file(data, entry, destination)
-            elif entry.kind is Kind.DIRECTORY:
-                deque(content(data, entry), maxlen=0)  # nothing to write, but nothing may hide there either
+        write = partial(_write_batch, Bytes(file.fileno()), os.fspath(destination))
+        deque(in_order(batches(archive.entries), write), maxlen=0)
     # Links come last, so that nothing is ever written through one; then folders from the inside out, so that neither
     # their modes nor their times are disturbed by what is still to be written below.
     for entry in archive.entries:
@@ -104,10 +103,24 @@ def _folders(entries: Sequence[Entry]) -> dict[str, tuple[int, float]]:
     return folders | stated
 
 
-def _write_file(data: Bytes, entry: Entry, destination: Path) -> None:
-    descriptor = os.open(destination / entry.name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor, not a path
-        file.writelines(content(data, entry))
-        file.flush()  # a later write would change the time again
-        os.utime(descriptor, (entry.modified, entry.modified))
-        os.fchmod(descriptor, entry.mode & _READ_ONLY)
+def _write_batch(data: Bytes, destination: str, batch: Batch) -> None:
+    inflated = None if batch.is_large else Inflated(data, batch)
+    for entry in batch.entries:
+        if entry.kind is Kind.DIRECTORY:
+            deque(content(data, entry), maxlen=0)  # nothing to write, but nothing may hide there either
+            continue
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        descriptor = os.open(f"{destination}/{entry.name}", flags, 0o600)
+        try:
+            for piece in [inflated.content(entry)] if inflated else content(data, entry):
+                _write_all(descriptor, piece)
+            os.utime(descriptor, (entry.modified, entry.modified))
+            os.fchmod(descriptor, entry.mode & _READ_ONLY)
+        finally:
+            os.close(descriptor)
+
+
+def _write_all(descriptor: int, content: bytes) -> None:
+    written = os.write(descriptor, content)
+    while written < len(content):  # the disk is all but full: the next attempt says so
+        written += os.write(descriptor, content[written:])

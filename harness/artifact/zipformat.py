@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from harness.artifact.entries import Refusal, Refused, printable
 from harness.artifact.zipend import REBUILD
@@ -29,6 +28,7 @@ _CENTRAL = struct.Struct("<4s6H3L5H2L")
 _CENTRAL_SIGNATURE = b"PK\x01\x02"
 _LOCAL = struct.Struct("<4s5H3L2H")
 _LOCAL_SIGNATURE = b"PK\x03\x04"
+_FIELD = struct.Struct("<2H")  # the header of an extra field
 _DESCRIPTOR_SIGNATURE = b"PK\x07\x08"
 _LONGEST_DESCRIPTOR = 24
 
@@ -58,8 +58,7 @@ class Malformed(Exception):  # noqa: N818 - an observation about a record, caugh
         self.remedy = remedy
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
+class Header(NamedTuple):
     """What the central directory and the header before the entry both state.
 
     Attributes:
@@ -80,8 +79,7 @@ class Header:
     unicode_name: bytes | None
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """One record of the central directory.
 
     Attributes:
@@ -136,15 +134,21 @@ def _record(fields: tuple[int, ...], name: bytes, raw_extra: bytes) -> Record:
     made, version, flags, method, time, date, crc, zipped, size = fields[1:10]
     disk, _, attributes, offset = fields[13:17]
     extra = _extra_fields(raw_extra)
-    size, zipped, offset, disk = _widen((size, zipped, offset, disk), extra.get(_ZIP64))
+    if _ZIP64 in extra:
+        size, zipped, offset, disk = _widen((size, zipped, offset, disk), extra[_ZIP64])
     if disk:
         raise Malformed("is said to be in another part of an archive in several parts")
     header = Header(version, flags, method, (date, time), crc, zipped, size, name, extra.get(_UNICODE_PATH))
     return Record(header, made >> 8, attributes, offset)
 
 
-def local_header(data: Bytes, offset: int) -> tuple[Header, int]:
+def local_header(data: Bytes, offset: int, guess: int = 0) -> tuple[Header, int]:
     """Read the header before an entry's bytes.
+
+    Args:
+        data: The archive.
+        offset: Where the header is said to be.
+        guess: How long its name and extra fields together may well be: where they are not longer, one look suffices.
 
     Returns:
         The header, and the offset at which the bytes begin.
@@ -152,18 +156,22 @@ def local_header(data: Bytes, offset: int) -> tuple[Header, int]:
     Raises:
         Malformed: There is no such header.
     """
-    raw = data.read(offset, _LOCAL.size)
+    raw = data.read(offset, _LOCAL.size + guess)
     if len(raw) < _LOCAL.size or not raw.startswith(_LOCAL_SIGNATURE):
         raise Malformed("is not where the directory says that it is")
-    _, version, flags, method, time, date, crc, zipped, size, name_length, extra_length = _LOCAL.unpack(raw)
-    rest = data.read(offset + _LOCAL.size, name_length + extra_length)
-    if len(rest) < name_length + extra_length:
-        raise Malformed("breaks off inside its header")
-    extra = _extra_fields(rest[name_length:])
-    size, zipped = _widen((size, zipped), extra.get(_ZIP64))
-    name = rest[:name_length]
+    _, version, flags, method, time, date, crc, zipped, size, name_length, extra_length = _LOCAL.unpack_from(raw)
+    name_end = _LOCAL.size + name_length
+    end = name_end + extra_length
+    if len(raw) < end:
+        raw = data.read(offset, end)
+        if len(raw) < end:
+            raise Malformed("breaks off inside its header")
+    extra = _extra_fields(raw[name_end:end])
+    if _ZIP64 in extra:
+        size, zipped = _widen((size, zipped), extra[_ZIP64])
+    name = raw[_LOCAL.size : name_end]
     header = Header(version, flags, method, (date, time), crc, zipped, size, name, extra.get(_UNICODE_PATH))
-    return header, offset + _LOCAL.size + len(rest)
+    return header, offset + end
 
 
 def descriptor_length(data: Bytes, offset: int, stated: Header, room: int) -> int:
@@ -233,24 +241,24 @@ def _escaped(name: str) -> str:
 
 
 def _extra_fields(raw: bytes) -> dict[int, bytes]:
-    """Split an extra area into its fields; padding of less than a field's header, made of zeros, is no field."""
+    """The fields of an extra area that matter; padding of less than a field's header, made of zeros, is no field."""
     fields: dict[int, bytes] = {}
-    at = 0
-    while len(raw) - at >= struct.calcsize("<2H"):
-        identity, length = struct.unpack_from("<2H", raw, at)
-        at += struct.calcsize("<2H")
-        if at + length > len(raw):
+    at, end = 0, len(raw)
+    while end - at >= _FIELD.size:
+        identity, length = _FIELD.unpack_from(raw, at)
+        start, at = at + _FIELD.size, at + _FIELD.size + length
+        if at > end:
             raise Malformed("has an extra field that is longer than the room for it")
-        if identity in fields and identity in (_ZIP64, _UNICODE_PATH):
-            raise Malformed("has the same extra field twice")
-        fields[identity] = raw[at : at + length]
-        at += length
+        if identity in (_ZIP64, _UNICODE_PATH):
+            if identity in fields:
+                raise Malformed("has the same extra field twice")
+            fields[identity] = raw[start:at]
     if raw[at:].strip(b"\0"):
         raise Malformed("has stray bytes among its extra fields")
     return fields
 
 
-def _widen(narrow: tuple[int, ...], wide: bytes | None) -> tuple[int, ...]:
+def _widen(narrow: tuple[int, ...], wide: bytes) -> tuple[int, ...]:
     """Take from a zip64 field the values that do not fit a record's own fields.
 
     Args:
@@ -261,8 +269,6 @@ def _widen(narrow: tuple[int, ...], wide: bytes | None) -> tuple[int, ...]:
     Raises:
         Malformed: The field says more, less or something else.
     """
-    if wide is None:
-        return narrow
     limits = (_SEE_WIDE_4, _SEE_WIDE_4, _SEE_WIDE_4, _SEE_WIDE_2)[: len(narrow)]
     missing = [index for index, value in enumerate(narrow) if value == limits[index]]
     for taken in (missing, *(list(range(count)) for count in range(len(narrow) + 1))):

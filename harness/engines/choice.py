@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from harness.policy import RuntimePolicy
+
 
 class Choice(StrEnum):
     """What ``--engine`` takes."""
@@ -30,6 +32,12 @@ class First:
 
     container: Engine
     process: Engine
+
+    def prepare(self, policy: RuntimePolicy, architecture: str, progress: Progress) -> bool | None:
+        """Prepare the one that will do the job; False where neither can."""
+        if self.container.prepare(policy, architecture, progress) is False:
+            return self.process.prepare(policy, architecture, progress)
+        return True
 
     def run(self, job: Job, progress: Progress) -> Answers:
         """See the class.
@@ -49,18 +57,28 @@ class First:
         return replace(answers, info=replace(answers.info, caveats=caveats))
 
 
-def engine(choice: Choice, environ: Mapping[str, str], cache: Path, image: str | None, python: Path | None) -> Engine:
+def engine(  # noqa: PLR0913 - what a user may choose, and the switch
+    choice: Choice,
+    environ: Mapping[str, str],
+    cache: Path,
+    image: str | None,
+    python: Path | None,
+    *,
+    lends: bool = True,
+) -> Engine:
     """The engine for a choice.
 
     Args:
         choice: What the user asks for.
         environ: The user's environment, to find daemons and interpreters with.
-        cache: Where the process engine keeps the runtime's packages.
+        cache: Where the runtime's packages and compiled modules are kept.
         image: ``--image``.
         python: ``--python``.
+        lends: Whether handlers are lent bytecode that was made before; False lets each compile what it loads.
     """
-    container = ContainerEngine(environ, image)
-    process = ProcessEngine(environ, cache, python)
+    bytecode = cache / "bytecode" if lends else None
+    container = ContainerEngine(environ, image, bytecode)
+    process = ProcessEngine(environ, cache, python, bytecode=bytecode)
     match choice:
         case Choice.CONTAINER:
             return container

@@ -3,36 +3,55 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import os
-import tarfile
-import tempfile
 import threading
-from dataclasses import dataclass, replace
+import time
+import weakref
+from dataclasses import dataclass, field
 from functools import partial
-from importlib.resources import files
-from itertools import groupby
-from operator import attrgetter
-from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
-from harness.engines.daemon import CALL_SECONDS, LABEL, Daemon, connect, ensure_image, first_line, owner, sweep
+from harness.engines.baking import baked
+from harness.engines.bytecode import BytecodeStore, Lending, content_key
+from harness.engines.daemon import CALL_SECONDS, Daemon, connect, ensure_image, first_line, owner, sweep, text_in
 from harness.engines.environment import GROUP, HOME, USER
+from harness.engines.hooking import hooked_file
+from harness.engines.once import Once
 from harness.engines.protocol import Answers, Job, Observation, Progress, Unavailable
-from harness.engines.shipping import SUPERVISOR_PROCESSES, Parcel, probe_command, time_limit
+from harness.engines.shipping import SUPERVISOR_PROCESSES, Parcel, probe_command, spent, time_limit
 from harness.model import EngineInfo
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
-    from docker.models.images import Image
+    from harness.policy import RuntimePolicy
 
 CAVEATS = ("the public image is not the managed runtime: a system library that it holds may be absent there",)
 # What the probe may use beside the handlers. The memory has room for as many small processes as may be: a fork bomb is
 # to be stopped by the probe, in a moment, and not by the kernel, which takes a minute to kill a thousand for want of
 # memory.
 SUPERVISOR_MB = 1024
+BOOTSTRAP = "/var/runtime/bootstrap.py"
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """What jobs of one runtime are started with.
+
+    Attributes:
+        reference: What the image is called, and
+        image: its id.
+        digest: What a registry calls it.
+        bootstrap: The image's own, with the lender of bytecode before it; None where nothing can be lent.
+    """
+
+    daemon: Daemon
+    reference: str
+    image: str
+    digest: str
+    bootstrap: Path | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,41 +61,97 @@ class ContainerEngine:
     Attributes:
         environ: The user's environment, to find the daemon with; no handler sees it.
         image: The image that the user names; None for Lambda's own.
+        bytecode: Where compiled modules are kept; None lets every handler compile what it loads.
     """
 
     environ: Mapping[str, str]
     image: str | None = None
+    bytecode: Path | None = None
+    _ready: Once[Ready] = field(default_factory=Once, compare=False, repr=False)
+
+    def prepare(self, policy: RuntimePolicy, architecture: str, progress: Progress) -> bool:
+        """Connect, tidy up after runs that are no more, pull the image where it is not there; False where it fails."""
+        try:
+            with _explained():
+                self._prepared(policy, architecture, progress)
+        except Unavailable:
+            return False
+        return True
 
     def run(self, job: Job, progress: Progress) -> Answers:
-        """Start every handler: one container for all of equal memory, without network and rights.
+        """Start every handler: in one container without network and rights, as many at a time as there are cores.
 
         Raises:
             Unavailable: No daemon answers, the image is not to be had, or the daemon gave up.
         """
-        from docker.errors import DockerException  # noqa: PLC0415 - 150 ms that only this engine needs
-
-        daemon = connect(self.environ)
-        reference = self.image or job.policy.image
+        began = time.perf_counter()
         try:
+            with _explained(job, self.image or job.policy.image):
+                ready = self._prepared(job.policy, job.architecture, progress)
+                prepared = time.perf_counter() - began
+                return _run_all(ready, job, self._lending(ready, job), prepared, progress)
+        except Unavailable:
+            self._ready.forget((job.policy.runtime, job.architecture))
+            raise
+
+    def _prepared(self, policy: RuntimePolicy, architecture: str, progress: Progress) -> Ready:
+        reference = self.image or policy.image
+
+        def made() -> Ready:
+            daemon = connect(self.environ)
+            weakref.finalize(daemon, daemon.client.close)
             sweep(daemon)
-            image = ensure_image(daemon, reference, job.architecture, progress)
-            return _run_all(daemon, image, reference, job, progress)
-        except DockerException as error:
-            if (python := _python(job)) in str(error):  # what an OCI runtime says of a program that is not there
-                raise Unavailable(
-                    f"the image {reference} has no {python}, so it is not one of {job.policy.runtime}: name another "
-                    "with --image, or declare the runtime that it is for."
-                ) from error
-            raise Unavailable(f"the container daemon refused: {first_line(error)}") from error
-        except OSError as error:  # the SDK lets its transports' own exceptions through
-            raise Unavailable(f"the container daemon went away: {first_line(error)}") from error
-        finally:
-            daemon.client.close()
+            image = ensure_image(daemon, reference, architecture, progress)
+            bootstrap = hooked_file(self.bytecode, str(image.id), partial(text_in, daemon, str(image.id), BOOTSTRAP))
+            digest = (image.attrs.get("RepoDigests") or [image.id])[0].rpartition("@")[2]
+            return Ready(daemon, reference, str(image.id), digest, bootstrap)
+
+        return self._ready.get((policy.runtime, architecture), made)
+
+    def _lending(self, ready: Ready, job: Job) -> Lending | None:
+        if self.bytecode is None or ready.bootstrap is None:
+            return None
+        roots = {root: f"{ready.image} {root}" for root in ("/var/lang/", "/var/runtime/")}
+        for root, tree in (("/var/task/", job.task), ("/opt/", job.opt)):
+            if tree and (key := content_key(tree, self.bytecode.parent)):
+                roots[root] = f"{key} {ready.image}"
+        return Lending(BytecodeStore(self.bytecode), roots)
+
+
+@contextlib.contextmanager
+def _explained(job: Job | None = None, reference: str = "") -> Iterator[None]:
+    """What the daemon and the way to it say, as a reason.
+
+    Raises:
+        Unavailable: They said something.
+    """
+    try:
+        yield
+    except (Unavailable, Unseen):
+        raise
+    except Exception as error:
+        if (reason := _reason(error, job, reference)) is None:
+            raise
+        raise Unavailable(reason) from error
+
+
+def _reason(error: Exception, job: Job | None, reference: str) -> str | None:
+    from docker.errors import DockerException  # noqa: PLC0415 - 150 ms that only this engine needs
+
+    if isinstance(error, DockerException):
+        if job and (python := _python(job)) in str(error):  # what an OCI runtime says of a program that is not there
+            return (
+                f"the image {reference} has no {python}, so it is not one of {job.policy.runtime}: name another "
+                "with --image, or declare the runtime that it is for."
+            )
+        return f"the container daemon refused: {first_line(error)}"
+    # The SDK lets its transports' own exceptions through.
+    return f"the container daemon went away: {first_line(error)}" if isinstance(error, OSError) else None
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """An image, and the folders of this machine that are mounted into it."""
+    """An image, and the folders and files of this machine that are mounted into it."""
 
     image: str
     mounts: tuple[tuple[str, Path], ...]
@@ -86,48 +161,35 @@ class Unseen(Exception):  # noqa: N818 - not an error: the daemon lives on anoth
     """The daemon does not see this machine's folders."""
 
 
-def _run_all(daemon: Daemon, image: Image, reference: str, job: Job, progress: Progress) -> Answers:
-    found: dict[str, Observation] = {}
-    python = None
+def _run_all(ready: Ready, job: Job, lending: Lending | None, prepared: float, progress: Progress) -> Answers:
     trees = (("/var/task", job.task), *([("/opt", job.opt)] if job.opt else []))
-    with contextlib.ExitStack() as stack:
-        place = (
-            Place(str(image.id), trees)
-            if daemon.local
-            else stack.enter_context(_baked(daemon, reference, job, progress))
-        )
-        for group in _by_memory(job):
-            try:
-                python = _run_group(daemon, place, group, found, progress)
-            except Unseen:
-                place = stack.enter_context(_baked(daemon, reference, job, progress))
-                python = _run_group(daemon, place, group, found, progress)
-    digest = (image.attrs.get("RepoDigests") or [image.id])[0].rpartition("@")[2]
-    info = EngineInfo("container", image=reference, digest=digest, python=python, caveats=CAVEATS)
-    return Answers(info, tuple(found[start.function] for start in job.starts))
+    mounts = (*trees, (BOOTSTRAP, ready.bootstrap)) if ready.bootstrap else trees
+    if ready.daemon.local:
+        with contextlib.suppress(Unseen):
+            return _run_in(ready, Place(ready.image, mounts), job, lending, prepared, progress)
+    with baked(ready.daemon, ready.reference, job, progress) as tag:
+        return _run_in(ready, Place(tag, ()), job, None, prepared, progress)
 
 
-def _by_memory(job: Job) -> Iterator[Job]:
-    memory = attrgetter("memory")
-    for _, starts in groupby(sorted(job.starts, key=memory), key=memory):
-        yield replace(job, starts=tuple(starts))
-
-
-def _run_group(daemon: Daemon, place: Place, job: Job, found: dict[str, Observation], progress: Progress) -> str | None:
-    """Run handlers of equal memory in one container; the version of its Python.
+def _run_in(  # noqa: PLR0913, PLR0917 - a place, a job, and what both need
+    ready: Ready, place: Place, job: Job, lending: Lending | None, prepared: float, progress: Progress
+) -> Answers:
+    """Run handlers in one container.
 
     Raises:
         Unseen: The mounted folders are not what they are here.
         Unavailable: The container ended before its work.
     """
-    workers = min(len(job.starts), os.cpu_count() or 1)
-    parcel = _parcel(job, place, workers)
-    with _container(daemon, place, job, workers) as (container, stream):
+    workers, began, daemon = min(len(job.starts), os.cpu_count() or 1), time.perf_counter(), ready.daemon
+    parcel = _parcel(job, place, workers, lending)
+    found: dict[str, Observation] = {}
+    with _container(daemon, place, job, workers, parcel) as (container, stream):
         watchdog = threading.Timer(time_limit(job), partial(_kill, daemon, container))
         watchdog.daemon = True
         watchdog.start()
         try:
-            stream.sendall(parcel.line)
+            for piece in parcel.pieces:
+                stream.sendall(piece)
             for observation in parcel.read(_stdout(stream), progress):
                 found[observation.function] = observation
         finally:
@@ -136,7 +198,9 @@ def _run_group(daemon: Daemon, place: Place, job: Job, found: dict[str, Observat
             raise Unseen
         if not parcel.finished:
             raise Unavailable(f"the container ended before its work was done ({_ending(daemon, container)}).")
-    return parcel.python
+    info = EngineInfo("container", image=ready.reference, digest=ready.digest, python=parcel.python, caveats=CAVEATS)
+    seconds = spent(prepared, time.perf_counter() - began, parcel.answered - began, parcel.seconds)
+    return Answers(info, tuple(found[start.function] for start in job.starts), seconds)
 
 
 def _python(job: Job) -> str:
@@ -144,24 +208,29 @@ def _python(job: Job) -> str:
     return "/var/lang/bin/python{}.{}".format(*job.policy.python)
 
 
-def _parcel(job: Job, place: Place, workers: int) -> Parcel:
+def _parcel(job: Job, place: Place, workers: int, lending: Lending | None) -> Parcel:
     return Parcel(
         job,
         command=["/lambda-entrypoint.sh"],
         python=_python(job),
-        bootstrap=["/var/runtime/bootstrap.py"],
+        bootstrap=[BOOTSTRAP],
         task="/var/task",
         environment={"HOME": HOME},
         inherit=True,  # what the image sets, Lambda's own or another that the user names
-        roots={root: sorted(entry.name for entry in path.iterdir())[:100] for root, path in place.mounts},
+        roots={
+            root: sorted(entry.name for entry in path.iterdir())[:100] for root, path in place.mounts if path.is_dir()
+        },
         workers=workers,
         alone=True,
         nice=19,  # a container has its share of the processor whatever its processes say
+        lending=lending,
     )
 
 
 @contextlib.contextmanager
-def _container(daemon: Daemon, place: Place, job: Job, workers: int) -> Iterator[tuple[str, socket.socket]]:
+def _container(
+    daemon: Daemon, place: Place, job: Job, workers: int, parcel: Parcel
+) -> Iterator[tuple[str, socket.socket]]:
     """A running container and the stream to its probe; gone afterwards, however one leaves.
 
     Its standard input closes when our connection does, and the probe ends with it, and the daemon removes what ended:
@@ -171,7 +240,8 @@ def _container(daemon: Daemon, place: Place, job: Job, workers: int) -> Iterator
     from docker.types import Mount, Ulimit  # noqa: PLC0415 - as above
 
     api, limits = daemon.client.api, job.policy.limits
-    memory = f"{workers * job.starts[0].memory + limits.tmp_mb + SUPERVISOR_MB}m"
+    largest = sorted((start.memory for start in job.starts), reverse=True)[:workers]
+    memory = f"{sum(largest) + limits.tmp_mb + SUPERVISOR_MB}m"
     host = api.create_host_config(
         auto_remove=True,
         cap_drop=["ALL"],
@@ -214,8 +284,10 @@ def _container(daemon: Daemon, place: Place, job: Job, workers: int) -> Iterator
                 raise
             yield container, stream
     finally:
-        with contextlib.suppress(APIError, OSError):  # it may be gone already, or on its way, or its daemon is
-            api.remove_container(container, force=True, v=True)
+        # What has finished the daemon removes without being asked; an image is removed after its container.
+        if not (parcel.finished and place.mounts):
+            with contextlib.suppress(APIError, OSError):  # it may be gone already, or on its way, or its daemon is
+                api.remove_container(container, force=True, v=True)
 
 
 def _stdout(stream: socket.socket) -> Iterator[bytes]:
@@ -246,49 +318,3 @@ def _ending(daemon: Daemon, container: str) -> str:
         state = daemon.client.api.inspect_container(container)["State"]
         return "it ran out of memory" if state.get("OOMKilled") else f"exit status {state.get('ExitCode')}"
     return "it or its daemon is gone"
-
-
-@contextlib.contextmanager
-def _baked(daemon: Daemon, reference: str, job: Job, progress: Progress) -> Iterator[Place]:
-    """An image with the trees inside, for a daemon that does not see this machine's folders; removed afterwards."""
-    from docker.errors import DockerException  # noqa: PLC0415 - 150 ms that only this engine needs
-
-    progress("sending the archives to the container daemon, which does not see this machine's files")
-    tag = f"{LABEL}-{owner()[f'{LABEL}.pid']}-{os.urandom(4).hex()}"
-    with tempfile.TemporaryFile() as context:
-        _write_context(context, job)
-        context.seek(0)
-        try:
-            steps = daemon.client.api.build(
-                fileobj=context,
-                custom_context=True,
-                buildargs={"BASE_IMAGE": reference},
-                labels=owner(),
-                tag=tag,
-                rm=True,
-                forcerm=True,
-                decode=True,
-            )
-            for step in steps:
-                if "error" in step:
-                    raise Unavailable(f"the image with the archives could not be built: {step['error']}")
-            yield Place(tag, ())
-        finally:
-            with contextlib.suppress(DockerException, OSError):
-                daemon.client.images.remove(tag, force=True)
-
-
-def _write_context(target: IO[bytes], job: Job) -> None:
-    recipe = files("harness.engines").joinpath("Dockerfile.lambda").read_bytes()
-    with tarfile.open(fileobj=target, mode="w") as tar, tempfile.TemporaryDirectory() as empty:
-        entry = tarfile.TarInfo("Dockerfile")
-        entry.size = len(recipe)
-        tar.addfile(entry, io.BytesIO(recipe))
-        for name, tree in (("task", job.task), ("opt", job.opt or Path(empty))):
-            for path in (tree, *sorted(tree.rglob("*"))):
-                member = tar.gettarinfo(path, os.fspath(name / path.relative_to(tree)))
-                member.uid = member.gid = 0
-                member.uname = member.gname = "root"
-                # What nobody may read is empty in a masked tree, and this user could not open it either.
-                with path.open("rb") if member.isreg() and member.size else contextlib.nullcontext() as content:
-                    tar.addfile(member, content)

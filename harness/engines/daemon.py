@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import platform
 import socket
+import tarfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +26,7 @@ STALE_SECONDS = 6 * 3600  # longer than any run; what is older belongs to nobody
 PLATFORMS = {"x86_64": "amd64", "arm64": "arm64"}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Daemon:
     """A daemon that answered.
 
@@ -156,3 +158,29 @@ def sweep(daemon: Daemon) -> None:
             if _orphaned(image.labels):
                 with contextlib.suppress(DockerException):
                     daemon.client.images.remove(str(image.id), force=True)
+
+
+def remove_image(daemon: Daemon, tag: str) -> None:
+    """Remove an image of ours; where that fails, a later run sweeps it away."""
+    from docker.errors import DockerException  # noqa: PLC0415 - as above
+
+    with contextlib.suppress(DockerException, OSError):
+        daemon.client.images.remove(tag, force=True)
+
+
+def text_in(daemon: Daemon, image: str, path: str) -> str | None:
+    """A text file of an image, read without starting anything; None where there is no such file."""
+    from docker.errors import DockerException  # noqa: PLC0415 - as above
+
+    api = daemon.client.api
+    made = api.create_container(image, command=["/"], labels=owner(), network_disabled=True)["Id"]
+    try:
+        with contextlib.suppress(DockerException, OSError, KeyError, tarfile.TarError, UnicodeDecodeError):
+            stream, _ = api.get_archive(made, path)
+            with tarfile.open(fileobj=io.BytesIO(b"".join(stream))) as tar:
+                content = tar.extractfile(tar.getmembers()[0])
+                return content.read().decode("utf-8") if content else None
+    finally:
+        with contextlib.suppress(DockerException, OSError):
+            api.remove_container(made, force=True, v=True)
+    return None

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from filelock import FileLock
 
 from harness.artifact.trees import Listing, listing
+from harness.engines.hooking import hooked
 from harness.engines.protocol import Progress, Unavailable
 
 if TYPE_CHECKING:
@@ -187,4 +188,5 @@ def _listing(home: Path) -> list[Listing]:
 
 def _scripts() -> dict[str, str]:
     probe = files("harness.probe")
-    return {name: probe.joinpath(name).read_text("utf-8") for name in ("bootstrap.py", "bootstrap.sh")}
+    texts = {name: probe.joinpath(name).read_text("utf-8") for name in ("bootstrap.py", "bootstrap.sh")}
+    return {**texts, "bootstrap.py": hooked(texts["bootstrap.py"])}

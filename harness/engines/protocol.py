@@ -45,6 +45,8 @@ class Job:
         task: What stands at ``/var/task``.
         opt: What stands at ``/opt``; None where there are no layers.
         init_timeout: Seconds until an init that has not ended is stopped.
+        reached: The source files that handlers are expected to load when they start, in the paths of the function; a
+            guess, which costs a little time where it is wrong.
     """
 
     policy: RuntimePolicy
@@ -53,6 +55,7 @@ class Job:
     opt: Path | None
     starts: tuple[Start, ...]
     init_timeout: float
+    reached: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +144,8 @@ class Observation:
         answers: One for each event that was handed out.
         max_rss_bytes: The largest resident size of any of its processes.
         output: What it printed, to a bound.
+        compiling: Seconds that compiling would have taken in init, had the handler not been lent bytecode: ``init``'s
+            own are without them, and Lambda's are with them.
     """
 
     function: str
@@ -149,14 +154,21 @@ class Observation:
     max_rss_bytes: int = 0
     output: str = ""
     trace: Trace | None = None
+    compiling: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """All that an engine says to a job."""
+    """All that an engine says to a job.
+
+    Attributes:
+        seconds: What took how long, one after the other: ``prepare`` (find the interpreter or the daemon, and what
+            plays the runtime), ``start`` (the sandbox, until the probe answers), ``compile``, ``handlers``, ``end``.
+    """
 
     info: EngineInfo
     observations: tuple[Observation, ...]
+    seconds: tuple[tuple[str, float], ...] = ()
 
 
 class Unavailable(Exception):  # noqa: N818 - not an error: a reason, which becomes a skip
@@ -165,6 +177,15 @@ class Unavailable(Exception):  # noqa: N818 - not an error: a reason, which beco
 
 class Engine(Protocol):
     """Runs jobs."""
+
+    def prepare(self, policy: RuntimePolicy, architecture: str, progress: Progress) -> bool | None:
+        """Get ready for the jobs of a runtime, so that the first of them need not wait; may be called in a thread.
+
+        What it finds out is kept for :meth:`run`, which does without it too, and tells whatever stands in the way.
+
+        Returns:
+            False where something does.
+        """
 
     def run(self, job: Job, progress: Progress) -> Answers:
         """Start every handler of the job, each in a process of its own.
@@ -179,6 +200,11 @@ class Missing:
     """Stands in for an engine that is not there."""
 
     reason: str
+
+    def prepare(self, policy: RuntimePolicy, architecture: str, progress: Progress) -> bool:
+        """False: nothing can be run."""
+        del policy, architecture, progress
+        return False
 
     def run(self, job: Job, progress: Progress) -> Answers:
         """Say why nothing can be run.

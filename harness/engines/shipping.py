@@ -3,44 +3,33 @@
 from __future__ import annotations
 
 import json
-import re
+import os
 import secrets
+import threading
+import time
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from harness.engines.protocol import (
-    Answer,
-    Answered,
-    Exceeded,
-    Exited,
-    Failed,
-    Frame,
-    Init,
-    Job,
-    LambdaError,
-    Observation,
-    Progress,
-    Ready,
-    Start,
-    Trace,
-    Unavailable,
-)
+from harness.engines.protocol import Exited, Job, Observation, Progress, Start, Unavailable
+from harness.engines.told import Stream, observation
 from harness.policy import service_environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
 
+    from harness.engines.bytecode import Lending
+
 # The first line of standard input holds the job, and in it the probe itself: nothing has to be mounted, so that
 # it is the same for a process, a container and a container of a daemon on another machine.
 BOOT = """
 import json, os, sys, types
-line = b""
-while not line.endswith(b"\\n"):
-    chunk = os.read(0, 1 << 16)
-    if not chunk:
+said = []
+while not said or b"\\n" not in said[-1]:
+    said.append(os.read(0, 1 << 16))
+    if not said[-1]:
         sys.exit(1)
-    line += chunk
+line, _, rest = b"".join(said).partition(b"\\n")
 job = json.loads(line)
 package = types.ModuleType("probe")
 package.__path__ = []
@@ -50,22 +39,31 @@ for name, text in job["modules"]:
     module.__package__ = "probe"
     sys.modules[module.__name__] = module
     exec(compile(text, name + ".py", "exec"), module.__dict__)
-sys.modules["probe.supervisor"].main(job)
+sys.modules["probe.supervisor"].main(job, rest)
 """
 SUPERVISOR_PROCESSES = 128  # what the probe itself may use beside the handlers
-MODULES = ("runtime_api", "child", "keeper", "supervisor")  # in the order of their imports
-# Frames that are nobody's: the tracer, the runtime, the import machinery.
-NOISE = re.compile(r"<|/var/runtime/|/var/lang/lib/python[\d.]+/(?:site-packages/awslambdaric/|importlib/|runpy\.py)")
+MODULES = ("runtime_api", "child", "shelf", "keeper", "supervisor")  # in the order of their imports
 # Variables by which a function decides how its Python starts.
 STEERING = ("PYTHON", "LD_", "AWS_LAMBDA_EXEC_WRAPPER")
 STARTING_SECONDS = 30  # for what is around a start: a process, a second start for the trace
+NOTHING = {"magic": "", "modules": {}, "bytes": 0}  # kept
+COMPILING_SECONDS = 90  # and then the supervisor goes on without
 MB = 1024 * 1024
 
 
 def time_limit(job: Job) -> float:
-    """Seconds after which a supervisor that is silent is taken for lost: all its own limits, and as many again."""
+    """Seconds after which a supervisor that is silent is taken for lost: all its own limits, and as many again.
+
+    A handler may be started three times: with bytecode of ours, without, and without a neighbour.
+    """
     each = (job.init_timeout + start.timeout * len(start.events) + STARTING_SECONDS for start in job.starts)
-    return 2 * sum(each)
+    return COMPILING_SECONDS + 3 * sum(each)
+
+
+def spent(prepare: float, rest: float, start: float, probe: dict[str, float]) -> tuple[tuple[str, float], ...]:
+    """The phases of a run as :class:`Answers` has them; the end is what the others leave of the rest."""
+    phases = {"prepare": prepare, "start": start, **probe}
+    return (*phases.items(), ("end", max(0.0, rest - start - sum(probe.values()))))
 
 
 def probe_command(python: str) -> list[str]:
@@ -95,6 +93,7 @@ class Parcel:
         alone: Whether the sandbox has ``/tmp`` and the process numbers for itself.
         process_limit: How many processes a handler's user may have, where the kernel counts the sandbox's alone.
         nice: The handlers' niceness, where it counts against nobody but the probe.
+        lending: The bytecode that handlers are lent; None where they are to compile everything.
     """
 
     def __init__(  # noqa: PLR0913 - one value for each thing that engines do differently
@@ -113,11 +112,15 @@ class Parcel:
         inherit: bool = False,
         process_limit: int | None = None,
         nice: int = 0,
+        lending: Lending | None = None,
     ) -> None:
         self.token = secrets.token_hex(16)
         self.python: str | None = None
         self.finished = False
         self.seen: dict[str, list[str]] = {}
+        self.seconds: dict[str, float] = {}
+        self.answered = 0.0
+        self._lending, self._missed, self._keeping = lending, set[str](), list[threading.Thread]()
         self._roots = roots
         self._variables = {start.function: frozenset(dict(start.environment)) for start in job.starts}
         starts = [
@@ -132,6 +135,8 @@ class Parcel:
             }
             for start in job.starts
         ]
+        kept, self._contents, known = lending.kept() if lending else (NOTHING, [], frozenset[str]())
+        wanted = lending.wanted([*job.reached, *_client(job)]).difference(known) if lending else ()
         self._job = {
             "token": self.token,
             "modules": [(name, _text(name)) for name in MODULES],
@@ -147,13 +152,18 @@ class Parcel:
             "process_limit": process_limit,
             "nice": nice,
             "init_timeout": job.init_timeout,
+            "init_limit": min(job.init_timeout, job.policy.limits.init_seconds),
             "starts": starts,
+            "kept": kept,
+            "compile": sorted(wanted),
+            "cores": os.cpu_count() or 1,
         }
 
     @property
-    def line(self) -> bytes:
-        """What goes to the probe's standard input."""
-        return json.dumps(self._job).encode() + b"\n"
+    def pieces(self) -> Iterator[bytes | memoryview]:
+        """What goes to the probe's standard input: the job, and the bytecode that is there."""
+        yield json.dumps(self._job).encode() + b"\n"
+        yield from self._contents
 
     @property
     def mounts_visible(self) -> bool:
@@ -165,23 +175,48 @@ class Parcel:
     ) -> Iterator[Observation]:
         """The observations in what the probe wrote; ends with its last line or with the stream."""
         total, started = len(self._job["starts"]), 0  # type: ignore[arg-type]  # a list of our own, one method above
-        for line in _lines(chunks):
+        stream = Stream(chunks)
+        while (line := stream.line()) is not None:
             if not line.startswith(self.token.encode()):
                 continue
             said: dict[str, Any] = json.loads(line[len(self.token) :])
             match said["type"]:
                 case "ready":
-                    self.python, self.seen = said["python"], said["seen"]
+                    self.python, self.seen, self.answered = said["python"], said["seen"], time.perf_counter()
+                case "bytecode":
+                    self._keep(said, stream.exactly(said["bytes"]))
                 case "progress":
                     started = min(started + 1, total)
                     progress(f"started {started} of {total} handlers")
                 case "result":
-                    seen = _observation(said, translate)
+                    seen = observation(said, translate)
                     _rule_out_the_runtime(seen, said["trace"], self._variables[seen.function])
+                    self._missed.update(said["loan"]["missed"] if said["loan"] else ())
                     yield seen
                 case _:
-                    self.finished = True
-                    return
+                    self.finished, self.seconds = True, said["seconds"]
+                    break
+        self._remember()
+
+    def _keep(self, said: dict[str, Any], content: bytes) -> None:
+        """Keep what was compiled, while the handlers run."""
+        if self._lending and len(content) == said["bytes"]:
+            self._keeping.append(threading.Thread(target=self._lending.keep, args=(said, content)))
+            self._keeping[-1].start()
+
+    def _remember(self) -> None:
+        if self._lending and self._missed:
+            self._lending.miss(self._missed)
+        for thread in self._keeping:
+            thread.join()
+
+
+def _client(job: Job) -> Iterator[str]:
+    """The runtime client's own modules, wherever a runtime has them."""
+    version = "{}.{}".format(*job.policy.python)
+    for folder in (f"/var/lang/lib/python{version}/site-packages", "/var/runtime"):
+        for name in ("awslambdaric", "simplejson", "snapshot_restore_py.py"):
+            yield f"{folder}/{name}"
 
 
 def _rule_out_the_runtime(seen: Observation, traced: dict[str, Any] | None, declared: Collection[str]) -> None:
@@ -200,57 +235,3 @@ def _rule_out_the_runtime(seen: Observation, traced: dict[str, Any] | None, decl
 def _variables(job: Job, start: Start, image: dict[str, str]) -> dict[str, str]:
     service = service_environment(job.policy, start.function, start.handler, start.memory)
     return {**image, **service, **dict(start.environment)}
-
-
-def _lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    pending: list[bytes] = []
-    for chunk in chunks:
-        *complete, rest = chunk.split(b"\n")
-        for line in complete:
-            yield b"".join([*pending, line])
-            pending.clear()
-        pending.append(rest)
-
-
-def _observation(said: dict[str, Any], translate: Callable[[str], str]) -> Observation:
-    trace = said["trace"]
-    return Observation(
-        function=said["function"],
-        init=_init(said["init"], translate),
-        answers=tuple(_answer(answer, translate) for answer in said["answers"]),
-        max_rss_bytes=said["max_rss_bytes"],
-        output=translate(said["output"]),
-        trace=trace and _trace(trace, translate),
-    )
-
-
-def _init(said: dict[str, Any], translate: Callable[[str], str]) -> Init:
-    seconds: float = said["seconds"]
-    match said["kind"]:
-        case "ready":
-            return Ready(seconds)
-        case "error":
-            return Failed(_error(said["error"], translate), seconds)
-        case "exit" | "killed":
-            return Exited(said["status"], seconds)
-        case limit:
-            return Exceeded(limit, seconds)
-
-
-def _answer(said: dict[str, Any], translate: Callable[[str], str]) -> Answer:
-    seconds: float = said["seconds"]
-    if "body" in said:
-        return Answered(said["body"], seconds)
-    if "error" in said:
-        return Failed(_error(said["error"], translate), seconds)
-    return Exited(said["status"], seconds) if said["ended"] == "exit" else Exceeded(said["ended"], seconds)
-
-
-def _error(said: dict[str, Any], translate: Callable[[str], str]) -> LambdaError:
-    return LambdaError(said["type"], translate(said["message"]), tuple(translate(line) for line in said["stack"]))
-
-
-def _trace(said: dict[str, Any], translate: Callable[[str], str]) -> Trace:
-    everything = (Frame(translate(frame["file"]), frame["line"], frame["module"]) for frame in said["frames"])
-    frames = [frame for frame in everything if not NOISE.match(frame.file)]
-    return Trace(tuple(frames), tuple(translate(cause) for cause in said["causes"]), said["missing"])

@@ -146,8 +146,21 @@ class _Finder:
         plugins: bool = False,
     ) -> None:
         if len(self.found) < _MOST:
-            conditions = {slot: getattr(within, slot) for slot in _Context.__slots__}
-            self.found.append(Import(module, names, level, line, plugins=plugins, **conditions))
+            self.found.append(
+                Import(
+                    module,
+                    names,
+                    level,
+                    line,
+                    within.lazy,
+                    within.guarded,
+                    within.conditional,
+                    within.never,
+                    within.unless,
+                    within.after,
+                    plugins,
+                )
+            )
 
     def _search(self, nodes: Iterable[ast.AST], within: _Context) -> None:
         """Look for calls in expressions, without recursion: some are nested a thousand deep."""

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import filelock
 import msgspec
 
+from harness.artifact import sealed
 from harness.facts.archive import SCHEMA, ArchiveFacts, Contents, contents_of, described
 from harness.facts.sources import Known
+from harness.kept import used
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from harness.artifact.entries import Archive
 
 T = TypeVar("T", Contents, Known)
 
-_SEAL_BYTES = 16
 _SOURCES = "-sources-"
 
 
@@ -47,6 +47,7 @@ class FactStore:
         """
         path = self._folder / f"{_name(archive)}.msgpack"
         contents = _load(path, Contents)
+        used(path, hit=contents is not None)
         if contents is None:
             self._folder.mkdir(parents=True, exist_ok=True)
             with self._lock(path):
@@ -95,30 +96,17 @@ def _name(archive: Archive) -> str:
 
 def _load(path: Path, of: type[T]) -> T | None:
     """The facts of a file; None where there is none, or none that makes sense."""
+    packed = sealed.load(path)
     try:
-        content = path.read_bytes()
-        seal, packed = content[:_SEAL_BYTES], content[_SEAL_BYTES:]
-        return msgspec.msgpack.decode(packed, type=of) if seal == _seal(packed) else None
-    except (OSError, msgspec.MsgspecError):
+        return None if packed is None else msgspec.msgpack.decode(packed, type=of)
+    except msgspec.MsgspecError:
         return None
 
 
-def _seal(packed: bytes) -> bytes:
-    """What stands before the facts: bytes that were lost or changed must not read as fewer facts."""
-    return hashlib.blake2b(packed, digest_size=_SEAL_BYTES).digest()
-
-
 def _save(path: Path, facts: T) -> T:
-    """Write them so that no moment shows half of them; the facts as they will be read."""
-    descriptor, draft = tempfile.mkstemp(prefix=".draft-", dir=path.parent)
-    try:
-        with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor, not a path
-            facts, packed = _packed(facts)
-            file.write(_seal(packed) + packed)
-        Path(draft).replace(path)
-    except BaseException:
-        Path(draft).unlink()
-        raise
+    """Write them; the facts as they will be read."""
+    facts, packed = _packed(facts)
+    sealed.save(path, packed)
     return facts
 
 

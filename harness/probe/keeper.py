@@ -7,10 +7,13 @@ import json
 import os
 import resource
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .child import Child, dumped, peak_bytes
 from .runtime_api import RuntimeApi
+
+if TYPE_CHECKING:
+    from .shelf import Loan
 
 OPEN_FILES = 1024  # Lambda's quota for file descriptors (developer guide, gettingstarted-limits)
 GRACE_SECONDS = 2.0  # for a process that has said its last word to end by itself
@@ -18,8 +21,11 @@ CONTAINERS = ("HOSTNAME", "container")  # variables that a container daemon sets
 TRACE_SECONDS = 10.0  # a second start is stopped here, to see where a handler hangs
 
 
-def keep(job: dict[str, Any], start: dict[str, Any]) -> dict[str, Any]:
-    """Everything about one handler: how init ended, the answers to its events, its peak memory, its output."""
+def keep(job: dict[str, Any], start: dict[str, Any], loan: Loan | None) -> dict[str, Any]:
+    """Everything about one handler: how init ended, the answers to its events, its peak memory, its output.
+
+    With a loan, where it failed is not looked for: what fails with bytecode of ours is started again without.
+    """
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     files = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
     resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
@@ -30,25 +36,34 @@ def keep(job: dict[str, Any], start: dict[str, Any]) -> dict[str, Any]:
     inherited = {name: value for name, value in os.environ.items() if name not in CONTAINERS} if job["inherit"] else {}
     environment = {**inherited, **start["environment"], "AWS_LAMBDA_RUNTIME_API": api.address}
     command = job["question_command"] if start["asks"] else [*job["command"], start["handler"]]
-    child = Child(command, environment, job["task"], alone=job["alone"], nice=job["nice"])
+    inherited_files = loan.descriptors if loan else ()
+    child = Child(command, environment, job["task"], alone=job["alone"], nice=job["nice"], pass_fds=inherited_files)
+    saved = 0.0
     try:
         init = initialised(child, api, job["init_timeout"], start["memory"])
+        saved = loan.told()[0] if loan else 0.0
         answers = answered(child, api, start) if init["kind"] == "ready" else []
         if init["kind"] in ("error", "exit"):
             child.wait(GRACE_SECONDS)
     finally:
         child.end()
     peak = peak_bytes()
-    trace = None if start["asks"] else traced(job, start, environment, init)
-    api.close()
-    return {
+    trace = None if start["asks"] or loan else traced(job, start, environment, init)
+    return {  # the server ends with this process
         "function": start["function"],
         "init": init,
         "answers": answers,
         "max_rss_bytes": peak,
         "output": child.output(),
         "trace": trace,
+        "loan": loan and settled(loan, saved),
     }
+
+
+def settled(loan: Loan, init: float) -> dict[str, Any]:
+    """What was lent: the seconds that compiling it would have taken, in init and after it, and what was missed."""
+    seconds, largest, missed = loan.told()
+    return {"init": init, "events": max(0.0, seconds - init), "largest": largest, "missed": missed}
 
 
 def initialised(child: Child, api: RuntimeApi, timeout: float, memory: int) -> dict[str, Any]:

@@ -16,22 +16,32 @@ import shutil
 import signal
 import sys
 import time
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from .child import ATTEMPTS, descendants
 from .keeper import TRACE_SECONDS, keep
+from .shelf import Shelf
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 PR_SET_DUMPABLE, PR_CAPBSET_DROP, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 4, 24, 36, 38
 IGNORED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 SLACK_SECONDS = 15.0  # beyond all of a keeper's own deadlines; then it is taken for stopped
 NEARLY_FULL = 0.05  # of /tmp left free: what a handler filled, its neighbours could not use
+# How near to a limit a handler may come with bytecode that Lambda does not have, so that it is no question that it
+# stays within it without: compiling takes memory, some hundred times the source at worst, and time, which was measured
+# when it was compiled here, and may take twice as long beside others.
+MEMORY_SHARE, COMPILING_BYTES = 0.7, 100
+TIME_SHARE, TOTAL_SHARE, COMPILING_TIMES = 0.5, 0.8, 2.0
 
 
 class Keeper:
     """One forked keeper and the pipe that it answers on."""
 
-    def __init__(self, job: dict[str, Any], start: dict[str, Any]) -> None:
-        self.start = start
+    def __init__(self, job: dict[str, Any], start: dict[str, Any], shelf: Shelf | None) -> None:
+        self.start, self._lends = start, shelf is not None
         self.began = self.ended = time.monotonic()
         self.status = 0
         self.said = b""
@@ -47,7 +57,8 @@ class Keeper:
                 prctl(PR_SET_DUMPABLE, 1)  # or it could not open what is its own in /proc
                 for number in IGNORED:
                     signal.signal(number, signal.SIG_DFL)  # a handler inherits what is ignored, and Lambda ignores none
-                said = memoryview(json.dumps(keep(job, start)).encode())
+                loan = shelf.lend() if shelf else None
+                said = memoryview(json.dumps(keep(job, start, loan)).encode())
                 while said:
                     said = said[os.write(write, said) :]
                 status = 0
@@ -55,6 +66,7 @@ class Keeper:
                 os._exit(status)
         os.close(write)
 
+    @cached_property
     def result(self) -> dict[str, Any]:
         """What it said; where it did not live to say anything, that."""
         with contextlib.suppress(ValueError):
@@ -67,7 +79,13 @@ class Keeper:
             "max_rss_bytes": 0,
             "output": "",
             "trace": None,
+            "loan": None,
         }
+
+    def counts(self, init_limit: float) -> bool:
+        """Whether this is what happens in Lambda too: a handler that was lent bytecode has to have passed with ease."""
+        lent = self._lends and (self.result["loan"] or self.result["init"]["kind"] == "killed")
+        return not lent or certain(self.result, self.start, init_limit)
 
 
 def prctl(option: int, value: int) -> None:
@@ -88,53 +106,86 @@ def failed(result: dict[str, Any]) -> bool:
     return result["init"]["kind"] != "ready" or any("body" not in answer for answer in result["answers"])
 
 
+def certain(result: dict[str, Any], start: dict[str, Any], init_limit: float) -> bool:
+    """Whether a handler that was lent bytecode would have done as well without; else that was no observation."""
+    loan = result["loan"]
+    if failed(result) or (start["asks"] and any(map(complains, result["answers"]))):
+        return False
+    peak = result["max_rss_bytes"]
+    if max(peak / MEMORY_SHARE, peak + COMPILING_BYTES * loan["largest"]) > start["memory"]:
+        return False
+    answers = all(easily(one["seconds"], loan["events"], start["timeout"]) for one in result["answers"])
+    return answers and easily(result["init"]["seconds"], loan["init"], init_limit)
+
+
+def easily(seconds: float, compiling: float, limit: float) -> bool:
+    """Whether what took so long would have stayed within a limit without bytecode of ours."""
+    return seconds <= TIME_SHARE * limit and seconds + COMPILING_TIMES * compiling <= TOTAL_SHARE * limit
+
+
+def complains(answer: dict[str, Any]) -> bool:
+    """Whether the answer to a question of ours tells of a fault: of a list each entry does, else ``error``."""
+    with contextlib.suppress(ValueError, KeyError):
+        said = json.loads(answer["body"])
+        return bool(said["error"] if isinstance(said, dict) else said)
+    return True
+
+
 class Supervisor:
     """Runs the job's handlers; see the module."""
 
-    def __init__(self, job: dict[str, Any]) -> None:
-        self.job = job
+    def __init__(self, job: dict[str, Any], shelf: Shelf) -> None:
+        self.job, self.shelf = job, shelf
+        self.lived: list[Keeper] = []
         self.selector = selectors.DefaultSelector()
         self.selector.register(0, selectors.EVENT_READ)
 
     def run(self) -> None:
         """All handlers side by side; then, alone, those that may have failed because of a neighbour."""
-        finished = self.round(self.job["starts"], self.job["workers"])
-        alone = [start for keeper, result, start in finished if failed(result) and self.disturbed(keeper, finished)]
-        for _, result, start in finished:
-            if start not in alone:
-                self.say("result", result)
-        for start in alone:
-            if self.job["alone"]:
-                clean("/tmp")  # noqa: S108 - the sandbox's own
-            ((_, result, _),) = self.round([start], 1)
-            self.say("result", result)
+        doubtful = []
+        for one in self.round(self.job["starts"], self.job["workers"], self.shelf if self.shelf.rows else None):
+            self.say("progress", {"function": one.start["function"]})
+            if failed(one.result):
+                doubtful.append(one)
+            else:
+                self.say("result", one.result)
+        lived = list(self.lived)
+        for one in doubtful:
+            if self.disturbed(one, lived):
+                if self.job["alone"]:
+                    clean("/tmp")  # noqa: S108 - the sandbox's own
+                (one,) = self.round([one.start], 1, None)  # noqa: PLW2901 - the same handler's
+            self.say("result", one.result)
 
-    @staticmethod
-    def disturbed(keeper: Keeper, finished: list[tuple[Keeper, dict[str, Any], dict[str, Any]]]) -> bool:
-        """Whether a rude neighbour lived at the same time."""
-        return any(
-            rude(result) and other is not keeper and other.began < keeper.ended and keeper.began < other.ended
-            for other, result, _ in finished
-        )
+    def disturbed(self, one: Keeper, lived: list[Keeper]) -> bool:
+        """Whether a rude neighbour lived at the same time, or what it met in ``/tmp`` may have been another's."""
+        others = [other for other in lived if other is not one and other.began < one.ended]
+        if self.job["alone"] and others and os.listdir("/tmp"):  # noqa: S108 - the sandbox's own
+            return True
+        return any(rude(other.result) and one.began < other.ended for other in others)
 
-    def round(self, starts: list[dict[str, Any]], workers: int) -> list[tuple[Keeper, dict[str, Any], dict[str, Any]]]:
-        """Start each, at most ``workers`` at a time, and wait for all."""
-        waiting, running = list(starts), dict[int, Keeper]()
-        finished = []
+    def round(self, starts: list[dict[str, Any]], workers: int, shelf: Shelf | None) -> Iterator[Keeper]:
+        """Start each, at most ``workers`` at a time, and say what counts: each of them once.
+
+        What does not count because of bytecode of ours is started again without.
+        """
+        waiting: list[tuple[dict[str, Any], Shelf | None]] = [(start, shelf) for start in starts]
+        running = dict[int, Keeper]()
         while waiting or running:
             while waiting and len(running) < workers:
-                keeper = Keeper(self.job, waiting.pop(0))
+                keeper = Keeper(self.job, *waiting.pop(0))
                 running[keeper.pipe] = keeper
                 self.selector.register(keeper.pipe, selectors.EVENT_READ)
             for keeper in self.ended(running):
-                result = keeper.result()
                 if self.job["alone"]:
                     room = os.statvfs("/tmp")  # noqa: S108 - the sandbox's own
-                    result["filled"] = room.f_bavail < NEARLY_FULL * room.f_blocks
-                finished.append((keeper, result, keeper.start))
-                self.say("progress", {"function": keeper.start["function"]})
+                    keeper.result["filled"] = room.f_bavail < NEARLY_FULL * room.f_blocks
+                self.lived.append(keeper)
                 self.sweep({other.pid for other in running.values()})
-        return finished
+                if keeper.counts(self.job["init_limit"]):
+                    yield keeper
+                else:
+                    waiting.append((keeper.start, None))
 
     def ended(self, running: dict[int, Keeper]) -> list[Keeper]:
         """The keepers that ended since the last look; ends everything when nobody waits for the answer any more."""
@@ -185,11 +236,23 @@ class Supervisor:
         self.sweep(set())
         os._exit(1)
 
+    def hand_over(self) -> None:
+        """The bytecode that was made here, to be kept: a line, and the bytes that it announces."""
+        made, size = self.shelf.made
+        self.say("bytecode", {**made, "bytes": size})
+        for piece in self.shelf.pieces():
+            self.write(piece)
+
     def say(self, kind: str, value: dict[str, Any]) -> None:
         """One line of the protocol; the token tells it from what a handler may print."""
-        line = memoryview(f"\n{self.job['token']}{json.dumps({'type': kind, **value})}\n".encode())
-        while line:
-            line = line[os.write(1, line) :]
+        self.write(f"\n{self.job['token']}{json.dumps({'type': kind, **value})}\n".encode())
+
+    @staticmethod
+    def write(data: bytes) -> None:
+        """All of it, to whoever asked for the work."""
+        view = memoryview(data)
+        while view:
+            view = view[os.write(1, view) :]
 
 
 def clean(folder: str) -> None:
@@ -215,15 +278,25 @@ def confine() -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
-def main(job: dict[str, Any]) -> None:
-    """Run the job that arrived on standard input."""
+def main(job: dict[str, Any], rest: bytes) -> None:
+    """Run the job that arrived on standard input; ``rest`` came after it."""
     confine()
-    supervisor = Supervisor(job)
+    shelf = Shelf(job["kept"], rest)
+    supervisor = Supervisor(job, shelf)
     seen = {}
     for root in job["roots"]:
         with contextlib.suppress(OSError):
             seen[root] = sorted(os.listdir(root))[:100]
     supervisor.say("ready", {"python": sys.version.split()[0], "seen": seen})
+    seconds = {}
     if all(seen.get(root, []) == names for root, names in job["roots"].items()):
+        began = time.monotonic()
+        if job["compile"] and shelf.file is not None:
+            shelf.compile(job["compile"], job["cores"])
+            supervisor.hand_over()
+        shelf.seal()
+        seconds["compile"] = time.monotonic() - began
         supervisor.run()
-    supervisor.say("done", {})
+        seconds["handlers"] = time.monotonic() - began - seconds["compile"]
+    supervisor.say("done", {"seconds": seconds})
+    os._exit(0)  # nothing is left to be tidied up

@@ -90,6 +90,14 @@ class CheckResult(Struct, frozen=True):
     notes: Annotated[tuple[str, ...], Meta(description="What is worth knowing and not wrong.")]
 
 
+class Part(Struct, frozen=True):
+    """How long a part of the work took. What was done side by side is counted each time."""
+
+    name: str
+    seconds: Amount
+    parent: Annotated[str | None, Meta(description="The part that it is a part of; null: of the whole.")]
+
+
 class ReportV1(Struct, frozen=True):
     """One verification of a Lambda artifact."""
 
@@ -106,6 +114,9 @@ class ReportV1(Struct, frozen=True):
     strict: Annotated[bool, Meta(description="Whether a warning fails the verification, too.")]
     static: Annotated[bool, Meta(description="Whether the handlers were deliberately not started.")]
     notes: tuple[str, ...]
+    timings: Annotated[
+        tuple[Part, ...], Meta(description="Where the time went, beside the seconds of results and functions.")
+    ]
 
 
 def render(report: Report) -> str:
@@ -158,6 +169,7 @@ def _report(report: Report) -> ReportV1:
         strict=report.strict,
         static=report.static,
         notes=report.notes,
+        timings=tuple(Part(one.name, _measured(one.seconds, 3) or 0.0, one.parent) for one in report.timings),
     )
 
 

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from harness.model import Crashed, Skipped
-from harness.reporters import text
+from harness.reporters import text, timings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -44,6 +44,7 @@ def render(report: Report) -> str:
         "### Verified",
         _archives(report),
         "\n".join(_tail(report)),
+        *_timings(report),
     )
     return "\n\n".join(block for block in blocks if block) + "\n"
 
@@ -123,6 +124,14 @@ def _tail(report: Report) -> Iterator[str]:
         *(("note", note) for note in (*text.limits(report), *report.notes)),
     )
     return (f"- **{label}:** {_prose(words)}" for label, words in said if words)
+
+
+def _timings(report: Report) -> Iterator[str]:
+    if report.timings:
+        yield "### Time"
+        rows = [("↳ " * row.is_part + _prose(_short(row.name)), f"{row.seconds:.2f}") for row in timings.rows(report)]
+        yield _table(("part", "seconds"), (*rows, ("the whole", f"{report.seconds:.2f}")))
+        yield timings.NOTE
 
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -6,7 +6,7 @@ import textwrap
 from typing import TYPE_CHECKING
 
 from harness.model import Crashed, Severity, Skipped, Verdict
-from harness.reporters import text
+from harness.reporters import text, timings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,6 +37,7 @@ def render(report: Report, *, colour: bool = False, width: int = 100) -> str:
     trouble = [*_findings(report, painter, width), *_undone(report, painter)]
     tail = "\n".join(_tail(report, width))
     blocks = [head, *trouble, tail] if trouble else [f"{head}\n{tail}"]
+    blocks.append("\n".join(_timings(report, width)))
     lines = "\n\n".join(block for block in blocks if block).split("\n")
     return "\n".join(line.rstrip() for line in lines).rstrip("\n") + "\n"
 
@@ -106,6 +107,14 @@ def _tail(report: Report, width: int) -> Iterator[str]:
         *(("note", note) for note in (*text.limits(report), *report.notes)),
     )
     return (_field(label, words, width) for label, words in said if words)
+
+
+def _timings(report: Report, width: int) -> Iterator[str]:
+    if report.timings:
+        yield f"TIME {report.seconds:.2f} s"
+        for row in timings.rows(report):
+            yield f"{_INDENT}{row.seconds:8.2f} s  {_INDENT * row.is_part}{_one_line(row.name)}"
+        yield from (f"{_INDENT}{line}" for line in _wrap(timings.NOTE, width - len(_INDENT), ""))
 
 
 def _field(label: str, words: str, width: int | None = None) -> str:

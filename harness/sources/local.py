@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from harness.artifact.archive import read
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from harness.artifact.entries import Archive, Role
     from harness.manifest import Source
 
@@ -15,8 +17,14 @@ class SourceUnavailable(Exception):  # noqa: N818 - a reason, which becomes a sk
     """The archive cannot be had here; the message is one sentence that says why and what would help."""
 
 
-def fetch(source: Source, role: Role) -> Archive:
+def fetch(source: Source, role: Role, known: Path | None = None, *, trust_mtime: bool = True) -> Archive:
     """The archive that a source names.
+
+    Args:
+        source: Where it is.
+        role: What Lambda does with it.
+        known: A folder for what was read of archives; see :func:`harness.artifact.archive.read`.
+        trust_mtime: Whether an archive counts as known that has the same size, times and inode as before.
 
     Raises:
         SourceUnavailable: It is not on this machine, or cannot be read.
@@ -27,6 +35,6 @@ def fetch(source: Source, role: Role) -> Archive:
             "(`aws s3 cp`, or the Code.Location that `aws lambda get-function` prints) and name the file."
         )
     try:
-        return read(source.path, source.text, role)
+        return read(source.path, source.text, role, known, trust_mtime=trust_mtime)
     except OSError as error:
         raise SourceUnavailable(f"{source.text} cannot be read: {error.strerror or error}.") from error

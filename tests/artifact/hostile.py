@@ -503,6 +503,12 @@ def bytes_after_the_deflate_stream() -> bytes:
 
 
 @refused("hides 4 bytes after its compressed bytes")
+def bytes_after_a_deflate_stream_of_several_pieces() -> bytes:
+    data = deflated(bytes(3_000_000)) + b"hide"
+    return archive(member(content=bytes(3_000_000), deflate=True).stating(zipped=len(data)).but(data=data))
+
+
+@refused("hides 4 bytes after its compressed bytes")
 def bytes_in_a_folder() -> bytes:
     data = deflated(b"") + b"hide"
     return archive(member(b"app/", b"", deflate=True).stating(zipped=len(data)).but(data=data))

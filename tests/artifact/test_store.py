@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from harness.artifact import trees
 from harness.artifact.archive import read
 from harness.artifact.entries import Archive, Entry, Kind, Refused, Role
 from harness.artifact.store import Store, needs_mask
@@ -169,10 +170,45 @@ def test_a_tampered_tree_is_noticed_and_made_again(
 ) -> None:
     made = packed(member("app/a.py"))
     meddle(store.tree(made, LIMIT))
-    tree = store.tree(made, LIMIT)
+    tree = Store(tmp_path / "store").tree(made, LIMIT)  # as the next run does
     assert contents(tree) == {"app/a.py": "print()\n"}
     assert mode(tree / "app/a.py") == 0o444
     assert left_over(tmp_path / "store") == []
+
+
+def test_a_tree_is_looked_at_once_in_a_run(
+    store: Store, packed: Callable[..., Archive], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[Path] = []
+    fingerprint = trees.fingerprint
+
+    def looked(tree: Path) -> str:
+        looks.append(tree)
+        return fingerprint(tree)
+
+    monkeypatch.setattr(trees, "fingerprint", looked)
+    made = packed(member("app/a.py"))
+
+    def use(store: Store) -> None:
+        for _ in range(3):
+            store.masked(store.tree(made, LIMIT))
+
+    use(store)
+    assert len(looks) == 2  # for the seals of what was made
+    use(Store(tmp_path / "store"))
+    assert len(looks) == 4
+
+
+def test_a_tree_that_another_run_made_again_is_looked_at_again(
+    store: Store, packed: Callable[..., Archive], tmp_path: Path
+) -> None:
+    made = packed(member("app/a.py"))
+    store.tree(made, LIMIT)
+    Store(tmp_path / "store").prune()
+    assert contents(store.tree(made, LIMIT)) == {"app/a.py": "print()\n"}
+    grow(Store(tmp_path / "store").tree(made, LIMIT))
+    lose_the_seal(store.tree(made, LIMIT))
+    assert contents(store.tree(made, LIMIT)) == {"app/a.py": "print()\n"}
 
 
 class TestMerged:

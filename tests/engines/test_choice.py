@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,10 +13,12 @@ from harness.engines.container import ContainerEngine
 from harness.engines.process import ProcessEngine
 from harness.engines.protocol import Answers, Missing, Observation, Ready, Unavailable
 from harness.model import EngineInfo
+from harness.policy import runtime_policy
 from tests.engines.bench import Bench, start
 
 if TYPE_CHECKING:
     from harness.engines.protocol import Engine, Job, Progress
+    from harness.policy import RuntimePolicy
 
 NO_DAEMON = {"DOCKER_HOST": "unix:///nowhere/docker.sock"}
 
@@ -26,6 +28,9 @@ class Working:
     """An engine that finds every handler ready."""
 
     name: str
+
+    def prepare(self, policy: RuntimePolicy, architecture: str, progress: Progress) -> None:
+        progress(f"{self.name} prepared for {policy.runtime} on {architecture}")
 
     def run(self, job: Job, progress: Progress) -> Answers:
         progress(f"{self.name} at work")
@@ -66,23 +71,45 @@ def test_when_neither_works_one_message_has_both_reasons(tmp_path: Path) -> None
 
 
 CACHE, PYTHON = Path("/cache"), Path("/usr/bin/python3.12")
-CONTAINER = ContainerEngine(NO_DAEMON, None)
-PROCESS = ProcessEngine(NO_DAEMON, CACHE, None)
+KEPT = CACHE / "bytecode"
+CONTAINER = ContainerEngine(NO_DAEMON, None, KEPT)
+PROCESS = ProcessEngine(NO_DAEMON, CACHE, None, bytecode=KEPT)
+NAMED = replace(PROCESS, python=PYTHON)
+AN_IMAGE = replace(CONTAINER, image="an-image")
 
 
 @pytest.mark.parametrize(
     ("choice", "image", "python", "expected"),
     [
         (Choice.AUTO, None, None, First(CONTAINER, PROCESS)),
-        (Choice.AUTO, None, PYTHON, ProcessEngine(NO_DAEMON, CACHE, PYTHON)),
-        (Choice.AUTO, "an-image", None, First(ContainerEngine(NO_DAEMON, "an-image"), PROCESS)),
-        (Choice.CONTAINER, "an-image", PYTHON, ContainerEngine(NO_DAEMON, "an-image")),
-        (Choice.PROCESS, "an-image", PYTHON, ProcessEngine(NO_DAEMON, CACHE, PYTHON)),
+        (Choice.AUTO, None, PYTHON, NAMED),
+        (Choice.AUTO, "an-image", None, First(AN_IMAGE, PROCESS)),
+        (Choice.CONTAINER, "an-image", PYTHON, AN_IMAGE),
+        (Choice.PROCESS, "an-image", PYTHON, NAMED),
     ],
     ids=["auto", "auto with --python", "auto with --image", "container", "process"],
 )
 def test_what_is_asked_for(choice: Choice, image: str | None, python: Path | None, expected: Engine) -> None:
     assert engine(choice, NO_DAEMON, CACHE, image, python) == expected
+
+
+@pytest.mark.parametrize(
+    ("container", "prepared"), [(Working("container"), "container"), (Missing("no daemon."), "process")]
+)
+def test_the_one_that_will_do_the_work_is_prepared(container: Engine, prepared: str) -> None:
+    said: list[str] = []
+    First(container, Working("process")).prepare(runtime_policy("python3.12"), "arm64", said.append)
+    assert said == [f"{prepared} prepared for python3.12 on arm64"]
+
+
+def test_when_neither_can_be_prepared_the_run_will_say_why() -> None:
+    neither = First(Missing("no daemon."), Missing("no process."))
+    assert neither.prepare(runtime_policy("python3.12"), "arm64", str) is False
+
+
+def test_handlers_compile_everything_where_that_is_wanted() -> None:
+    without = engine(Choice.AUTO, NO_DAEMON, CACHE, None, None, lends=False)
+    assert without == First(ContainerEngine(NO_DAEMON, None), ProcessEngine(NO_DAEMON, CACHE, None))
 
 
 def test_none_says_so(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from harness.model import (
     Result,
     Severity,
     Skipped,
+    Timing,
     Waived,
 )
 
@@ -113,6 +114,16 @@ UNAVAILABLE = report(
     engine=EngineInfo("none"),
 )
 
+TIMED = replace(
+    PASSED,
+    timings=(
+        Timing("reading", 0.42),
+        Timing("build/code.zip", 0.02, "reading"),
+        Timing("build/layer.zip", 0.4, "reading"),
+        Timing("starting the runtime", 0.31),
+    ),
+)
+
 EMPTY = replace(report(engine=EngineInfo("none")), artifacts=(FOLDER,), functions=(), static=True)
 
 ENEMY = (
@@ -137,6 +148,7 @@ HOSTILE = Report(
     ),
     seconds=float("inf"),
     notes=(ENEMY,),
+    timings=(Timing(ENEMY, float("nan")), Timing(ENEMY, 1.0, ENEMY)),
 )
 
-ALL = {"passed": PASSED, "mixed": MIXED, "unavailable": UNAVAILABLE, "empty": EMPTY, "hostile": HOSTILE}
+ALL = {"passed": PASSED, "mixed": MIXED, "unavailable": UNAVAILABLE, "timed": TIMED, "empty": EMPTY, "hostile": HOSTILE}

@@ -9,7 +9,7 @@ import jsonschema
 import pytest
 
 from harness.reporters import json_v1
-from tests.reporters.reports import ALL, ENEMY, HOSTILE, MIXED, PASSED, UNAVAILABLE
+from tests.reporters.reports import ALL, ENEMY, HOSTILE, MIXED, PASSED, TIMED, UNAVAILABLE
 
 if TYPE_CHECKING:
     from harness.model import Report
@@ -97,7 +97,17 @@ def test_a_report_by_value() -> None:
         "strict": False,
         "static": False,
         "notes": [],
+        "timings": [],
     }
+
+
+def test_timings_by_value() -> None:
+    assert json.loads(json_v1.render(TIMED))["timings"] == [
+        {"name": "reading", "seconds": 0.42, "parent": None},
+        {"name": "build/code.zip", "seconds": 0.02, "parent": "reading"},
+        {"name": "build/layer.zip", "seconds": 0.4, "parent": "reading"},
+        {"name": "starting the runtime", "seconds": 0.31, "parent": None},
+    ]
 
 
 def test_findings_by_value() -> None:

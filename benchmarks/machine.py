@@ -1,0 +1,86 @@
+"""Where it was measured, and with which versions."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import shutil
+from contextlib import suppress
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks.measuring import Unmeasurable
+from benchmarks.workshop import versions
+from harness import __version__
+
+if TYPE_CHECKING:
+    from benchmarks.workshop import Workshop
+
+GIB = 1 << 30
+
+
+def cores() -> int:
+    """Those that this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+def machine(workshop: Workshop) -> dict[str, str]:
+    """The machine; figures of another are not comparable."""
+    return {
+        "processor": f"{_processor()}, {cores()} cores",
+        "memory": f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / GIB:.0f} GiB",
+        "file system": _file_system(workshop.folder),
+        "kernel": f"{platform.system()} {platform.release()}",
+    }
+
+
+def tools(workshop: Workshop) -> dict[str, str]:
+    """The versions of what is measured and of what it is compared with; what is not there is left out."""
+    environ = workshop.environ
+    found = {
+        "harness": f"{__version__} {_commit()}".strip(),
+        "Python of the harness": platform.python_version(),
+        "bubblewrap": versions(["bwrap", "--version"]).removeprefix("bubblewrap "),
+        "unzip": versions(["unzip", "-v"]).partition(" by ")[0].removeprefix("UnZip "),
+        "SAM": versions([workshop.folder / "sam" / "bin" / "sam", "--version"]).rpartition(" ")[2],
+        "pip": versions([workshop.folder / "pip" / "bin" / "python", "-m", "pip", "--version"]).partition(" from")[0],
+        "pytest": f"{version('pytest')}, xdist {version('pytest-xdist')}",
+        "pyperf": version("pyperf"),
+        "ruff": version("ruff"),
+    }
+    with suppress(Unmeasurable):
+        found["Python of the functions"] = versions([workshop.python, "--version"]).removeprefix("Python ")
+    with suppress(Unmeasurable):
+        docker, image = workshop.docker
+        said = "{{.ServerVersion}}, {{.Driver}}, cgroup {{.CgroupVersion}}"
+        found["Docker"] = f"{versions([docker, 'info', '--format', said], environ)}, {image}"
+    return {name: text for name, text in found.items() if text}
+
+
+def _processor() -> str:
+    with suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.machine()
+
+
+def _file_system(folder: Path) -> str:
+    """The kind of that which the folder is on."""
+    real, found = folder.resolve(), ("", "unknown")
+    with suppress(OSError):
+        for line in Path("/proc/self/mounts").read_text("utf-8").splitlines():
+            _, where, kind, *_ = line.split()
+            place = re.sub(r"\\(\d{3})", lambda match: chr(int(match[1], 8)), where)
+            if real.is_relative_to(place) and len(place) >= len(found[0]):
+                found = place, kind
+    return found[1]
+
+
+def _commit() -> str:
+    if shutil.which("git") is None:
+        return ""
+    here = Path(__file__).parent
+    return versions(["git", "-C", here, "describe", "--always", "--dirty", "--exclude", "*"])

@@ -1,0 +1,175 @@
+"""Parts of a verification, each beside what it cannot beat or what does the same, as pyperf measures them.
+
+``python -m benchmarks.parts --layer layer.zip --code code.zip --scratch FOLDER``; pyperf's own options count as well.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+import time
+import zipfile
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyperf  # type: ignore[import-untyped]  # it ships no types
+import ruff  # type: ignore[import-untyped]  # it ships no types
+
+from benchmarks.workshop import remove
+from harness.artifact.entries import Role
+from harness.artifact.store import Store
+from harness.facts.store import FactStore
+from harness.manifest import Options, load
+from harness.materials import Materials
+from harness.policy import KNOWN_RUNTIMES
+from harness.sources.local import fetch
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Sequence
+
+    from harness.artifact.entries import Archive
+    from harness.manifest import Manifest
+
+PYTHON = (3, 12)
+LIMIT = 262_144_000
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Something that is measured: ``work`` is, ``before`` is not."""
+
+    name: str
+    work: Callable[[], object]
+    before: Callable[[], object] = int
+
+    def seconds(self, loops: int) -> float:
+        """What that many take."""
+        total = 0.0
+        for _ in range(loops):
+            self.before()
+            began = time.perf_counter()
+            self.work()
+            total += time.perf_counter() - began
+        return total
+
+
+@dataclass(frozen=True, slots=True)
+class Pairing:
+    """A part and what it is measured against, by their names."""
+
+    ours: str
+    theirs: str
+    means: str
+
+
+PAIRINGS = (
+    Pairing("read", "SHA-256", "the archive read strictly and hashed; and its hash alone"),
+    Pairing("facts, cold", "zipfile testzip", "everything inflated, checked and described; and inflated and checked"),
+    Pairing("facts, cached", "SHA-256", "what was kept of an archive; and its hash"),
+    Pairing("unpack", "zipfile extractall", "unpacked into the store; and by the standard library"),
+    Pairing("graph, cold", "ruff analyze graph", "the imports that handlers reach; and of all files, without verdicts"),
+    Pairing("graph, cached", "ruff analyze graph", "the same, with what was kept of the layer"),
+)
+
+
+def parts(manifest: Manifest, scratch: Path) -> tuple[Part, ...]:
+    """All parts, in the order in which they are measured."""
+    (layer,) = manifest.layers
+    assert layer.path is not None  # noqa: S101 - our own manifest
+    path, fresh, kept, unpacked = layer.path, scratch / "fresh", scratch / "kept", scratch / "unpacked"
+    archive = fetch(layer, Role.LAYER)
+    tree = Store(kept / "trees").tree(archive, LIMIT)
+    empty = partial(remove, fresh)
+    return (
+        Part("SHA-256", partial(sha256, path)),
+        Part("read", lambda: fetch(layer, Role.LAYER).sha256),
+        Part("zipfile testzip", partial(testzip, path)),
+        Part("facts, cold", partial(facts, archive, fresh), empty),
+        Part("facts, cached", partial(facts, archive, kept)),
+        Part("zipfile extractall", partial(extract, path, unpacked), partial(remove, unpacked)),
+        Part("unpack", lambda: Store(fresh / "trees").tree(archive, LIMIT), empty),
+        Part("ruff analyze graph", partial(analyse, tree / "python")),
+        Part("graph, cold", partial(reach, manifest, fresh), empty),
+        Part("graph, cached", partial(reach, manifest, kept)),
+    )
+
+
+def sha256(path: Path) -> bytes:
+    """What Lambda and our keys identify an archive by."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()
+
+
+def testzip(path: Path) -> None:
+    """The standard library's own test."""
+    with zipfile.ZipFile(path) as archive:
+        archive.testzip()
+
+
+def extract(path: Path, destination: Path) -> None:
+    """The standard library's own way to unpack."""
+    with zipfile.ZipFile(path) as archive:
+        archive.extractall(destination)
+
+
+def facts(archive: Archive, cache: Path) -> None:
+    """What an archive says."""
+    FactStore(cache / "facts").facts(archive, PYTHON)
+
+
+def reach(manifest: Manifest, cache: Path) -> None:
+    """What the handlers import; with what that needs to be known of the archives."""
+    materials = Materials(manifest, cache, lambda _: None, unpacks=False)
+    for subject in materials.subjects():
+        _ = subject.program.graph.reached
+    materials.keep()
+
+
+def analyse(site: Path) -> None:
+    """The fastest scanner of imports that there is, over all files."""
+    command = [ruff.find_ruff_bin(), "analyze", "graph", "--isolated", os.fspath(site)]
+    subprocess.run(command, check=True, capture_output=True)
+
+
+def main() -> None:
+    """Measure, in worker processes of pyperf's."""
+    runner = pyperf.Runner(program_args=("-m", "benchmarks.parts"), add_cmdline_args=_handed_on)
+    for name in ("--layer", "--code", "--scratch"):
+        runner.argparser.add_argument(name, type=Path, required=True)
+    runner.argparser.add_argument("--handler", action="append", required=True)
+    options = runner.parse_args()
+    said = Options(
+        folder=Path.cwd(), code=str(options.code), layers=(str(options.layer),), handlers=tuple(options.handler)
+    )
+    manifest = load(None, said, runtimes=KNOWN_RUNTIMES)
+    if not options.worker:  # once for all workers
+        reach(manifest, options.scratch / "kept")
+    for part in parts(manifest, options.scratch):
+        runner.bench_time_func(part.name, part.seconds)
+
+
+def _handed_on(command: list[str], options: argparse.Namespace) -> None:
+    for name in ("layer", "code", "scratch"):
+        command += [f"--{name}", os.fspath(getattr(options, name))]
+    for handler in options.handler:
+        command += ["--handler", handler]
+
+
+def command(layer: Path, code: Path, scratch: Path, handlers: Sequence[str], output: Path) -> list[str]:
+    """One round of all parts, whose figures are added to a file."""
+    whole = [sys.executable, "-m", "benchmarks.parts", "--layer", str(layer), "--code", str(code)]
+    whole += ["--scratch", str(scratch), "--append", str(output), "--quiet"]
+    whole += ["--inherit-environ", "PYTHONPATH"]
+    whole += ["--processes", "1", "--values", "1", "--warmups", "0", "--loops", "1"]
+    for handler in handlers:
+        whole += ["--handler", handler]
+    return whole
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,42 @@
+"""Files of a cache that are whole or nothing: written at once, and believed only with an intact seal."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from pathlib import Path
+
+_SEAL_BYTES = 16
+
+
+def load(path: Path) -> bytes | None:
+    """What was saved; None where there is nothing, or not what was saved."""
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return None
+    seal, packed = content[:_SEAL_BYTES], content[_SEAL_BYTES:]
+    return packed if seal == _seal(packed) else None
+
+
+def save(path: Path, packed: bytes) -> None:
+    """Write a file so that no moment shows half of it; of several processes that do so, one wins.
+
+    A process that is killed leaves a file whose name begins with ``.draft-``.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    descriptor, draft = tempfile.mkstemp(prefix=".draft-", dir=path.parent)
+    try:
+        with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor, not a path
+            file.write(_seal(packed) + packed)
+        Path(draft).replace(path)
+    except BaseException:
+        Path(draft).unlink()
+        raise
+
+
+def _seal(packed: bytes) -> bytes:
+    """What stands before the bytes: those that were lost or changed must not read as something else."""
+    return hashlib.blake2b(packed, digest_size=_SEAL_BYTES).digest()
