@@ -154,6 +154,7 @@ class Parcel:
             "init_timeout": job.init_timeout,
             "init_limit": min(job.init_timeout, job.policy.limits.init_seconds),
             "starts": starts,
+            "lends": lending is not None,
             "kept": kept,
             "compile": sorted(wanted),
             "cores": os.cpu_count() or 1,

@@ -48,7 +48,8 @@ def keep(job: dict[str, Any], start: dict[str, Any], loan: Loan | None) -> dict[
     finally:
         child.end()
     peak = peak_bytes()
-    trace = None if start["asks"] or loan else traced(job, start, environment, init)
+    lent = loan and loan.told()[1] > 0
+    trace = None if start["asks"] or lent else traced(job, start, environment, init)
     return {  # the server ends with this process
         "function": start["function"],
         "init": init,

@@ -126,8 +126,8 @@ class Shelf:
             self.file = None
 
     def lend(self) -> Loan | None:
-        """What a handler's process is to inherit; None where there is nothing."""
-        if self.file is None or not self.rows:
+        """What a handler's process is to inherit, be it nothing yet: it will say what it missed."""
+        if self.file is None:
             return None
         with contextlib.suppress(OSError):
             return Loan(self.file)

@@ -84,7 +84,8 @@ class Keeper:
 
     def counts(self, init_limit: float) -> bool:
         """Whether this is what happens in Lambda too: a handler that was lent bytecode has to have passed with ease."""
-        lent = self._lends and (self.result["loan"] or self.result["init"]["kind"] == "killed")
+        loan, killed = self.result["loan"], self.result["init"]["kind"] == "killed"
+        lent = loan["largest"] > 0 if loan else self._lends and killed
         return not lent or certain(self.result, self.start, init_limit)
 
 
@@ -143,7 +144,7 @@ class Supervisor:
     def run(self) -> None:
         """All handlers side by side; then, alone, those that may have failed because of a neighbour."""
         doubtful = []
-        for one in self.round(self.job["starts"], self.job["workers"], self.shelf if self.shelf.rows else None):
+        for one in self.round(self.job["starts"], self.job["workers"], self.shelf if self.job["lends"] else None):
             self.say("progress", {"function": one.start["function"]})
             if failed(one.result):
                 doubtful.append(one)

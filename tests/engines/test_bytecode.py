@@ -16,7 +16,7 @@ import pytest
 
 from harness.engines.bytecode import BytecodeStore, Index, Kept, Lending, content_key
 from harness.engines.choice import Choice, engine
-from harness.engines.protocol import Answered, Exceeded, Failed, Observation, Ready
+from harness.engines.protocol import Answered, Failed, Observation, Ready
 from tests.engines.bench import Bench, start
 
 if TYPE_CHECKING:
@@ -64,7 +64,9 @@ class Thing:
 
 def heavy(lines: int = 3000) -> str:
     """A module that takes a while to compile and none to run."""
-    return "\n".join(f"def f{number}(a, b=({number}, 'x')):\n    return a + {number} * len(b)" for number in range(lines))
+    return "\n".join(
+        f"def f{number}(a, b=({number}, 'x')):\n    return a + {number} * len(b)" for number in range(lines)
+    )
 
 
 @pytest.fixture
@@ -100,10 +102,9 @@ def test_what_was_missed_is_lent_the_next_time(lends: Callable[[bool], Engine], 
 
     first, second = twice(lends(True), task, "app.handler")
 
-    assert (first.compiling, body(first)) == (0.0, {})
     assert isinstance(second.init, Ready)
-    assert second.compiling > 0.0
-    assert body(second) == {}
+    assert second.compiling > 2 * first.compiling  # of which the runtime's own client has a little at first
+    assert body(first) == body(second) == {}
 
 
 def test_what_will_be_reached_is_lent_the_first_time(
@@ -135,9 +136,10 @@ FAULTY: dict[str, dict[str, str | bytes]] = {
     "a module that is not there": {"app.py": f"import heavy, absent\n{HANDLER}"},
     "a syntax error": {"app.py": f"import heavy, wrong\n{HANDLER}", "wrong.py": "def f(:\n"},
     "an exit": {"app.py": f"import heavy, os\nos._exit(3)\n{HANDLER}"},
-    "four fifths of its memory": {"app.py": f"import heavy\nx = bytearray(170 << 20)\nx[::4096] = x[1::4096]\n{HANDLER}"},
+    "four fifths of its memory": {
+        "app.py": f"import heavy\nx = bytearray(170 << 20)\nx[::4096] = x[1::4096]\n{HANDLER}"
+    },
     "half of its time": {"app.py": "import heavy, time\ndef handler(event, context):\n    time.sleep(1.6)\n"},
-    "six seconds of init": {"app.py": f"import heavy, time\ntime.sleep(6)\n{HANDLER}"},
 }
 
 
@@ -164,7 +166,7 @@ def test_what_met_its_own_leftovers_is_started_in_a_clean_place(
     lends: Callable[[bool], Engine], unpack: Callable[..., Path]
 ) -> None:
     """The start that is thrown away leaves a folder behind; in Lambda, there is none."""
-    once = f"import heavy, os, time\nos.mkdir('/tmp/own')\ntime.sleep(6)\n{HANDLER}"
+    once = f"import heavy, os\nos.mkdir('/tmp/own')\nx = bytearray(170 << 20)\nx[::4096] = x[1::4096]\n{HANDLER}"
     task = unpack({"heavy.py": heavy(500), "app.py": once})
 
     _, second = twice(lends(True), task, "app.handler")
@@ -193,7 +195,7 @@ def test_a_warning_of_the_compiler_is_there_every_time(
     first, second = twice(lends(True), task, "app.handler")
 
     assert second.compiling > 0.0
-    assert first.output.count("SyntaxWarning") == second.output.count("SyntaxWarning") == 2  # noqa: PLR2004 - the two
+    assert first.output.count("SyntaxWarning") == second.output.count("SyntaxWarning") == 2
 
 
 def test_bytecode_of_the_archive_stays_what_is_executed(
@@ -225,7 +227,8 @@ class Loader(importlib.machinery.SourceFileLoader):
     def source_to_code(self, data, path, *, _optimize=-1):
         return super().source_to_code(data.replace(b"plain", b"other"), path, _optimize=_optimize)
 def load(name):
-    spec = importlib.util.spec_from_file_location(name, f"/var/task/{name}.py", loader=Loader(name, f"/var/task/{name}.py"))
+    path = f"/var/task/{name}.py"
+    spec = importlib.util.spec_from_file_location(name, path, loader=Loader(name, path))
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -243,7 +246,7 @@ def source_to_code(self, data, path, *, _optimize=-1):
     "how",
     [
         "import plain, rewrites\nx = rewrites.load('plain').x\n",
-        "import patches\nimportlib = patches.loader\nimportlib.source_to_code = patches.source_to_code\nfrom plain import x\n",
+        "import patches\npatches.loader.source_to_code = patches.source_to_code\nfrom plain import x\n",
     ],
     ids=["a loader of its own", "a patch of the loader"],
 )
@@ -262,7 +265,9 @@ def test_a_handler_that_rewrites_its_modules_does(
 def test_variables_that_steer_the_compiler_do(
     name: str, expected: str | None, lends: Callable[[bool], Engine], unpack: Callable[..., Path]
 ) -> None:
-    checks = "def check():\n    try:\n        assert False\n    except AssertionError:\n        return 'AssertionError'\n"
+    checks = (
+        "def check():\n    try:\n        assert False\n    except AssertionError:\n        return 'AssertionError'\n"
+    )
     app = "import checks\ndef handler(event, context):\n    return checks.check()\n"
     task = unpack({"app.py": app, "checks.py": checks})
     made = lends(True)
@@ -298,7 +303,8 @@ def test_nobody_can_change_what_others_are_lent(lends: Callable[[bool], Engine],
 
 
 @pytest.mark.parametrize(
-    "closes", ["os.closerange(3, 1024)", "os.dup2(os.open('/etc/passwd', os.O_RDONLY), 1000)", "os.closerange(1001, 1002)"]
+    "closes",
+    ["os.closerange(3, 1024)", "os.dup2(os.open('/etc/passwd', os.O_RDONLY), 1000)", "os.closerange(1001, 1002)"],
 )
 def test_a_handler_that_closes_everything_compiles_for_itself(
     closes: str, lends: Callable[[bool], Engine], unpack: Callable[..., Path]
@@ -326,19 +332,6 @@ def test_a_folder_of_the_users_own_gets_none(cache: Path, tmp_path: Path) -> Non
     (tmp_path / "heavy.py").write_text("raise ValueError('another')\n", "utf-8")
     assert [isinstance(one.init, Ready) for one in seen] == [True, True]
     assert isinstance(twice(made, tmp_path, "app.handler")[1].init, Failed)
-
-
-def test_a_limit_of_time_counts_what_compiling_would_have_taken(
-    lends: Callable[[bool], Engine], unpack: Callable[..., Path]
-) -> None:
-    """Two seconds may be waited for; with two seconds of sleep, the limit is reached only without bytecode's help."""
-    late = "def handler(event, context):\n    import heavy, time\n    time.sleep(1.4)\n    return {}\n"
-    task = unpack({"app.py": late, "heavy.py": heavy(20_000)})
-
-    first, second = twice(lends(True), task, "app.handler")
-
-    assert isinstance(first.answers[0], Answered | Exceeded)
-    assert second.compiling == 0.0 or isinstance(second.answers[0], Answered)
 
 
 ROWS = Index(MAGIC, {"a.py": (1, 2, 0, 3, 4)}, ("b.py",))

@@ -104,7 +104,7 @@ def test_the_one_that_will_do_the_work_is_prepared(container: Engine, prepared: 
 
 def test_when_neither_can_be_prepared_the_run_will_say_why() -> None:
     neither = First(Missing("no daemon."), Missing("no process."))
-    assert neither.prepare(runtime_policy("python3.12"), "arm64", str) is False
+    assert neither.prepare(runtime_policy("python3.12"), "arm64", lambda _: None) is False
 
 
 def test_handlers_compile_everything_where_that_is_wanted() -> None:

@@ -1,0 +1,90 @@
+"""What the page on keeping the cache shows is true: its pipelines are read, its commands understood."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from fixtures.case import lay_out
+from fixtures.corpus import CASES
+from harness import kept
+from harness.caching import PARTS
+from harness.cli import run
+from tests.test_readme import FENCED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PAGE = (Path(__file__).parents[1] / "docs" / "ci-cache.md").read_text(encoding="utf-8")
+PIPELINES = re.findall(r"^## ([^\n]+)\n(?:(?!^## ).)*?^```yaml\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+WORTH = [name for name, worth in re.findall(r"^\| `(\w+)` \| [^|]* \| (yes|no)", PAGE, re.MULTILINE) if worth == "yes"]
+
+
+def texts(value: Any) -> Iterator[str]:  # noqa: ANN401 - any YAML
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        for inner in value:
+            yield from texts(inner)
+    if isinstance(value, str):
+        yield value
+
+
+def commands() -> list[str]:
+    """The commands in the page's blocks, each once."""
+    blocks = [found["text"] for found in FENCED.finditer(PAGE)]
+    lines = [re.sub(r"^[\s$-]*(?:command: )?", "", line) for block in blocks for line in block.splitlines()]
+    return list(dict.fromkeys(line for line in lines if line.startswith("lambda-artifact ")))
+
+
+def test_each_part_is_in_the_table() -> None:
+    assert set(re.findall(r"^\| `(\w+)` \|", PAGE, re.MULTILINE)) == set(PARTS)
+
+
+@pytest.mark.parametrize(("service", "text"), PIPELINES, ids=[service for service, _ in PIPELINES])
+def test_pipelines_keep_parts_that_are_worth_it(service: str, text: str) -> None:
+    said = " ".join(texts(yaml.safe_load(text)))
+
+    assert {part for part in PARTS if re.search(rf"artifact(?:-cache)?/{part}\b", said)} <= set(WORTH)
+    assert "lambda-artifact cache prune --older-than 14d" in said
+    assert service in {"Azure Pipelines", "CircleCI", "GitHub Actions", "GitLab CI"}
+
+
+@pytest.mark.parametrize("command", commands())
+def test_commands_are_understood(command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lay_out(next(case for case in CASES if case.name == "sound"), tmp_path)
+    monkeypatch.chdir(tmp_path)
+    static = ["--engine", "none"] if " verify" in command else []
+
+    assert run([*shlex.split(command)[1:], *static], {"LAMBDA_ARTIFACT_CACHE": str(tmp_path / "cache")}) == 0
+
+
+@pytest.mark.parametrize("tool", ["tar", "zip"])
+def test_what_comes_back_is_used(tool: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if shutil.which(tool) is None:
+        pytest.skip(f"{tool} is not installed")
+    lay_out(next(case for case in CASES if case.name == "sound"), tmp_path)
+    monkeypatch.chdir(tmp_path)
+    verify = ["verify", "--engine", "none"]
+    first, second = tmp_path / "first", tmp_path / "second"
+    run(verify, {"LAMBDA_ARTIFACT_CACHE": str(first)})
+    second.mkdir()
+    packed = {"tar": ["tar", "--posix", "-cf", "../x", "facts"], "zip": ["zip", "-qr", "../x.zip", "facts"]}[tool]
+    subprocess.run(packed, cwd=first, check=True)
+    subprocess.run(
+        ["tar", "-xf", "../x"] if tool == "tar" else ["python3", "-m", "zipfile", "-e", "../x.zip", "."],
+        cwd=second,
+        check=True,
+    )
+
+    run(verify, {"LAMBDA_ARTIFACT_CACHE": str(second)})
+
+    assert (kept.uses(first).hits, kept.uses(first).misses["facts"]) == ({}, 2)
+    assert (kept.uses(second).hits["facts"], kept.uses(second).misses.get("facts", 0)) == (2, 0)
