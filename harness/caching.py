@@ -31,6 +31,7 @@ PARTS = {
     "facts": "facts of archives",
     "bytecode": "compiled modules",
     "archives": "recognised archives",
+    "downloads": "fetched archives",
     "runtimes": "runtimes",
 }
 LOCKS = "locks"

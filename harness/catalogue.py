@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
 
 from harness.checks import (
     archive_integrity,
@@ -48,6 +49,8 @@ from harness.checks import (
 from harness.model import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from harness.check import Check
 
 CATALOGUE: tuple[Check, ...] = (
@@ -90,6 +93,35 @@ CATALOGUE: tuple[Check, ...] = (
     handler_imports.check,
     handler_responds.check,
 )
+
+
+PREFLIGHT: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "function-missing": "Every function is in the account.",
+        "function-package": "Every function takes archives.",
+        "alias-missing": "Every alias that is declared is there.",
+        "update-unfinished": "No update of a function is under way, or has failed.",
+        "platform": "Runtime and architecture are those that was verified for.",
+        "runtime-deprecated": "AWS supports the runtime.",
+        "variables": "The variables that are declared are set, and there is room for them.",
+        "layer-undeclared": "No function carries a layer that is not declared.",
+        "layer-behind": "Functions carry the layers that their deployments have published.",
+        "layer-goes-back": "No layer goes back to an earlier version.",
+        "layer-republished": "Layers are published where something has changed.",
+        "layer-deleted": "The layers that functions carry are still there.",
+        "layers-known": "It is known which layer each archive becomes.",
+        "siblings": "Functions of one code archive run the same code and layers.",
+        "alias-behind": "Aliases of one name point to the same code.",
+        "alias-latest": "No alias points to $LATEST.",
+        "code-storage": "The account has room for what is deployed.",
+    }
+)
+"""What `preflight` looks for: id and title. Waivers may name these, too."""
+
+
+def waivable() -> list[str]:
+    """Every id that a waiver may name."""
+    return [*(check.id for check in CATALOGUE), *PREFLIGHT]
 
 
 def named(name: str) -> Check:

@@ -24,6 +24,21 @@ EPILOG = """\
 exit codes: 0 everything that applies ran and passed; 1 at least one error (with --strict, warning); 2 the request is
 wrong; 3 not everything that was asked for could be done.
 """
+TRANSITION_EPILOG = """\
+exit codes: 0 it can be deployed so; 1 what will be, what is live or the order does not work; 2 the request is wrong; 3
+not everything that was asked for could be done.
+"""
+MATCH_EPILOG = """\
+exit codes: 0 all of it is what passed; 1 something else lies there; 2 the request is wrong, or the report's verdict is
+not pass; 3 something could not be had.
+"""
+SOURCE = "a zip, an unpacked folder, s3://bucket/key[?versionId=V], function:NAME[:VERSION or ALIAS] or its ARN"
+LAYER = "a zip, a folder, s3://…, the ARN of a layer's version, or a function: the layers that it carries"
+PROFILE = "the profile for what lies in AWS; default: the SDK's own chain"
+PREFLIGHT_EPILOG = """\
+exit codes: 0 nothing stands in the way; 1 at least one error (with --strict, warning); 2 the request is wrong; 3 not
+everything that was asked for could be done, as where AWS refuses an answer. Nothing in AWS is ever changed.
+"""
 INTERRUPTED, TERMINATED = 130, 143
 STDERR = 2
 SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
@@ -111,8 +126,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"lambda-artifact {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_verify(commands.add_parser("verify", help="verify built archives", epilog=EPILOG, allow_abbrev=False))
+    _add_transition(commands.add_parser("transition", help="which order of updates is safe", allow_abbrev=False))
+    _add_preflight(commands.add_parser("preflight", help="hold it against the account", allow_abbrev=False))
     _add_stamp(commands.add_parser("stamp", help="write into archives what they are built from", allow_abbrev=False))
     _add_key(commands.add_parser("key", help="a key for CI's cache of what is built", allow_abbrev=False))
+    _add_match(commands.add_parser("match", help="whether what lies there is what passed", allow_abbrev=False))
+    _add_policy(commands.add_parser("policy", help="what IAM must allow, as a policy", allow_abbrev=False))
     checks = commands.add_parser("checks", help="list the checks: id, what it needs, title")
     checks.set_defaults(command="checks")
     explain = commands.add_parser("explain", help="the documentation of a check")
@@ -177,8 +196,14 @@ def _add_verify(parser: argparse.ArgumentParser) -> None:
         type=Path,
         help="default: lambda-artifact.toml or pyproject.toml, here or above",
     )
-    add("--code", metavar="X", action=_Once, help="the code archive: a zip or an unpacked folder")
-    add("--layer", metavar="X", action="append", default=[], help="a layer, in Lambda's order; may be repeated")
+    add("--code", metavar="X", action=_Once, help=f"the code: {SOURCE}")
+    add(
+        "--layer",
+        metavar="X",
+        action="append",
+        default=[],
+        help=f"a layer, in Lambda's order; may be repeated: {LAYER}",
+    )
     add("--handler", metavar="NAME", action="append", default=[], help="module.function; may be repeated")
     add("--require", metavar="GLOB", action="append", default=[], help="a file that must be there; may be repeated")
     add("--requirements", metavar="FILE", action="append", default=[], help="what the layer is built from")
@@ -198,6 +223,7 @@ def _add_verify(parser: argparse.ArgumentParser) -> None:
     )
     add("--image", metavar="REF", help="instead of Lambda's public image")
     add("--python", metavar="PATH", type=Path, help="the interpreter for the process engine")
+    add("--profile", metavar="P", help=PROFILE)
     add("--select", metavar="CHECK", action="append", default=[], help="run only this check; may be repeated")
     add("--skip", metavar="CHECK", action="append", default=[], help="do not run this check; may be repeated")
     add("--strict", action="store_true", help="warnings fail too")
@@ -213,8 +239,120 @@ def _add_verify(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("output").add_argument
     add("--format", metavar="F", default="terminal", help="what goes to standard output: terminal, json, markdown")
     add("--output", metavar="FORMAT=FILE", action="append", default=[], help="one more report, to a file")
+    add("--source-digests", action="store_true", help="whole SHA-256 and CodeSha256 of each archive, for `match`")
     add("--timings", action="store_true", help="say where the time went")
     parser.set_defaults(command="verify")
+
+
+def _add_match(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Holds what is to be deployed, or is, against the JSON report of a verification that passed: exit code 0 only "
+        "where all of it has the digests that passed."
+    )
+    parser.epilog = MATCH_EPILOG
+    add = parser.add_argument
+    add("--report", metavar="FILE", action=_Once, type=Path, required=True, help="what `verify` wrote as JSON")
+    add("--code", metavar="X", action="append", default=[], help=f"code; may be repeated: {SOURCE}")
+    add("--layer", metavar="X", action="append", default=[], help=f"a layer; may be repeated: {LAYER}")
+    add("--profile", metavar="P", help=PROFILE)
+    parser.set_defaults(command="match")
+
+
+def _add_policy(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Prints the least that IAM must allow for reading from AWS. Nothing here writes there."
+    parser.add_argument("sources", metavar="SOURCE", nargs="*", help="what is read: s3://…, function:NAME, an ARN")
+    parser.add_argument("--preflight", action="store_true", help="what `preflight` asks, too")
+    parser.set_defaults(command="policy")
+
+
+def _add_transition(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Starts each function on old code with old layers, on new with new, and on the two mixtures that are live "
+        "between `update-function-code` and `update-function-configuration`; says which order of the two is safe."
+    )
+    parser.epilog = TRANSITION_EPILOG
+    add = parser.add_argument_group("what is live (what is not said is as in what will be)").add_argument
+    add("--from", dest="from_manifest", metavar="FILE", action=_Once, type=Path, help="its manifest")
+    add("--from-code", metavar="X", action=_Once, help=f"its code: {SOURCE}")
+    add("--from-layer", metavar="X", action="append", default=[], help=f"a layer of it; may be repeated: {LAYER}")
+    add("--from-runtime", metavar="R", action=_Once, help="its runtime")
+    add("--from-arch", metavar="A", action=_Once, help="its architecture")
+    add("--from-env", metavar="K=V", action="append", default=[], help="a variable of it; may be repeated")
+    add = parser.add_argument_group("what will be").add_argument
+    add(
+        "--to", dest="to_manifest", metavar="FILE", action=_Once, type=Path, help="its manifest; default: as for verify"
+    )
+    add("--code", metavar="X", action=_Once, help="the code, likewise")
+    add("--layer", metavar="X", action="append", default=[], help="a layer, in Lambda's order; may be repeated")
+    add("--handler", metavar="NAME", action="append", default=[], help="module.function; may be repeated")
+    add("--runtime", metavar="R", action=_Once, help="default: python3.12")
+    add("--arch", metavar="A", action=_Once, help="x86_64 (default) or arm64")
+    add("--memory", metavar="MB", action=_Once, type=int, help="the functions' memory")
+    add("--env", metavar="K=V", action="append", default=[], help="a variable of the functions; may be repeated")
+    add("--event", metavar="FILE", action="append", default=[], help="invoke with this after init; may be repeated")
+    add = parser.add_argument_group("how").add_argument
+    add(
+        "--order",
+        metavar="O",
+        help="what the deploy does: code-first, configuration-first, or atomic (an alias is moved). Without it, the "
+        "report says which order is safe, and it is an error where none of the first two is",
+    )
+    add(
+        "--without-rollback",
+        action="store_true",
+        help="what is live need not start: for the deploy that mends it",
+    )
+    add("--engine", metavar="E", default="auto", help="as for verify; none: imports are looked up, nothing is started")
+    add("--profile", metavar="P", help=PROFILE)
+    add("--image", metavar="REF", help="instead of Lambda's public image")
+    add("--python", metavar="PATH", type=Path, help="the interpreter for the process engine")
+    add(
+        "--init-timeout", metavar="S", type=_seconds, default=60.0, help="seconds until an init is stopped (default 60)"
+    )
+    add = parser.add_argument_group("output").add_argument
+    add("--format", metavar="F", default="terminal", help="what goes to standard output: terminal, json, markdown")
+    add("--output", metavar="FORMAT=FILE", action="append", default=[], help="one more report, to a file")
+    parser.set_defaults(command="transition")
+
+
+def _add_preflight(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Holds what is to be deployed against what an AWS account has: what the deployment would change, what has "
+        "drifted, what need not be published. Reads configurations and digests; changes nothing."
+    )
+    parser.epilog = PREFLIGHT_EPILOG
+    add = parser.add_argument_group("what").add_argument
+    add("--manifest", metavar="FILE", action=_Once, type=Path, help="default: as for verify")
+    add("--code", metavar="X", action=_Once, help="the code archive")
+    add("--layer", metavar="X", action="append", default=[], help="a layer, in Lambda's order; may be repeated")
+    add("--handler", metavar="NAME", action="append", default=[], help="module.function; may be repeated")
+    add("--runtime", metavar="R", action=_Once, help="default: python3.12")
+    add("--arch", metavar="A", action=_Once, help="x86_64 (default) or arm64")
+    add("--memory", metavar="MB", action=_Once, type=int, help="the functions' memory")
+    add("--env", metavar="K=V", action="append", default=[], help="a variable of the functions; may be repeated")
+    add = parser.add_argument_group("where").add_argument
+    add(
+        "--deployed-as",
+        metavar="NAME",
+        action=_Once,
+        help="what the functions are called, with {function} for the manifest's name, and :ALIAS where one is used",
+    )
+    add(
+        "--function",
+        metavar="NAME=DEPLOYED",
+        action="append",
+        default=[],
+        help="what one function is called: a name or an ARN, with :ALIAS where one is used; may be repeated",
+    )
+    add("--profile", metavar="P", help=PROFILE)
+    add = parser.add_argument_group("how").add_argument
+    add("--rollback", action="store_true", help="it is meant that something goes back to an earlier version")
+    add("--skip", metavar="WHAT", action="append", default=[], help="do not look for this; may be repeated")
+    add("--strict", action="store_true", help="warnings fail too")
+    add = parser.add_argument_group("output").add_argument
+    add("--format", metavar="F", default="terminal", help="what goes to standard output: terminal, json, markdown")
+    add("--output", metavar="FORMAT=FILE", action="append", default=[], help="one more report, to a file")
+    parser.set_defaults(command="preflight")
 
 
 def _add_stamp(parser: argparse.ArgumentParser) -> None:

@@ -13,8 +13,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness import matching, transitions
 from harness.caching import cache_folder, describe_cache, prune_cache, using
-from harness.catalogue import CATALOGUE, named
+from harness.catalogue import CATALOGUE, named, waivable
 from harness.engines.choice import Choice, engine
 from harness.manifest import Manifest, Options, find, load
 from harness.model import ExitCode, Report, UsageError
@@ -26,14 +27,20 @@ from harness.project.stamps import Stamp, put, stamp_of
 from harness.reporters import FORMATS, terminal
 from harness.reporters.text import harmless
 from harness.reporters.timings import timed
+from harness.sources import least
+from harness.sources.aws import Aws
+from harness.sources.fetching import Sources
+from harness.sources.places import place
 from harness.verify import Settings
 from harness.verify import verify as run
 from harness.watching import Watcher
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import NoReturn, TextIO
+
+    from harness.account.values import Preflight
 
 CLEAR = "\x1b[H\x1b[2J\x1b[3J"
 MOST_NAMES = 3
@@ -70,12 +77,11 @@ class Request:
             UsageError: The request is wrong.
         """
         path = self.options.manifest or find(Path.cwd())
-        checks = [check.id for check in CATALOGUE]
         manifest = load(
             path,
             _overrides(self.options),
             runtimes=KNOWN_RUNTIMES,
-            checks=checks,
+            checks=waivable(),
             environ=self.environ,
             archives=archives,
         )
@@ -97,6 +103,8 @@ class Request:
                 strict=options.strict,
                 static=choice is Choice.NONE,
                 init_timeout=options.init_timeout,
+                profile=options.profile,
+                source_digests=options.source_digests,
                 trust_mtime=not options.no_trust_mtime,
             )
             return run(manifest, settings)
@@ -122,6 +130,57 @@ class Request:
             return FORMATS[name](report)
         report = timed(report) if self.options.timings else replace(report, timings=())
         return terminal.render(report, colour=True) if colour and name == "terminal" else FORMATS[name](report)
+
+
+def transition(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    """Look at the way from what is live to what will be, and report."""
+    formats = transitions.FORMATS
+    outputs = [_output(text) for text in options.output]
+    chosen = _one_of("--format", options.format, list(formats))
+    order = options.order and _one_of("--order", options.order, [str(order) for order in transitions.Order])
+    sides = transitions.sides(options, environ)
+    for manifest in sides:
+        _spare(manifest, outputs)
+    with _settings(options, environ) as settings:
+        found = transitions.run(sides, settings, order, rollback=not options.without_rollback)
+    _write(found, chosen, outputs, environ, formats)
+    return found.exit_code
+
+
+def preflight(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    """Hold what is to be deployed against what the account has, and report."""
+    from harness import preflighting  # noqa: PLC0415 - for this command alone
+
+    outputs = [_output(text) for text in options.output]
+    chosen = _one_of("--format", options.format, list(preflighting.FORMATS))
+    skip = preflighting.skipped(options.skip)
+    manifest = preflighting.requested(options, environ)
+    _spare(manifest, outputs)
+    folder, today = cache_folder(environ), datetime.now(tz=UTC).date()
+    with Progress(sys.stderr) as progress, using(folder):
+        settings = preflighting.Settings(
+            Aws(options.profile), folder, progress.show, today, skip, options.strict, options.rollback
+        )
+        found = preflighting.run(manifest, settings)
+    _write(found, chosen, outputs, environ, preflighting.FORMATS)
+    return found.report.exit_code
+
+
+@contextlib.contextmanager
+def _settings(options: argparse.Namespace, environ: Mapping[str, str]) -> Iterator[Settings]:
+    """How handlers are started, with the cache in use and progress shown for as long."""
+    choice = Choice(_one_of("--engine", options.engine, [str(choice) for choice in Choice]))
+    folder = cache_folder(environ)
+    with Progress(sys.stderr) as progress, using(folder):
+        yield Settings(
+            engine=engine(choice, environ, folder, options.image, options.python),
+            cache=folder,
+            progress=progress.show,
+            today=datetime.now(tz=UTC).date(),
+            static=choice is Choice.NONE,
+            init_timeout=options.init_timeout,
+            profile=options.profile,
+        )
 
 
 def _watch(request: Request) -> NoReturn:
@@ -235,10 +294,52 @@ def _one_of(option: str, value: str, known: Sequence[str]) -> str:
     return value
 
 
+def _write(
+    report: transitions.Transition | Preflight,
+    chosen: str,
+    outputs: Sequence[tuple[str, Path]],
+    environ: Mapping[str, str],
+    formats: Mapping[str, Callable[..., str]],
+) -> None:
+    for name, path in outputs:
+        try:
+            path.write_text(formats[name](report), encoding="utf-8")
+        except OSError as error:
+            raise UsageError(f"--output {name}={path}: {error.strerror}") from error
+    colour = {"colour": _colour(environ)} if chosen == "terminal" else {}
+    text = formats[chosen](report, **colour)
+    with contextlib.suppress(BrokenPipeError):  # the reader has seen enough, and the verdict stands
+        sys.stdout.write(text)
+        sys.stdout.flush()
+
+
 def _colour(environ: Mapping[str, str]) -> bool:
     if environ.get("NO_COLOR") or environ.get("TERM") == "dumb":
         return False
     return bool(environ.get("FORCE_COLOR")) or sys.stdout.isatty()
+
+
+def match(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    """Tell whether what lies there is what passed."""
+    artifacts = matching.passed(options.report)
+    folder = cache_folder(environ)
+    with Progress(sys.stderr) as progress, using(folder):
+        sources = Sources(folder, progress.show, Aws(options.profile))
+        found = matching.match(artifacts, options.code, options.layer, sources)
+    print("\n".join(found.lines))
+    return found.exit_code
+
+
+def policy(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    """Print what IAM must allow."""
+    del environ
+    places = [(text, place(text)) for text in options.sources]
+    if unknown := [text for text, found in places if found is None]:
+        raise UsageError(
+            f"{unknown[0]}: expected s3://bucket/key, function:NAME, or the ARN of a function or a layer's version"
+        )
+    print(least.policy([found for _, found in places if found], preflight=options.preflight))
+    return ExitCode.OK
 
 
 def stamp(options: argparse.Namespace, environ: Mapping[str, str]) -> int:

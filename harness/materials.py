@@ -21,7 +21,10 @@ from harness.model import Timing
 from harness.parity.supply import Supply
 from harness.policy import RuntimePolicy, runtime_policy
 from harness.project.gather import gather
-from harness.sources.local import SourceUnavailable, fetch
+from harness.sources.aws import Aws
+from harness.sources.fetching import Sources
+from harness.sources.local import SourceUnavailable
+from harness.sources.remarks import remarks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -42,6 +45,7 @@ class Materials:
         cache: The user's cache folder of this tool.
         progress: Told what is being done.
         unpacks: Whether the archives will be needed unpacked: then they are analysed as trees, and inflated once.
+        profile: The user's profile for what lies in AWS; None for the SDK's default chain.
         trust_mtime: Whether a file whose size and times are as before is taken for the same without being read.
         timings: Told how long each archive took.
     """
@@ -50,6 +54,7 @@ class Materials:
     cache: Path
     progress: Callable[[str], None]
     unpacks: bool
+    profile: str | None = None
     trust_mtime: bool = True
     timings: list[Timing] = field(default_factory=list)
     _read: dict[tuple[str, Role], tuple[Archive, ArchiveFacts]] = field(default_factory=dict)
@@ -77,7 +82,7 @@ class Materials:
         if (code, layers) not in self._bundles:
             self._bundles[code, layers] = Bundle(
                 code=self._archive(code, Role.CODE) if code else None,
-                layers=tuple(self._archive(layer, Role.LAYER) for layer in layers),
+                layers=tuple(self._archive(layer, Role.LAYER) for layer in self._sources.layers(layers)),
             )
         return self._bundles[code, layers]
 
@@ -90,7 +95,7 @@ class Materials:
         if key not in self._read:
             self.progress(f"reading {source.text}")
             began = time.perf_counter()
-            archive = fetch(source, role, self.cache / "archives", trust_mtime=self.trust_mtime)
+            archive = self._sources.archive(source, role)
             try:
                 self._read[key] = archive, self._analysed(archive)
             except Refused as refused:
@@ -158,7 +163,7 @@ class Materials:
         key = (code, layers)
         if key not in self._supplies:
             of = [self._reading(code, Role.CODE)[1]] if code else []
-            of += [self._reading(layer, Role.LAYER)[1] for layer in layers]
+            of += [self._reading(layer, Role.LAYER)[1] for layer in self._sources.layers(layers)]
             sharing = [one for one in self.manifest.functions if (one.code, one.layers) == key]
             agreed = set.intersection(*(set(one.environment) for one in sharing)) if sharing else set()
             program = Program(
@@ -180,6 +185,24 @@ class Materials:
                 with contextlib.suppress(SourceUnavailable):
                     found.append(self.subject(function).program)
         return tuple({id(one): one for one in found}.values())
+
+    @cached_property
+    def _sources(self) -> Sources:
+        return Sources(self.cache, self.progress, Aws(self.profile), trust_mtime=self.trust_mtime)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What AWS says of what was fetched so far that the manifest does not say."""
+        return tuple(remarks(self.manifest, self._sources.told))
+
+    @property
+    def unread(self) -> tuple[str, ...]:
+        """The names of the archives that were not read so far; a function stands for all the layers that it carries."""
+        read = {archive.source for archive in self.archives}
+        named = [source for one in self.manifest.functions for source in (one.code, *one.layers)]
+        if not self.manifest.functions:
+            named = [source for source in (self.manifest.code, *self.manifest.layers) if source]
+        return tuple(dict.fromkeys(one.text for one in named if not read & self._sources.names(one)))
 
     @cached_property
     def _facts(self) -> FactStore:

@@ -195,6 +195,7 @@ class Report:
         strict: Whether a warning fails it too.
         static: Whether the handlers were deliberately not started.
         seconds: Wall time.
+        source_digests: Whether reports for people have the whole digests of the archives.
         timings: Where the time went, beside what the checks and the starts of the functions took.
     """
 
@@ -209,6 +210,7 @@ class Report:
     strict: bool = False
     static: bool = False
     notes: tuple[str, ...] = field(default=())
+    source_digests: bool = False
     timings: tuple[Timing, ...] = ()
 
     def count(self, severity: Severity) -> int:

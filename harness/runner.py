@@ -22,7 +22,7 @@ def run(check: Check, subjects: Sequence[Subject], engines: Engines, today: date
     """The result of one check: of one function, or of the artifact, which can be several code archives."""
     began = time.perf_counter()
     outcomes = [_outcome(check, subject, engines) for subject in subjects]
-    outcome = _waive(check, _merge(outcomes), subjects[0].manifest.waivers, today)
+    outcome = waive(check.id, _merge(outcomes), subjects[0].manifest.waivers, today)
     function = subjects[0].function
     return Result(check.id, check.title, function.name if function else None, outcome, time.perf_counter() - began)
 
@@ -61,12 +61,13 @@ def _merge(outcomes: Sequence[Outcome]) -> Outcome:
     return Completed(tuple(findings), notes=tuple(notes))
 
 
-def _waive(check: Check, outcome: Outcome, waivers: Sequence[Waiver], today: date) -> Outcome:
+def waive(check: str, outcome: Outcome, waivers: Sequence[Waiver], today: date) -> Outcome:
+    """The outcome of a check, with the findings set apart that a waiver accepts."""
     if not isinstance(outcome, Completed | Skipped):
         return outcome
     counted, waived = [], []
     for finding in outcome.findings:
-        matching = [waiver for waiver in waivers if waiver.check == check.id and _matches(waiver, finding)]
+        matching = [waiver for waiver in waivers if waiver.check == check and _matches(waiver, finding)]
         valid = [waiver for waiver in matching if waiver.expires is None or waiver.expires >= today]
         if valid:
             waived.append(Waived(finding, valid[0].reason))

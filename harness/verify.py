@@ -11,8 +11,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from harness import __version__
-from harness.catalogue import CATALOGUE, named
+from harness.catalogue import CATALOGUE, PREFLIGHT, named
 from harness.check import Check, Need, Scope, Subject
+from harness.emulator import CAVEAT, Unusable, emulator
 from harness.engines.environment import unusable_cache
 from harness.engines.protocol import (
     Answered,
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
 
     from harness.artifact.bundle import Bundle
     from harness.artifact.entries import Archive
+    from harness.emulator import Emulator
     from harness.manifest import Function, Manifest
     from harness.policy import RuntimePolicy
 
@@ -74,6 +76,8 @@ class Settings:
         strict: Whether a warning fails too.
         static: Whether handlers are deliberately not started.
         init_timeout: Seconds after which an init is stopped.
+        source_digests: Whether reports for people have the whole digests of the archives.
+        profile: The user's profile for what lies in AWS; None for the SDK's default chain.
         today: For the waivers' dates.
         trust_mtime: Whether a file whose size and times are as before is taken for the same without being read.
     """
@@ -87,6 +91,8 @@ class Settings:
     strict: bool = False
     static: bool = False
     init_timeout: float = 60.0
+    profile: str | None = None
+    source_digests: bool = False
     trust_mtime: bool = True
 
 
@@ -110,7 +116,8 @@ def plan(manifest: Manifest, settings: Settings) -> tuple[Planned, ...]:
         UsageError: A check is named that there is none of, or a pass would say nothing.
     """
     for name in (*settings.select, *settings.skip, *(waiver.check for waiver in manifest.waivers)):
-        named(name)
+        if name not in PREFLIGHT or name in settings.select or name in settings.skip:
+            named(name)
     checks = [c for c in CATALOGUE if c.id not in settings.skip and (not settings.select or c.id in settings.select)]
     if not (manifest.functions or settings.static) and any(_starts(check) for check in checks):
         raise UsageError(NO_HANDLER)
@@ -154,6 +161,7 @@ class Verification:
             cache=settings.cache,
             progress=settings.progress,
             unpacks=not settings.static,
+            profile=settings.profile,
             trust_mtime=settings.trust_mtime,
             timings=self._timings,
         )
@@ -254,19 +262,28 @@ class Verification:
         """The report on what was run."""
         seen = {name: value for name, value in self._answers.items() if isinstance(value, Observation)}
         engine = STATIC if self.settings.static else self._info or EngineInfo("none")
+        if any(function.seed and function.name in seen for function in self.manifest.functions):
+            engine = replace(engine, caveats=(*engine.caveats, CAVEAT))
         return Report(
             version=__version__,
             runtime=self.manifest.runtime,
             architecture=str(self.manifest.architecture),
             engine=engine,
-            artifacts=tuple(map(_describe, self.materials.archives)),
+            artifacts=tuple(map(describe, self.materials.archives)),
             functions=tuple(_function(function, seen.get(function.name)) for function in self.manifest.functions),
             results=tuple(results),
             seconds=time.perf_counter() - self.began,
             timings=tuple(self._timings),
             strict=self.settings.strict,
             static=self.settings.static,
+            notes=(*self.materials.notes, *self._undigested()),
+            source_digests=self.settings.source_digests,
         )
+
+    def _undigested(self) -> Iterator[str]:
+        """What reports have no digest of, though it is asked for."""
+        if self.settings.source_digests:
+            yield from (f"no digest of {text}: it was not read" for text in self.materials.unread)
 
     def observe(self, function: Function) -> Observation:
         """What happened when the function was started; starts all that share its archives at the first call.
@@ -313,14 +330,29 @@ class Verification:
         return one is function or (wanted and (one.code, one.layers) == (function.code, function.layers))
 
     def _start(self, group: Sequence[Function], bundle: Bundle) -> dict[str, Observation | Unavailable]:
+        """Start functions, those with a seed beside their emulated AWS; where that cannot be had, the others alone."""
+        seeds = {function.name: function.seed for function in group if function.seed is not None}
+        if not seeds:
+            return self._started(group, bundle)
         try:
-            answers = self._run(group, bundle)
+            with emulator(seeds, self.settings.progress) as outside:
+                return self._started(group, bundle, outside)
+        except Unusable as reason:
+            others = [function for function in group if function.name not in seeds]
+            skipped = dict.fromkeys(seeds, Unavailable(f"{reason}."))
+            return {**(self._started(others, bundle) if others else {}), **skipped}
+
+    def _started(
+        self, group: Sequence[Function], bundle: Bundle, outside: Emulator | None = None
+    ) -> dict[str, Observation | Unavailable]:
+        try:
+            answers = self._run(group, bundle, outside)
         except Unavailable as reason:
             return {function.name: reason for function in group}
         self._info = answers.info
         return {observation.function: observation for observation in answers.observations}
 
-    def _run(self, group: Sequence[Function], bundle: Bundle) -> Answers:
+    def _run(self, group: Sequence[Function], bundle: Bundle, outside: Emulator | None) -> Answers:
         task, opt = self._unpacked(bundle)
         starts = tuple(
             Start(
@@ -330,12 +362,14 @@ class Verification:
                 timeout=function.timeout,
                 environment=function.environment,
                 events=tuple(event.payload for event in function.events),
+                emulated=function.seed is not None,
             )
             for function in group
         )
         architecture = str(self.manifest.architecture)
         reached = self.materials.reached(group[0])
-        return self._do(Job(self.policy, architecture, task, opt, starts, self.settings.init_timeout, reached))
+        job = Job(self.policy, architecture, task, opt, starts, self.settings.init_timeout, reached, outside)
+        return self._do(job)
 
     def _unpacked(self, bundle: Bundle) -> tuple[Path, Path | None]:
         """The folders that stand at ``/var/task`` and ``/opt``.
@@ -367,7 +401,8 @@ def verify(manifest: Manifest, settings: Settings) -> Report:
     verification = Verification(manifest, settings)
     verification.read()
     results = verification.results(plan(manifest, settings))
-    return replace(verification.report(results), notes=tuple(idle(manifest.waivers, results)))
+    report = verification.report(results)
+    return replace(report, notes=(*report.notes, *idle(manifest.waivers, results)))
 
 
 def _reply(seen: Observation) -> str:
@@ -380,7 +415,8 @@ def _reply(seen: Observation) -> str:
             raise Unavailable("the runtime ended while it was asked about the archives.")
 
 
-def _describe(archive: Archive) -> ArtifactInfo:
+def describe(archive: Archive) -> ArtifactInfo:
+    """An archive as reports tell of it."""
     return ArtifactInfo(
         role=str(archive.role),
         source=archive.source,

@@ -24,11 +24,12 @@ MEANING = {
     **dict.fromkeys(("os.environ", "os.environb", "os.getenv", "os.getenvb", "sys.argv"), READS),
     **dict.fromkeys(("exit", "quit", "sys.exit", "os._exit", "os.abort", "SystemExit"), EXITS),
 }
-# The probe is a program of its own, which runs in another interpreter.
+# The probe is a program of its own, which runs in another interpreter, and so is what emulates AWS.
 ALLOWED = {
     "__main__.py": {READS, EXITS},
     "cli.py": {PRINTS},
     "commands.py": {PRINTS},
+    "emulator/server.py": {PRINTS, READS, EXITS},
     "progress.py": {PRINTS},
     "pytest_plugin.py": {READS},
 }

@@ -72,7 +72,7 @@ BAD = {
         [
             (
                 "{file}:4: `functions.api.zzz`: unknown key; "
-                "known are code, environment, events, handler, layers, memory, source, timeout"
+                "known are aws-seed, code, environment, events, handler, layers, memory, source, timeout"
             )
         ],
     ),

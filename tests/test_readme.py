@@ -41,6 +41,7 @@ FENCED = re.compile(
 )
 COMMAND = "lambda-artifact"
 VERIFY = f"{COMMAND} verify"
+STARTS = rf"{COMMAND} (?:verify|transition)\b"
 
 pytestmark = pytest.mark.xdist_group("readme")
 
@@ -97,7 +98,7 @@ def said(command: str, folder: Path, environ: dict[str, str]) -> str:
         pytest.skip("zip is not installed")
     if command == "make verify":
         command = f"{VERIFY} --manifest fixtures/sample/lambda-artifact.toml"
-    if VERIFY in command and not {"--engine", "--help"} & set(command.split()):
+    if re.search(STARTS, command) and not {"--engine", "--help"} & set(command.split()):
         needs_an_engine()
         command += " --engine process"
     path = f"{Path(sys.executable).parent}{os.pathsep}{environ['PATH']}"
@@ -153,6 +154,7 @@ def test_the_manifest_is_one(tmp_path: Path) -> None:
         table["project"],
         *table["inputs"],
         *table["functions"]["api"]["events"],
+        table["functions"]["cleanup"]["aws-seed"],
     ]
     for name in named:
         path = tmp_path / name
@@ -216,7 +218,7 @@ def test_workflows_are_yaml(block: Block) -> None:
 def calls() -> Iterator[tuple[str, str]]:
     """Each call of the command in a block or in the text: what is called, and the rest of the line."""
     for found in re.finditer(r"(?<![\w/-])(?:\.venv/bin/)?lambda-artifact (\w+)\b([^\n`]*)", README):
-        if found[1] in {"verify", "stamp", "key", "checks", "explain", "cache"}:
+        if found[1] in {"verify", "stamp", "key", "checks", "explain", "cache", "match", "policy", "transition"}:
             yield found[1], found[2].partition("  ")[0]
 
 

@@ -1,6 +1,5 @@
 """See the check."""
 
-import json
 from collections.abc import Iterator
 
 from harness.artifact.bundle import CODE_ROOT, LAYER_ROOT, Item, where
@@ -10,6 +9,7 @@ from harness.facts.graph import Graph, Reach, When
 from harness.facts.search import Missing, Search, site_folders
 from harness.manifest import Function
 from harness.model import Finding, Note, Severity
+from harness.policy import environment_size
 
 EXECUTABLE = 0o005  # what the runtime's user needs, who is neither owner nor group
 REFUSED = "InvalidParameterValueException: Lambda was unable to configure your environment variables because the"
@@ -59,7 +59,7 @@ def _accepted(subject: Subject, function: Function, variables: dict[str, str]) -
             remedy=f"leave {', '.join(reserved)} out: Lambda sets it",
         )
     limit = subject.policy.limits.environment_bytes
-    size = len(json.dumps(variables, ensure_ascii=False, separators=(",", ":")).encode())
+    size = environment_size(variables)
     if size > limit:
         largest = max(variables, key=lambda name: len(variables[name].encode()))
         yield Finding(

@@ -18,11 +18,11 @@ from harness.engines.environment import GROUP, HOME, USER
 from harness.engines.hooking import hooked_file
 from harness.engines.once import Once
 from harness.engines.protocol import Answers, Job, Observation, Progress, Unavailable
+from harness.engines.relay import Relay, Stream, shared
 from harness.engines.shipping import SUPERVISOR_PROCESSES, Parcel, probe_command, spent, time_limit
 from harness.model import EngineInfo
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
@@ -190,8 +190,9 @@ def _run_in(  # noqa: PLR0913, PLR0917 - a place, a job, and what both need
         try:
             for piece in parcel.pieces:
                 stream.sendall(piece)
-            for observation in parcel.read(_stdout(stream), progress):
-                found[observation.function] = observation
+            with Relay(job.outside, parcel.token, stream.sendall) as relay:
+                for observation in parcel.read(_stdout(stream), relay, progress):
+                    found[observation.function] = observation
         finally:
             watchdog.cancel()
         if parcel.seen and not parcel.mounts_visible:
@@ -228,9 +229,7 @@ def _parcel(job: Job, place: Place, workers: int, lending: Lending | None) -> Pa
 
 
 @contextlib.contextmanager
-def _container(
-    daemon: Daemon, place: Place, job: Job, workers: int, parcel: Parcel
-) -> Iterator[tuple[str, socket.socket]]:
+def _container(daemon: Daemon, place: Place, job: Job, workers: int, parcel: Parcel) -> Iterator[tuple[str, Stream]]:
     """A running container and the stream to its probe; gone afterwards, however one leaves.
 
     Its standard input closes when our connection does, and the probe ends with it, and the daemon removes what ended:
@@ -282,7 +281,7 @@ def _container(
                 if place.mounts and "bind source path" in str(error):
                     raise Unseen from error
                 raise
-            yield container, stream
+            yield container, shared(stream) if job.outside else stream
     finally:
         # What has finished the daemon removes without being asked; an image is removed after its container.
         if not (parcel.finished and place.mounts):
@@ -290,7 +289,7 @@ def _container(
                 api.remove_container(container, force=True, v=True)
 
 
-def _stdout(stream: socket.socket) -> Iterator[bytes]:
+def _stdout(stream: Stream) -> Iterator[bytes]:
     """What the container wrote to its standard output, out of the daemon's framed stream."""
     while header := _exactly(stream, 8):
         body = _exactly(stream, int.from_bytes(header[4:], "big"))
@@ -298,7 +297,7 @@ def _stdout(stream: socket.socket) -> Iterator[bytes]:
             yield body
 
 
-def _exactly(stream: socket.socket, size: int) -> bytes:
+def _exactly(stream: Stream, size: int) -> bytes:
     parts = []
     while size and (part := stream.recv(min(size, 1 << 20))):
         parts.append(part)

@@ -12,7 +12,7 @@ import tempfile
 import threading
 import time
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from harness.artifact.store import Store
 from harness.engines.bytecode import BytecodeStore, Lending, content_key
@@ -21,6 +21,7 @@ from harness.engines.environment import HOME, Environment, broken_cache, prepare
 from harness.engines.interpreters import Interpreter, Rejected, find
 from harness.engines.once import Once
 from harness.engines.protocol import Answers, Exited, Job, Observation, Progress, Unavailable
+from harness.engines.relay import Relay
 from harness.engines.sandbox import Plain, Sandbox, Trees, sandbox
 from harness.engines.shipping import MB, SUPERVISOR_PROCESSES, Parcel, probe_command, spent, time_limit
 from harness.model import EngineInfo
@@ -246,7 +247,14 @@ def _converse(
         for piece in parcel.pieces:
             stdin.write(piece)
         stdin.flush()
-    yield from parcel.read(iter(lambda: os.read(stdout.fileno(), 1 << 16), b""), progress, back)
+    chunks = iter(lambda: os.read(stdout.fileno(), 1 << 16), b"")
+    with Relay(parcel.outside, parcel.token, lambda line: _write(stdin, line)) as relay:
+        yield from parcel.read(chunks, relay, progress, back)
+
+
+def _write(stream: IO[bytes], line: bytes) -> None:
+    stream.write(line)
+    stream.flush()
 
 
 def _parcel(job: Job, trees: Trees, shut: Sandbox, lending: Lending | None) -> tuple[Parcel, Callable[[str], str]]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 if TYPE_CHECKING:
+    import socket
     from pathlib import Path
 
     from harness.model import EngineInfo
@@ -26,6 +27,7 @@ class Start:
         events: JSON texts to invoke it with, one after another.
         asks: The events are questions of ours, which the probe answers in the place of the handler: see
             ``harness/probe/questions.py`` for those that there are.
+        emulated: Its ``AWS_ENDPOINT_URL`` leads to what the job's ``outside`` has for it; else it reaches nothing.
     """
 
     function: str
@@ -35,6 +37,18 @@ class Start:
     environment: tuple[tuple[str, str], ...] = ()
     events: tuple[str, ...] = ()
     asks: bool = False
+    emulated: bool = False
+
+
+class Outside(Protocol):
+    """The services that handlers reach, one set for each function, afresh for each of its runs."""
+
+    def connect(self, function: str, run: str) -> socket.socket:
+        """A connection to a function's services, as they are for one of its runs.
+
+        Raises:
+            OSError: They are gone.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +61,7 @@ class Job:
         init_timeout: Seconds until an init that has not ended is stopped.
         reached: The source files that handlers are expected to load when they start, in the paths of the function; a
             guess, which costs a little time where it is wrong.
+        outside: What the handlers reach that have something to reach.
     """
 
     policy: RuntimePolicy
@@ -56,6 +71,7 @@ class Job:
     starts: tuple[Start, ...]
     init_timeout: float
     reached: tuple[str, ...] = ()
+    outside: Outside | None = None
 
 
 @dataclass(frozen=True, slots=True)

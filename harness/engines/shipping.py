@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
 
     from harness.engines.bytecode import Lending
+    from harness.engines.relay import Relay
 
 # The first line of standard input holds the job, and in it the probe itself: nothing has to be mounted, so that
 # it is the same for a process, a container and a container of a daemon on another machine.
@@ -115,6 +116,7 @@ class Parcel:
         lending: Lending | None = None,
     ) -> None:
         self.token = secrets.token_hex(16)
+        self.outside = job.outside
         self.python: str | None = None
         self.finished = False
         self.seen: dict[str, list[str]] = {}
@@ -130,16 +132,18 @@ class Parcel:
                 "events": start.events,
                 "timeout": start.timeout,
                 "asks": start.asks,
+                "emulated": start.emulated,
                 "memory": start.memory * MB,
                 "environment": {name: here(value) for name, value in _variables(job, start, environment).items()},
             }
             for start in job.starts
         ]
+        relay = ("relay",) if any(start.emulated for start in job.starts) else ()
         kept, self._contents, known = lending.kept() if lending else (NOTHING, [], frozenset[str]())
         wanted = lending.wanted([*job.reached, *_client(job)]).difference(known) if lending else ()
         self._job = {
             "token": self.token,
-            "modules": [(name, _text(name)) for name in MODULES],
+            "modules": [(name, _text(name)) for name in (*MODULES, *relay)],
             "command": command,
             "trace_command": [python, "-c", _text("tracer")],
             "question_command": [python, "-c", _text("questions"), *bootstrap],
@@ -172,7 +176,7 @@ class Parcel:
         return all(self.seen.get(root, []) == names for root, names in self._roots.items())
 
     def read(
-        self, chunks: Iterable[bytes], progress: Progress, translate: Callable[[str], str] = str
+        self, chunks: Iterable[bytes], relay: Relay, progress: Progress, translate: Callable[[str], str] = str
     ) -> Iterator[Observation]:
         """The observations in what the probe wrote; ends with its last line or with the stream."""
         total, started = len(self._job["starts"]), 0  # type: ignore[arg-type]  # a list of our own, one method above
@@ -186,6 +190,8 @@ class Parcel:
                     self.python, self.seen, self.answered = said["python"], said["seen"], time.perf_counter()
                 case "bytecode":
                     self._keep(said, stream.exactly(said["bytes"]))
+                case "relay":
+                    relay.heard(said)
                 case "progress":
                     started = min(started + 1, total)
                     progress(f"started {started} of {total} handlers")

@@ -163,6 +163,7 @@ def _from_options(options: Options, runtimes: Collection[str]) -> Scope[Manifest
         "required-files": list(options.require),
         "requirements": list(options.requirements),
         "project": options.project,
+        "deployed-as": options.deployed_as,
         "inputs": list(options.inputs),
         "functions": {handler: {"handler": handler} for handler in options.handlers},
     }

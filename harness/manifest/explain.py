@@ -166,7 +166,7 @@ def line_of(text: str, at: At) -> int | None:
     seen: dict[At, int] = {}
     for number, line in enumerate(text.split("\n"), start=1):
         if header := _HEADER.match(line):
-            table = _keys(header["keys"])
+            table = _within(_keys(header["keys"]), seen)
             if header["open"] == "[[":
                 seen[table] = seen.get(table, -1) + 1
                 table = (*table, seen[table])
@@ -178,6 +178,14 @@ def line_of(text: str, at: At) -> int | None:
         if best < len(here) <= len(at) and here == at[: len(here)]:
             best, best_line = len(here), number
     return best_line
+
+
+def _within(keys: At, seen: dict[At, int]) -> At:
+    """The way to a table, through the tables of lists that it lies in: the last that there was of each."""
+    table: At = keys[:1]
+    for key in keys[1:]:
+        table = (*table, *([seen[table]] if table in seen else []), key)
+    return table
 
 
 def _keys(dotted: str) -> At:

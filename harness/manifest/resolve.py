@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from math import isfinite
 from typing import TYPE_CHECKING, Generic, NoReturn, TypeVar
 
+from harness.manifest import deployed
 from harness.manifest.tables import FunctionTable, ManifestTable, Settings
 from harness.manifest.values import (
     Architecture,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from harness.manifest.explain import At
+    from harness.manifest.seeds import Seed
 
 DEFAULT_RUNTIME = "python3.12"
 DEFAULT_MEMORY = 512
@@ -38,7 +40,7 @@ _S3 = re.compile(r"s3://[^/]+/.+")
 _FUNCTION = "function:"
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}(:[A-Za-z0-9$_-]+)?")
 _FUNCTION_ARN = re.compile(r"arn:[^:]+:lambda:[^:]+:\d{12}:function:[A-Za-z0-9_-]+(:[A-Za-z0-9$_-]+)?")
-_LAYER_ARN = re.compile(r"arn:[^:]+:lambda:[^:]+:\d{12}:layer:[A-Za-z0-9_-]+:\d+")
+_LAYER_ARN = re.compile(rf"arn:[^:]+:lambda:[^:]+:\d{{12}}:layer:[A-Za-z0-9_-]+:\d+|{_FUNCTION_ARN.pattern}")
 
 SettingsT = TypeVar("SettingsT", bound=Settings)
 SettingsT_co = TypeVar("SettingsT_co", bound=Settings, covariant=True)
@@ -152,7 +154,7 @@ class _Resolver:
             source=self.source_folder(self.scopes),
             source_excludes=_value(self.scopes, lambda table: table.source_excludes, ()),
             version_stamps=tuple(self.version_stamps(known.environ)),
-            functions=tuple(self.functions()),
+            functions=self.distinct(tuple(self.functions())),
             waivers=tuple(self.waivers(known.checks)),
         )
         if manifest.code is None and not any(scope.table.functions for scope in self.scopes):
@@ -168,17 +170,69 @@ class _Resolver:
             if code is None:
                 self.problems.append(f"{own.where()}: nothing says where its code is: give `code`, or --code")
                 continue
+            layers = self.layers(scopes)
             yield Function(
                 name=name,
                 handler=table.handler,
                 code=code,
-                layers=self.layers(scopes),
+                layers=layers,
                 memory=_value(scopes, lambda settings: settings.memory, DEFAULT_MEMORY),
                 timeout=_value(scopes, lambda settings: settings.timeout, DEFAULT_TIMEOUT),
                 environment=_environment(scopes),
                 events=tuple(self.function_events(own)),
                 source=self.source_folder(scopes),
+                seed=self.seed(own, scopes),
+                deployed_as=self.deployed_as(name, scopes),
+                layers_deployed_as=self.layers_deployed_as(layers, scopes),
+                stated=frozenset(key for key in ("memory", "timeout") if any(getattr(s.table, key) for s in scopes)),
             )
+
+    def distinct(self, functions: tuple[Function, ...]) -> tuple[Function, ...]:
+        self.problems += deployed.twice(functions)
+        return functions
+
+    def deployed_as(self, name: str, scopes: Sequence[Scope[Settings]]) -> str | None:
+        declared = _first(scopes, lambda settings: settings.deployed_as)
+        if declared is None:
+            return None
+        pattern, scope = declared
+        if (called := deployed.filled(pattern, name)) is None:
+            self.problems.append(f"{scope.where('deployed-as')}: {deployed.unnamed(name)}")
+        return called
+
+    def layers_deployed_as(self, layers: tuple[Source, ...], scopes: Sequence[Scope[Settings]]) -> tuple[str, ...]:
+        """The names of the layers that hold: those beside them, or above them."""
+        for scope in scopes:
+            if (names := scope.table.layers_deployed_as) is not None:
+                if fault := deployed.misnamed(layers, names):
+                    if self.scopes[0].table.layers is not None:
+                        return ()  # the command line names other layers than those that the file has names for
+                    self.problems.append(f"{scope.where('layers-deployed-as')}: {fault}")
+                return names
+            if scope.table.layers is not None and scope is not self.scopes[0]:
+                return ()
+        return ()
+
+    def seed(self, own: Scope[FunctionTable], scopes: Sequence[Scope[Settings]]) -> Seed | None:
+        """What the function's emulated AWS holds."""
+        if own.table.aws_seed is None:
+            return None
+        from harness.manifest import seeds  # noqa: PLC0415 - few manifests name one
+
+        where, path = own.where("aws-seed"), own.folder / own.table.aws_seed
+        for name in sorted(seeds.ENDPOINTS & dict(_environment(scopes)).keys()):
+            self.problems.append(
+                f"{where}: the function declares {name}, which would lead past the emulator: leave one of them out"
+            )
+        try:
+            return seeds.read(own.table.aws_seed, path)
+        except ManifestError as error:
+            self.problems += error.problems
+        except FileNotFoundError:
+            self.problems.append(f"{where}: {path} does not exist")
+        except OSError as error:
+            self.problems.append(f"{where}: {path} cannot be read: {error.strerror}")
+        return None
 
     def runtime(self, known: Collection[str]) -> str:
         runtime, scope = _first(self.scopes, lambda table: table.runtime) or (DEFAULT_RUNTIME, self.scopes[0])
@@ -202,12 +256,8 @@ class _Resolver:
             return None
         text, scope = declared
         where = scope.where("code")
-        if text.startswith(_FUNCTION):
-            if not _NAME.fullmatch(text.removeprefix(_FUNCTION)):
-                self.problems.append(f'{where}: expected {_FUNCTION}NAME, found "{text}"')
-            return Source(text, None, SourceKind.REMOTE)
         path = scope.folder / text
-        if _NAME.fullmatch(text) and not os.path.lexists(path):
+        if _NAME.fullmatch(text) and not text.startswith(_FUNCTION) and not os.path.lexists(path):
             # A folder that was not built, far more often than what it could be, too: the name of a function.
             self.problems.append(
                 f"{where}: {path} does not exist: build it first; a function in AWS is named by its ARN, or as "
@@ -228,6 +278,10 @@ class _Resolver:
             if not _S3.fullmatch(text):
                 self.problems.append(f'{where}: expected s3://bucket/key, found "{text}"')
             return Source(text, None, SourceKind.S3)
+        if text.startswith(_FUNCTION):  # as a layer: those that it carries
+            if not _NAME.fullmatch(text.removeprefix(_FUNCTION)):
+                self.problems.append(f'{where}: expected {_FUNCTION}NAME, found "{text}"')
+            return Source(text, None, SourceKind.REMOTE)
         if text.startswith("arn:"):
             if not arn.fullmatch(text):
                 self.problems.append(f'{where}: expected the ARN of {what}, found "{text}"')

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct
 
+from harness.manifest.deployed import FUNCTION_PATTERN, FUNCTION_WORDS, LAYER_PATTERN, LAYER_WORDS
 from harness.manifest.values import Architecture, Upload
 
 # A description completes the sentence "expected …". NUL ends a string for the operating system, so no value holds one.
@@ -27,6 +28,8 @@ Day: TypeAlias = Annotated[date, Meta(description="a date without quotes, such a
 
 Chip: TypeAlias = Annotated[Architecture, Meta(description='"x86_64" or "arm64"')]
 Route: TypeAlias = Annotated[Upload, Meta(description='"direct" or "s3"')]
+DeployedFunction: TypeAlias = Annotated[str, Meta(pattern=FUNCTION_PATTERN, description=FUNCTION_WORDS)]
+DeployedLayer: TypeAlias = Annotated[str, Meta(pattern=LAYER_PATTERN, description=LAYER_WORDS)]
 
 Yes: TypeAlias = Annotated[Literal[True], Meta(description="true")]
 
@@ -40,6 +43,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, re
     memory: Memory | None = None
     timeout: Timeout | None = None
     environment: dict[Variable, Value] | None = None
+    deployed_as: DeployedFunction | None = None
+    layers_deployed_as: tuple[DeployedLayer, ...] | None = None
 
 
 class FunctionTable(Settings, frozen=True, kw_only=True):
@@ -47,6 +52,7 @@ class FunctionTable(Settings, frozen=True, kw_only=True):
 
     handler: Text
     events: tuple[Text, ...] = ()
+    aws_seed: Text | None = None
 
 
 class WaiverTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):

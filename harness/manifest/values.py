@@ -12,6 +12,8 @@ from harness.model import UsageError
 if TYPE_CHECKING:
     from datetime import date
 
+    from harness.manifest.seeds import Seed
+
 
 class ManifestError(UsageError):
     """The request itself is wrong, in one sentence per problem.
@@ -85,6 +87,11 @@ class Function:
 
     Attributes:
         source: The folder whose content the code archive is made of, where it is declared for this archive.
+        seed: What the emulated AWS services hold that it is to reach; without it, it reaches nothing.
+        deployed_as: What it is called in the account, with an alias after a colon where its callers use one; None where
+            nothing says so.
+        layers_deployed_as: The same of each of its layers; empty where nothing says so.
+        stated: Those of ``memory`` and ``timeout`` that are declared; the others are assumed.
     """
 
     name: str
@@ -96,6 +103,10 @@ class Function:
     environment: tuple[tuple[str, str], ...]
     events: tuple[Event, ...]
     source: Path | None = None
+    seed: Seed | None = None
+    deployed_as: str | None = None
+    layers_deployed_as: tuple[str, ...] = ()
+    stated: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,5 +208,6 @@ class Options:
     runtime: str | None = None
     arch: str | None = None
     memory: int | None = None
+    deployed_as: str | None = None
     env: tuple[str, ...] = ()
     events: tuple[str, ...] = ()

@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from harness.policy.loader import known_runtimes, limits, runtime_policy
-from harness.policy.values import Limits, Removed, RuntimePolicy, SymbolCeiling, UnknownRuntime, service_environment
+from harness.policy.values import (
+    Limits,
+    Removed,
+    RuntimePolicy,
+    SymbolCeiling,
+    UnknownRuntime,
+    environment_size,
+    service_environment,
+)
 
 __all__ = [
     "KNOWN_RUNTIMES",
@@ -12,6 +20,7 @@ __all__ = [
     "RuntimePolicy",
     "SymbolCeiling",
     "UnknownRuntime",
+    "environment_size",
     "known_runtimes",
     "limits",
     "runtime_policy",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import date
 
 
@@ -149,6 +151,11 @@ class RuntimePolicy:
             if ceiling.family == family:
                 return ceiling
         raise KeyError(family)
+
+
+def environment_size(variables: Mapping[str, str]) -> int:
+    """The bytes of declared variables, as Lambda counts them: as one JSON object."""
+    return len(json.dumps(dict(variables), ensure_ascii=False, separators=(",", ":")).encode())
 
 
 def service_environment(policy: RuntimePolicy, function_name: str, handler: str, memory_mb: int) -> dict[str, str]:

@@ -35,6 +35,7 @@ def keep(job: dict[str, Any], start: dict[str, Any], loan: Loan | None) -> dict[
     api = RuntimeApi(start["function"], start["events"], start["timeout"])
     inherited = {name: value for name, value in os.environ.items() if name not in CONTAINERS} if job["inherit"] else {}
     environment = {**inherited, **start["environment"], "AWS_LAMBDA_RUNTIME_API": api.address}
+    environment |= endpoint(start, 0)
     command = job["question_command"] if start["asks"] else [*job["command"], start["handler"]]
     inherited_files = loan.descriptors if loan else ()
     child = Child(command, environment, job["task"], alone=job["alone"], nice=job["nice"], pass_fds=inherited_files)
@@ -49,7 +50,8 @@ def keep(job: dict[str, Any], start: dict[str, Any], loan: Loan | None) -> dict[
         child.end()
     peak = peak_bytes()
     lent = loan and loan.told()[1] > 0
-    trace = None if start["asks"] or lent else traced(job, start, environment, init)
+    again = {**environment, **endpoint(start, 1)}
+    trace = None if start["asks"] or lent else traced(job, start, again, init)
     return {  # the server ends with this process
         "function": start["function"],
         "init": init,
@@ -59,6 +61,11 @@ def keep(job: dict[str, Any], start: dict[str, Any], loan: Loan | None) -> dict[
         "trace": trace,
         "loan": loan and settled(loan, saved),
     }
+
+
+def endpoint(start: dict[str, Any], run: int) -> dict[str, str]:
+    """Where a run of the handler finds its emulated AWS, where it has one."""
+    return {"AWS_ENDPOINT_URL": start["endpoints"][run]} if "endpoints" in start else {}
 
 
 def settled(loan: Loan, init: float) -> dict[str, Any]:

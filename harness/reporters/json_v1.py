@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal, TypeAlias, cast
 import msgspec
 from msgspec import Meta, Struct
 
-from harness.model import Completed, Crashed, Finding, NotApplicable, Report, Result, Skipped, Waived
+from harness.model import (
+    ArtifactInfo,
+    Completed,
+    Crashed,
+    Finding,
+    NotApplicable,
+    Report,
+    Result,
+    Skipped,
+    Waived,
+)
 from harness.reporters.text import encodable, map_text
 
 if TYPE_CHECKING:
@@ -148,32 +158,35 @@ def _report(report: Report) -> ReportV1:
         harness=Harness(report.version),
         target=Target(report.runtime, report.architecture),
         engine=Engine(engine.name, engine.image, engine.digest, engine.python, engine.caveats),
-        artifacts=tuple(
-            Artifact(
-                role=info.role,
-                source=info.source,
-                sha256=info.sha256,
-                code_sha256=info.code_sha256,
-                zipped_bytes=info.zipped_bytes,
-                unzipped_bytes=info.unzipped_bytes,
-                files=info.files,
-            )
-            for info in report.artifacts
-        ),
+        artifacts=tuple(map(artifact, report.artifacts)),
         functions=tuple(
-            Function(info.name, info.handler, _measured(info.init_seconds, 3), _measured(info.max_rss_mb, 1))
+            Function(info.name, info.handler, measured(info.init_seconds, 3), measured(info.max_rss_mb, 1))
             for info in report.functions
         ),
-        results=tuple(_result(result) for result in report.results),
-        seconds=_measured(report.seconds, 3) or 0.0,
+        results=tuple(check_result(result) for result in report.results),
+        seconds=measured(report.seconds, 3) or 0.0,
         strict=report.strict,
         static=report.static,
         notes=report.notes,
-        timings=tuple(Part(one.name, _measured(one.seconds, 3) or 0.0, one.parent) for one in report.timings),
+        timings=tuple(Part(one.name, measured(one.seconds, 3) or 0.0, one.parent) for one in report.timings),
     )
 
 
-def _result(result: Result) -> CheckResult:
+def artifact(info: ArtifactInfo) -> Artifact:
+    """One archive, as it is published."""
+    return Artifact(
+        role=info.role,
+        source=info.source,
+        sha256=info.sha256,
+        code_sha256=info.code_sha256,
+        zipped_bytes=info.zipped_bytes,
+        unzipped_bytes=info.unzipped_bytes,
+        files=info.files,
+    )
+
+
+def check_result(result: Result) -> CheckResult:
+    """What one check said, as it is published."""
     kind: Literal["completed", "not-applicable", "skipped", "crashed"]
     findings: tuple[ReportedFinding, ...] = ()
     reason: str | None = None
@@ -192,7 +205,7 @@ def _result(result: Result) -> CheckResult:
         title=result.title,
         function=result.function,
         outcome=kind,
-        seconds=_measured(result.seconds, 3) or 0.0,
+        seconds=measured(result.seconds, 3) or 0.0,
         findings=findings,
         reason=reason,
         traceback=traceback,
@@ -202,23 +215,24 @@ def _result(result: Result) -> CheckResult:
 
 def _findings(found: Sequence[Finding], waived: Sequence[Waived]) -> tuple[ReportedFinding, ...]:
     return (
-        *(_finding(finding, None) for finding in found),
-        *(_finding(accepted.finding, accepted.reason) for accepted in waived),
+        *(finding(one, None) for one in found),
+        *(finding(accepted.finding, accepted.reason) for accepted in waived),
     )
 
 
-def _finding(finding: Finding, waived: str | None) -> ReportedFinding:
+def finding(found: Finding, waived: str | None) -> ReportedFinding:
+    """One finding, as it is published; with the reason why it is accepted, where it is."""
     return ReportedFinding(
-        severity=finding.severity.value,
-        message=finding.message,
-        where=finding.where,
-        chain=finding.chain or None,
-        cause=finding.cause,
-        remedy=finding.remedy,
+        severity=found.severity.value,
+        message=found.message,
+        where=found.where,
+        chain=found.chain or None,
+        cause=found.cause,
+        remedy=found.remedy,
         waived=waived,
     )
 
 
-def _measured(number: float | None, digits: int) -> float | None:
+def measured(number: float | None, digits: int) -> float | None:
     """A figure as it is published: what is not a finite number is unknown, for JSON has no word for it."""
     return round(number, digits) if number is not None and math.isfinite(number) else None

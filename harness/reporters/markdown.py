@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from functools import partial
 from typing import TYPE_CHECKING
 
 from harness.model import Crashed, Skipped
 from harness.reporters import text, timings
+from harness.reporters.marks import LONGEST, block, code, prose, short, table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from harness.model import Report
     from harness.reporters.text import Group
 
-# A comment holds 65,536 characters.
-_LONGEST = 1_000
-_LONGEST_CELL = 200
 _MOST_ROWS = 50
 _MOST_DETAILS = 20
-
-# As character references these are text wherever they stand: in a table's cell, in HTML, beside a backtick.
-_SPECIAL = re.compile(r"[\\`*_\[\]{}<>&|~$#!@]")
 
 
 def render(report: Report) -> str:
@@ -34,15 +28,16 @@ def render(report: Report) -> str:
     Returns:
         A document that starts with a heading of level 2.
     """
-    report = text.map_text(report, partial(text.harmless, longest=_LONGEST))
+    report = text.map_text(report, partial(text.harmless, longest=LONGEST))
     groups = text.without_repeats(text.group_findings(report))
     blocks = (
         f"## Lambda artifact: {text.headline(report).partition(':')[0]}",
-        _prose(text.headline(report).partition(": ")[2]),
-        *_findings(groups),
+        prose(text.headline(report).partition(": ")[2]),
+        *findings(groups),
         *_undone(report),
         "### Verified",
         _archives(report),
+        _digests(report),
         "\n".join(_tail(report)),
         *_timings(report),
     )
@@ -50,34 +45,42 @@ def render(report: Report) -> str:
 
 
 def _archives(report: Report) -> str:
-    return _table(
+    return table(
         ("archive", "source", "zipped", "unpacked", "files", "SHA-256"),
         (
             (
-                _prose(artifact.role),
-                _code(artifact.source),
+                prose(artifact.role),
+                code(artifact.source),
                 "folder" if artifact.zipped_bytes is None else text.size(artifact.zipped_bytes),
                 text.size(artifact.unzipped_bytes),
                 f"{artifact.files:,}",
-                _code(artifact.sha256[:12]),
+                code(artifact.sha256[:12]),
             )
             for artifact in report.artifacts
         ),
     )
 
 
-def _findings(groups: Sequence[Group]) -> Iterator[str]:
+def _digests(report: Report) -> str:
+    if not report.source_digests:
+        return ""
+    lines = [(artifact, line) for artifact in report.artifacts for line in text.digests(artifact)]
+    return "\n".join(f"- {prose(artifact.role)} {code(artifact.source)}: {code(line)}" for artifact, line in lines)
+
+
+def findings(groups: Sequence[Group]) -> Iterator[str]:
+    """A table of the findings, and one section for each."""
     if not groups:
         return
     yield "### Findings"
-    yield _table(
+    yield table(
         ("severity", "check", "message", "where"),
         (
             (
                 group.finding.severity.value,
-                _prose(text.about(group.check, group.functions)),
-                _code(_short(group.finding.message)),
-                _code(_short(group.finding.where)),
+                prose(text.about(group.check, group.functions)),
+                code(short(group.finding.message)),
+                code(short(group.finding.where)),
             )
             for group in groups[:_MOST_ROWS]
         ),
@@ -90,13 +93,13 @@ def _findings(groups: Sequence[Group]) -> Iterator[str]:
 
 def _detail(group: Group) -> Iterator[str]:
     finding = group.finding
-    yield f"#### {finding.severity.value}: {_prose(text.about(group.check, group.functions))}"
-    yield _block(finding.message)
+    yield f"#### {finding.severity.value}: {prose(text.about(group.check, group.functions))}"
+    yield block(finding.message)
     explanations = (
-        ("where", finding.where and _code(finding.where)),
-        ("chain", finding.chain and _code(text.chain(finding.chain))),
-        ("cause", finding.cause and _prose(finding.cause)),
-        ("fix", finding.remedy and _prose(finding.remedy)),
+        ("where", finding.where and code(finding.where)),
+        ("chain", finding.chain and code(text.chain(finding.chain))),
+        ("cause", finding.cause and prose(finding.cause)),
+        ("fix", finding.remedy and prose(finding.remedy)),
     )
     yield "\n".join(f"- **{label}:** {words}" for label, words in explanations if words)
 
@@ -104,13 +107,13 @@ def _detail(group: Group) -> Iterator[str]:
 def _undone(report: Report) -> Iterator[str]:
     outcomes = [(result.outcome, (result.check, result.function)) for result in report.results]
     for crash, checks in text.gather((o, check) for o, check in outcomes if isinstance(o, Crashed)).items():
-        yield f"### Crashed: {_prose(text.subjects(checks))}"
-        yield _prose(crash.summary)
-        yield _block(crash.traceback)
+        yield f"### Crashed: {prose(text.subjects(checks))}"
+        yield prose(crash.summary)
+        yield block(crash.traceback)
     skips = text.gather((o.reason, check) for o, check in outcomes if isinstance(o, Skipped))
     if skips:
         yield "### Skipped"
-        yield "\n".join(f"- {_prose(text.subjects(checks))}: {_prose(reason)}" for reason, checks in skips.items())
+        yield "\n".join(f"- {prose(text.subjects(checks))}: {prose(reason)}" for reason, checks in skips.items())
 
 
 def _tail(report: Report) -> Iterator[str]:
@@ -123,41 +126,12 @@ def _tail(report: Report) -> Iterator[str]:
         *(("caveat", caveat) for caveat in report.engine.caveats),
         *(("note", note) for note in (*text.limits(report), *report.notes)),
     )
-    return (f"- **{label}:** {_prose(words)}" for label, words in said if words)
+    return (f"- **{label}:** {prose(words)}" for label, words in said if words)
 
 
 def _timings(report: Report) -> Iterator[str]:
     if report.timings:
         yield "### Time"
-        rows = [("↳ " * row.is_part + _prose(_short(row.name)), f"{row.seconds:.2f}") for row in timings.rows(report)]
-        yield _table(("part", "seconds"), (*rows, ("the whole", f"{report.seconds:.2f}")))
+        rows = [("↳ " * row.is_part + prose(short(row.name)), f"{row.seconds:.2f}") for row in timings.rows(report)]
+        yield table(("part", "seconds"), (*rows, ("the whole", f"{report.seconds:.2f}")))
         yield timings.NOTE
-
-
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [f"| {' | '.join(row)} |" for row in rows]
-    return "\n".join((f"| {' | '.join(header)} |", "|---" * len(header) + "|", *lines)) if lines else ""
-
-
-def _prose(words: str) -> str:
-    # The empty comment keeps an @ from calling on the person or the team of that name.
-    return _escaped(words).replace("&#64;", "&#64;<!-- -->").replace("\n", "<br>")
-
-
-def _code(words: str) -> str:
-    return f"<code>{_escaped(words).replace(chr(10), ' ')}</code>"
-
-
-def _escaped(words: str) -> str:
-    return _SPECIAL.sub(lambda match: f"&#{ord(match[0])};", words)
-
-
-def _block(words: str) -> str:
-    longest = max((len(run) for run in re.findall(r"`+", words)), default=0)
-    fence = "`" * max(3, longest + 1)
-    return f"{fence}text\n{words}\n{fence}"
-
-
-def _short(words: str) -> str:
-    line = words.partition("\n")[0]
-    return line if len(line) <= _LONGEST_CELL else f"{line[:_LONGEST_CELL]}…"

@@ -14,7 +14,7 @@ from harness.model import Completed, Crashed, NotApplicable, Severity, Skipped
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from harness.model import Finding, Report, Result
+    from harness.model import ArtifactInfo, EngineInfo, Finding, Report, Result
 
 T = TypeVar("T")
 K = TypeVar("K")
@@ -238,17 +238,27 @@ def chain(modules: Sequence[str]) -> str:
 
 def platform(report: Report) -> str:
     """What the handlers ran on."""
-    engine = report.engine
+    return runs_on(report.runtime, report.architecture, report.engine)
+
+
+def runs_on(runtime: str, architecture: str, engine: EngineInfo) -> str:
+    """A runtime, and what plays it."""
     image = engine.image and f"{engine.image}@{engine.digest[:19]}" if engine.digest else engine.image
     runner = "no engine" if engine.name == "none" else f"{engine.name} engine"
     parts = (
-        report.runtime,
-        report.architecture,
+        runtime,
+        architecture,
         runner,
         image,
         engine.python and f"Python {engine.python}",
     )
     return ", ".join(part for part in parts if part)
+
+
+def digests(artifact: ArtifactInfo) -> tuple[str, ...]:
+    """The whole digests of an archive: as files have it, and as Lambda prints it."""
+    lambdas = artifact.code_sha256 or "none: a folder is never uploaded; verify the zip that is made of it"
+    return f"sha256      {artifact.sha256}", f"CodeSha256  {lambdas}"
 
 
 def size(number: int) -> str:

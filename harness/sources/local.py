@@ -30,11 +30,17 @@ def fetch(source: Source, role: Role, known: Path | None = None, *, trust_mtime:
         SourceUnavailable: It is not on this machine, or cannot be read.
     """
     if source.path is None:
-        raise SourceUnavailable(
-            f"{source.text} is not on this machine, and nothing is fetched from AWS: download it first "
-            "(`aws s3 cp`, or the Code.Location that `aws lambda get-function` prints) and name the file."
-        )
+        raise SourceUnavailable(f"{source.text} is not on this machine.")
+    return read_as(source.path, source, role, known, trust_mtime=trust_mtime)
+
+
+def read_as(path: Path, source: Source, role: Role, known: Path | None = None, *, trust_mtime: bool = True) -> Archive:
+    """An archive that lies at a path, by the name that the user gave it; else as :func:`fetch`.
+
+    Raises:
+        SourceUnavailable: It cannot be read.
+    """
     try:
-        return read(source.path, source.text, role, known, trust_mtime=trust_mtime)
+        return read(path, source.text, role, known, trust_mtime=trust_mtime)
     except OSError as error:
         raise SourceUnavailable(f"{source.text} cannot be read: {error.strerror or error}.") from error

@@ -1,0 +1,1 @@
+"""What will be deployed, held against what an account has."""

@@ -1,0 +1,208 @@
+"""Holds what is to be deployed against what the account has: pure, from values to a report."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from harness import __version__
+from harness.account import aliasing, functions, layering
+from harness.account.told import listed
+from harness.account.values import Change, Preflight, Row
+from harness.catalogue import PREFLIGHT
+from harness.model import ArtifactInfo, Completed, EngineInfo, Finding, FunctionInfo, Note, Report, Result, Skipped
+from harness.runner import idle, waive
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from datetime import date
+
+    from harness.account.told import Scene, Told
+    from harness.account.values import Account, Carried, Layer, Live, Pair, Undone, WantedArchive
+    from harness.manifest import Manifest, Waiver
+
+RULES: Final[tuple[Callable[[Scene], Iterator[Told]], ...]] = (
+    functions.missing,
+    functions.package,
+    aliasing.missing,
+    functions.unfinished,
+    functions.platform,
+    functions.deprecated,
+    functions.variables,
+    layering.undeclared,
+    layering.behind,
+    layering.backwards,
+    layering.published,
+    layering.deleted,
+    layering.unknown,
+    aliasing.siblings,
+    aliasing.deployed,
+    aliasing.behind,
+    aliasing.at_latest,
+    functions.storage,
+)
+_SHORT: Final = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is asked for.
+
+    Attributes:
+        manifest: For its waivers, and the artifact's target.
+        undone: What could not be asked for or read; without checks where it is everything.
+        skip: The checks that nobody wants.
+        strict: Whether a warning fails, too.
+    """
+
+    manifest: Manifest
+    undone: tuple[Undone, ...]
+    skip: tuple[str, ...] = ()
+    strict: bool = False
+
+
+def compare(asked: Asked, scene: Scene, seconds: float) -> Preflight:
+    """Everything that is to be said.
+
+    Args:
+        asked: What is asked for.
+        scene: What is to be deployed, and what is there.
+        seconds: Wall time so far.
+    """
+    manifest = asked.manifest
+    results = [*_all_results(asked, scene)]
+    archives = {id(one.archive): one for pair in scene.pairs for one in (pair.wanted.code, *pair.wanted.layers)}
+    lives = [pair.deployed.latest for pair in scene.there if pair.deployed]
+    return Preflight(
+        report=Report(
+            version=__version__,
+            runtime=manifest.runtime,
+            architecture=str(manifest.architecture),
+            engine=EngineInfo("none"),
+            artifacts=tuple(info for one in archives.values() if (info := _info(one))),
+            functions=tuple(FunctionInfo(pair.name, pair.wanted.handler) for pair in scene.pairs),
+            results=tuple(results),
+            seconds=seconds,
+            strict=asked.strict,
+            notes=tuple(idle([one for one in manifest.waivers if one.check in PREFLIGHT], results)),
+        ),
+        rows=tuple(row(pair, scene.account) for pair in scene.pairs),
+        account=next((live.account for live in lives), None),
+        regions=tuple(dict.fromkeys(live.region for live in lives)),
+        storage=scene.account.storage,
+    )
+
+
+def _all_results(asked: Asked, scene: Scene) -> Iterator[Result]:
+    for one in asked.undone:
+        if not one.checks:
+            yield Result("account", "The account answers.", None, Skipped(one.reason), 0.0)
+            return
+    told = [one for rule in RULES for one in rule(scene)]
+    undone = (*asked.undone, *scene.account.undone)
+    for check in PREFLIGHT:
+        if check not in asked.skip:
+            yield from _results(
+                check, [one for one in told if one.check == check], undone, (asked.manifest.waivers, scene.today)
+            )
+
+
+def _results(
+    check: str, mine: Sequence[Told], undone: Sequence[Undone], accepted: tuple[Sequence[Waiver], date]
+) -> Iterator[Result]:
+    """What one check says: of each function that it has a finding on, and of the rest together."""
+    by: dict[str | None, list[Finding]] = {}
+    for one in mine:
+        if isinstance(one.said, Finding):
+            for name in one.functions or (None,):
+                by.setdefault(name, []).append(one.said)
+    reasons = dict.fromkeys((one.function, one.reason) for one in undone if check in one.checks)
+    notes = tuple(one.said for one in mine if isinstance(one.said, Note))
+    title = PREFLIGHT[check]
+    for name, findings in by.items():
+        outcome = waive(check, Completed(tuple(findings)), *accepted)
+        yield Result(check, title, name, outcome, 0.0)
+    for name, reason in reasons:
+        yield Result(check, title, name, Skipped(reason), 0.0)
+    if notes or not (by or reasons):
+        yield Result(check, title, None, Completed(notes=notes), 0.0)
+
+
+def _info(one: WantedArchive) -> ArtifactInfo | None:
+    archive = one.archive
+    if archive is None:
+        return None
+    return ArtifactInfo(
+        role=str(archive.role),
+        source=archive.source,
+        sha256=archive.sha256,
+        code_sha256=archive.code_sha256,
+        zipped_bytes=archive.zipped_bytes,
+        unzipped_bytes=archive.unzipped_bytes,
+        files=len(archive.files),
+    )
+
+
+def row(pair: Pair, account: Account) -> Row:
+    """A function, with what its deployment would change."""
+    wanted, live = pair.wanted, pair.live
+    if live is None:
+        return Row(wanted.name, wanted.called, wanted.name not in account.missing)
+    return Row(
+        name=wanted.name,
+        called=wanted.called,
+        exists=True,
+        arn=live.arn,
+        version=live.version,
+        code_sha256=live.code_sha256,
+        layers=tuple(layer.arn for layer in live.layers),
+        variables=live.variables.names if live.variables else None,
+        variables_size=live.variables.size if live.variables else None,
+        changes=tuple(_changes(pair, live, account)),
+    )
+
+
+def _changes(pair: Pair, live: Live, account: Account) -> Iterator[Change]:
+    wanted = pair.wanted
+    if wanted.code.code_sha256 != live.code_sha256:
+        yield Change("code", short(live.code_sha256), short(wanted.code.code_sha256) or "not known")
+    now = [str(layer) for layer in live.layers]
+    new = [
+        _becomes(archive, account.layer(arn), arn, live.layers)
+        for archive, arn in zip(wanted.layers, pair.layers, strict=True)
+    ]
+    if now != new:
+        yield Change("layers", ", ".join(now) or "none", ", ".join(new) or "none")
+    for what, has, wants in (
+        ("runtime", live.runtime, wanted.runtime),
+        ("architecture", live.architecture, wanted.architecture),
+        ("handler", live.handler, wanted.handler),
+        ("memory", live.memory, wanted.memory),
+        ("timeout", live.timeout, wanted.timeout),
+    ):
+        if wants is not None and has != wants:
+            yield Change(what, str(has), str(wants))
+    if live.variables is not None:
+        lacking = [name for name in wanted.variables.names if name not in live.variables.names]
+        if lacking:
+            yield Change("variables", f"{len(live.variables.names)} set", f"{listed(lacking)} too")
+
+
+def _becomes(archive: WantedArchive, layer: Layer | None, arn: str | None, carried: Sequence[Carried]) -> str:
+    """The version that an archive is, or the layer that it will be a version of."""
+    if archive.arn:
+        return str(archive.arn)
+    same = [one.carried for one in layer.having(archive.code_sha256)] if layer else []
+    if same:
+        return str(next((one for one in same if one in carried), same[0]))
+    return f"{arn.rpartition(':')[2]}:new" if arn else archive.source
+
+
+def short(code_sha256: str | None) -> str:
+    """A digest as reports have it, of one as Lambda prints it."""
+    try:
+        return base64.b64decode(code_sha256 or "", validate=True).hex()[:_SHORT]
+    except binascii.Error:
+        return code_sha256 or ""

@@ -1,0 +1,170 @@
+"""Emulated AWS for handlers: S3, SQS and Secrets Manager by moto, seeded from files, alive for one run.
+
+The services are in a process of their own, which listens nowhere: each connection is a pair of sockets, of which it is
+handed one. It ends with this process, however that ends, because its input does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from harness.manifest.seeds import Held, Seed
+
+NEEDED = ("moto", "flask", "flask_cors")
+CAVEAT = "AWS was emulated by moto, which asks for no permission and has no quota"
+REMEDY = "pip install 'lambda-artifact-harness[emulator]'"
+SERVER = Path(__file__).with_name("server.py")
+ENDING_SECONDS = 5
+SHOWN = 8192  # bytes of what it last said
+
+
+class Unusable(Exception):  # noqa: N818 - not an error: a reason, which becomes a skip
+    """The services cannot be had here; the message is one sentence that says why and what would help."""
+
+
+def lacking() -> str | None:
+    """Why no services can be had here: what they are made of is not installed; None where it is."""
+    missing = [name for name in NEEDED if find_spec(name) is None]
+    return f"the emulated AWS that `aws-seed` asks for needs {missing[0]}: {REMEDY}" if missing else None
+
+
+class Emulator:
+    """The services of some functions.
+
+    Args:
+        control: What the process is told through, and answers on.
+        seeds: Which seed each function has.
+    """
+
+    def __init__(self, control: socket.socket, seeds: Mapping[str, Seed]) -> None:
+        self._control, self._seeds = control, seeds
+        self._lock = threading.Lock()
+
+    def connect(self, function: str, run: str) -> socket.socket:
+        """A connection to a function's services, as they are for one of its runs.
+
+        Raises:
+            OSError: They are gone.
+        """
+        ours, theirs = socket.socketpair()
+        with theirs, self._lock:
+            try:
+                socket.send_fds(self._control, [_order(self._seeds[function], run)], [theirs.fileno()])
+                if self._control.recv(1):
+                    return ours
+            except BaseException:
+                ours.close()
+                raise
+        ours.close()
+        raise ConnectionResetError("the emulated AWS has ended")
+
+
+@contextlib.contextmanager
+def emulator(seeds: Mapping[str, Seed], progress: Callable[[str], None]) -> Iterator[Emulator]:
+    """The services of functions, seeded and ready; gone afterwards, with all that they hold.
+
+    Raises:
+        Unusable: They cannot be had, or refuse what a seed says.
+    """
+    if reason := lacking():
+        raise Unusable(reason)
+    progress("starting the emulated AWS")
+    control, theirs = socket.socketpair()
+    with control, tempfile.TemporaryFile() as errors:
+        with theirs:
+            process = _process(theirs, errors.fileno())
+        try:
+            refused = _seeded(control, seeds)
+            if refused is None:  # it ended
+                process.wait(ENDING_SECONDS)
+                errors.seek(0)
+                said = errors.read()[-SHOWN:].decode("utf-8", "replace").strip().splitlines()
+                last = said[-1] if said else f"exit status {process.returncode}"
+                raise Unusable(f"the emulated AWS does not start: {last}. Is all of it there? {REMEDY}")
+            if refused:
+                raise Unusable(refused)
+            yield Emulator(control, seeds)
+        finally:
+            with contextlib.suppress(OSError):
+                control.shutdown(socket.SHUT_RDWR)  # it ends with its input, and all that it started with theirs
+            try:
+                process.wait(ENDING_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _process(control: socket.socket, errors: int) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-P", os.fspath(SERVER), str(control.fileno())],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=errors,
+        env=_variables(),
+        pass_fds=(control.fileno(),),
+        start_new_session=True,
+    )
+
+
+def _seeded(control: socket.socket, seeds: Mapping[str, Seed]) -> str | None:
+    """Why a seed is refused: nothing where everything is in its place, None where the process ended."""
+    said = b""
+    with contextlib.suppress(ConnectionError):
+        # Functions of one seed have it put there once: what they do to it then is each run's own.
+        told = {os.fspath(seed.path): _told(seed) for seed in seeds.values()}
+        control.sendall(json.dumps(told).encode() + b"\n")
+        while not said.endswith(b"\n"):
+            part = control.recv(65_536)
+            if not part:
+                return None
+            said += part
+        return str(json.loads(said))
+    return None
+
+
+def _variables() -> dict[str, str]:
+    """What the process is started with: where this one finds its modules, and nothing of the user's AWS."""
+    return {
+        "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "TMPDIR": tempfile.gettempdir(),
+        "HOME": os.devnull,
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_ACCESS_KEY_ID": "nobody",
+        "AWS_SECRET_ACCESS_KEY": "nobody",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        # Objects stay in its memory, which has a limit, and never go to this machine's disk, which has none.
+        "MOTO_S3_DEFAULT_KEY_BUFFER_SIZE": str(1 << 40),
+    }
+
+
+def _order(seed: Seed, run: str) -> bytes:
+    return json.dumps([os.fspath(seed.path), run]).encode()
+
+
+def _told(seed: Seed) -> dict[str, object]:
+    return {
+        "name": seed.name,
+        "buckets": [(name, list(map(_held, objects))) for name, objects in seed.buckets],
+        "queues": [(name, list(map(_held, messages))) for name, messages in seed.queues],
+        "secrets": list(map(_held, seed.secrets)),
+    }
+
+
+def _held(one: Held) -> tuple[str, str, str | None]:
+    return one.name, one.text, None if one.file is None else os.fspath(one.file.absolute())

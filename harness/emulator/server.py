@@ -1,0 +1,268 @@
+"""The process that plays AWS: run as ``python server.py DESCRIPTOR``; it imports moto, and nothing of the harness.
+
+It is a tree. The root reads the seeds and forks a branch for each of them; a branch puts there what its seed says, and
+forks a leaf for each run of a function; a leaf answers requests. So all that moto keeps is a run's own, is fresh
+for each of them, and is put there once. Each is told what to do on a socket from its parent, one thing after another:
+a seed, a run, and the descriptor of a connection. Its end is their end.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import re
+import resource
+import signal
+import socket
+import sys
+import threading
+from typing import TYPE_CHECKING, Any
+
+from moto.moto_server.werkzeug_app import MotoRequestHandler, create_backend_app
+from moto.s3.models import s3_backends
+from werkzeug.serving import ThreadedWSGIServer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+SERVICES = {"s3": "S3", "sqs": "SQS", "secretsmanager": "Secrets Manager"}
+# moto has many more, and some reach out from where it runs: SNS posts to addresses, Lambda starts containers.
+ACCOUNT, REGION, HOST = "123456789012", "us-east-1", "127.0.0.1:80"
+SCOPE = re.compile(r"Credential=[^/,\s]+/\d{8}(?:/[^/]+)?/([^/]+)/aws4_request")
+S3_CONTROL = "/v20180820/"
+MEMORY_BYTES = 2 << 30  # of what the services of one run may hold
+STACK_BYTES = 512 << 10  # of each of the threads that share it
+SHOWN = 300
+
+Held = tuple[str, str, str | None]
+
+
+class Refused(Exception):  # noqa: N818 - an answer of a service
+    """A service does not take what a seed says."""
+
+
+class Aws:
+    """The services, as one application."""
+
+    def __init__(self) -> None:
+        self._services: dict[str, WSGIApplication] = {name: create_backend_app(name) for name in SERVICES}  # type: ignore[arg-type]  # some of its names
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer a request: by the service that its signature is for."""
+        service = asked(environ)
+        if service in self._services:
+            return self._services[service](environ, start_response)
+        return refuse(service, environ, start_response)
+
+
+def asked(environ: WSGIEnvironment) -> str:
+    """The service that a request is for; without a signature, only S3's can be."""
+    query = environ.get("QUERY_STRING", "").replace("%2F", "/").replace("X-Amz-Credential", "Credential")
+    found = SCOPE.search(environ.get("HTTP_AUTHORIZATION") or query)
+    path = environ.get("PATH_INFO", "")
+    if path.startswith((S3_CONTROL, "/moto-api")):
+        return "s3control"
+    return found[1] if found else "s3"
+
+
+def refuse(service: str, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    """An error that the SDK shows as one of the service's."""
+    message = f"the emulated AWS has {', '.join(SERVICES.values())}, and nothing else: this request is for {service}"
+    if environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded") or service == "s3control":
+        kind = "text/xml"
+        body = f"<ErrorResponse><Error><Code>NotEmulated</Code><Message>{message}</Message></Error></ErrorResponse>"
+    else:
+        kind, body = "application/json", json.dumps({"__type": "NotEmulated", "message": message})
+    said = body.encode()
+    headers = [("Content-Type", kind), ("Content-Length", str(len(said))), ("x-amzn-ErrorType", "NotEmulated")]
+    start_response("400 Bad Request", headers)
+    return [said]
+
+
+class Sower:
+    """Puts there what a seed says, through the services' own protocols."""
+
+    def __init__(self, aws: Aws) -> None:
+        self._aws = aws
+
+    def sow(self, seed: dict[str, Any]) -> None:
+        """Everything.
+
+        Raises:
+            Refused: A service does not take it.
+            OSError: A file cannot be read.
+        """
+        for name, objects in seed["buckets"]:
+            self._call("s3", "PUT", f"/{name}", b"")
+            for key, text, file in objects:  # by themselves: they are many, and a request costs forty times as much
+                s3_backends[ACCOUNT]["aws"].put_object(name, key, content(text, file))
+        for name, messages in seed["queues"]:
+            attributes = {"FifoQueue": "true", "ContentBasedDeduplication": "true"} if name.endswith(".fifo") else {}
+            url = self._ask("AmazonSQS.CreateQueue", QueueName=name, Attributes=attributes)["QueueUrl"]
+            for number, message in enumerate(messages):
+                self._send(url, number, message)
+        for number, (name, text, file) in enumerate(seed["secrets"]):
+            token = f"00000000-0000-4000-8000-{number:012d}"
+            value = content(text, file).decode()
+            self._ask("secretsmanager.CreateSecret", Name=name, SecretString=value, ClientRequestToken=token)
+
+    def _send(self, url: str, number: int, message: Held) -> None:
+        group, text, file = message
+        # Equal messages of a seed are as many as it says.
+        fifo = {"MessageGroupId": group, "MessageDeduplicationId": str(number)} if group else {}
+        self._ask("AmazonSQS.SendMessage", QueueUrl=url, MessageBody=content(text, file).decode(), **fifo)
+
+    def _ask(self, target: str, **said: object) -> dict[str, Any]:
+        service = "sqs" if target.startswith("AmazonSQS") else target.partition(".")[0]
+        kind = f"application/x-amz-json-{'1.0' if service == 'sqs' else '1.1'}"
+        body = json.dumps(said).encode()
+        answer: dict[str, Any] = json.loads(
+            self._call(service, "POST", "/", body, HTTP_X_AMZ_TARGET=target, CONTENT_TYPE=kind)
+        )
+        return answer
+
+    def _call(self, service: str, method: str, path: str, body: bytes, **more: str) -> bytes:
+        host, _, port = HOST.partition(":")
+        statuses: list[str] = []
+
+        def start(status: str, headers: object, error: object = None) -> Callable[[bytes], object]:
+            del headers, error
+            statuses.append(status)
+            return lambda _: None
+
+        environ: WSGIEnvironment = {
+            "REQUEST_METHOD": method,
+            "SCRIPT_NAME": "",
+            "PATH_INFO": path,
+            "RAW_URI": path,
+            "QUERY_STRING": "",
+            "SERVER_NAME": host,
+            "SERVER_PORT": port,
+            "SERVER_PROTOCOL": "HTTP/1.1",
+            "HTTP_HOST": HOST,
+            "HTTP_AUTHORIZATION": f"AWS4-HMAC-SHA256 Credential=seed/20000101/{REGION}/{service}/aws4_request",
+            "CONTENT_LENGTH": str(len(body)),
+            "wsgi.url_scheme": "http",
+            "wsgi.input": io.BytesIO(body),
+            "wsgi.errors": sys.stderr,
+            **more,
+        }
+        answer = b"".join(self._aws(environ, start))
+        if not statuses[0].startswith("200"):
+            raise Refused(answer.decode("utf-8", "replace")[:SHOWN])
+        return answer
+
+
+def content(text: str, file: str | None) -> bytes:
+    """What the seed has itself, or in a file."""
+    if file is None:
+        return text.encode()
+    with open(file, "rb") as opened:  # noqa: PTH123 - pathlib is not needed for anything else here
+        return opened.read()
+
+
+class Quiet(MotoRequestHandler):
+    """Answers a request, and writes no log."""
+
+    protocol_version = "HTTP/1.1"
+
+    def log(self, type: str, message: str, *args: object) -> None:  # noqa: A002 - the name that it overrides
+        """Say nothing."""
+
+
+def fork(work: Callable[[socket.socket], None], *others: socket.socket) -> socket.socket:
+    """What a child that does some work is told through; ``others`` of this process are closed in it."""
+    ours, theirs = socket.socketpair()
+    if os.fork() == 0:
+        try:
+            for other in (ours, *others):
+                other.close()
+            work(theirs)
+        finally:
+            os._exit(0)
+    theirs.close()
+    return ours
+
+
+def line(control: socket.socket) -> bytes:
+    """The one line that is said there before anything else; nothing where the other end is gone."""
+    parts: list[bytes] = []
+    while not parts or not parts[-1].endswith(b"\n"):
+        if not (part := control.recv(1 << 20)):
+            return b""
+        parts.append(part)
+    return b"".join(parts)
+
+
+def told(control: socket.socket) -> tuple[list[str], int] | None:
+    """A seed and a run, with a connection for them; None at the end."""
+    said, descriptors, _, _ = socket.recv_fds(control, 65_536, 1)
+    return (json.loads(said), descriptors[0]) if said else None
+
+
+def hand_on(control: socket.socket, to: Callable[[list[str]], socket.socket]) -> None:
+    """Give each connection to the child that it is for, until there are no more."""
+    while (order := told(control)) is not None:
+        what, descriptor = order
+        child = to(what)
+        with contextlib.suppress(OSError):  # a leaf that died of its handler's doings
+            socket.send_fds(child, [json.dumps(what).encode()], [descriptor])
+            child.recv(1)
+        os.close(descriptor)
+        control.send(b"\n")
+
+
+def branch(control: socket.socket, aws: Aws, seed: dict[str, Any]) -> None:
+    """The services as one seed says; each run of a function gets a copy of them."""
+    refused = ""
+    try:
+        Sower(aws).sow(seed)
+    except (Refused, OSError, ValueError) as reason:
+        refused = f"the emulated AWS does not take what {seed['name']} says: {reason}"
+    control.sendall(json.dumps(refused).encode() + b"\n")
+    runs: dict[str, socket.socket] = {}
+
+    def to(what: list[str]) -> socket.socket:
+        run = what[1]
+        if run not in runs:
+            runs[run] = fork(lambda theirs: leaf(theirs, aws), control, *runs.values())
+        return runs[run]
+
+    hand_on(control, to)
+
+
+def leaf(control: socket.socket, aws: Aws) -> None:
+    """The services of one run."""
+    for limit in (resource.RLIMIT_DATA, resource.RLIMIT_CORE):
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(limit, (MEMORY_BYTES if limit == resource.RLIMIT_DATA else 0,) * 2)
+    threading.stack_size(STACK_BYTES)
+    with socket.socket() as idle:  # a server wants one to listen on; this one is given its connections
+        server = ThreadedWSGIServer("127.0.0.1", 0, aws, Quiet, fd=idle.fileno())
+    server.server_address = ("127.0.0.1", 80)
+    server.daemon_threads = True
+    while (order := told(control)) is not None:
+        server.process_request(socket.socket(fileno=order[1]), ("127.0.0.1", 0))
+        control.send(b"\n")
+
+
+def main() -> None:
+    """Be the root."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody asks how a child ended
+    control = socket.socket(fileno=int(sys.argv[1]))
+    seeds = json.loads(line(control) or b"{}")
+    aws = Aws()
+    branches: dict[str, socket.socket] = {}
+    for name, seed in seeds.items():
+        branches[name] = fork(lambda theirs, seed=seed: branch(theirs, aws, seed), control, *branches.values())  # type: ignore[misc]
+    said = [json.loads(line(child) or b'"the emulated AWS ended while it was seeded"') for child in branches.values()]
+    control.sendall(json.dumps(next(filter(None, said), "")).encode() + b"\n")
+    hand_on(control, lambda what: branches[what[0]])
+
+
+if __name__ == "__main__":
+    main()
+    os._exit(0)  # without the half second in which Python takes leave of moto

@@ -1,0 +1,94 @@
+"""What functions and layers are called in the account that they are deployed to."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from typing import TYPE_CHECKING, Final
+
+from harness.manifest.values import ManifestError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from harness.manifest.values import Function, Source
+
+FUNCTION: Final = "{function}"
+"""Stands for the function's name in the manifest."""
+FUNCTION_PATTERN: Final = (
+    r"\A(?:arn:[a-z0-9-]+:lambda:[a-z0-9-]+:\d{12}:function:)?(?:[A-Za-z0-9_-]|\{function\}){1,64}"
+    r"(?::(?!\d+\Z)[A-Za-z0-9_-]+)?\Z"
+)
+FUNCTION_WORDS: Final = (
+    "a function's name or ARN, with :ALIAS where its callers use one, and {function} for its name in this file"
+)
+LAYER_PATTERN: Final = r"\A(?:arn:[a-z0-9-]+:lambda:[a-z0-9-]+:\d{12}:layer:)?[A-Za-z0-9_-]{1,140}\Z"
+LAYER_WORDS: Final = "the name or ARN of a layer, without a version"
+_PLAIN = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+def filled(pattern: str, name: str) -> str | None:
+    """What a function is called; None where its name in the manifest is none that Lambda takes."""
+    if FUNCTION not in pattern:
+        return pattern
+    return pattern.replace(FUNCTION, name) if _PLAIN.fullmatch(name) else None
+
+
+def unnamed(name: str) -> str:
+    """The sentence about a function whose own name cannot stand for what it is called."""
+    return (
+        f'"{name}" is no name that Lambda takes: say in `deployed-as` what the function is called, or with --function'
+    )
+
+
+def twice(functions: Sequence[Function]) -> Iterator[str]:
+    """A sentence on each two functions that are called the same."""
+    seen: dict[str, str] = {}
+    for function in functions:
+        if function.deployed_as is None:
+            continue
+        if (other := seen.setdefault(function.deployed_as, function.name)) != function.name:
+            yield (
+                f"{other} and {function.name} are both {function.deployed_as}: put {FUNCTION} into the common "
+                "`deployed-as`, or give each its own"
+            )
+
+
+def misnamed(layers: Sequence[Source], names: Sequence[str]) -> str | None:
+    """What is wrong with the names of layers, as a clause; None where they fit."""
+    if len(names) != len(layers):
+        return f"names {len(names)}, and there are {len(layers)} layers: give one for each, in their order"
+    for layer, name in zip(layers, names, strict=True):
+        if (
+            layer.text.startswith("arn:")
+            and layer.text.rpartition(":")[0].rpartition(":")[2] != name.rpartition(":")[2]
+        ):
+            return f"{layer.text} is called {name} here: name it as its ARN does"
+    return None
+
+
+def chosen(texts: Sequence[str], functions: Sequence[Function]) -> dict[str, str]:
+    """What ``--function NAME=DEPLOYED`` says, by the name in the manifest.
+
+    Raises:
+        ManifestError: One is not written so, or names a function that there is none of.
+    """
+    known = [function.name for function in functions]
+    found, problems = dict[str, str](), list[str]()
+    for text in texts:
+        name, _, deployed = text.partition("=")
+        if not re.search(FUNCTION_PATTERN, deployed):
+            problems.append(f'--function: expected NAME={FUNCTION_WORDS}, found "{text}"')
+        elif name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known) or 'none'}"
+            problems.append(f"--function: the manifest has no function {name}; {hint}")
+        elif name in found:
+            problems.append(f"--function: {name} is given twice")
+        elif (called := filled(deployed, name)) is None:
+            problems.append(f"--function: {unnamed(name)}")
+        else:
+            found[name] = called
+    if problems:
+        raise ManifestError(tuple(problems))
+    return found

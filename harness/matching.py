@@ -1,0 +1,173 @@
+"""Whether what lies somewhere is what passed: the digests of a report, and archives here or in AWS."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from harness.artifact.entries import Role
+from harness.manifest import Source, SourceKind
+from harness.model import ExitCode, UsageError, Verdict
+from harness.reporters.json_v1 import SCHEMA
+from harness.reporters.text import harmless
+from harness.sources.local import SourceUnavailable
+from harness.sources.places import LambdaFunction, place
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from harness.sources.fetching import Sources
+
+_ELSEWHERE = ("s3://", "arn:", "function:")
+
+
+class Passed(msgspec.Struct, frozen=True):
+    """An archive that a report is about; more of the report is not needed here, whichever release wrote it."""
+
+    role: str
+    source: str
+    sha256: str
+    code_sha256: str | None
+
+    def __str__(self) -> str:
+        return f"{harmless(self.source)} ({shown(self.sha256, is_folder=self.code_sha256 is None)})"
+
+
+class _Reported(msgspec.Struct, frozen=True):
+    schema: str
+    verdict: str
+    artifacts: tuple[Passed, ...]
+
+
+@dataclass
+class Matches:
+    """What was found.
+
+    Attributes:
+        lines: One for each archive.
+        differ: Whether one is not what passed.
+        unknown: Whether one could not be had.
+    """
+
+    lines: list[str] = field(default_factory=list)
+    differ: bool = False
+    unknown: bool = False
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """0 only where each is what passed."""
+        if self.differ:
+            return ExitCode.FINDINGS
+        return ExitCode.INCOMPLETE if self.unknown else ExitCode.OK
+
+
+def passed(path: Path) -> tuple[Passed, ...]:
+    """The archives that a report says have passed.
+
+    Raises:
+        UsageError: It is no report, or not one of a verification that passed.
+    """
+    try:
+        report = msgspec.json.decode(path.read_bytes(), type=_Reported)
+    except OSError as error:
+        raise UsageError(f"--report {path}: cannot be read: {error.strerror or error}") from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"--report {path}: not a JSON report of `verify`: {harmless(str(error))}") from error
+    if report.schema != SCHEMA:
+        raise UsageError(f"--report {path}: expected a report of schema {SCHEMA}, found {harmless(report.schema)}")
+    if report.verdict != Verdict.PASS:
+        raise UsageError(
+            f"--report {path}: its verdict is {harmless(report.verdict)}, so it proves nothing: verify again"
+        )
+    if not report.artifacts:
+        raise UsageError(f"--report {path}: it names no archive, so nothing has passed")
+    return report.artifacts
+
+
+def match(artifacts: Sequence[Passed], codes: Sequence[str], layers: Sequence[str], sources: Sources) -> Matches:
+    """Hold what lies there against what passed.
+
+    Args:
+        artifacts: What passed.
+        codes: Code archives, as users name them.
+        layers: Layers; a function stands for those that it carries.
+        sources: Has their digests.
+
+    Raises:
+        UsageError: Nothing is named, or what is named cannot be.
+    """
+    named = [*((Role.CODE, text) for text in codes), *((Role.LAYER, text) for text in layers)]
+    if not named:
+        raise UsageError("nothing to be matched: name what lies there with --code or --layer")
+    wanted = [(role, _source(role, text)) for role, text in named]
+    found, seen = Matches(), set[Passed]()
+    for role, source in wanted:
+        of_role = [one for one in artifacts if one.role == role]
+        try:
+            seen.update(_matched(found, source, role, of_role, sources))
+        except SourceUnavailable as reason:
+            found.lines.append(f"{role} {reason}")
+            found.unknown = True
+    found.lines += [f"not compared: {one.role} {one}" for one in artifacts if one not in seen]
+    return found
+
+
+def _matched(found: Matches, source: Source, role: Role, of_role: list[Passed], sources: Sources) -> Iterator[Passed]:
+    """Those that passed and lie there."""
+    each = sources.layers([source]) if role is Role.LAYER else (source,)
+    if not each and of_role:
+        found.lines.append(f"layer {source.text}: it carries none, and with {_all(of_role)} it passed: attach it")
+        found.differ = True
+    for one in each:
+        digest = sources.sha256(one, role)
+        by = "" if one is source else f" (of {source.text})"
+        fits = [known for known in of_role if known.sha256 == digest]
+        if fits:
+            found.lines.append(f"{role} {one.text}{by}: the same as {fits[0]}")
+            yield from fits
+            continue
+        found.differ = True
+        is_folder = one.path is not None and one.path.is_dir()
+        found.lines.append(
+            f"{role} {one.text}{by}: {shown(digest, is_folder=is_folder)}, and {_what_passed(of_role, role)}"
+        )
+        if any(known.code_sha256 is None for known in of_role) and not is_folder:
+            found.lines.append("  a folder has passed, which never is an archive: verify the archive itself")
+
+
+def _what_passed(of_role: Sequence[Passed], role: Role) -> str:
+    if not of_role:
+        return f"no {role} has passed: verify it, too"
+    return f"what passed is {_all(of_role)}: put that there, or verify what is there"
+
+
+def _all(of_role: Sequence[Passed]) -> str:
+    return ", ".join(map(str, of_role))
+
+
+def shown(sha256: str, *, is_folder: bool = False) -> str:
+    """A digest as files and as Lambda have it; a folder's is of our own making, and Lambda never sees one."""
+    try:
+        as_lambda_prints_it = base64.b64encode(bytes.fromhex(sha256)).decode()
+    except ValueError:
+        return f"sha256 {harmless(sha256)}"
+    return f"folder, sha256 {sha256}" if is_folder else f"sha256 {sha256}, CodeSha256 {as_lambda_prints_it}"
+
+
+def _source(role: Role, text: str) -> Source:
+    """What an option names."""
+    if not text.startswith(_ELSEWHERE):
+        if not (path := Path(text)).exists():
+            raise UsageError(f"--{role} {text}: {path} does not exist")
+        return Source(text, path, SourceKind.LOCAL)
+    named = place(text)
+    if named is None or (role is Role.CODE and text.startswith("arn:") and not isinstance(named, LambdaFunction)):
+        expected = "s3://bucket/key, function:NAME or the ARN of a function"
+        if role is Role.LAYER:
+            expected += " that carries layers, or of a layer's version"
+        raise UsageError(f'--{role}: expected a file, {expected}, found "{text}"')
+    return Source(text, None, SourceKind.S3 if text.startswith("s3://") else SourceKind.REMOTE)

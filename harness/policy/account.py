@@ -1,0 +1,53 @@
+"""What AWS announces of runtimes, and how often an account may be asked: data, in ``account.toml``."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from datetime import date
+
+
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """The end of a runtime, as AWS has announced it.
+
+    Attributes:
+        deprecation: From then on it gets no patches.
+        block_create: From then on no function can be created with it.
+        block_update: From then on no function with it can be updated.
+        as_of: When the announcement was read; AWS puts the last two off at times.
+    """
+
+    deprecation: date
+    block_create: date
+    block_update: date
+    as_of: date
+
+
+@cache
+def announced(runtime: str) -> Announced | None:
+    """What AWS has announced of a runtime's end; None for what is not a Python, or has no date yet."""
+    dates = _document()["runtimes"].get(runtime)
+    if dates is None:
+        return None
+    return Announced(dates["deprecation"], dates["block-create"], dates["block-update"], _document()["as-of"])
+
+
+def announced_runtimes() -> tuple[str, ...]:
+    """The runtimes that have a date, oldest first."""
+    return tuple(_document()["runtimes"])
+
+
+def requests_per_second() -> int:
+    """How often an account's functions and layers may be asked about, by everybody together."""
+    return int(_document()["control-plane"]["requests-per-second"])
+
+
+@cache
+def _document() -> dict[str, Any]:
+    return tomllib.loads(files(__package__).joinpath("account.toml").read_text("utf-8"))

@@ -1,0 +1,158 @@
+"""AWS, as far as this package knows it: clients that refuse to change anything, and errors in one sentence each.
+
+The SDK takes a tenth of a second to import, so it is imported when the first client is made. It reads its own
+variables and files: credentials, region, endpoint, proxy, certificates.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+from harness import __version__
+from harness.sources.calls import operation
+from harness.sources.local import SourceUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import boto3
+    import botocore.session
+    from botocore.model import OperationModel
+    from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_s3 import S3Client
+
+CONNECT_SECONDS = 10
+READ_SECONDS = 60
+CONNECTIONS = 32
+"""How many threads may use one client at a time."""
+_OTHER_BUNDLE = (None, "REQUESTS_CA_BUNDLE", None, None)
+"""What the SDK falls back on, and does not count among its settings."""
+
+
+class AwsUnavailable(SourceUnavailable):
+    """AWS did not give it; the message is one sentence without anything that is secret.
+
+    Attributes:
+        code: AWS's word for the reason (``ResourceNotFoundException``), or the SDK's (``NoCredentialsError``).
+    """
+
+    def __init__(self, message: str, code: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class NotAllowed(Exception):  # noqa: N818 - a fault of this package, which no user can mend
+    """A call that is not in the list of those that this package makes; it was not made."""
+
+
+class Aws:
+    """A session: the user's credentials, and clients by service and region. Threads may share it.
+
+    Args:
+        profile: One of the user's profiles; None for the SDK's default chain.
+        region: For what names none; None for the SDK's own.
+    """
+
+    def __init__(self, profile: str | None = None, region: str | None = None) -> None:
+        self.profile = profile
+        self.region = region
+        self._core: botocore.session.Session | None = None
+        self._session: boto3.Session | None = None
+        self._clients: dict[tuple[str, str | None], Any] = {}
+        self._lock = threading.Lock()
+
+    @overload
+    def client(self, service: Literal["lambda"], region: str | None = None) -> LambdaClient: ...
+    @overload
+    def client(self, service: Literal["s3"], region: str | None = None) -> S3Client: ...
+    def client(self, service: Literal["lambda", "s3"], region: str | None = None) -> LambdaClient | S3Client:
+        """The client of a service, made once for each region.
+
+        Raises:
+            AwsUnavailable: There is no such profile, no region, or something is wrong in the SDK's configuration.
+        """
+        key = (service, region or self.region)
+        with self._lock:  # a session is not safe to be used by several threads; its clients are
+            if key not in self._clients:
+                with asking(service, "", f"AWS ({service})"):
+                    self._clients[key] = self._made(*key)
+            made: LambdaClient | S3Client = self._clients[key]
+            return made
+
+    @property
+    def certificates(self) -> str | bool:
+        """The authorities that the user trusts: a file, or the SDK's own."""
+        if self._core is None:
+            return True
+        variables = ("ca_bundle", "requests_ca_bundle")
+        return next((str(value) for name in variables if (value := self._core.get_config_variable(name))), True)
+
+    def _made(self, service: Literal["lambda", "s3"], region: str | None) -> LambdaClient | S3Client:
+        import boto3  # noqa: PLC0415 - see the module
+        import botocore.session  # noqa: PLC0415 - the same
+        from botocore.config import Config  # noqa: PLC0415 - the same
+
+        _hush()
+        if self._session is None:
+            self._core = botocore.session.Session(session_vars={"requests_ca_bundle": _OTHER_BUNDLE})
+            self._session = boto3.Session(botocore_session=self._core, profile_name=self.profile)
+        config = Config(
+            retries={"mode": "standard"},
+            connect_timeout=CONNECT_SECONDS,
+            read_timeout=READ_SECONDS,
+            max_pool_connections=CONNECTIONS,
+            # What was cut is resumed, and then no checksum of the SDK's covers the whole: ours does.
+            response_checksum_validation="when_required",
+            user_agent_extra=f"lambda-artifact/{__version__}",
+        )
+        client: LambdaClient | S3Client = self._session.client(service, region_name=region, config=config)
+        # On the client alone: what the SDK does to get the user's credentials is not ours to forbid.
+        client.meta.events.register_first("before-call", _refuse)
+        return client
+
+
+def _refuse(model: OperationModel, **others: object) -> None:
+    """Keep a call from being made that is not in the list."""
+    del others
+    service = str(model.service_model.service_name)
+    if operation(service, model.name) is None:
+        raise NotAllowed(f"{service} {model.name} is not among the calls that lambda-artifact makes")
+
+
+def _hush() -> None:
+    """Keep answers and addresses out of logs: they hold presigned URLs and the values of functions' variables.
+
+    Whoever asks for the SDK's own log gets it all the same.
+    """
+    for name in ("boto3", "botocore", "urllib3"):
+        logger = logging.getLogger(name)
+        if logger.level == logging.NOTSET:
+            logger.setLevel(logging.ERROR if name == "urllib3" else logging.INFO)
+
+
+@contextmanager
+def asking(service: str, name: str, resource: str) -> Iterator[None]:
+    """While AWS is asked for something: what the SDK raises is told in one sentence.
+
+    Args:
+        service: ``lambda``.
+        name: The call: ``GetFunction``.
+        resource: What it is about, as the user named it.
+
+    Raises:
+        AwsUnavailable: AWS did not answer, or refused.
+    """
+    try:
+        yield
+    except (SourceUnavailable, NotAllowed):
+        raise
+    except Exception as error:
+        from harness.sources.aws_errors import sentence  # noqa: PLC0415 - imports the SDK, which has raised this
+
+        if (said := sentence(error, service, name, resource)) is None:
+            raise
+        # The SDK's own error may hold a presigned URL; nobody shows it.
+        raise AwsUnavailable(said.text, said.code) from None

@@ -1,0 +1,202 @@
+"""What Lambda has: the code of functions, and versions of layers."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from botocore import exceptions as sdk
+from botocore.awsrequest import AWSRequest
+from botocore.httpsession import URLLib3Session
+from botocore.utils import get_environ_proxies
+from urllib3.exceptions import HTTPError
+
+from harness.sources.aws import CONNECT_SECONDS, READ_SECONDS, AwsUnavailable, asking
+from harness.sources.places import LambdaFunction
+from harness.sources.remote import Cut, Remote, skip
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from botocore.awsrequest import AWSResponse
+    from mypy_boto3_lambda import LambdaClient
+
+    from harness.sources.aws import Aws
+    from harness.sources.places import LayerVersion
+    from harness.sources.remote import Read
+
+_OK, _PARTIAL, _DENIED, _BROKEN = 200, 206, 403, 500
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What Lambda tells of a function's code or of a layer's version.
+
+    Attributes:
+        text: As the user named it.
+        sha256: Of the archive, in hexadecimal; None where Lambda does not tell.
+        size: Of the archive, in bytes.
+        runtimes: The function's, or those that the layer is declared for; none: not told.
+        architectures: The same.
+        layers: The ARNs of those that the function carries, in their order.
+    """
+
+    text: str
+    sha256: str | None
+    size: int
+    runtimes: tuple[str, ...] = ()
+    architectures: tuple[str, ...] = ()
+    layers: tuple[str, ...] = ()
+
+
+def configuration(aws: Aws, place: LambdaFunction, text: str) -> Told:
+    """What Lambda tells of a function, without its code.
+
+    Raises:
+        AwsUnavailable: There is none, it may not be asked for, or it is a container image.
+    """
+    client = aws.client("lambda", place.region)
+    with asking("lambda", "GetFunctionConfiguration", text):
+        return _function(client.get_function_configuration(**_named(place)), text)
+
+
+def layer(aws: Aws, place: LayerVersion) -> Told:
+    """What Lambda tells of a layer's version.
+
+    Raises:
+        AwsUnavailable: There is none, or it may not be asked for.
+    """
+    client = aws.client("lambda", place.region)
+    with asking("lambda", "GetLayerVersionByArn", place.arn):
+        return _layer(client.get_layer_version_by_arn(Arn=place.arn), place.arn)
+
+
+def package(aws: Aws, place: LambdaFunction | LayerVersion, text: str) -> tuple[Remote, Told]:
+    """An archive, and what Lambda tells of it.
+
+    Raises:
+        AwsUnavailable: There is none, it may not be asked for, or it is a container image.
+    """
+    client = aws.client("lambda", place.region)
+    told, location = _asked(client, place, text)
+    links = [location]
+
+    def link(*, anew: bool) -> str:
+        if anew:  # it is good for ten minutes
+            links[0] = _asked(client, place, text)[1]
+        return links[0]
+
+    plain = client.meta.endpoint_url.startswith("http:")  # an endpoint of the user's own, without TLS
+    download = _Download(text, link, plain=plain, certificates=aws.certificates)
+    identity = f"{client.meta.endpoint_url}|{text}|{told.sha256}"
+    return Remote(text, identity, told.size, told.sha256, None, download.opened), told
+
+
+def _asked(client: LambdaClient, place: LambdaFunction | LayerVersion, text: str) -> tuple[Told, str]:
+    answer: Mapping[str, Any]
+    where: Mapping[str, Any]
+    if isinstance(place, LambdaFunction):
+        with asking("lambda", "GetFunction", text):
+            answer = client.get_function(**_named(place))
+            told, where = _function(answer["Configuration"], text), answer.get("Code", {})
+            kind = where.get("RepositoryType", "S3")
+            if kind != "S3":
+                raise AwsUnavailable(f"{text}: its code is kept in {kind}, and only archives in S3 can be read.")
+    else:
+        with asking("lambda", "GetLayerVersionByArn", text):
+            answer = client.get_layer_version_by_arn(Arn=place.arn)
+            told, where = _layer(answer, text), answer["Content"]
+    if not (location := str(where.get("Location", ""))):
+        raise AwsUnavailable(f"{text}: Lambda does not say where its archive is.")
+    return told, location
+
+
+def _named(place: LambdaFunction) -> dict[str, Any]:
+    named = {"FunctionName": place.function}
+    return {**named, "Qualifier": place.qualifier} if place.qualifier else named
+
+
+def _function(said: Mapping[str, Any], text: str) -> Told:
+    if said.get("PackageType") == "Image":
+        raise AwsUnavailable(f"{text}: it is made of a container image, and has no archive that could be verified.")
+    runtime = said.get("Runtime")
+    return Told(
+        text=text,
+        sha256=hexadecimal(said.get("CodeSha256")),
+        size=int(said.get("CodeSize", 0)),
+        runtimes=(runtime,) if runtime else (),
+        architectures=tuple(said.get("Architectures", ())),
+        layers=tuple(one["Arn"] for one in said.get("Layers", ())),
+    )
+
+
+def _layer(said: Mapping[str, Any], text: str) -> Told:
+    content = said["Content"]
+    return Told(
+        text=text,
+        sha256=hexadecimal(content.get("CodeSha256")),
+        size=int(content.get("CodeSize", 0)),
+        runtimes=tuple(said.get("CompatibleRuntimes", ())),
+        architectures=tuple(said.get("CompatibleArchitectures", ())),
+    )
+
+
+def hexadecimal(code_sha256: str | None) -> str | None:
+    """A digest as files have it, of one as Lambda prints it."""
+    try:
+        return base64.b64decode(code_sha256, validate=True).hex() if code_sha256 else None
+    except binascii.Error:
+        return None
+
+
+class _Download:
+    """An archive behind a presigned URL. The URL is in no message, and in no exception that leaves here."""
+
+    def __init__(self, text: str, link: Callable[..., str], *, plain: bool, certificates: str | bool) -> None:
+        self._text = text
+        self._link = link
+        self._schemes = ("https", "http") if plain else ("https",)
+        self._certificates = certificates
+        self._refused = False
+
+    @contextmanager
+    def opened(self, start: int) -> Iterator[Read]:
+        """Open it at an offset."""
+        url = self._link(anew=self._refused)
+        if urlsplit(url).scheme not in self._schemes:
+            raise AwsUnavailable(f"{self._text}: Lambda names a place for its archive that is not an https:// address.")
+        timeout: Any = (CONNECT_SECONDS, READ_SECONDS)  # its stubs know of one number alone
+        verify: Any = self._certificates  # and not of a file
+        session = URLLib3Session(verify=verify, timeout=timeout, proxies=get_environ_proxies(url))
+        try:
+            with asking("lambda", "", f"{self._text}, its archive"):
+                answer = self._answer(session, url, start)
+            if start and answer.status_code != _PARTIAL:
+                skip(answer.raw.read, start)
+            yield answer.raw.read
+        except HTTPError:
+            raise Cut from None
+        finally:
+            session.close()
+
+    def _answer(self, session: URLLib3Session, url: str, start: int) -> AWSResponse:
+        headers = {"Range": f"bytes={start}-"} if start else {}
+        try:
+            answer: AWSResponse = session.send(AWSRequest("GET", url, headers, stream_output=True).prepare())
+        except (sdk.ConnectTimeoutError, sdk.EndpointConnectionError):
+            raise Cut(f"{urlsplit(url).hostname} does not answer") from None
+        except sdk.HTTPClientError:
+            raise Cut from None
+        if answer.status_code in (_OK, _PARTIAL):
+            return answer
+        answer.raw.close()
+        if answer.status_code == _DENIED and not self._refused:
+            self._refused = True  # the URL's time is over
+            raise Cut
+        if answer.status_code >= _BROKEN:
+            raise Cut
+        raise AwsUnavailable(f"{self._text}: its archive was refused (HTTP {answer.status_code}).")

@@ -1,0 +1,105 @@
+"""What the user names in AWS, taken apart: ``s3://bucket/key``, functions, and versions of layers."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+_VERSION: Final = "?versionId="
+_FUNCTION: Final = "function:"
+_ARN: Final = re.compile(
+    r"arn:(?P<partition>[^:]+):lambda:(?P<region>[^:]+):(?P<account>\d{12}):"
+    r"(?P<kind>function|layer):(?P<name>[A-Za-z0-9_-]+)(:(?P<qualifier>[A-Za-z0-9$_-]+))?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class S3Object:
+    """An object, or one version of it.
+
+    Attributes:
+        version: None for whatever is there now.
+    """
+
+    bucket: str
+    key: str
+    version: str | None = None
+
+    def __str__(self) -> str:
+        return f"s3://{self.bucket}/{self.key}{f'{_VERSION}{self.version}' if self.version else ''}"
+
+
+@dataclass(frozen=True, slots=True)
+class LambdaFunction:
+    """A function.
+
+    Attributes:
+        function: Its name, or its ARN without a qualifier.
+        name: Its name.
+        qualifier: A version or an alias; None for ``$LATEST``.
+        region: None where the user's own holds.
+    """
+
+    function: str
+    name: str
+    qualifier: str | None = None
+    region: str | None = None
+
+    def __str__(self) -> str:
+        head = self.function if self.region else f"{_FUNCTION}{self.function}"
+        return f"{head}:{self.qualifier}" if self.qualifier else head
+
+
+@dataclass(frozen=True, slots=True)
+class LayerVersion:
+    """One version of a layer, of the user's account or of another."""
+
+    arn: str
+    region: str
+
+    def __str__(self) -> str:
+        return self.arn
+
+    @property
+    def layer(self) -> str:
+        """The ARN of the layer, whatever its version."""
+        return self.arn.rpartition(":")[0]
+
+    @property
+    def version(self) -> int:
+        """Its number."""
+        return int(self.arn.rpartition(":")[2])
+
+
+Place: TypeAlias = S3Object | LambdaFunction | LayerVersion
+
+
+def place(text: str) -> Place | None:
+    """Where something lies in AWS; None for what is the name of a file."""
+    if text.startswith("s3://"):
+        bucket, _, key = text.removeprefix("s3://").partition("/")
+        version = None
+        if _VERSION in key:  # a key may hold a question mark, too
+            key, _, version = key.rpartition(_VERSION)
+        return S3Object(bucket, key, version or None) if bucket and key else None
+    if text.startswith(_FUNCTION):
+        name, _, qualifier = text.removeprefix(_FUNCTION).partition(":")
+        return LambdaFunction(name, name, qualifier or None) if name else None
+    if (arn := _ARN.fullmatch(text)) is None:
+        return None
+    if arn["kind"] == "function":
+        own = text.removesuffix(f":{arn['qualifier']}") if arn["qualifier"] else text
+        return LambdaFunction(own, arn["name"], arn["qualifier"], arn["region"])
+    return LayerVersion(text, arn["region"]) if (arn["qualifier"] or "").isdecimal() else None
+
+
+def iam_resource(text: str) -> str:
+    """What a policy names a place by; what has no ARN that could be told from here, as the user wrote it."""
+    match place(text):
+        case S3Object(bucket, key):
+            return f"arn:aws:s3:::{bucket}/{key}"
+        case LambdaFunction(region=None, name=name):
+            return f"arn:aws:lambda:*:*:function:{name}"
+        case _:
+            return text

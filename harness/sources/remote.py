@@ -1,0 +1,140 @@
+"""Something that lies elsewhere: what is known of it, and its bytes on their way here."""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, BinaryIO, Final, TypeAlias
+
+from harness.sources.aws import AwsUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
+Read: TypeAlias = "Callable[[int], bytes]"
+"""Reads up to so many bytes; none at the end."""
+
+CHUNK: Final = 1024 * 1024
+ATTEMPTS: Final = 6
+LARGEST: Final = 4 * 250 * 1024 * 1024
+"""Bytes; no archive that Lambda takes comes near it, and what is mistaken for one need not be read."""
+_MB: Final = 1024 * 1024
+_STEPS: Final = 10  # of the progress that is told
+
+
+class Cut(Exception):  # noqa: N818 - an event on the way, which no user sees
+    """The connection broke off; what has arrived stays, and the rest can be asked for. May say why."""
+
+
+class Replaced(Exception):  # noqa: N818 - the same
+    """What was there at first is not there any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """An archive that can be had from AWS.
+
+    Attributes:
+        text: As the user named it.
+        identity: Stands for its content, among all that can be named; nothing in it is secret.
+        size: Bytes.
+        sha256: In hexadecimal; None where AWS does not tell.
+        crc32: None where AWS does not tell.
+        opened: Opens it at an offset. Raises ``Cut`` where another attempt may do, ``Replaced``, and
+            ``AwsUnavailable``.
+    """
+
+    text: str
+    identity: str
+    size: int
+    sha256: str | None
+    crc32: int | None
+    opened: Callable[[int], AbstractContextManager[Read]]
+
+
+def receive(remote: Remote, file: BinaryIO, progress: Callable[[str], None], pause: Callable[[float], object]) -> str:
+    """Write all of it to a file, and go on where a connection breaks off.
+
+    Args:
+        remote: What to read.
+        file: Where to; it is empty.
+        progress: Told how far it is.
+        pause: Waits so many seconds.
+
+    Returns:
+        The SHA-256 of what was written, in hexadecimal. Its size, and each digest that AWS told, are right.
+
+    Raises:
+        Replaced: It is another one now.
+        AwsUnavailable: It cannot be had whole, or is not what AWS says it is.
+    """
+    if remote.size > LARGEST:
+        raise AwsUnavailable(f"{remote.text}: it has {remote.size:,} bytes; no archive for Lambda is that large.")
+    why = ""
+    arrived = _Arrived(remote, file, progress)
+    for attempt in range(ATTEMPTS):
+        if attempt > 1:
+            pause(float(2 ** (attempt - 2)))
+        try:
+            with remote.opened(arrived.size) as read:
+                arrived.add(read)
+        except Cut as reason:
+            why = f" ({reason})" if str(reason) else ""
+            continue
+        if arrived.size >= remote.size:
+            return arrived.sha256()
+    raise AwsUnavailable(
+        f"{remote.text}: the download broke off {ATTEMPTS} times{why}, the last time after {arrived.size:,} of "
+        f"{remote.size:,} bytes; nothing of it is kept."
+    )
+
+
+def skip(read: Read, size: int) -> None:
+    """Pass over what has arrived before: something on the way answers without regard for the range."""
+    while size > 0 and (chunk := read(min(size, CHUNK))):
+        size -= len(chunk)
+
+
+class _Arrived:
+    """What has arrived so far."""
+
+    def __init__(self, remote: Remote, file: BinaryIO, progress: Callable[[str], None]) -> None:
+        self.size = 0
+        self._remote = remote
+        self._file = file
+        self._progress = progress
+        self._sha256 = hashlib.sha256()
+        self._crc32 = 0
+        self._step = -1
+
+    def add(self, read: Read) -> None:
+        """Take what there is."""
+        while True:
+            self._tell()
+            chunk = read(CHUNK)
+            if not chunk:
+                return
+            self.size += len(chunk)
+            if self.size > self._remote.size:
+                raise AwsUnavailable(f"{self._remote.text}: more arrived than the {self._remote.size:,} bytes it has.")
+            self._file.write(chunk)
+            self._sha256.update(chunk)
+            self._crc32 = zlib.crc32(chunk, self._crc32)
+
+    def sha256(self) -> str:
+        """The digest, which is what AWS says it is."""
+        found = self._sha256.hexdigest()
+        remote = self._remote
+        if remote.sha256 not in (None, found):
+            raise AwsUnavailable(f"{remote.text}: AWS says that its SHA-256 is {remote.sha256}, and {found} arrived.")
+        if remote.crc32 not in (None, self._crc32):
+            raise AwsUnavailable(f"{remote.text}: what arrived does not have the CRC-32 that AWS tells.")
+        return found
+
+    def _tell(self) -> None:
+        step = self.size * _STEPS // max(self._remote.size, 1)
+        if step != self._step:
+            self._step = step
+            self._progress(f"fetching {self._remote.text}: {self.size / _MB:.0f} of {self._remote.size / _MB:.0f} MB")

@@ -1,0 +1,192 @@
+"""The whole way: every function in every state, what is wrong there, and which order is safe."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from harness import __version__
+from harness.model import Severity
+from harness.transition.causes import beside, between
+from harness.transition.judging import Judging, groups
+from harness.transition.looking import AT_START, Look, Looking
+from harness.transition.pairing import Mixed, Pair, changes, kind, mixed, pairs, told_apart
+from harness.transition.values import LOOKED_AT, Change, Kind, Order, Seen, Side, State, Transition, Way
+from harness.verify import describe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from harness.artifact.bundle import Bundle
+    from harness.artifact.entries import Archive
+    from harness.manifest import Manifest
+    from harness.model import Finding
+    from harness.verify import Settings
+
+
+def cross(
+    before: Manifest, after: Manifest, settings: Settings, order: Order | None = None, *, rollback: bool = True
+) -> Transition:
+    """Look at every function of two manifests in every state between them.
+
+    Args:
+        before: What is live.
+        after: What will be.
+        settings: How to look: its engine, its cache, whether anything is started.
+        order: In which order the two calls will be made, where that is settled.
+        rollback: Whether what is live must start.
+    """
+    began = time.perf_counter()
+    crossing = _Crossing(*told_apart(before, after), Looking(settings), order)
+    ways = crossing.ways()
+    found = groups(ways, crossing.shared)
+    judging = Judging(order, rollback)
+    group_of = {name: group for group in found for name in group.functions}
+    told = [told for way in ways for told in judging.told(way, group_of.get(way.name))]
+    told.sort(key=lambda one: (one.finding.severity is not Severity.ERROR, LOOKED_AT.index(one.state)))
+    return Transition(
+        version=__version__,
+        before=crossing.side(new=False),
+        after=crossing.side(new=True),
+        ran=tuple(crossing.looking.ran.values()),
+        ways=ways,
+        groups=found,
+        order=order,
+        told=tuple(told),
+        undone=tuple(one for way in ways for one in judging.undone(way, group_of.get(way.name))),
+        seconds=time.perf_counter() - began,
+        static=settings.static,
+        notes=tuple(crossing.notes()),
+    )
+
+
+class _Crossing:
+    """A transition under way."""
+
+    def __init__(self, before: Manifest, after: Manifest, looking: Looking, order: Order | None) -> None:
+        self.before, self.after, self.looking = before, after, looking
+        self.pairs = pairs(before, after)
+        every = [self._mixed(pair, state) for pair in self.pairs for state in State]
+        self.every = {(one.function.name, one.state): one for one in every if one}
+        looking.prepare(self.every.values())
+        self.changes = {pair.name: tuple(self._changes(pair)) for pair in self.pairs}
+        self.states = {pair.name: self._states(pair, order) for pair in self.pairs}
+        self.shared = {pair.name: frozenset(self._shared(pair)) for pair in self.pairs}
+        self.looks: dict[tuple[str, State], Look] = {}
+
+    def _mixed(self, pair: Pair, state: State) -> Mixed | None:
+        return mixed(pair, state, self.before, self.after)
+
+    def _bundle(self, name: str, state: State) -> Bundle | None:
+        return self.looking.bundle(self.every[name, state])
+
+    def _changes(self, pair: Pair) -> Iterator[Change]:
+        if pair.before and pair.after:
+            old, new = self.every[pair.name, State.BEFORE], self.every[pair.name, State.AFTER]
+            yield from changes(old, new, self._bundle(pair.name, State.BEFORE), self._bundle(pair.name, State.AFTER))
+
+    def _shared(self, pair: Pair) -> Iterator[str]:
+        """The digests of the archives that come or go: those functions belong together that have one of them both."""
+        if pair.before and pair.after:
+            changed = {change.what for change in self.changes[pair.name]}
+            ends = [self._bundle(pair.name, state) for state in (State.BEFORE, State.AFTER)]
+            code = [{bundle.code.sha256} if bundle and bundle.code else set() for bundle in ends]
+            layers = [{layer.sha256 for layer in bundle.layers} if bundle else set() for bundle in ends]
+            yield from code[0] ^ code[1] if "code" in changed else ()
+            yield from layers[0] ^ layers[1] if "layers" in changed else ()
+
+    def _states(self, pair: Pair, order: Order | None) -> Mapping[State, State]:
+        """The states to look at, each with the one that it is no other than."""
+        if pair.after is None:
+            return {}
+        if pair.before is None:
+            return {State.AFTER: State.AFTER}
+        found = self.changes[pair.name]
+        code, configuration = any(one.of_code for one in found), any(not one.of_code for one in found)
+        same = {state: state for state in State}
+        if not code:
+            same |= {State.CODE_FIRST: State.BEFORE, State.CONFIGURATION_FIRST: State.AFTER}
+        if not configuration:
+            same |= {State.CODE_FIRST: State.AFTER, State.CONFIGURATION_FIRST: State.BEFORE}
+        if not code and not configuration:
+            same = dict.fromkeys(State, State.AFTER)
+        if order is Order.ATOMIC:
+            same = {state: other for state, other in same.items() if state.order is None or other is not state}
+        return same
+
+    def ways(self) -> tuple[Way, ...]:
+        """What became of every function."""
+        wanted = [
+            self.every[pair.name, state]
+            for state in LOOKED_AT
+            for pair in self.pairs
+            if self.states[pair.name].get(state) is state
+        ]
+        for look in self.looking.looks(wanted):
+            self.looks[look.mixed.function.name, look.mixed.state] = look
+        return tuple(self._way(pair) for pair in self.pairs)
+
+    def _way(self, pair: Pair) -> Way:
+        found = self.changes[pair.name]
+        seen = {state: self._seen(pair.name, state) for state, same in self.states[pair.name].items() if state is same}
+        copies = {
+            state: replace(seen[same], state=state, same_as=same)
+            for state, same in self.states[pair.name].items()
+            if state is not same
+        }
+        both = seen | copies
+        return Way(pair.name, kind(pair, found), found, tuple(both[state] for state in State if state in both))
+
+    def _seen(self, name: str, state: State) -> Seen:
+        look = self.looks[name, state]
+        seen = look.seen
+        if state.order:
+            there = self.looks[name, state.same_code]
+            own = [between(finding, look, there, self.changes[name]) for finding in self._own(look, there)]
+            return replace(seen, findings=tuple(own))
+        # What is live answers so already, or never knew the event: that is noted, and not held against it.
+        unanswered = [finding for _, finding in look.unanswered] if state is State.AFTER else []
+        other = self.looks.get((name, State.BEFORE if state is State.AFTER else State.AFTER))
+        findings = (*seen.findings, *unanswered)
+        return replace(seen, findings=tuple(beside(one, look, other) for one in findings) if other else findings)
+
+    def _own(self, look: Look, there: Look) -> Iterator[Finding]:
+        """What goes wrong in a mixed state, and not where the same code has its own configuration."""
+        lacking = {(finding.message, finding.where) for finding in there.missing}
+        if look.seen.findings:
+            # Without an engine, what starts is told by the imports too, and what both lack is not the mixture's fault.
+            known = lacking if self.looking.settings.static else set()
+            yield from (one for one in look.seen.findings if (one.message, one.where) not in known)
+            return
+        known_events = {number for number, _ in there.unanswered}
+        yield from (finding for number, finding in look.unanswered if number not in known_events)
+        for finding in look.missing:
+            # Of what is imported when the handler starts, the engine has the last word.
+            if (finding.message, finding.where) not in lacking and not finding.message.startswith(AT_START):
+                yield finding
+
+    def side(self, *, new: bool) -> Side:
+        """What is live, or what will be."""
+        manifest = self.after if new else self.before
+        state = State.AFTER if new else State.BEFORE
+        archives: dict[tuple[str, str], Archive] = {}
+        for name, at in self.every:
+            if at is state and (bundle := self._bundle(name, at)):
+                archives |= {(str(archive.role), archive.source): archive for archive in bundle.archives}
+        return Side(manifest.runtime, str(manifest.architecture), tuple(map(describe, archives.values())))
+
+    def notes(self) -> Iterator[str]:
+        """What is worth knowing and does not count."""
+        for what, words in (
+            (Kind.NEW, "new: CreateFunction brings code and configuration in one call; nothing is mixed"),
+            (Kind.REMOVED, "not in the new manifest: nothing of it was started"),
+        ):
+            named = [pair.name for pair in self.pairs if kind(pair, self.changes[pair.name]) is what]
+            if named:
+                yield f"{', '.join(named)}: {words}"
+        for (name, state), look in self.looks.items():
+            events = [look.mixed.function.events[number].name for number, _ in look.unanswered]
+            if state is State.BEFORE and events:
+                yield f"{name}: what is live does not answer {', '.join(events)} as expected, which does not count"
+        yield from self.looking.notes(self.before, self.after)

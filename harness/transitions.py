@@ -1,0 +1,95 @@
+"""The command ``transition``: what its options say of both sides."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+from harness.catalogue import waivable
+from harness.manifest import Manifest, ManifestError, Options, find, load
+from harness.model import UsageError
+from harness.policy import KNOWN_RUNTIMES
+from harness.transition import json_v1, markdown, terminal
+from harness.transition.crossing import cross
+from harness.transition.values import Order, Transition
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Collection, Mapping
+
+    from harness.verify import Settings
+
+__all__ = ["FORMATS", "Order", "Transition", "run", "sides"]
+
+FORMATS: Final[Mapping[str, Callable[..., str]]] = MappingProxyType(
+    {"terminal": terminal.render, "json": json_v1.render, "markdown": markdown.render}
+)
+"""What ``--format`` and ``--output`` take."""
+NOTHING_LIVE = (
+    "nothing says what is live: name its manifest with --from, or what of it is other than in the new one with "
+    "--from-code, --from-layer, --from-runtime, --from-arch or --from-env"
+)
+NO_HANDLER = "no handler is declared: add a [functions.NAME] table with handler, or --handler NAME"
+
+
+def sides(options: argparse.Namespace, environ: Mapping[str, str]) -> tuple[Manifest, Manifest]:
+    """What is live, and what will be.
+
+    Raises:
+        UsageError: The options or a manifest are wrong, or say nothing of one side.
+    """
+    said = {
+        "code": options.from_code,
+        "layers": tuple(options.from_layer),
+        "runtime": options.from_runtime,
+        "arch": options.from_arch,
+        "env": tuple(options.from_env),
+    }
+    given = {name: value for name, value in said.items() if value}
+    if options.from_manifest is None and not given:
+        raise UsageError(NOTHING_LIVE)
+    new = Options(
+        folder=Path.cwd(),
+        code=options.code,
+        layers=tuple(options.layer),
+        handlers=tuple(options.handler),
+        runtime=options.runtime,
+        arch=options.arch,
+        memory=options.memory,
+        env=tuple(options.env),
+        events=tuple(options.event),
+    )
+    path = options.to_manifest or find(Path.cwd())
+    if options.from_manifest is None:
+        # One manifest for both: what is not said of the old side is as on the new one.
+        said_of_it = replace(new, **{**given, "env": (*new.env, *options.from_env)})
+    else:
+        said_of_it = Options(folder=Path.cwd(), **given)
+    try:
+        before = _load(options.from_manifest or path, said_of_it, environ)
+    except ManifestError as error:
+        raise ManifestError(tuple(_by_its_option(problem, given) for problem in error.problems)) from None
+    after = _load(path, new, environ)
+    if not after.functions:
+        raise UsageError(NO_HANDLER)
+    return before, after
+
+
+def _by_its_option(problem: str, given: Collection[str]) -> str:
+    """A problem of the old side, with the option that the user wrote."""
+    for name in given:
+        option = f"--{name.removesuffix('s')}"
+        if problem.startswith(f"{option}:"):
+            return f"--from-{problem.removeprefix('--')}"
+    return problem
+
+
+def _load(path: Path | None, options: Options, environ: Mapping[str, str]) -> Manifest:
+    return load(path, options, runtimes=KNOWN_RUNTIMES, checks=waivable(), environ=environ)
+
+
+def run(sides: tuple[Manifest, Manifest], settings: Settings, order: str | None, *, rollback: bool) -> Transition:
+    """Look at the whole way."""
+    return cross(*sides, settings, Order(order) if order else None, rollback=rollback)

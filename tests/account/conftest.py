@@ -1,0 +1,70 @@
+"""An AWS account that pages its lists and tells of its quota, which moto does not."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, urlsplit
+
+import boto3
+import pytest
+
+from tests import aws
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+LISTS = ("Functions", "Aliases", "Versions", "LayerVersions")
+PAGE = 50
+QUOTA = 80_530_636_800  # bytes: 75 GB
+
+
+@pytest.fixture(scope="session")
+def moto() -> Iterator[str]:
+    """The address of moto's server."""
+    yield from aws.started()
+
+
+@pytest.fixture
+def account(moto: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[aws.Account]:
+    """An empty account, which the SDK's own variables lead to."""
+    for made in aws.accounts(moto):
+        for name, value in made.environ.items():
+            monkeypatch.setenv(name, value)
+        for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
+            monkeypatch.delenv(name, raising=False)
+        iam = boto3.client("iam", endpoint_url=made.moto, region_name=aws.REGION)
+        iam.create_role(RoleName=aws.ROLE.rpartition("/")[2], AssumeRolePolicyDocument="{}")
+        made.courses += [settings(1_000_000_000, QUOTA), paged]
+        yield made
+
+
+def settings(used: int, limit: int) -> Callable[[aws.Asked, Callable[[], aws.Answer]], aws.Answer | None]:
+    """A course: the account's settings."""
+
+    def course(asked: aws.Asked, usual: Callable[[], aws.Answer]) -> aws.Answer | None:
+        del usual
+        if not asked.path.endswith("/account-settings"):
+            return None
+        said = {"AccountLimit": {"TotalCodeSize": limit}, "AccountUsage": {"TotalCodeSize": used, "FunctionCount": 1}}
+        return aws.Answer(200, {"Content-Type": "application/json"}, json.dumps(said).encode())
+
+    return course
+
+
+def paged(asked: aws.Asked, usual: Callable[[], aws.Answer]) -> aws.Answer | None:
+    """A course: lists come in pages of 50, as Lambda's do."""
+    split = urlsplit(asked.path)
+    if asked.method != "GET" or not re.search(r"/(functions|versions|aliases)/?$", split.path):
+        return None
+    answer = usual()
+    said = json.loads(answer.body)
+    for key in LISTS:
+        if len(said.get(key, ())) > PAGE:
+            start = int(parse_qs(split.query).get("Marker", ["0"])[0])
+            rest = said[key][start + PAGE :]
+            said = {key: said[key][start : start + PAGE], **({"NextMarker": str(start + PAGE)} if rest else {})}
+            answer.body = json.dumps(said).encode()
+            answer.headers["Content-Length"] = str(len(answer.body))
+    return answer

@@ -1,0 +1,374 @@
+"""What is said of an account, and what is not: a false alarm is as bad as a miss."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+from typing import TYPE_CHECKING
+
+import pytest
+
+from harness.account.values import Alias, Deployed, Variables, WantedArchive
+from harness.model import Severity
+from tests.account.values import (
+    CODE,
+    DEPS1,
+    DEPS2,
+    DEPS3,
+    EXTENSION,
+    HOTFIX,
+    LAYER,
+    TODAY,
+    VENDOR,
+    day,
+    deployed,
+    findings,
+    live,
+    notes,
+    room,
+    scene,
+    shelf,
+    told,
+    version,
+    wanted,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from harness.account.told import Scene
+    from harness.account.values import Carried, Live
+
+ERROR, WARNING = Severity.ERROR, Severity.WARNING
+DECLARED = WantedArchive(DEPS2.arn, "two", arn=DEPS2)
+
+
+def at(number: str, code: str, modified: int, name: str = "api", layers: Sequence[Carried] = (DEPS1,)) -> Live:
+    return live(name, version=number, code_sha256=code, modified=day(modified), layers=layers)
+
+
+def released(name: str, latest: str, number: str, code: str, modified: int) -> Deployed:
+    """A function whose alias ``live`` points to a version."""
+    return deployed(live(name, code_sha256=latest), at(number, code, modified, name), live=number)
+
+
+PAIR = [wanted("api"), wanted("worker")]
+VARIABLES = Variables((("TOKEN", 20), ("URL", 30)), 52)
+
+CASES: dict[str, tuple[Scene, dict[str, Severity]]] = {
+    # --- what a deployment changes, and nothing else
+    "a new version of the layer is to come": (scene(wanted(), live(), shelf("old")), {}),
+    "nothing changes": (scene(wanted(), live(code_sha256="code2"), shelf("new")), {}),
+    "no layer, and none declared": (scene(wanted(layers=()), live(layers=())), {}),
+    "a first layer": (scene(wanted(), live(layers=())), {}),
+    "a layer by its ARN, another version of it is live": (scene(wanted(layers=[DECLARED]), live()), {}),
+    "another memory, timeout and handler": (
+        scene(wanted(memory=1024, timeout=60, handler="app.other.handler"), live(), shelf("old")),
+        {},
+    ),
+    # --- functions
+    "one function is new": (scene(PAIR, {"api": deployed(live())}, shelf("old")), {"function-missing": WARNING}),
+    "none of them is there": (scene(PAIR, {}), {"function-missing": ERROR}),
+    "it is a container image": (
+        scene(wanted(layers=()), live(layers=(), image=True, runtime="")),
+        {"function-package": ERROR},
+    ),
+    "an update is under way": (
+        scene(wanted(), live(update="InProgress"), shelf("old")),
+        {"update-unfinished": WARNING},
+    ),
+    "the last update has failed": (
+        scene(wanted(), live(update="Failed"), shelf("old")),
+        {"update-unfinished": WARNING},
+    ),
+    "the last update has succeeded": (scene(wanted(), live(update="Successful"), shelf("old")), {}),
+    "another runtime is live": (scene(wanted(), live(runtime="python3.11"), shelf("old")), {"platform": WARNING}),
+    "another architecture is live": (scene(wanted(), live(architecture="arm64"), shelf("old")), {"platform": WARNING}),
+    # --- variables
+    "a variable is not set": (scene(wanted(variables=VARIABLES), live(), shelf("old")), {"variables": WARNING}),
+    "all are set, and more": (
+        scene(
+            wanted(variables=VARIABLES),
+            live(variables=Variables((*VARIABLES.sizes, ("MORE", 10)), 60)),
+            shelf("old"),
+        ),
+        {},
+    ),
+    "Lambda does not tell its variables": (
+        scene(wanted(variables=VARIABLES), live(variables=None), shelf("old")),
+        {},
+    ),
+    # --- layers
+    "one was attached by hand": (
+        scene(wanted(), live(layers=[DEPS1, HOTFIX]), shelf("new")),
+        {"layer-undeclared": ERROR},
+    ),
+    "one was attached by hand, and which the archive becomes is told by other functions": (
+        scene(
+            [wanted("api"), wanted("worker"), wanted("cleanup")],
+            {
+                "api": deployed(live("api", layers=[HOTFIX, DEPS1])),
+                "worker": deployed(live("worker")),
+                "cleanup": deployed(live("cleanup")),
+            },
+            shelf("old"),
+        ),
+        {"layer-undeclared": ERROR},
+    ),
+    "one was attached by hand, and the manifest says what the archive becomes": (
+        scene(wanted(layers=[replace(LAYER, called="deps")]), live(layers=[HOTFIX, DEPS1]), shelf("old")),
+        {"layer-undeclared": ERROR},
+    ),
+    "one too many, and nothing says which": (
+        scene(wanted(), live(layers=[HOTFIX, DEPS1]), shelf("old"), shelf("else", name="hotfix")),
+        {"layers-known": ERROR},
+    ),
+    "another layer, and nothing says whether the archive becomes it": (
+        scene(
+            [wanted("api"), wanted("worker")],
+            {"api": deployed(live("api")), "worker": deployed(live("worker", layers=[HOTFIX]))},
+            shelf("old"),
+        ),
+        {"layers-known": WARNING},
+    ),
+    "a vendor's extension that is not declared": (
+        scene(wanted(), live(layers=[EXTENSION, DEPS1]), shelf("old")),
+        {"layer-undeclared": WARNING},
+    ),
+    "a vendor's extension that is declared, in an older version": (
+        scene(
+            wanted(layers=[WantedArchive("", None, arn=version("Datadog-Extension", 66, VENDOR)), LAYER]),
+            live(layers=[EXTENSION, DEPS1]),
+            shelf("old"),
+        ),
+        {},
+    ),
+    "two archives become two layers, in their order": (
+        scene(
+            wanted(layers=[LAYER, replace(LAYER, source="fonts.zip", code_sha256="fonts")]),
+            live(layers=[DEPS1, version("fonts", 4)]),
+            shelf("old"),
+            shelf("older", name="fonts"),
+        ),
+        {},
+    ),
+    "the layer was published and not attached, and the code is new": (
+        scene(wanted(), live(code_sha256="code2"), shelf("old", "new")),
+        {"layer-behind": ERROR},
+    ),
+    "the layer is published, and the deployment is about to attach it": (
+        scene(wanted(), live(modified=day(6)), shelf("old", "new")),
+        {},
+    ),
+    "the function was changed after a newer layer was published, and kept the old one": (
+        scene(wanted(), live(modified=day(20)), shelf("old", "newer")),
+        {"layer-behind": WARNING},
+    ),
+    "it was changed so, and what it keeps is what is declared": (
+        scene(wanted(), live(modified=day(20)), shelf("new", "newer")),
+        {},
+    ),
+    "the deployment goes back": (
+        scene(wanted(), live(layers=[DEPS3]), shelf("oldest", "new", "old")),
+        {"layer-goes-back": WARNING},
+    ),
+    "the deployment goes back, which is meant": (
+        scene(wanted(), live(layers=[DEPS3]), shelf("oldest", "new", "old"), backwards=True),
+        {},
+    ),
+    "the deployment goes back to a version by its ARN": (scene(wanted(layers=[DECLARED]), live(layers=[DEPS3])), {}),
+    "what is live has the same content as what came before": (
+        scene(wanted(), live(layers=[DEPS2], code_sha256="code2"), shelf("new", "new")),
+        {"layer-republished": WARNING},
+    ),
+    "a version was published again long ago": (
+        scene(wanted(), live(layers=[DEPS3]), shelf("old", "old", "other")),
+        {},
+    ),
+    "the files are the same, and the bytes are not": (
+        scene(wanted(), live(), shelf("old", same=(("layer.zip", DEPS1),))),
+        {"layer-republished": WARNING},
+    ),
+    "what it carries was deleted": (
+        scene(wanted(), live(), replace(shelf("old", "newer"), gone=(DEPS1,))),
+        {"layer-deleted": WARNING},
+    ),
+    # --- functions that belong together
+    "two functions run different code": (
+        scene(
+            PAIR, {"api": deployed(live("api")), "worker": deployed(live("worker", code_sha256="code0"))}, shelf("old")
+        ),
+        {"siblings": WARNING},
+    ),
+    "two functions stand on different versions of a layer": (
+        scene(
+            PAIR,
+            {"api": deployed(live("api")), "worker": deployed(live("worker", layers=[DEPS2], modified=day(12)))},
+            shelf("old", "older"),
+        ),
+        {"siblings": WARNING},
+    ),
+    "two functions of different archives run different code": (
+        scene(
+            [wanted("api"), wanted("worker", code=replace(CODE, source="worker.zip"))],
+            {"api": deployed(live("api")), "worker": deployed(live("worker", code_sha256="code0"))},
+            shelf("old"),
+        ),
+        {},
+    ),
+    "an alias was forgotten when its siblings' moved": (
+        scene(
+            PAIR,
+            {"api": released("api", "code1", "7", "code1", 4), "worker": released("worker", "code1", "6", "code0", 2)},
+            shelf("old"),
+        ),
+        {"alias-behind": ERROR},
+    ),
+    "an alias stayed, and so did its code": (
+        scene(
+            PAIR,
+            {"api": released("api", "code1", "7", "code1", 4), "worker": released("worker", "code0", "6", "code0", 2)},
+            shelf("old"),
+        ),
+        {"alias-behind": WARNING},
+    ),
+    "aliases of other numbers point to the same code": (
+        scene(
+            PAIR,
+            {"api": released("api", "code1", "7", "code1", 4), "worker": released("worker", "code1", "3", "code1", 2)},
+            shelf("old"),
+        ),
+        {},
+    ),
+    "an alias is being moved little by little": (
+        scene(
+            PAIR,
+            {
+                "api": released("api", "code1", "7", "code1", 4),
+                "worker": Deployed(live("worker"), (Alias("live", "6", ("7",)),), (at("6", "code0", 2, "worker"),)),
+            },
+            shelf("old"),
+        ),
+        {},
+    ),
+    "functions of different archives have an alias of one name": (
+        scene(
+            [wanted("api"), wanted("worker", code=replace(CODE, source="worker.zip"))],
+            {"api": released("api", "code1", "7", "code1", 4), "worker": released("worker", "code0", "6", "code0", 2)},
+            shelf("old"),
+        ),
+        {},
+    ),
+    "an alias points to $LATEST": (
+        scene(wanted(), deployed(live(), live="$LATEST"), shelf("old")),
+        {"alias-latest": WARNING},
+    ),
+    "no alias at all": (scene(wanted(), deployed(live()), shelf("old")), {}),
+    "the alias that is declared is not there": (
+        scene(wanted(alias="live"), deployed(live(), prod="$LATEST"), shelf("old")),
+        {"alias-missing": WARNING, "alias-latest": WARNING},
+    ),
+    "aliases that could not be asked for": (scene(wanted(alias="live"), Deployed(live(), None), shelf("old")), {}),
+    # --- the account
+    "the account is full": (scene(wanted(), live(), shelf("old"), storage=(room(75),)), {"code-storage": ERROR}),
+    "the account is nearly full": (
+        scene(wanted(), live(), shelf("old"), storage=(room(70),)),
+        {"code-storage": WARNING},
+    ),
+    "the account has room": (scene(wanted(), live(), shelf("old"), storage=(room(60),)), {}),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_what_is_said(case: str) -> None:
+    of, expected = CASES[case]
+
+    assert {check: finding.severity for check, finding in findings(of).items()} == expected
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_each_finding_says_where_it_is_and_what_to_do(case: str) -> None:
+    for finding in findings(CASES[case][0]).values():
+        assert finding.where
+        assert finding.remedy
+
+
+def test_all_that_is_looked_for_is_found_in_a_case() -> None:
+    from harness.catalogue import PREFLIGHT  # noqa: PLC0415 - for this test alone
+
+    found = {check for _, expected in CASES.values() for check in expected}
+
+    assert found == set(PREFLIGHT) - {"runtime-deprecated"}  # below
+
+
+@pytest.mark.parametrize(
+    ("runtime", "today", "said"),
+    [
+        ("python3.10", date(2026, 11, 21), "python3.10 has no support and no security patches since 2026-10-31"),
+        ("python3.9", date(2026, 6, 1), "python3.9 has no support and no security patches since 2025-12-15"),
+        ("python3.9", date(2027, 8, 31), "AWS refuses to update functions with python3.9 since 2027-08-31, as AWS had"),
+        ("python3.10", date(2026, 4, 1), None),
+        ("python3.12", date(2026, 11, 21), None),
+        ("python3.15", date(2030, 1, 1), None),
+        ("provided.al2", date(2030, 1, 1), None),
+    ],
+)
+def test_a_runtime_at_its_end(runtime: str, today: date, said: str | None) -> None:
+    found = findings(scene(wanted(runtime=runtime), live(runtime=runtime), shelf("old"), today=today))
+
+    assert set(found) == ({"runtime-deprecated"} if said else set())
+    if said:
+        assert found["runtime-deprecated"].message.startswith(said)
+        assert found["runtime-deprecated"].severity is WARNING
+
+
+def test_half_a_year_before_its_end_there_is_a_note() -> None:
+    of = scene(wanted(runtime="python3.10"), live(runtime="python3.10"), shelf("old"), today=date(2026, 6, 1))
+
+    assert "python3.10 is supported until 2026-10-31; functions cannot be created with it from" in notes(of)
+
+
+def test_a_function_that_is_new_cannot_be_created_from_a_day_on() -> None:
+    ones = [wanted(runtime="python3.10"), wanted("worker", runtime="python3.10")]
+
+    found = findings(scene(ones, {"api": deployed(live(runtime="python3.10"))}, shelf("old"), today=date(2027, 7, 29)))
+
+    assert "refuses to create functions with python3.10" in found["runtime-deprecated"].message
+
+
+def test_functions_with_the_same_finding_are_told_of_together() -> None:
+    ones = [wanted(name) for name in ("api", "worker", "cleanup")]
+    of = scene(ones, {one.name: deployed(live(one.name), live="$LATEST") for one in ones}, shelf("old"))
+
+    (one,) = [one for one in told(of) if one.check == "alias-latest"]
+
+    assert one.functions == ("api", "worker", "cleanup")
+
+
+def test_what_is_published_already_is_named() -> None:
+    assert f"layer.zip is published already, as {DEPS2.arn}" in notes(scene(wanted(), live(), shelf("old", "new")))
+
+
+def test_older_versions_that_were_not_looked_at_are_counted() -> None:
+    layer = shelf(*"abcdefghijkl")
+    unseen = replace(layer.versions[-1], code_sha256=None)
+
+    of = scene(wanted(), live(layers=[version("deps", 12)]), replace(layer, versions=(*layer.versions[:-1], unseen)))
+
+    assert "layer.zip is none of the newest 11 of 12 versions of deps" in notes(of)
+
+
+def test_variables_that_do_not_fit_any_more() -> None:
+    of = scene(
+        wanted(variables=Variables((("TOKEN", 200),), 202)),
+        live(variables=Variables((("A", 3_990),), 3_992)),
+        shelf("old"),
+    )
+
+    messages = [one.said.message for one in told(of) if one.check == "variables" and hasattr(one.said, "message")]
+
+    assert any("some 4,193 bytes of them, and Lambda takes 4,096" in message for message in messages)
+
+
+def test_today_is_before_every_end_of_the_cases() -> None:
+    assert date(2028, 1, 1) > TODAY
