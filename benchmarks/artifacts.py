@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from harness.manifest import Function
 
 HERE = Path(__file__).parent
+ROOT = HERE.parent
 PYTHON = "3.12"
 MOST = 100
 """Functions in the code archive; manifests list the first of them."""
@@ -173,10 +175,18 @@ class Artifact:
         return f"{self.manifest.parent.parent.name}-{self.manifest.parent.name}"
 
 
-def sample() -> Artifact:
-    """The sample application, built where ``make`` leaves it."""
-    build_sample(HERE.parent / "build" / "sample" / "x86_64", "x86_64")
-    return _loaded(SAMPLE / FILE_NAME)
+def sample(folder: Path) -> Artifact:
+    """The sample application, built where ``make`` leaves it; its project is copied, away from our own pytest's.
+
+    Args:
+        folder: Where what is built is kept.
+    """
+    build_sample(ROOT / "build" / "sample" / "x86_64", "x86_64")
+    home = folder / "sample"
+    shutil.copytree(SAMPLE, home, ignore=shutil.ignore_patterns("backend", FILE_NAME), dirs_exist_ok=True)
+    manifest = (SAMPLE / FILE_NAME).read_text("utf-8").replace('"../../build/', f'"{ROOT}/build/')
+    (home / FILE_NAME).write_text(manifest, "utf-8")
+    return _loaded(home / FILE_NAME)
 
 
 def shared(shape: Shape, functions: int, folder: Path, *, invoked: bool = False) -> Artifact:

@@ -60,7 +60,7 @@ class Workshop:
 
     def sample(self) -> Artifact:
         """The sample application."""
-        return self.shared(artifacts.SMALL, 8) if self.quick else artifacts.sample()
+        return self.shared(artifacts.SMALL, 8) if self.quick else artifacts.sample(self.folder / "artifacts")
 
     @cached_property
     def python(self) -> Path:
@@ -131,13 +131,12 @@ class Workshop:
 
     def pytest(self, name: str, artifact: Artifact) -> Contender:
         """The plug-in, in a project that has nothing else."""
-        folder = self.folder / "project"
+        folder = artifact.manifest.parent
         command = [sys.executable, "-m", "pytest", "-q", "-m", "artifact", "-n", "2", "-p", "no:cacheprovider"]
-        command += ["--artifact-manifest", str(artifact.manifest), "--artifact-engine", "process"]
+        command += ["--artifact-engine", "process"]
         run = partial(timed, command, environ=self._with_cache("kept"), folder=folder)
 
         def set_up() -> None:
-            folder.mkdir(parents=True, exist_ok=True)
             (folder / "pytest.ini").write_text("[pytest]\n", "utf-8")
             run()
 
