@@ -1,5 +1,6 @@
 """``python -m harness`` and the command ``lambda-artifact``: the one place that ends the process."""
 
+import gc
 import os
 import signal
 import sys
@@ -13,10 +14,16 @@ def main() -> None:
     if heard is signal.default_int_handler:  # and not a job in the background, which is born deaf to it
         # Modules that are half-loaded make a traceback of a Ctrl-C, and there is nothing yet to be cleaned up.
         signal.signal(signal.SIGINT, lambda *_: os._exit(INTERRUPTED))
+    gc.disable()  # what is imported stays: to look for garbage among it is a tenth of a short run
     from harness.cli import run  # noqa: PLC0415 - Ctrl-C may come as early as this
 
+    def loaded() -> None:
+        gc.freeze()
+        gc.enable()
+        signal.signal(signal.SIGINT, heard)
+
     try:
-        code = run(sys.argv[1:], os.environ, loaded=lambda: signal.signal(signal.SIGINT, heard))
+        code = run(sys.argv[1:], os.environ, loaded)
     except KeyboardInterrupt:
         code = INTERRUPTED
     sys.exit(code)

@@ -17,8 +17,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import platformdirs
-
 from harness import kept
 from harness.artifact import trees
 
@@ -30,6 +28,7 @@ PARTS = {
     "trees": "unpacked archives",
     "facts": "facts of archives",
     "bytecode": "compiled modules",
+    "answers": "answers of runtimes",
     "archives": "recognised archives",
     "downloads": "fetched archives",
     "runtimes": "runtimes",
@@ -48,8 +47,11 @@ class CacheUnusable(OSError):  # noqa: N818 - a reason, which is shown as it is
 
 def cache_folder(environ: Mapping[str, str]) -> Path:
     """Where everything is kept that can be made again: ``LAMBDA_ARTIFACT_CACHE``, else the platform's place."""
-    named = environ.get("LAMBDA_ARTIFACT_CACHE")
-    return Path(named).absolute() if named else platformdirs.user_cache_path("lambda-artifact")
+    if named := environ.get("LAMBDA_ARTIFACT_CACHE"):
+        return Path(named).absolute()
+    import platformdirs  # noqa: PLC0415 - where it is needed
+
+    return platformdirs.user_cache_path("lambda-artifact")
 
 
 @contextlib.contextmanager

@@ -11,9 +11,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from harness import __version__
+from harness.answering import AnswerStore, key_of
 from harness.catalogue import CATALOGUE, PREFLIGHT, named
 from harness.check import Check, Need, Scope, Subject
 from harness.emulator import CAVEAT, Unusable, emulator
+from harness.engines.bytecode import content_key
 from harness.engines.environment import unusable_cache
 from harness.engines.protocol import (
     Answered,
@@ -320,10 +322,28 @@ class Verification:
             )
             for number, question in enumerate(questions, 1)
         )
-        job = Job(self.policy, str(self.manifest.architecture), task, opt, starts, self.settings.init_timeout)
-        answers = self._do(job)
-        self._info = self._info or answers.info
-        return tuple(_reply(one) for one in answers.observations)
+        found = [key and self._kept.find(key) for key in self._keys(starts, task, opt)]
+        if asked := tuple(start for start, answer in zip(starts, found, strict=True) if answer is None):
+            job = Job(self.policy, str(self.manifest.architecture), task, opt, asked, self.settings.init_timeout)
+            answers = self._do(job)
+            self._info = self._info or answers.info
+            replies = iter([_reply(one) for one in answers.observations])
+            found = [next(replies) if answer is None else answer for answer in found]
+            for key, answer in zip(self._keys(starts, task, opt), found, strict=True):
+                if key and answer:
+                    self._kept.keep(key, answer)
+        return tuple(answer or "" for answer in found)
+
+    def _keys(self, starts: Sequence[Start], task: Path, opt: Path | None) -> list[str | None]:
+        """What stands for all that each answer depends on; None where that is not known, or may change at any time."""
+        trees = [content_key(tree, self.settings.cache) for tree in (task, opt) if tree]
+        if self._info is None or None in trees:
+            return [None] * len(starts)
+        return [key_of(start, self._info, trees) for start in starts]
+
+    @cached_property
+    def _kept(self) -> AnswerStore:
+        return AnswerStore(self.settings.cache / "answers")
 
     def _shares(self, one: Function, function: Function) -> bool:
         wanted = self.together is None or one.name in self.together

@@ -57,7 +57,8 @@ def left(cache: Path) -> set[str]:
 
 @pytest.fixture
 def full(tmp_path: Path) -> Path:
-    """One thing of each part, 6 MB, the oldest first."""
+    """One thing of each part, 7 MB, the oldest first."""
+    put(tmp_path / "downloads" / "1-download", 1, 6 * HOUR)
     tree(tmp_path, "1-tree", 2, 5 * HOUR)
     put(tmp_path / "facts" / "1-facts.msgpack", 1, 4 * HOUR)
     put(tmp_path / "bytecode" / "1-code.kept", 1, 3 * HOUR)
@@ -68,8 +69,8 @@ def full(tmp_path: Path) -> Path:
 
 
 TREE, FACTS, CODE = "trees/1-tree", "facts/1-facts.msgpack", "bytecode/1-code.kept"
-ARCHIVE, RUNTIME = "archives/1-archive", "runtimes/python3.12-1"
-ALL = {TREE, FACTS, CODE, ARCHIVE, RUNTIME}
+ARCHIVE, RUNTIME, DOWNLOAD = "archives/1-archive", "runtimes/python3.12-1", "downloads/1-download"
+ALL = {DOWNLOAD, TREE, FACTS, CODE, ARCHIVE, RUNTIME}
 
 
 class TestDescribing:
@@ -82,8 +83,9 @@ class TestDescribing:
             "  facts of archives       1        1.0 MB        0 hits      0 misses\n"
             "  compiled modules        1        1.0 MB        0 hits      0 misses\n"
             "  recognised archives     1        1.0 MB        0 hits      0 misses\n"
+            "  fetched archives        1        1.0 MB        0 hits      0 misses\n"
             "  runtimes                1        1.0 MB        0 hits      0 misses\n"
-            "  together                5        6.0 MB"
+            "  together                6        7.0 MB"
         )
 
     def test_none(self, tmp_path: Path) -> None:
@@ -120,7 +122,7 @@ class TestPruning:
     def test_everything(self, full: Path) -> None:
         kept.used(full / TREE, hit=True)
 
-        assert prune_cache(full) == "removed 5 of 5, 6.0 MB"
+        assert prune_cache(full) == "removed 6 of 6, 7.0 MB"
 
         assert left(full) == set()
         assert kept.uses(full).since is None
@@ -132,10 +134,10 @@ class TestPruning:
     @pytest.mark.parametrize(
         ("most", "stays"),
         [
+            (8 * MB, ALL),
             (7 * MB, ALL),
-            (6 * MB, ALL),
-            (6 * MB - 1, ALL - {TREE}),
-            (4 * MB, ALL - {TREE}),
+            (7 * MB - 1, ALL - {DOWNLOAD}),
+            (4 * MB, ALL - {DOWNLOAD, TREE}),
             (2 * MB, {ARCHIVE, RUNTIME}),
             (MB, {RUNTIME}),
             (1, set()),
@@ -148,7 +150,7 @@ class TestPruning:
         assert left(full) == stays
 
     @pytest.mark.parametrize(
-        ("age", "stays"), [(6 * HOUR, ALL), (4.5 * HOUR, ALL - {TREE}), (1.5 * HOUR, {RUNTIME}), (0.0, set())]
+        ("age", "stays"), [(7 * HOUR, ALL), (4.5 * HOUR, ALL - {DOWNLOAD, TREE}), (1.5 * HOUR, {RUNTIME}), (0.0, set())]
     )
     def test_what_was_not_used_for_long(self, age: float, stays: set[str], full: Path) -> None:
         prune_cache(full, older_than=age)
@@ -156,7 +158,7 @@ class TestPruning:
         assert left(full) == stays
 
     def test_both(self, full: Path) -> None:
-        assert prune_cache(full, most_bytes=3 * MB, older_than=4.5 * HOUR) == "removed 2 of 5, 3.0 MB"
+        assert prune_cache(full, most_bytes=3 * MB, older_than=4.5 * HOUR) == "removed 3 of 6, 4.0 MB"
 
     @pytest.mark.parametrize("name", sorted(ALL))
     def test_a_use_keeps_a_thing(self, name: str, full: Path) -> None:

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from harness.engines.protocol import Job, Progress, Start
-    from harness.policy import RuntimePolicy
     from harness.manifest import Manifest
     from harness.model import Finding
+    from harness.policy import RuntimePolicy
     from harness.transition.values import Transition
 
 ROOT = Path(__file__).parents[1]

@@ -23,11 +23,12 @@ if TYPE_CHECKING:
 
 Found: TypeAlias = frozenset[tuple[str, str | None, str, str, tuple[str, ...]]]
 AT_RUN_TIME = frozenset(check.id for check in CATALOGUE if check.need is Need.RUNTIME)
-# Those that only running shows, and the sound sample.
+# Those that only running shows, and the sound sample; its broken ones take as long as all others together.
 CHOSEN = [
     case
     for case in CASES
-    if case.engines == "all" and ((case.checks | case.warnings) & AT_RUN_TIME or case.base == "sample")
+    if case.engines == "all"
+    and (case.verdict == "pass" if case.base == "sample" else (case.checks | case.warnings) & AT_RUN_TIME)
 ]
 
 
