@@ -201,11 +201,16 @@ def _own(pid: int) -> Iterator[int]:
 
 
 def _sizes(pid: int) -> tuple[int, int]:
-    """What is resident of a process, and the most that ever was, in bytes."""
-    try:
-        text = Path(f"/proc/{pid}/status").read_text("utf-8")
-    except OSError:
-        return 0, 0
-    fields = {name: rest for name, _, rest in (line.partition(":") for line in text.splitlines())}
-    now, most = (int(fields.get(name, "0 kB").split()[0]) * 1024 for name in ("VmRSS", "VmHWM"))
-    return now, most
+    """A process's part of what is resident now, and the most that ever was resident of it, in bytes.
+
+    What several share, as a process and its fork do, is parted between them.
+    """
+    return _field(pid, "smaps_rollup", "Pss"), _field(pid, "status", "VmHWM")
+
+
+def _field(pid: int, file: str, name: str) -> int:
+    with contextlib.suppress(OSError):  # it has ended
+        for line in Path(f"/proc/{pid}/{file}").read_text("utf-8").splitlines():
+            if line.startswith(f"{name}:"):
+                return int(line.split()[1]) * 1024
+    return 0

@@ -110,10 +110,12 @@ def repository(folder: Path) -> Manifest:
 
 def whole(manifest: Manifest, cache: Path) -> None:
     """One static verification, for what it leaves in the cache."""
-    subject = next(Materials(manifest, cache, lambda _: None, unpacks=False).subjects())
+    materials = Materials(manifest, cache, lambda _: None, unpacks=False)
+    subject = next(materials.subjects())
     for check in CATALOGUE:
         if check.need is not Need.RUNTIME:
             judged(check, subject)
+    materials.keep()
 
 
 def measured(manifest: Manifest, cache: Path) -> dict[str, float]:

@@ -270,7 +270,7 @@ SCENES = (
     Scene(
         "memory",
         "Eight functions over the layer of 250 MB: what is resident of the harness and of its Python children at a "
-        "time, without handlers. Pages of mapped files count.",
+        "time, without handlers. Pages of mapped files count; what processes share counts once.",
         _of_memory,
         (_peak(STATIC), _peak(COLD), _peak(FACTS)),
         share=0.67,

@@ -72,7 +72,8 @@ BAD = {
         [
             (
                 "{file}:4: `functions.api.zzz`: unknown key; "
-                "known are aws-seed, code, environment, events, handler, layers, memory, source, timeout"
+                "known are aws-seed, code, deployed-as, environment, events, handler, layers, layers-deployed-as, "
+                "memory, source, timeout"
             )
         ],
     ),
@@ -96,6 +97,41 @@ BAD = {
     "an item of a list": (
         'layers = [\n  "layer.zip",\n  3,\n]\n',
         ["{file}:1: `layers[1]`: expected a string that is not empty, found 3"],
+    ),
+    "a name that no function has": (
+        'deployed-as = "desk-{fn}"\n[functions.api]\nhandler = "a.b"\ndeployed-as = "api:7"\ndeployed = "x"\n',
+        [
+            (
+                "{file}:1: `deployed-as`: expected a function's name or ARN, with :ALIAS where its callers use one, "
+                'and {{function}} for its name in this file, found "desk-{{fn}}"'
+            ),
+            (
+                "{file}:4: `functions.api.deployed-as`: expected a function's name or ARN, with :ALIAS where its "
+                'callers use one, and {{function}} for its name in this file, found "api:7"'
+            ),
+            "{file}:5: `functions.api.deployed`: unknown key; did you mean `deployed-as`?",
+        ],
+    ),
+    "two functions that are called the same": (
+        'code = "code.zip"\ndeployed-as = "desk"\n[functions.a]\nhandler = "a.b"\n[functions.b]\nhandler = "a.c"\n',
+        ["a and b are both desk: put {{function}} into the common `deployed-as`, or give each its own"],
+    ),
+    "too few names of layers": (
+        MINIMAL.replace("[", 'layers = ["layer.zip", "other.zip"]\nlayers-deployed-as = ["deps"]\n[', 1),
+        ["{file}:3: `layers-deployed-as`: names 1, and there are 2 layers: give one for each, in their order"],
+    ),
+    "another name than an ARN has": (
+        MINIMAL.replace(
+            "[",
+            'layers = ["arn:aws:lambda:eu-west-1:123456789012:layer:fonts:4"]\nlayers-deployed-as = ["deps"]\n[',
+            1,
+        ),
+        [
+            (
+                "{file}:3: `layers-deployed-as`: arn:aws:lambda:eu-west-1:123456789012:layer:fonts:4 is called deps "
+                "here: name it as its ARN does"
+            )
+        ],
     ),
     "a list of the wrong thing": (
         'waivers = "none"\nenvironment = []\nfunctions = { api = "app.main.handler" }\n',
@@ -348,6 +384,8 @@ upload = "direct"
 memory = 1024
 timeout = 60
 environment = { STAGE = "test", EMPTY = "" }
+deployed-as = "desk-{function}:live"
+layers-deployed-as = ["deps", "arn:aws:lambda:eu-west-1:123456789012:layer:libs"]
 
 [functions.api]
 handler = "app.main.handler"
@@ -360,6 +398,7 @@ layers = []
 memory = 128
 timeout = 900
 environment = { STAGE = "prod", EXTRA = "1" }
+deployed-as = "arn:aws:lambda:eu-west-1:123456789012:function:tidy"
 
 [[waivers]]
 check = "shared-libraries"
@@ -394,6 +433,9 @@ def everything(folder: Path, path: Path) -> Manifest:
                     Event("health.json", folder / "health.json", '{"path": "/health"}', '{"statusCode": 200}'),
                     Event("bare.json", folder / "bare.json", '{"event": 1, "source": "aws.events"}', None),
                 ),
+                deployed_as="desk-api:live",
+                layers_deployed_as=("deps", "arn:aws:lambda:eu-west-1:123456789012:layer:libs"),
+                stated=frozenset({"memory", "timeout"}),
             ),
             Function(
                 name="cleanup",
@@ -404,6 +446,8 @@ def everything(folder: Path, path: Path) -> Manifest:
                 timeout=900,
                 environment=(("STAGE", "prod"), ("EMPTY", ""), ("EXTRA", "1")),
                 events=(),
+                deployed_as="arn:aws:lambda:eu-west-1:123456789012:function:tidy",
+                stated=frozenset({"memory", "timeout"}),
             ),
         ),
         waivers=(Waiver("shared-libraries", "libGL.so.1", "opencv's GUI is never imported", date(2027, 1, 31)),),
@@ -475,7 +519,11 @@ def test_handlers_replace_the_functions_of_the_file(folder: Path) -> None:
     path = write(folder, EVERYTHING)
     (function,) = load(path, Options(handlers=("worker.handler",)), runtimes=RUNTIMES).functions
     assert function == replace(
-        everything(folder, path).functions[0], name="worker.handler", handler="worker.handler", events=()
+        everything(folder, path).functions[0],
+        name="worker.handler",
+        handler="worker.handler",
+        events=(),
+        deployed_as=None,  # no function in an account is called like a handler
     )
 
 

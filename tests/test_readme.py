@@ -218,7 +218,18 @@ def test_workflows_are_yaml(block: Block) -> None:
 def calls() -> Iterator[tuple[str, str]]:
     """Each call of the command in a block or in the text: what is called, and the rest of the line."""
     for found in re.finditer(r"(?<![\w/-])(?:\.venv/bin/)?lambda-artifact (\w+)\b([^\n`]*)", README):
-        if found[1] in {"verify", "stamp", "key", "checks", "explain", "cache", "match", "policy", "transition"}:
+        if found[1] in {
+            "verify",
+            "stamp",
+            "key",
+            "checks",
+            "explain",
+            "cache",
+            "match",
+            "policy",
+            "preflight",
+            "transition",
+        }:
             yield found[1], found[2].partition("  ")[0]
 
 

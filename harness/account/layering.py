@@ -71,9 +71,9 @@ def undeclared(scene: Scene) -> Iterator[Told]:
 
 def _all(pair: Pair) -> tuple[Carried, ...]:
     """What the function carries, and what its callers get."""
-    if pair.deployed is None or pair.live is None:
+    if pair.deployed is None:
         return ()
-    return tuple(dict.fromkeys((*pair.deployed.latest.layers, *pair.live.layers)))
+    return tuple(dict.fromkeys((*pair.deployed.latest.layers, *(pair.live.layers if pair.live else ()))))
 
 
 def _undeclared(carried: Carried, declared: str, *, own: bool) -> Finding:

@@ -180,18 +180,20 @@ class Reader:
             if reason.code == _MISSING:
                 return None
             return self._leave(Undone(OF_FUNCTION, one.name, str(reason)))
+        # Without its alias, what callers get is not known.
+        unknown = (*OF_ALIASES, "siblings") if one.alias else OF_ALIASES
         try:
             client = self.aws.client("lambda", one.region)
             resource, call = _resource(one.function), client.list_aliases
             pages = self.pages(one.region, "ListAliases", resource, call, FunctionName=one.function)
             aliases = tuple(parsing.alias(said) for page in pages for said in page["Aliases"])
         except AwsUnavailable as reason:
-            self._leave(Undone(OF_ALIASES, one.name, str(reason)))
+            self._leave(Undone(unknown, one.name, str(reason)))
             return Deployed(latest, None)
         try:
             return Deployed(latest, aliases, tuple(self._versions(one, aliases)))
         except AwsUnavailable as reason:
-            self._leave(Undone(OF_ALIASES, one.name, str(reason)))
+            self._leave(Undone(unknown, one.name, str(reason)))
             return Deployed(latest, aliases)
 
     def _versions(self, one: Wanted, aliases: Sequence[Alias]) -> Iterator[Live]:

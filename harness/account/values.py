@@ -311,11 +311,11 @@ class Pair:
 
     @property
     def live(self) -> Live | None:
-        """What its callers get now; where the alias is not there or not known, ``$LATEST``."""
-        if self.deployed is None:
+        """What its callers get now; ``$LATEST`` where they use no alias, or one that is not there; None: not known."""
+        if self.deployed is None or (self.wanted.alias and self.deployed.aliases is None):
             return None
         alias = self.deployed.alias(self.wanted.alias) if self.wanted.alias else None
-        return (alias and self.deployed.at(alias.version)) or self.deployed.latest
+        return self.deployed.at(alias.version) if alias else self.deployed.latest
 
 
 @dataclass(frozen=True, slots=True)

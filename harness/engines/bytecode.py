@@ -87,6 +87,8 @@ class BytecodeStore:
         """
         self._folder.mkdir(parents=True, exist_ok=True)
         with filelock.FileLock(self._file(name).with_suffix(".lock")):
+            for left in self._folder.glob(f".draft-{self._file(name).name}-*"):  # of a process that was killed
+                left.unlink()
             before = self.kept(name)
             if before.index.magic != more.index.magic:
                 before = Kept(Index(), memoryview(b""))
@@ -142,7 +144,7 @@ def replace_file(path: Path, parts: Iterable[memoryview], mode: int = 0o400) -> 
     Raises:
         OSError: The folder is not there, or cannot be written.
     """
-    with tempfile.NamedTemporaryFile(prefix=".draft-", dir=path.parent, delete=False) as draft:
+    with tempfile.NamedTemporaryFile(prefix=f".draft-{path.name}-", dir=path.parent, delete=False) as draft:
         try:
             for part in parts:
                 draft.write(part)

@@ -193,12 +193,8 @@ class _Resolver:
 
     def deployed_as(self, name: str, scopes: Sequence[Scope[Settings]]) -> str | None:
         declared = _first(scopes, lambda settings: settings.deployed_as)
-        if declared is None:
-            return None
-        pattern, scope = declared
-        if (called := deployed.filled(pattern, name)) is None:
-            self.problems.append(f"{scope.where('deployed-as')}: {deployed.unnamed(name)}")
-        return called
+        # A function that --handler makes is called like its handler, which no function in an account is.
+        return deployed.filled(declared[0], name) if declared else None
 
     def layers_deployed_as(self, layers: tuple[Source, ...], scopes: Sequence[Scope[Settings]]) -> tuple[str, ...]:
         """The names of the layers that hold: those beside them, or above them."""

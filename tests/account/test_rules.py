@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from harness.account.comparing import row
 from harness.account.values import Alias, Deployed, Variables, WantedArchive
 from harness.model import Severity
 from tests.account.values import (
@@ -343,6 +344,24 @@ def test_functions_with_the_same_finding_are_told_of_together() -> None:
     (one,) = [one for one in told(of) if one.check == "alias-latest"]
 
     assert one.functions == ("api", "worker", "cleanup")
+
+
+@pytest.mark.parametrize(
+    ("there", "version"),
+    [
+        (deployed(live(), at("7", "code1", 3), live="7"), "7"),
+        (deployed(live(), prod="7"), "$LATEST"),  # alias-missing says so
+        (deployed(live(), live="7"), None),  # the version could not be asked for
+        (Deployed(live(), None), None),
+    ],
+)
+def test_what_callers_get(there: Deployed, version: str | None) -> None:
+    of = scene(wanted(alias="live"), there, shelf("old"))
+
+    shown = row(of.pairs[0], of.account)
+
+    assert (shown.version, shown.exists) == (version, True)
+    assert (shown.changes is None) is (version is None)
 
 
 def test_what_is_published_already_is_named() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,10 +10,11 @@ import pytest
 from tests.account.scene import Desk, lighter, packed, packed_again, preflight
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from fixtures.build import Sample
-    from tests.aws import Account
+    from tests.aws import Account, Answer, Asked
 
 DEPS = "parcel-desk-deps"
 
@@ -159,3 +161,32 @@ def test_ignore_changes_keeps_the_old_layer_while_new_ones_are_published(
     assert "`ignore_changes = [layers]`" in finding["cause"]
     assert f"attach {new}" in finding["remedy"]
     assert said.code == 1
+
+
+def test_a_function_that_was_changed_since_kept_its_old_layer(
+    desk: Desk, light: Path, capsys: pytest.CaptureFixture[str], environ: dict[str, str]
+) -> None:
+    account = desk.account
+    desk.layers = [account.layer(DEPS, packed({"python/a.py": "1"}))]
+    account.layer(DEPS, packed({"python/a.py": "2"}))
+    desk.deploy()
+    account.courses.insert(0, changed_later)
+
+    said = preflight(capsys, environ, "--layer", str(light))
+
+    finding = said.finding("layer-behind")
+    assert (finding["severity"], len(finding["functions"])) == ("warning", 4)
+    assert f"carries {DEPS}:1, and kept it when it was changed after {DEPS}:2 was published" in finding["message"]
+    assert "`ignore_changes = [layers]`" in finding["cause"]
+    assert "attaches the layer that it publishes" in finding["remedy"]
+    assert said.code == 0
+
+
+def changed_later(asked: Asked, usual: Callable[[], Answer]) -> Answer | None:
+    """A course: functions were changed on another day; moto says of none that it was."""
+    if not asked.path.endswith("/configuration"):
+        return None
+    answer = usual()
+    said = json.loads(answer.body)
+    answer.body = json.dumps({**said, "LastModified": "2099-01-01T00:00:00.000+0000"}).encode()
+    return answer

@@ -350,6 +350,15 @@ def test_what_is_kept_is_there_again(tmp_path: Path) -> None:
     assert [path for path in tmp_path.iterdir() if path.name.startswith(".draft-")] == []
 
 
+def test_what_a_killed_process_left_is_cleaned_away(tmp_path: Path) -> None:
+    store = BytecodeStore(tmp_path)
+    store.keep("a tree", Kept(ROWS, memoryview(b"one")))
+    (kept,) = tmp_path.glob("*.kept")
+    (tmp_path / f".draft-{kept.name}-1234").touch()
+    store.keep("a tree", Kept(Index(MAGIC, {"c.py": (5, 6, 0, 3, 7)}, ()), memoryview(b"two")))
+    assert list(tmp_path.glob(".draft-*")) == []
+
+
 def test_bytecode_of_another_interpreter_is_replaced(tmp_path: Path) -> None:
     store = BytecodeStore(tmp_path)
     store.keep("a tree", Kept(ROWS, memoryview(b"one")))
