@@ -39,17 +39,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     image = options.image or os.environ.get(IMAGE) or None
     workshop = Workshop(options.work.absolute(), dict(os.environ), image, options.quick)
     workshop.folder.mkdir(parents=True, exist_ok=True)
-    results = read(options.output, Results(machine(workshop), cores(), options.quick))
+    results = read(options.output, Results(machine(workshop), cores(), options.quick), anywhere=options.render)
     chosen = [] if options.render else options.only or NAMES
     rounds = 1 if options.quick else options.runs
     for scene in SCENES:
         if scene.name in chosen:
             _measure(scene, workshop, rounds, results)
-            _write(results, workshop, options.output)  # after each, so that an interruption loses nothing
+            _write(results, options.output)  # after each, so that an interruption loses nothing
     for name, measure in ((PARTS, _parts), (PARITY, _parity)):
         if name in chosen:
             _apart(name, measure, workshop, rounds, results)
-    _write(results, workshop, options.output)
+    _write(results, options.output)
     found = [one for one in all_figures(results) if one.line.goal is not None]
     verdicts = [f"{sum(one.met is met for one in found)} {word}" for met, word in _VERDICTS.items()]
     _say(f"{options.output / PAGE}: {len(found)} goals, {', '.join(verdicts)}")
@@ -79,10 +79,12 @@ def _parser() -> argparse.ArgumentParser:
 def _measure(scene: Scene, workshop: Workshop, rounds: int, results: Results) -> None:
     _say(f"{scene.name}: {scene.about}")
     try:
-        runs = alternate(scene.contenders(workshop), max(1, round(rounds * scene.share)), _progress)
+        number = 1 if workshop.quick else max(1, round(rounds * scene.share))
+        runs = alternate(scene.contenders(workshop), number, _progress)
     except Unmeasurable as reason:
         runs = Runs(left_out={"everything": str(reason)})
-    results.scenes[scene.name], results.dates[scene.name] = runs, _today()
+    results.scenes[scene.name] = runs
+    _date(scene.name, workshop, results)
     for one in figures(scene, runs, results.cores):
         _say(f"  {one.line.id}: {said(one)}")
     for name, why in runs.left_out.items():
@@ -95,12 +97,18 @@ def _apart(
     """Measure what has a way of its own."""
     _say(f"{name}:")
     results.left_out.pop(name, None)
-    results.dates[name] = _today()
     try:
         measure(workshop, rounds, results)
     except (Unmeasurable, subprocess.SubprocessError) as reason:
         results.left_out[name] = str(reason)
         _say(f"  left out: {reason}")
+    _date(name, workshop, results)
+
+
+def _date(name: str, workshop: Workshop, results: Results) -> None:
+    """Note when it was measured, and with what."""
+    results.tools = tools(workshop)  # afterwards: some of them were not there before
+    results.dates[name] = f"{datetime.now(tz=UTC).date().isoformat()}, harness {results.tools['harness']}"
 
 
 def _parts(workshop: Workshop, rounds: int, results: Results) -> None:
@@ -126,15 +134,10 @@ def _parity(workshop: Workshop, rounds: int, results: Results) -> None:
     _say(done.stdout.rstrip())
 
 
-def _write(results: Results, workshop: Workshop, folder: Path) -> None:
-    results.tools = tools(workshop)
+def _write(results: Results, folder: Path) -> None:
     results.write(folder)
     (folder / PAGE).write_text(page(results, explanations()), "utf-8")
     (folder / PLOT).write_text(plot(list(all_figures(results))), "utf-8")
-
-
-def _today() -> str:
-    return datetime.now(tz=UTC).date().isoformat()
 
 
 def _progress(text: str) -> None:

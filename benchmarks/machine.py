@@ -43,9 +43,11 @@ def tools(workshop: Workshop) -> dict[str, str]:
         "harness": f"{__version__} {_commit()}".strip(),
         "Python of the harness": platform.python_version(),
         "bubblewrap": versions(["bwrap", "--version"]).removeprefix("bubblewrap "),
-        "unzip": versions(["unzip", "-v"]).partition(" by ")[0].removeprefix("UnZip "),
+        "unzip": versions(["unzip", "-v"]).removeprefix("UnZip ").partition(" ")[0],
         "SAM": versions([workshop.folder / "sam" / "bin" / "sam", "--version"]).rpartition(" ")[2],
-        "pip": versions([workshop.folder / "pip" / "bin" / "python", "-m", "pip", "--version"]).partition(" from")[0],
+        "pip": versions([workshop.folder / "pip" / "bin" / "python", "-m", "pip", "--version"])
+        .removeprefix("pip ")
+        .partition(" ")[0],
         "pytest": f"{version('pytest')}, xdist {version('pytest-xdist')}",
         "pyperf": version("pyperf"),
         "ruff": version("ruff"),

@@ -72,7 +72,9 @@ class Results:
 
     Attributes:
         machine: Where; what was measured on another does not stay beside it.
-        scenes: By name: date, versions, and what was measured.
+        tools: What was measured last with.
+        dates: For each scene when it was measured, and with which harness.
+        scenes: By name, what was measured.
         parts: For each part its seconds, and why there are none.
         parity: What ``benchmarks.parity`` printed.
     """
@@ -94,8 +96,14 @@ class Results:
         (folder / JSON).write_text(f"{text}\n", "utf-8")
 
 
-def read(folder: Path, new: Results) -> Results:
-    """What was measured before; only the new one's machine where that was elsewhere, or in another way."""
+def read(folder: Path, new: Results, *, anywhere: bool = False) -> Results:
+    """What was measured before; nothing of it where that was on another machine or in another way.
+
+    Args:
+        folder: Where it is kept.
+        new: Nothing yet, with this machine.
+        anywhere: Whether another machine does not matter: nothing is to be added.
+    """
     try:
         kept: dict[str, Any] = json.loads((folder / JSON).read_text("utf-8"))
         rounds = {name: _runs(stored) for name, stored in kept.pop("scenes").items()}
@@ -103,8 +111,7 @@ def read(folder: Path, new: Results) -> Results:
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return new
     same = (old.machine, old.cores, old.quick) == (new.machine, new.cores, new.quick)
-    old.tools |= new.tools
-    return old if same else new
+    return old if same or anywhere else new
 
 
 def _runs(stored: Mapping[str, Any]) -> Runs:

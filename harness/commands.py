@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness import matching, transitions
 from harness.caching import cache_folder, describe_cache, prune_cache, using
 from harness.catalogue import CATALOGUE, named, waivable
 from harness.engines.choice import Choice, engine
@@ -41,6 +40,7 @@ if TYPE_CHECKING:
     from typing import NoReturn, TextIO
 
     from harness.account.values import Preflight
+    from harness.transition.values import Transition
 
 CLEAR = "\x1b[H\x1b[2J\x1b[3J"
 MOST_NAMES = 3
@@ -134,6 +134,8 @@ class Request:
 
 def transition(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """Look at the way from what is live to what will be, and report."""
+    from harness import transitions  # noqa: PLC0415 - for this command alone
+
     formats = transitions.FORMATS
     outputs = [_output(text) for text in options.output]
     chosen = _one_of("--format", options.format, list(formats))
@@ -295,7 +297,7 @@ def _one_of(option: str, value: str, known: Sequence[str]) -> str:
 
 
 def _write(
-    report: transitions.Transition | Preflight,
+    report: Transition | Preflight,
     chosen: str,
     outputs: Sequence[tuple[str, Path]],
     environ: Mapping[str, str],
@@ -321,6 +323,8 @@ def _colour(environ: Mapping[str, str]) -> bool:
 
 def match(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """Tell whether what lies there is what passed."""
+    from harness import matching  # noqa: PLC0415 - for this command alone
+
     artifacts = matching.passed(options.report)
     folder = cache_folder(environ)
     with Progress(sys.stderr) as progress, using(folder):

@@ -4,8 +4,7 @@ pytest loads this module in every run of everybody who has the package installed
 is imported where it is used.
 
 Whatever is selected of a manifest is verified together, when the first of its items is run: handlers start side by side
-and each archive is read once. The workers of pytest-xdist share one verification, too. The one that is first does it,
-and the others wait for what it found.
+and each archive is read once. The workers of pytest-xdist share one verification, too: see ``harness.beside``.
 """
 
 from __future__ import annotations
@@ -13,10 +12,9 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import sys
 import tomllib
-from dataclasses import replace
-from datetime import UTC, datetime
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,11 +24,12 @@ from harness.invoking import FunctionError, LambdaRuntime
 from harness.model import Completed, Crashed, NotApplicable, Result, Severity, Skipped, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from harness.artifact.bundle import Bundle
+    from harness.beside import Asked
     from harness.model import Report
-    from harness.verify import Planned, Settings, Verification
+    from harness.verify import Planned, Verification
 
 __all__ = ["ArtifactWarning", "FunctionError", "LambdaRuntime"]
 
@@ -69,34 +68,51 @@ def pytest_configure(config: pytest.Config) -> None:
     path = _requested(config)
     if path is None:
         return
+    distributes = config.getoption("dist", "no") != "no" and sys.platform != "win32"
     try:
-        planned = _planned(config, path)
+        if distributes:
+            config.pluginmanager.register(Handing(config, path))
+            _load(path)
+        else:
+            _planned(config, path)
     except (UsageError, OSError) as problem:  # the latter: a cache that cannot be written
         raise pytest.UsageError(*str(problem).splitlines()) from problem
     if str(path) not in config.args:
         config.args.append(str(path))
-    config.pluginmanager.register(Handing(config, {str(path): [one.name for one in planned]}))
 
 
 class Handing:
-    """Hands to the workers of pytest-xdist, if there are any, what is planned, and a folder for what they find."""
+    """Starts a verification beside the workers of pytest-xdist, and hands them the place of what it finds."""
 
-    def __init__(self, config: pytest.Config, planned: dict[str, list[str]]) -> None:
-        self._config = config
-        self._planned = planned
+    def __init__(self, config: pytest.Config, path: Path) -> None:
+        from harness.beside import Helper  # noqa: PLC0415 - see the module
 
-    @cached_property
-    def _folder(self) -> str:
-        import tempfile  # noqa: PLC0415 - see the module
-
-        folder = tempfile.TemporaryDirectory(prefix="lambda-artifact-")
-        self._config.add_cleanup(folder.cleanup)
-        return folder.name
+        self._path = path
+        self._prefix = f"{_node(config, path)}::"
+        self._helper = Helper(_asked(config, path))
+        config.add_cleanup(self._helper.end)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:  # noqa: ANN401 - xdist has no types
         """Called with each worker before it starts."""
-        node.workerinput[HANDED] = {"folder": self._folder, "planned": self._planned}
+        node.workerinput[HANDED] = {"folder": str(self._helper.folder), "manifest": str(self._path)}
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
+        """Called with what each worker has selected, which is the same in all."""
+        self._helper.choose([one.removeprefix(self._prefix) for one in ids if one.startswith(self._prefix)])
+
+
+def _load(path: Path) -> None:
+    """Look at a manifest alone, which takes no time.
+
+    Raises:
+        UsageError: It is wrong.
+    """
+    from harness.manifest import load  # noqa: PLC0415 - see the module
+    from harness.policy import known_runtimes  # noqa: PLC0415
+
+    load(path, runtimes=known_runtimes(), environ=os.environ)
 
 
 def _handed(config: pytest.Config) -> dict[str, Any]:
@@ -125,10 +141,13 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
         return None
     asked = _asks_for_artifacts(parent.config) and option in (None, file_path)
     if _named(file_path, parent.config) or (asked and _is_manifest(file_path)):
-        # pytest begins the id with nothing at all where the file lies outside its root folder.
-        node = Path(os.path.relpath(file_path, parent.config.rootpath)).as_posix()
-        return ManifestFile.from_parent(parent, path=file_path, nodeid=node)
+        return ManifestFile.from_parent(parent, path=file_path, nodeid=_node(parent.config, file_path))
     return None
+
+
+def _node(config: pytest.Config, path: Path) -> str:
+    """The id of a manifest; pytest would begin it with nothing at all where it lies outside the root folder."""
+    return Path(os.path.relpath(path, config.rootpath)).as_posix()
 
 
 def _option_path(config: pytest.Config) -> Path | None:
@@ -165,10 +184,9 @@ class ManifestFile(pytest.File):
         Raises:
             CollectError: The manifest is wrong.
         """
-        names = _handed(self.config).get("planned", {}).get(str(self.path))
         try:
-            names = names or [one.name for one in _planned(self.config, self.path)]
-        except UsageError as problem:
+            names = _names(self.config, self.path)
+        except (UsageError, OSError) as problem:
             raise self.CollectError(str(problem)) from problem
         for name in names:
             # The id as a text, which pytest takes apart as it does the one that it remembers for --lf.
@@ -230,7 +248,7 @@ class CheckFailed(Exception):  # noqa: N818 - it is what the item reports, not a
         from harness.reporters import terminal  # noqa: PLC0415 - see the module
         from harness.reporters.text import harmless  # noqa: PLC0415
 
-        super().__init__(terminal.render(replace(report, timings=()), colour=False))
+        super().__init__(terminal.render(report, colour=False))
         self.summary = harmless(_summary(result)).partition("\n")[0]
 
 
@@ -247,41 +265,43 @@ def _summary(result: Result) -> str:
             return f"{errors[0].message.splitlines()[0]}{more}"
 
 
+def _names(config: pytest.Config, path: Path) -> list[str]:
+    """What can be verified of a manifest.
+
+    Raises:
+        UsageError: The manifest is wrong, or a file that it names.
+    """
+    from harness.beside import planned_by_helper  # noqa: PLC0415 - see the module
+
+    folder = _folder(config, path)
+    return (planned_by_helper(folder) if folder else None) or [one.name for one in _planned(config, path)]
+
+
+def _folder(config: pytest.Config, path: Path) -> Path | None:
+    """Where a worker finds what it need not do itself."""
+    handed = _handed(config)
+    return Path(handed["folder"]) if handed.get("manifest") == str(path) else None
+
+
 def _report(item: CheckItem) -> Report:
     """The report on one item alone."""
+    from harness.beside import reports_of_helper  # noqa: PLC0415 - see the module
+
     known = item.config.stash[REPORTS]
     if item.path not in known:
-        folder = _handed(item.config).get("folder")
-        known[item.path] = _shared(item, Path(folder)) if folder else _reports(item)
+        folder = _folder(item.config, item.path)
+        known[item.path] = reports_of_helper(folder, partial(_reports, item)) if folder else _reports(item)
     return known[item.path][item.name]
 
 
-def _shared(item: CheckItem, folder: Path) -> dict[str, Report]:
-    """The reports that the first worker to come here has made, or makes now."""
-    import hashlib  # noqa: PLC0415 - see the module
-    import pickle  # noqa: PLC0415 - in a folder of this run alone
-
-    from filelock import FileLock  # noqa: PLC0415
-
-    file = folder / hashlib.blake2b(os.fsencode(item.path), digest_size=16).hexdigest()
-    with FileLock(file.with_suffix(".lock")):  # the system releases it should the worker that has it crash
-        if not file.exists():
-            draft = file.with_suffix(".draft")
-            draft.write_bytes(pickle.dumps(_reports(item)))
-            draft.rename(file)
-    found: dict[str, Report] = pickle.loads(file.read_bytes())  # noqa: S301 - ours, see above
-    return found
-
-
 def _reports(item: CheckItem) -> dict[str, Report]:
-    """Verify what is selected of an item's manifest, each check a report of its own."""
+    """The reports on all that is selected of an item's manifest."""
+    from harness.beside import reports  # noqa: PLC0415 - see the module
+
     items = (item, *item.session.items)
     names = {one.name for one in items if isinstance(one, CheckItem) and one.path == item.path}
     planned = [one for one in _planned(item.config, item.path) if one.name in names]
-    verification = item.config.stash[VERIFICATIONS][item.path]
-    results = verification.results(planned)
-    report = verification.report(results)
-    return {one.name: replace(report, results=(result,)) for one, result in zip(planned, results, strict=True)}
+    return reports(item.config.stash[VERIFICATIONS][item.path], planned)
 
 
 def _verification(config: pytest.Config, path: Path) -> Verification:
@@ -290,16 +310,24 @@ def _verification(config: pytest.Config, path: Path) -> Verification:
     Raises:
         UsageError: The manifest is wrong.
     """
-    from harness.catalogue import waivable  # noqa: PLC0415 - see the module
-    from harness.manifest import load  # noqa: PLC0415
-    from harness.policy import known_runtimes  # noqa: PLC0415
-    from harness.verify import Verification  # noqa: PLC0415
+    from harness.beside import verification  # noqa: PLC0415 - see the module
+    from harness.caching import using  # noqa: PLC0415
 
     known = config.stash[VERIFICATIONS]
     if path not in known:
-        manifest = load(path, runtimes=known_runtimes(), checks=waivable(), environ=os.environ)
-        known[path] = Verification(manifest, _settings(config, os.environ))
+        found = verification(_asked(config, path), os.environ)
+        lease = contextlib.ExitStack()
+        lease.enter_context(using(found.settings.cache))
+        config.add_cleanup(lease.close)
+        known[path] = found
     return known[path]
+
+
+def _asked(config: pytest.Config, path: Path) -> Asked:
+    from harness.beside import Asked  # noqa: PLC0415 - see the module
+
+    option = config.getoption
+    return Asked(str(path), option("--artifact-engine"), option("--artifact-image"), option("--artifact-python"))
 
 
 def _planned(config: pytest.Config, path: Path) -> tuple[Planned, ...]:
@@ -308,31 +336,9 @@ def _planned(config: pytest.Config, path: Path) -> tuple[Planned, ...]:
     Raises:
         UsageError: The manifest is wrong, or a file that it names.
     """
-    from harness.verify import plan  # noqa: PLC0415 - see the module
+    from harness.beside import planned  # noqa: PLC0415 - see the module
 
-    verification = _verification(config, path)
-    verification.read()
-    return plan(verification.manifest, verification.settings)
-
-
-def _settings(config: pytest.Config, environ: Mapping[str, str]) -> Settings:
-    from harness.caching import cache_folder, using  # noqa: PLC0415 - see the module
-    from harness.engines.choice import Choice, engine  # noqa: PLC0415
-    from harness.verify import Settings  # noqa: PLC0415
-
-    choice = Choice(config.getoption("--artifact-engine"))
-    python = config.getoption("--artifact-python")
-    cache = cache_folder(environ)
-    lease = contextlib.ExitStack()
-    lease.enter_context(using(cache))
-    config.add_cleanup(lease.close)
-    return Settings(
-        engine=engine(choice, environ, cache, config.getoption("--artifact-image"), Path(python) if python else None),
-        cache=cache,
-        progress=lambda _: None,
-        today=datetime.now(tz=UTC).date(),
-        static=choice is Choice.NONE,
-    )
+    return planned(_verification(config, path))
 
 
 @pytest.fixture(scope="session")

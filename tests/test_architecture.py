@@ -27,6 +27,7 @@ MEANING = {
 # The probe is a program of its own, which runs in another interpreter, and so is what emulates AWS.
 ALLOWED = {
     "__main__.py": {READS, EXITS},
+    "beside.py": {PRINTS, READS},
     "cli.py": {PRINTS},
     "commands.py": {PRINTS},
     "emulator/server.py": {PRINTS, READS, EXITS},

@@ -114,6 +114,7 @@ class TestThePage:
 
         assert read(tmp_path, Results({"processor": "fast"}, 2)) == here
         assert read(tmp_path, Results({"processor": "slow"}, 2)).scenes == {}
+        assert read(tmp_path, Results({"processor": "slow"}, 2), anywhere=True) == here
         assert read(tmp_path / "nowhere", Results({"processor": "fast"}, 2)).scenes == {}
 
     def test_a_missed_goal_has_its_explanation(self) -> None:

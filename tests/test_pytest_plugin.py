@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
 import sys
 import xml.etree.ElementTree as ET
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
+from fixtures.broken import broken, with_file
 from fixtures.case import MANIFEST, lay_out
 from fixtures.corpus import CASES
 from harness.catalogue import CATALOGUE
 from harness.check import Scope
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from harness.kept import uses
+from tests.test_cli import HANGS, family, wait_for
 
 STATIC = ("--artifact-engine", "none")
 ITEMS = [f"{check.id}[api]" if check.scope is Scope.FUNCTION else check.id for check in CATALOGUE]
 STARTED = {"handler-imports[api]", "handler-responds[api]"}
+ARCHIVES = 2  # of the sound artifact
 TEST = "def test_of_the_project():\n    pass\n"
 
 
@@ -269,74 +273,130 @@ class TestUsage:
         assert result.ret is pytest.ExitCode.USAGE_ERROR
 
 
-LOGGED = """
+KILLING = """
 import os
-import time
+import signal
 from pathlib import Path
+
+
+def pytest_collection_modifyitems():
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parent = int(status.read_text().rpartition(")")[2].split()[1])
+            command = status.with_name("cmdline").read_text()
+        except OSError:
+            continue
+        if parent == os.getppid() and "harness.beside" in command:
+            os.kill(int(status.parent.name), signal.SIGKILL)
+"""
+SLOW = """
+import time
 
 from harness.verify import Verification
 
 original = Verification.results
-log = Path(__file__).with_name("log")
 
 
-def logged(self, planned):
-    with log.open("a") as file:
-        file.write(" ".join(one.name for one in planned) + "\\n")
-    {meanwhile}
-    return original(self, planned)
+def slow(*arguments):
+    time.sleep(2)
+    return original(*arguments)
 
 
-Verification.results = logged
+Verification.results = slow
 """
 
 
 class TestTogether:
-    """What is selected is verified once and together, by whoever comes first."""
+    """What is selected is verified once and together, whoever does it."""
 
-    def run(
-        self, project: pytest.Pytester, *options: str, meanwhile: str = "pass"
-    ) -> tuple[pytest.RunResult, list[list[str]]]:
-        project.makeconftest(LOGGED.format(meanwhile=meanwhile))
+    @pytest.fixture
+    def own(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        """A cache that counts for one test alone."""
+        monkeypatch.setenv("LAMBDA_ARTIFACT_CACHE", str(tmp_path / "cache"))
+        return tmp_path / "cache"
+
+    @pytest.mark.parametrize("options", [(), ("-n", "1"), ("-n", "2"), ("-n", "2", "--dist", "loadfile")])
+    def test_in_one_verification(self, options: tuple[str, ...], project: pytest.Pytester, own: Path) -> None:
         result = project.runpytest_subprocess("-m", "artifact", *STATIC, *options)
-        return result, [line.split() for line in (project.path / "log").read_text("utf-8").splitlines()]
 
-    @pytest.mark.parametrize("options", [(), ("-n", "2"), ("-n", "2", "--dist", "loadfile")])
-    def test_in_one_verification(self, options: tuple[str, ...], project: pytest.Pytester) -> None:
-        result, verified = self.run(project, *options)
-
-        assert verified == [ITEMS]
         counts = result.parseoutcomes()
         assert counts["passed"] + counts["skipped"] == len(ITEMS)
+        assert uses(own).misses["facts"] == ARCHIVES
+        assert "facts" not in uses(own).hits
 
     @pytest.mark.parametrize("options", [(), ("-n", "2")])
-    def test_and_nothing_else(self, options: tuple[str, ...], project: pytest.Pytester) -> None:
-        result, verified = self.run(project, "-k", "size", *options)
+    def test_what_is_selected(self, options: tuple[str, ...], project: pytest.Pytester) -> None:
+        result = project.runpytest_subprocess("-m", "artifact", "-rA", *STATIC, "-k", "size", *options)
 
-        assert verified == [["unzipped-size", "upload-size"]]
-        result.assert_outcomes(passed=2)
+        assert outcomes(result) == {"passed": {"unzipped-size", "upload-size"}}
+
+    @pytest.mark.parametrize("selection", [("-k", "nothing"), ("--collect-only",)])
+    def test_nothing_is_selected(self, selection: tuple[str, ...], project: pytest.Pytester) -> None:
+        result = project.runpytest_subprocess("-m", "artifact", *STATIC, "-n", "2", *selection)
+
+        assert "passed" not in result.parseoutcomes()
+        assert result.ret in {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED}
+
+    def test_among_tests_of_the_project(self, project: pytest.Pytester) -> None:
+        result = project.runpytest_subprocess("-m", "artifact or not artifact", *STATIC, "-n", "2", "-k", "size or of")
+
+        result.assert_outcomes(passed=3)
 
     def test_a_manifest_that_is_named_as_an_argument(self, project: pytest.Pytester) -> None:
-        project.makeconftest(LOGGED.format(meanwhile="pass"))
-
         project.runpytest_subprocess(MANIFEST, *STATIC, "-n", "2", "-k", "size").assert_outcomes(passed=2)
 
-    def test_a_worker_that_ends_is_replaced(self, project: pytest.Pytester) -> None:
-        result, verified = self.run(
-            project, "-n", "2", meanwhile='if log.read_text().count("\\n") == 1: time.sleep(1); os._exit(1)'
-        )
+    def test_a_helper_that_is_killed_is_replaced(self, project: pytest.Pytester, own: Path) -> None:
+        project.makeconftest(KILLING)
 
-        assert verified == [ITEMS, ITEMS]
+        result = project.runpytest_subprocess("-m", "artifact", *STATIC, "-n", "2")
+
         counts = result.parseoutcomes()
-        assert counts["failed"] == 1
-        result.stdout.fnmatch_lines(["*worker 'gw*' crashed while running*"])
+        assert counts["passed"] + counts["skipped"] == len(ITEMS)
+        seen = uses(own)
+        assert seen.misses["facts"] + seen.hits.get("facts", 0) in {ARCHIVES, ARCHIVES + 1, 2 * ARCHIVES}
 
     def test_a_limit_for_each_test_is_not_one_for_all(self, project: pytest.Pytester) -> None:
+        project.makeconftest(SLOW)
         project.makeini("[pytest]\ntimeout = 1")
 
-        result, _ = self.run(project, meanwhile="time.sleep(2)")
+        result = project.runpytest_subprocess("-m", "artifact", *STATIC)
 
         assert "failed" not in result.parseoutcomes()
+
+    def test_what_is_wrong_is_told_before_workers_start(self, project: pytest.Pytester) -> None:
+        (project.path / MANIFEST).write_text("cod = 1\n", "utf-8")
+
+        result = project.runpytest_subprocess("-m", "artifact", "-n", "2")
+
+        assert result.ret is pytest.ExitCode.USAGE_ERROR
+        result.stderr.fnmatch_lines(["ERROR: *`cod`: unknown key; did you mean `code`?"])
+        result.stdout.no_fnmatch_line("*created:*")
+
+    def test_or_at_the_latest_by_them(self, project: pytest.Pytester) -> None:
+        (project.path / MANIFEST).write_text('code = "code.zip"\n', "utf-8")
+
+        result = project.runpytest_subprocess("-m", "artifact", "-n", "2")
+
+        assert result.ret is pytest.ExitCode.TESTS_FAILED
+        result.stdout.fnmatch_lines(["no handler is declared: *"])
+        result.stdout.no_fnmatch_line("*Traceback*")
+
+    @pytest.mark.network
+    def test_ctrl_c_ends_all(self, project: pytest.Pytester, python: Path) -> None:
+        broken(project.path / "code.zip", project.path / "hangs.zip", with_file("app/main.py", HANGS))
+        manifest = project.path / MANIFEST
+        manifest.write_text(manifest.read_text("utf-8").replace('"code.zip"', '"hangs.zip"'), "utf-8")
+        options = ["-m", "artifact", "-n", "2", "--artifact-engine=process", f"--artifact-python={python}"]
+        command = ["env", "--default-signal=INT", sys.executable, "-m", "pytest", *options]
+
+        with subprocess.Popen(command, cwd=project.path, stdout=subprocess.PIPE, start_new_session=True) as process:
+            wait_for(lambda: any("bootstrap" in command for command in family(process.pid).values()))
+            children = family(process.pid)
+            os.killpg(process.pid, signal.SIGINT)
+            said, _ = process.communicate()
+
+        assert process.returncode == pytest.ExitCode.INTERRUPTED, said
+        wait_for(lambda: not any(Path(f"/proc/{child}/exe").exists() for child in children))
 
 
 class TestOtherPlugins:

@@ -79,8 +79,8 @@ class BytecodeStore:
                 return Kept(index, content[begin:])
         return Kept(Index(), memoryview(b""))
 
-    def keep(self, name: str, more: Kept) -> None:
-        """Add what was compiled.
+    def keep(self, name: str, more: Index, parts: Iterable[memoryview]) -> None:
+        """Add what was compiled; ``parts`` is its bytecode, one after the other.
 
         Raises:
             OSError: The store cannot be written.
@@ -90,18 +90,18 @@ class BytecodeStore:
             for left in self._folder.glob(f".draft-{self._file(name).name}-*"):  # of a process that was killed
                 left.unlink()
             before = self.kept(name)
-            if before.index.magic != more.index.magic:
+            if before.index.magic != more.magic:
                 before = Kept(Index(), memoryview(b""))
             moved = {
                 path: (modified, size, begin + len(before.content), length, cost)
-                for path, (modified, size, begin, length, cost) in more.index.modules.items()
+                for path, (modified, size, begin, length, cost) in more.modules.items()
                 if path not in before.index.modules
             }
-            refused = tuple(sorted({*before.index.refused, *more.index.refused}))
+            refused = tuple(sorted({*before.index.refused, *more.refused}))
             if not moved and refused == before.index.refused:
                 return
-            index = Index(more.index.magic, {**before.index.modules, **moved}, refused)
-            self._write(self._file(name), index, [before.content, more.content])
+            index = Index(more.magic, {**before.index.modules, **moved}, refused)
+            self._write(self._file(name), index, [before.content, *parts])
 
     def _write(self, path: Path, index: Index, contents: Iterable[memoryview]) -> None:
         packed = msgspec.msgpack.encode(index)
@@ -190,11 +190,11 @@ class Lending:
         missed = {root + path for root, name in self.roots.items() for path in self.store.missed(name)}
         return missed.union(path for path in reached if path.startswith(tuple(self.roots)))
 
-    def keep(self, said: Mapping[str, Any], content: bytes) -> None:
+    def keep(self, said: Mapping[str, Any], content: memoryview) -> None:
         """Keep what the probe made: its index, and the bytecode."""
         for root, name in self.roots.items():
             modules: dict[str, Row] = {}
-            parts: list[bytes] = []
+            parts: list[memoryview] = []
             at = 0
             for path, (modified, size, begin, length, cost) in said["modules"].items():
                 if path.startswith(root):
@@ -203,9 +203,8 @@ class Lending:
                     at += length
             refused = tuple(path.removeprefix(root) for path in said["refused"] if path.startswith(root))
             if modules or refused:
-                more = Kept(Index(said["magic"], modules, refused), memoryview(b"".join(parts)))
                 with contextlib.suppress(OSError):  # a cache that is full: what needs it will say so
-                    self.store.keep(name, more)
+                    self.store.keep(name, Index(said["magic"], modules, refused), parts)
 
     def miss(self, paths: Iterable[str]) -> None:
         """Keep in mind what handlers missed."""

@@ -205,7 +205,7 @@ class Parcel:
                     break
         self._remember()
 
-    def _keep(self, said: dict[str, Any], content: bytes) -> None:
+    def _keep(self, said: dict[str, Any], content: memoryview) -> None:
         """Keep what was compiled, while the handlers run."""
         if self._lending and len(content) == said["bytes"]:
             self._keeping.append(threading.Thread(target=self._lending.keep, args=(said, content)))

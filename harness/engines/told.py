@@ -42,14 +42,14 @@ class Stream:
                 return b"".join(parts)
         return None
 
-    def exactly(self, size: int) -> bytes:
+    def exactly(self, size: int) -> memoryview:
         """So many bytes, or what there is of them."""
-        parts: list[bytes] = []
-        while size and self._more():
-            part, self._rest = self._rest[:size], self._rest[size:]
-            parts.append(part)
-            size -= len(part)
-        return b"".join(parts)
+        found, at = bytearray(size), 0  # they may be many: they are never there twice
+        while at < size and self._more():
+            part, self._rest = self._rest[: size - at], self._rest[size - at :]
+            found[at : at + len(part)] = part
+            at += len(part)
+        return memoryview(found)[:at]
 
     def _more(self) -> bool:
         self._rest = self._rest or next(self._chunks, b"")

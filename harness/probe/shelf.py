@@ -17,7 +17,7 @@ import signal
 import sys
 import time
 import warnings
-from typing import Any
+from typing import Any, NoReturn
 
 SEALS, ALL_SEALS, FIXED_SIZE = 1033, 0b1111, 0b0111  # F_ADD_SEALS; what none may do any more: seal, shrink, grow, write
 KEPT, TOLD = 1000, 1001  # as in lender.py
@@ -67,9 +67,7 @@ class Shelf:
 
     def compile(self, paths: list[str], workers: int) -> None:
         """Compile files, and all in folders, on as many processes as there are workers."""
-        self.refused += [path for path in paths if not path.endswith(".py")]  # no file, and done with
-        wanted = [file for path in paths for file in expanded(path)]
-        wanted = sorted(set(wanted).difference(self.rows), key=size_of, reverse=True)
+        wanted = self.wanting(paths)
         workers = max(1, min(workers, len(wanted)))
         running = [Compiler(wanted[number::workers]) for number in range(workers)]
         selector, deadline = selectors.DefaultSelector(), time.monotonic() + SECONDS
@@ -86,6 +84,17 @@ class Shelf:
                     self._take(path, made)
         for one in running:
             self.refused += one.end()
+
+    def wanting(self, paths: list[str]) -> list[str]:
+        """The files, and those in folders, that are to be compiled: the largest first."""
+        self.refused += [path for path in paths if not path.endswith(".py")]  # no file, and done with
+        wanted = {file for path in paths for file in expanded(path)}
+        return sorted(wanted.difference(self.rows), key=size_of, reverse=True)
+
+    def take(self, aside: Aside) -> None:
+        """Take what was compiled beside the handlers, as far as it got."""
+        for path, made in aside.end():
+            self._take(path, made)
 
     def _take(self, path: str, made: tuple[int, int, int, bytes] | None) -> None:
         if made is None:
@@ -161,6 +170,49 @@ class Loan:
         return int.from_bytes(said[:8], "little") / 1e6, int.from_bytes(said[8:16], "little"), names
 
 
+class Aside:
+    """A process that compiles on an idle core while a handler runs, for the next time: into a file of its own.
+
+    Attributes:
+        pid: Whom nobody is to kill.
+    """
+
+    def __init__(self, paths: list[str]) -> None:
+        self._paths = paths
+        self._file = os.memfd_create("aside", os.MFD_CLOEXEC)
+        self.pid = os.fork()
+        if self.pid == 0:
+            compile_all(paths, self._file)
+
+    def end(self) -> Any:  # noqa: ANN401 - an iterator of paths and what became of them
+        """End it: nobody waits for it. What is complete by now."""
+        with contextlib.suppress(OSError):
+            os.kill(self.pid, signal.SIGKILL)
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(self.pid, 0)
+        at, size = 0, os.fstat(self._file).st_size
+        while at + 4 <= size:
+            end = at + 4 + int.from_bytes(os.pread(self._file, 4, at), "little")
+            if end > size:
+                break
+            yield marshal.loads(os.pread(self._file, end - at - 4, at + 4))  # noqa: S302 - our own child made it
+            at = end
+        os.close(self._file)
+
+
+def compile_all(paths: list[str], write: int) -> NoReturn:
+    """Compile files, and write to a descriptor what became of each; ends the process."""
+    try:
+        resource.setrlimit(resource.RLIMIT_AS, (COMPILER_BYTES, COMPILER_BYTES))
+        for path in paths:
+            frame = marshal.dumps((path, compiled(path)))
+            view = memoryview(len(frame).to_bytes(4, "little") + frame)
+            while view:
+                view = view[os.write(write, view) :]
+    finally:
+        os._exit(0)
+
+
 class Compiler:
     """A process that compiles one share of the files, and the pipe on which it hands them over."""
 
@@ -169,16 +221,8 @@ class Compiler:
         self.pipe, write = os.pipe()
         self._pid = os.fork()
         if self._pid == 0:
-            try:
-                os.close(self.pipe)
-                resource.setrlimit(resource.RLIMIT_AS, (COMPILER_BYTES, COMPILER_BYTES))
-                for path in paths:
-                    frame = marshal.dumps((path, compiled(path)))
-                    view = memoryview(len(frame).to_bytes(4, "little") + frame)
-                    while view:
-                        view = view[os.write(write, view) :]
-            finally:
-                os._exit(0)
+            os.close(self.pipe)
+            compile_all(paths, write)
         os.close(write)
 
     def read(self) -> bool:

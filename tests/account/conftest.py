@@ -15,6 +15,8 @@ from tests import aws
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from fixtures.build import Sample
+
 LISTS = ("Functions", "Aliases", "Versions", "LayerVersions")
 PAGE = 50
 QUOTA = 80_530_636_800  # bytes: 75 GB
@@ -27,8 +29,9 @@ def moto() -> Iterator[str]:
 
 
 @pytest.fixture
-def account(moto: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[aws.Account]:
-    """An empty account, which the SDK's own variables lead to."""
+def account(moto: str, sample: Sample, monkeypatch: pytest.MonkeyPatch) -> Iterator[aws.Account]:
+    """An empty account, which the SDK's own variables lead to; what is to be deployed is built."""
+    del sample
     for made in aws.accounts(moto):
         for name, value in made.environ.items():
             monkeypatch.setenv(name, value)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness.engines.bytecode import BytecodeStore, Index, Kept, Lending, content_key
+from harness.engines.bytecode import BytecodeStore, Index, Lending, content_key
 from harness.engines.choice import Choice, engine
 from harness.engines.protocol import Answered, Failed, Observation, Ready
 from tests.engines.bench import Bench, start
@@ -62,7 +62,7 @@ class Thing:
 '''
 
 
-def heavy(lines: int = 3000) -> str:
+def heavy(lines: int) -> str:
     """A module that takes a while to compile and none to run."""
     return "\n".join(
         f"def f{number}(a, b=({number}, 'x')):\n    return a + {number} * len(b)" for number in range(lines)
@@ -98,7 +98,7 @@ def body(seen: Observation) -> Any:  # noqa: ANN401 - whatever the handler says
 
 
 def test_what_was_missed_is_lent_the_next_time(lends: Callable[[bool], Engine], unpack: Callable[..., Path]) -> None:
-    task = unpack({"app.py": f"import heavy\n{HANDLER}", "heavy.py": heavy()})
+    task = unpack({"app.py": f"import heavy\n{HANDLER}", "heavy.py": heavy(2000)})
 
     first, second = twice(lends(True), task, "app.handler")
 
@@ -110,9 +110,10 @@ def test_what_was_missed_is_lent_the_next_time(lends: Callable[[bool], Engine], 
 def test_what_will_be_reached_is_lent_the_first_time(
     lends: Callable[[bool], Engine], unpack: Callable[..., Path]
 ) -> None:
-    task = unpack({"app.py": f"import heavy\n{HANDLER}", "heavy.py": heavy()})
+    task = unpack({"app.py": f"import heavy\n{HANDLER}", "heavy.py": heavy(500)})
     made = lends(True)
-    job = replace(Bench(made, task).job(start("app.handler")), reached=("/var/task/app.py", "/var/task/heavy.py"))
+    job = Bench(made, task).job(start("app.handler"), init_timeout=20.0)
+    job = replace(job, reached=("/var/task/app.py", "/var/task/heavy.py"))
 
     answers = made.run(job, lambda _: None)
 
@@ -339,8 +340,8 @@ ROWS = Index(MAGIC, {"a.py": (1, 2, 0, 3, 4)}, ("b.py",))
 
 def test_what_is_kept_is_there_again(tmp_path: Path) -> None:
     store = BytecodeStore(tmp_path)
-    store.keep("a tree", Kept(ROWS, memoryview(b"one")))
-    store.keep("a tree", Kept(Index(MAGIC, {"c.py": (5, 6, 0, 3, 7)}, ()), memoryview(b"two")))
+    store.keep("a tree", ROWS, [memoryview(b"one")])
+    store.keep("a tree", Index(MAGIC, {"c.py": (5, 6, 0, 3, 7)}, ()), [memoryview(b"two")])
 
     found = store.kept("a tree")
 
@@ -352,24 +353,24 @@ def test_what_is_kept_is_there_again(tmp_path: Path) -> None:
 
 def test_what_a_killed_process_left_is_cleaned_away(tmp_path: Path) -> None:
     store = BytecodeStore(tmp_path)
-    store.keep("a tree", Kept(ROWS, memoryview(b"one")))
+    store.keep("a tree", ROWS, [memoryview(b"one")])
     (kept,) = tmp_path.glob("*.kept")
     (tmp_path / f".draft-{kept.name}-1234").touch()
-    store.keep("a tree", Kept(Index(MAGIC, {"c.py": (5, 6, 0, 3, 7)}, ()), memoryview(b"two")))
+    store.keep("a tree", Index(MAGIC, {"c.py": (5, 6, 0, 3, 7)}, ()), [memoryview(b"two")])
     assert list(tmp_path.glob(".draft-*")) == []
 
 
 def test_bytecode_of_another_interpreter_is_replaced(tmp_path: Path) -> None:
     store = BytecodeStore(tmp_path)
-    store.keep("a tree", Kept(ROWS, memoryview(b"one")))
-    store.keep("a tree", Kept(Index("00", {"c.py": (5, 6, 0, 3, 7)}, ()), memoryview(b"two")))
+    store.keep("a tree", ROWS, [memoryview(b"one")])
+    store.keep("a tree", Index("00", {"c.py": (5, 6, 0, 3, 7)}, ()), [memoryview(b"two")])
     assert store.kept("a tree").index == Index("00", {"c.py": (5, 6, 0, 3, 7)}, ())
 
 
 @pytest.mark.parametrize("at", [0, 20, 40, -1], ids=["in its seal", "in its length", "in its index", "in the bytecode"])
 def test_what_was_damaged_is_not_there(at: int, tmp_path: Path) -> None:
     store = BytecodeStore(tmp_path)
-    store.keep("a tree", Kept(ROWS, memoryview(b"one")))
+    store.keep("a tree", ROWS, [memoryview(b"one")])
     (path,) = tmp_path.glob("*.kept")
     content = bytearray(path.read_bytes())
     content[at] ^= 1
@@ -381,7 +382,7 @@ def test_what_was_damaged_is_not_there(at: int, tmp_path: Path) -> None:
 def test_the_trees_of_a_job_lie_one_after_another(tmp_path: Path) -> None:
     lending = Lending(BytecodeStore(tmp_path), {"/var/task/": "code", "/opt/": "layers"})
     rows = {"/var/task/a.py": [1, 2, 0, 3, 4], "/opt/python/b.py": [5, 6, 3, 4, 7]}
-    lending.keep({"magic": MAGIC, "modules": rows, "refused": ["/opt/python/c.py"]}, b"onefour")
+    lending.keep({"magic": MAGIC, "modules": rows, "refused": ["/opt/python/c.py"]}, memoryview(b"onefour"))
     lending.miss(["/opt/python/d.py", "/opt/python/../e.py", "/elsewhere/f.py", "/opt/data.txt"])
 
     kept, contents, known = lending.kept()
@@ -395,6 +396,6 @@ def test_the_trees_of_a_job_lie_one_after_another(tmp_path: Path) -> None:
 def test_a_store_that_cannot_be_written_keeps_nothing(tmp_path: Path) -> None:
     (tmp_path / "bytecode").touch()  # and no folder
     lending = Lending(BytecodeStore(tmp_path / "bytecode"), {"/opt/": "layers"})
-    lending.keep({"magic": MAGIC, "modules": {"/opt/a.py": [1, 2, 0, 3, 4]}, "refused": []}, b"one")
+    lending.keep({"magic": MAGIC, "modules": {"/opt/a.py": [1, 2, 0, 3, 4]}, "refused": []}, memoryview(b"one"))
     lending.miss(["/opt/b.py"])
     assert lending.kept()[0]["modules"] == {}
