@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -10,6 +11,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from harness.engines.bytecode import replace_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -76,7 +79,7 @@ class Rejected:
 
 
 def find(
-    version: tuple[int, int], environ: Mapping[str, str], explicit: Path | None = None
+    version: tuple[int, int], environ: Mapping[str, str], explicit: Path | None = None, memory: Path | None = None
 ) -> tuple[Interpreter | None, tuple[Rejected, ...]]:
     """The first candidate that is CPython of that version, and those that were no good before it.
 
@@ -84,10 +87,12 @@ def find(
         version: As in ``(3, 12)``.
         environ: The user's environment: PATH, HOME and the version managers' own variables.
         explicit: The only candidate, where the user names one.
+        memory: A file for what candidates said; one that did not change is not asked again.
     """
     rejected: list[Rejected] = []
+    heard = Heard(memory)
     for path in [explicit] if explicit else candidates(version, environ):
-        answer = ask(path, version)
+        answer = heard.ask(path, version)
         if isinstance(answer, Interpreter):
             return answer, tuple(rejected)
         rejected.append(answer)
@@ -138,22 +143,74 @@ def _by_patch(path: Path) -> list[int]:
     return [int(number) for number in re.findall(r"\d+", str(path))]
 
 
+class Heard:
+    """What candidates said, in a file: asking one costs a start of Python.
+
+    Only programs are remembered: what a script, such as a version manager's shim, stands for may be another one.
+    """
+
+    def __init__(self, memory: Path | None) -> None:
+        self._memory = memory
+        self._said: dict[str, Any] = {}
+        if memory is not None:
+            with contextlib.suppress(OSError, ValueError):
+                said = json.loads(memory.read_text("utf-8"))
+                self._said = said if isinstance(said, dict) else {}
+
+    def ask(self, path: Path, version: tuple[int, int]) -> Interpreter | Rejected:
+        """What a candidate is, asked if it did not say so before."""
+        key = _identity(path)
+        if key in self._said:
+            with contextlib.suppress(KeyError, TypeError, ValueError):
+                return _judged(path, self._said[key], version)
+        try:
+            said = _said(path)
+            if key and self._memory:
+                self._remember(key, said)
+            return _judged(path, said, version)
+        except (OSError, subprocess.SubprocessError, ValueError) as error:
+            return Rejected(path, f"it does not run: {_reason(error)}")
+        except (KeyError, TypeError):
+            return Rejected(path, "it does not answer as an interpreter does")
+
+    def _remember(self, key: str, said: dict[str, Any]) -> None:
+        if self._memory is None:
+            return
+        self._said = {**self._said, key: said}
+        with contextlib.suppress(OSError):
+            self._memory.parent.mkdir(parents=True, exist_ok=True)
+            replace_file(self._memory, [memoryview(json.dumps(self._said).encode())], mode=0o600)
+
+
+def _identity(path: Path) -> str | None:
+    """What tells this program from any other; None for a script."""
+    with contextlib.suppress(OSError):
+        real = path.resolve()
+        with real.open("rb") as file:
+            if file.read(4) != b"\x7fELF":
+                return None
+        status = real.stat()
+        # The path too: a virtual environment's is a link to the interpreter that it was made from.
+        return f"{path.absolute()} {real} {status.st_dev} {status.st_ino} {status.st_size} {status.st_mtime_ns}"
+    return None
+
+
 def ask(path: Path, version: tuple[int, int]) -> Interpreter | Rejected:
     """Run a candidate and let it tell its version: a name, or a shim, says nothing."""
-    try:
-        answer = subprocess.run(
-            [path, "-I", "-S", "-c", ASK],
-            capture_output=True,
-            check=True,
-            timeout=ASK_SECONDS,
-            stdin=subprocess.DEVNULL,
-            env={"PATH": os.defpath},
-        )
-        return _judged(path, json.loads(answer.stdout), version)
-    except (OSError, subprocess.SubprocessError, ValueError) as error:
-        return Rejected(path, f"it does not run: {_reason(error)}")
-    except (KeyError, TypeError):
-        return Rejected(path, "it does not answer as an interpreter does")
+    return Heard(None).ask(path, version)
+
+
+def _said(path: Path) -> dict[str, Any]:
+    answer = subprocess.run(
+        [path, "-I", "-S", "-c", ASK],
+        capture_output=True,
+        check=True,
+        timeout=ASK_SECONDS,
+        stdin=subprocess.DEVNULL,
+        env={"PATH": os.defpath},
+    )
+    said: dict[str, Any] = json.loads(answer.stdout)
+    return said
 
 
 def _judged(path: Path, said: dict[str, Any], version: tuple[int, int]) -> Interpreter | Rejected:

@@ -143,7 +143,9 @@ class ProcessEngine:
                 f"the archives are for {architecture} and this machine is {platform.machine()}: use "
                 "--engine container with a daemon that runs that architecture, or --engine none."
             )
-        interpreter, rejected = find(policy.python, self.environ, self.python)
+        interpreter, rejected = find(
+            policy.python, self.environ, self.python, self.cache / "runtimes" / "interpreters.json"
+        )
         if interpreter is None:
             raise Unavailable(_not_found(policy.python, rejected, self.python))
         return interpreter

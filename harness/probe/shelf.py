@@ -28,6 +28,8 @@ COMPILER_BYTES = 2 << 30  # of address space
 SECONDS = 60.0  # for all that is to be compiled; what is not done by then, handlers compile themselves
 FOLDER_FILES = 500  # of a folder that is to be compiled as a whole
 
+NOTHING: dict[str, Any] = {"magic": "", "modules": {}, "bytes": 0}  # kept
+
 Row = tuple[int, int, int, int, int]  # modification time, size, beginning and length of the bytecode, microseconds
 
 

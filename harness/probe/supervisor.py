@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from .child import ATTEMPTS, descendants
 from .keeper import TRACE_SECONDS, keep
-from .shelf import Shelf
+from .shelf import NOTHING, Aside, Shelf
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,6 +35,9 @@ NEARLY_FULL = 0.05  # of /tmp left free: what a handler filled, its neighbours c
 # when it was compiled here, and may take twice as long beside others.
 MEMORY_SHARE, COMPILING_BYTES = 0.7, 100
 TIME_SHARE, TOTAL_SHARE, COMPILING_TIMES = 0.5, 0.8, 2.0
+
+
+FEW = 100  # files, which are compiled in a moment
 
 
 class Keeper:
@@ -138,6 +141,8 @@ class Supervisor:
     def __init__(self, job: dict[str, Any], shelf: Shelf) -> None:
         self.job, self.shelf = job, shelf
         self.lived: list[Keeper] = []
+        self.later: Shelf | None = None
+        self.aside: Aside | None = None
         self.selector = selectors.DefaultSelector()
         self.selector.register(0, selectors.EVENT_READ)
         self.relay = None
@@ -190,7 +195,7 @@ class Supervisor:
                     room = os.statvfs("/tmp")  # noqa: S108 - the sandbox's own
                     keeper.result["filled"] = room.f_bavail < NEARLY_FULL * room.f_blocks
                 self.lived.append(keeper)
-                self.sweep({other.pid for other in running.values()})
+                self.sweep({other.pid for other in (*running.values(), self.aside) if other})
                 if keeper.counts(self.job["init_limit"]):
                     yield keeper
                 else:
@@ -250,11 +255,26 @@ class Supervisor:
         self.sweep(set())
         os._exit(1)
 
-    def hand_over(self) -> None:
+    def compile(self) -> None:
+        """Compile what is missing: first, or where that would save nothing, beside the only handler."""
+        job, later = self.job, Shelf(NOTHING, b"")
+        if len(job["starts"]) > 1 or len(job["compile"]) <= FEW or job["cores"] == 1 or later.file is None:
+            self.shelf.compile(job["compile"], job["cores"])
+            self.hand_over(self.shelf)
+        else:
+            self.later, self.aside = later, Aside(later.wanting(job["compile"]))
+
+    def conclude(self) -> None:
+        """Hand over what was compiled beside the handler: the next one is lent it."""
+        if self.later is not None and self.aside is not None:
+            self.later.take(self.aside)
+            self.hand_over(self.later)
+
+    def hand_over(self, shelf: Shelf) -> None:
         """The bytecode that was made here, to be kept: a line, and the bytes that it announces."""
-        made, size = self.shelf.made
+        made, size = shelf.made
         self.say("bytecode", {**made, "bytes": size})
-        for piece in self.shelf.pieces():
+        for piece in shelf.pieces():
             self.write(piece)
 
     def say(self, kind: str, value: dict[str, Any]) -> None:
@@ -306,11 +326,11 @@ def main(job: dict[str, Any], rest: bytes) -> None:
     if all(seen.get(root, []) == names for root, names in job["roots"].items()):
         began = time.monotonic()
         if job["compile"] and shelf.file is not None:
-            shelf.compile(job["compile"], job["cores"])
-            supervisor.hand_over()
+            supervisor.compile()
         shelf.seal()
         seconds["compile"] = time.monotonic() - began
         supervisor.run()
+        supervisor.conclude()
         seconds["handlers"] = time.monotonic() - began - seconds["compile"]
     supervisor.say("done", {"seconds": seconds})
     os._exit(0)  # nothing is left to be tidied up

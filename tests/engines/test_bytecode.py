@@ -121,6 +121,24 @@ def test_what_will_be_reached_is_lent_the_first_time(
     assert [name for name, _ in answers.seconds] == ["prepare", "start", "compile", "handlers", "end"]
 
 
+def test_beside_a_single_handler_it_is_compiled_for_the_next_time(
+    lends: Callable[[bool], Engine], unpack: Callable[..., Path]
+) -> None:
+    names = [f"m{number}" for number in range(120)]
+    app = f"import time\nimport {', '.join(names)}\ntime.sleep(1)\n{HANDLER}"
+    files = {f"{name}.py": heavy(5) for name in names}
+    task = unpack({"app.py": app, **files})
+    made = lends(True)
+    job = replace(Bench(made, task).job(start("app.handler")), reached=tuple(f"/var/task/{name}" for name in files))
+
+    first, second = (made.run(job, lambda _: None).observations[0] for _ in range(2))
+
+    assert isinstance(first.init, Ready)
+    if (os.cpu_count() or 1) > 1:
+        assert first.compiling == 0.0
+    assert second.compiling > 0.0
+
+
 def test_a_handler_sees_nothing_of_it(lends: Callable[[bool], Engine], unpack: Callable[..., Path]) -> None:
     task = unpack({"look.py": LOOK, "library/__init__.py": LIBRARY})
 

@@ -167,3 +167,29 @@ def test_what_is_said_of_the_one_that_the_user_names(tmp_path: Path) -> None:
 def test_what_is_said_when_there_is_none(tmp_path: Path) -> None:
     said = unavailable(tmp_path, {"PATH": str(tmp_path), "HOME": str(tmp_path)})
     assert said.startswith("no CPython 3.99 was found on this machine: get one with `uv python install 3.99`")
+
+
+def test_what_a_program_said_is_remembered(python: Path, tmp_path: Path) -> None:
+    memory = tmp_path / "folder" / "interpreters.json"
+    asked, _ = find((3, 12), {}, python, memory)
+    assert asked is not None
+    said = json.loads(memory.read_text("utf-8"))
+    memory.write_text(json.dumps({key: {**one, "version": [3, 12, 99]} for key, one in said.items()}), "utf-8")
+
+    heard, _ = find((3, 12), {}, python, memory)
+
+    assert heard == replace(asked, version="3.12.99")
+
+
+def test_a_script_is_asked_every_time(tmp_path: Path) -> None:
+    path, memory = interpreter(tmp_path / "python3.99"), tmp_path / "interpreters.json"
+    assert find(VERSION, {}, path, memory)[0] is not None
+    interpreter(path, version=[3, 98, 0])
+    assert find(VERSION, {}, path, memory) == (None, (Rejected(path, "it is Python 3.98.0"),))
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"x": 1}', "nonsense"])
+def test_a_memory_that_makes_no_sense_is_none(python: Path, tmp_path: Path, content: str) -> None:
+    memory = tmp_path / "interpreters.json"
+    memory.write_text(content, "utf-8")
+    assert find((3, 12), {}, python, memory)[0] is not None
