@@ -12,6 +12,7 @@ import msgspec
 
 from harness.artifact import sealed
 from harness.artifact.entries import Entry, Refusal  # noqa: TC001 - msgspec reads the annotations
+from harness.kept import used
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -73,7 +74,9 @@ class Known:
             seen = msgspec.msgpack.decode(packed, type=Seen) if packed else None
         except msgspec.MsgspecError:
             return None
-        return seen if seen and seen.state == state else None
+        found = seen if seen and seen.state == state else None
+        used(self._record(path, role), hit=found is not None)
+        return found
 
     def keep(self, path: Path, role: Role, seen: Seen, moment: int) -> None:
         """Keep what was read, unless the file may have changed without a trace.

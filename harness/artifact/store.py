@@ -15,6 +15,7 @@ import filelock
 from harness.artifact import trees
 from harness.artifact.entries import Kind
 from harness.artifact.unpack import check_admitted, unpack
+from harness.kept import used
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -147,6 +148,7 @@ class Store:
                 trees.remove(draft)
             if not self._intact(home):  # another process may have made it while this one waited
                 self._make(home, make)
+                used(home, hit=False)
         return home / _TREE
 
     def _intact(self, home: Path) -> bool:
@@ -161,6 +163,7 @@ class Store:
         except (OSError, ValueError):
             return False
         if intact:
+            used(home, hit=True)
             self._seen[home] = look, time.monotonic()
         return intact
 
