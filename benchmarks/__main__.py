@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import compileall
 import os
 import signal
 import subprocess
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 PARTS, PARITY = "parts", "parity"
 NAMES = (*(scene.name for scene in SCENES), PARTS, PARITY)
 IMAGE = "LAMBDA_ARTIFACT_TEST_IMAGE"
+HARNESS = Path(__file__).parents[1] / "harness"
 _VERDICTS = {True: "met", False: "missed", None: "not measured"}
 
 
@@ -37,7 +39,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure what the command line says; 0, whatever came out."""
     options = _parser().parse_args(arguments)
     image = options.image or os.environ.get(IMAGE) or None
-    workshop = Workshop(options.work.absolute(), dict(os.environ), image, options.quick)
+    # With its own bytecode beside it, as an installed package has it, whatever this shell's Python may write.
+    compileall.compile_dir(str(HARNESS), quiet=2)
+    environ = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    workshop = Workshop(options.work.absolute(), environ, image, options.quick)
     workshop.folder.mkdir(parents=True, exist_ok=True)
     results = read(options.output, Results(machine(workshop), cores(), options.quick), anywhere=options.render)
     chosen = [] if options.render else options.only or NAMES
