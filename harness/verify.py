@@ -451,4 +451,5 @@ def describe(archive: Archive) -> ArtifactInfo:
 def _function(function: Function, seen: Observation | None) -> FunctionInfo:
     if seen is None or not isinstance(seen.init, Ready):
         return FunctionInfo(function.name, function.handler)
-    return FunctionInfo(function.name, function.handler, seen.init.seconds, seen.max_rss_bytes / MB)
+    # Lambda compiles what it imports, whatever a handler was lent here.
+    return FunctionInfo(function.name, function.handler, seen.init.seconds + seen.compiling, seen.max_rss_bytes / MB)

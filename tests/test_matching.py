@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 import os
 import subprocess
 import sys
@@ -308,8 +309,8 @@ class TestVerify:
         account.put("builds", "code.zip", project.code)
         project.verify("--code", "s3://builds/code.zip")
 
-        assert "fetched archives      1" in project.run("cache").stdout
-        assert "fetched archives      0" in project.run("cache", "prune").stdout
+        assert re.search(r"fetched archives +1 ", project.run("cache").stdout)
+        assert re.search(r"fetched archives +0 ", project.run("cache", "prune").stdout)
         assert not list((project.folder / "cache").rglob("*.zip"))
 
     def test_what_takes_long_is_told_on_standard_error(self, project: Project, account: Account) -> None:

@@ -56,7 +56,7 @@ WHEEL = 'wheels = [{ name = "one-1-py3-none-any.whl", path = "x", hashes = { sha
         ("poetry.lock", f'{PACKAGE}groups = "main"\n{POETRY}',
          "poetry.lock:4: expected `array | null`, got `str` at package[0].groups"),
         ("poetry.lock", f"{PACKAGE}[package.dependencies]\ntwo = 2\n{POETRY}",
-         "poetry.lock:1: expected `str | object | array`, got `int` at package[0].dependencies[...]"),
+         "poetry.lock:4: expected `str | object | array`, got `int` at package[0].dependencies[...]"),
         ("poetry.lock", f'[[package]]\nname = "on e"\nversion = "1"\n{POETRY}',
          "poetry.lock:2: expected a name of letters, digits, '.', '_' and '-', found 'on e'"),
         ("poetry.lock", f'{PACKAGE}[package.extras]\ntls = ["(>=1)"]\n{POETRY}',
