@@ -215,7 +215,8 @@ def _entries(part: Path) -> Iterator[Path]:
     """What is in a part of the cache, without its locks and what is being made."""
     if part.is_dir():
         for path in part.iterdir():
-            if path.name != LOCKS and path.suffix != ".lock" and not DRAFT.search(path.name):
+            own = path.name == LOCKS or path.suffix == ".lock" or path.name.startswith(".")
+            if not own and not DRAFT.search(path.name):
                 yield path
 
 

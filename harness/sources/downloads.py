@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 import filelock
 
+from harness.kept import used
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 FOLDER: Final = "downloads"
 """Its name in the cache."""
 
-_KNOWN = "known"
+_KNOWN = ".known"  # hidden: it is no archive, and not counted among them
 _LOCKS = "locks"
 _DRAFT = ".draft-"
 _HEX = frozenset("0123456789abcdef")
@@ -41,6 +43,7 @@ class Downloads:
         digest = sha256 or self._known(identity)
         if digest is None or not (path := self._path(digest)).is_file():
             return None
+        used(path, hit=True)
         return path, digest
 
     def fetch(self, identity: str, sha256: str | None, fill: Callable[[BinaryIO], str]) -> tuple[Path, str]:
@@ -66,6 +69,7 @@ class Downloads:
                 os.fsync(file.fileno())
                 draft.replace(self._path(digest))
             self._note(name, digest)
+            used(self._path(digest), hit=False)
             return self._path(digest), digest
 
     def drop(self, path: Path) -> None:
