@@ -21,7 +21,7 @@ LONGEST = 900
 """Seconds after which a command is ended: something hangs."""
 
 _EVERY = 0.01  # seconds between two looks at the memory of processes
-_SAID = 300  # characters of what a command said last
+_SAID = 600  # characters of what a command said first, where findings are, and last
 _OWN = (Path(sys.executable).resolve(), "ruff")
 
 
@@ -161,8 +161,9 @@ def timed(
 
 
 def _failure(command: Sequence[str | Path], code: int, said: bytes) -> str:
-    last = " ".join(said.decode("utf-8", "replace").split())[-_SAID:]
-    return f"{Path(command[0]).name} ended with {code}: {last or 'it said nothing'}"
+    text = " ".join(said.decode("utf-8", "replace").split())
+    some = text if len(text) <= 2 * _SAID else f"{text[:_SAID]} […] {text[-_SAID:]}"
+    return f"{Path(command[0]).name} ended with {code}: {some or 'it said nothing'}"
 
 
 class _Watch:
