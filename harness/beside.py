@@ -59,9 +59,10 @@ def verification(asked: Asked, environ: Mapping[str, str]) -> Verification:
     from harness.engines.choice import Choice, engine  # noqa: PLC0415
     from harness.manifest import load  # noqa: PLC0415
     from harness.policy import known_runtimes  # noqa: PLC0415
-    from harness.verify import Settings, Verification  # noqa: PLC0415
+    from harness.settings import Settings  # noqa: PLC0415
+    from harness.verify import Verification  # noqa: PLC0415
 
-    manifest = load(Path(asked.manifest), runtimes=known_runtimes(), checks=waivable(), environ=environ)
+    manifest = load(Path(asked.manifest), runtimes=known_runtimes(), checks=waivable, environ=environ)
     cache, choice, python = cache_folder(environ), Choice(asked.engine), asked.python
     settings = Settings(
         engine=engine(choice, environ, cache, asked.image, Path(python) if python else None),

@@ -39,6 +39,19 @@ PREFLIGHT_EPILOG = """\
 exit codes: 0 nothing stands in the way; 1 at least one error (with --strict, warning); 2 the request is wrong; 3 not
 everything that was asked for could be done, as where AWS refuses an answer. Nothing in AWS is ever changed.
 """
+MODULES = {
+    "verify": "verifying",
+    "transition": "deploying",
+    "preflight": "deploying",
+    "match": "deploying",
+    "policy": "deploying",
+    "stamp": "building",
+    "key": "building",
+    "checks": "telling",
+    "explain": "telling",
+    "cache": "telling",
+}
+"""Where each command is, below ``harness.commands``."""
 INTERRUPTED, TERMINATED = 130, 143
 STDERR = 2
 SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
@@ -64,7 +77,7 @@ def run(  # noqa: PLR0911 - one for each meaning of a code
         _open_streams()
         options = _parser().parse_args(argv)
         # What the commands import takes longer than --help may.
-        commands = importlib.import_module("harness.commands")
+        commands = importlib.import_module(f"harness.commands.{MODULES[options.command]}")
         loaded()
         code = int(getattr(commands, options.command)(options, environ))
         sys.stdout.flush()

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
+from harness.archives import Archives, key_of
 from harness.artifact.bundle import Bundle
 from harness.artifact.entries import Archive, Refused, Role
-from harness.artifact.store import Store, needs_mask
 from harness.check import Blocked, Subject
 from harness.facts.archive import ArchiveFacts
 from harness.facts.graph import When
@@ -21,13 +21,13 @@ from harness.model import Timing
 from harness.parity.supply import Supply
 from harness.policy import RuntimePolicy, runtime_policy
 from harness.project.gather import gather
-from harness.sources.aws import Aws
-from harness.sources.fetching import Sources
+from harness.reaching import FOLDER, ReachStore
+from harness.reaching import key_of as key_of_handlers
 from harness.sources.local import SourceUnavailable
 from harness.sources.remarks import remarks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from harness.manifest import Function, Manifest, Source
@@ -48,6 +48,7 @@ class Materials:
         profile: The user's profile for what lies in AWS; None for the SDK's default chain.
         trust_mtime: Whether a file whose size and times are as before is taken for the same without being read.
         timings: Told how long each archive took.
+        given: The archives, where somebody has begun with them already.
     """
 
     manifest: Manifest
@@ -57,6 +58,7 @@ class Materials:
     profile: str | None = None
     trust_mtime: bool = True
     timings: list[Timing] = field(default_factory=list)
+    given: Archives | None = None
     _read: dict[tuple[str, Role], tuple[Archive, ArchiveFacts]] = field(default_factory=dict)
     _bundles: dict[tuple[Source | None, tuple[Source, ...]], Bundle] = field(default_factory=dict)
     _supplies: dict[tuple[Source | None, tuple[Source, ...]], Supply] = field(default_factory=dict)
@@ -82,7 +84,7 @@ class Materials:
         if (code, layers) not in self._bundles:
             self._bundles[code, layers] = Bundle(
                 code=self._archive(code, Role.CODE) if code else None,
-                layers=tuple(self._archive(layer, Role.LAYER) for layer in self._sources.layers(layers)),
+                layers=tuple(self._archive(layer, Role.LAYER) for layer in self.at_hand.sources.layers(layers)),
             )
         return self._bundles[code, layers]
 
@@ -91,11 +93,10 @@ class Materials:
 
     def _reading(self, source: Source, role: Role) -> tuple[Archive, ArchiveFacts]:
         """An archive and what it says, read when it is first asked for."""
-        key = (source.text if source.path is None else str(source.path), role)
+        key = key_of(source, role)
         if key not in self._read:
-            self.progress(f"reading {source.text}")
             began = time.perf_counter()
-            archive = self._sources.archive(source, role)
+            archive = self.at_hand.read(source, role)
             try:
                 self._read[key] = archive, self._analysed(archive)
             except Refused as refused:
@@ -109,7 +110,7 @@ class Materials:
         if archive.refusals or archive.unzipped_bytes > ABSURD * limit:
             return ArchiveFacts()
         unpacks = self.unpacks and archive.unzipped_bytes <= limit
-        tree = self._store.tree(archive, limit) if unpacks else None
+        tree = self.at_hand.store.tree(archive, limit) if unpacks else None
         return self._facts.facts(archive, self.policy.python, tree)
 
     def keep(self) -> None:
@@ -137,8 +138,12 @@ class Materials:
         Raises:
             SourceUnavailable: An archive cannot be had.
         """
-        graph = self.subject(function).program.graph
-        return tuple(path for path, reach in graph.reached.items() if reach.when is not When.LATER)
+        subject = self.subject(function)
+        reached = subject.program.graph.reached
+        found = tuple(path for path, reach in reached.items() if reach.when is not When.LATER)
+        sharing = [one for one in self.manifest.functions if (one.code, one.layers) == (function.code, function.layers)]
+        ReachStore(self.cache / FOLDER).keep(key_of_handlers(self.policy.runtime, subject.bundle, sharing), found)
+        return found
 
     def subjects(self) -> Iterator[Subject]:
         """One subject for each set of archives that functions share."""
@@ -163,7 +168,7 @@ class Materials:
         key = (code, layers)
         if key not in self._supplies:
             of = [self._reading(code, Role.CODE)[1]] if code else []
-            of += [self._reading(layer, Role.LAYER)[1] for layer in self._sources.layers(layers)]
+            of += [self._reading(layer, Role.LAYER)[1] for layer in self.at_hand.sources.layers(layers)]
             sharing = [one for one in self.manifest.functions if (one.code, one.layers) == key]
             agreed = set.intersection(*(set(one.environment) for one in sharing)) if sharing else set()
             program = Program(
@@ -187,13 +192,14 @@ class Materials:
         return tuple({id(one): one for one in found}.values())
 
     @cached_property
-    def _sources(self) -> Sources:
-        return Sources(self.cache, self.progress, Aws(self.profile), trust_mtime=self.trust_mtime)
+    def at_hand(self) -> Archives:
+        """The archives themselves."""
+        return self.given or Archives(self.cache, self.progress, self.profile, trust_mtime=self.trust_mtime)
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What AWS says of what was fetched so far that the manifest does not say."""
-        return tuple(remarks(self.manifest, self._sources.told))
+        return tuple(remarks(self.manifest, self.at_hand.sources.told))
 
     @property
     def unread(self) -> tuple[str, ...]:
@@ -202,26 +208,15 @@ class Materials:
         named = [source for one in self.manifest.functions for source in (one.code, *one.layers)]
         if not self.manifest.functions:
             named = [source for source in (self.manifest.code, *self.manifest.layers) if source]
-        return tuple(dict.fromkeys(one.text for one in named if not read & self._sources.names(one)))
+        return tuple(dict.fromkeys(one.text for one in named if not read & self.at_hand.sources.names(one)))
 
     @cached_property
     def _facts(self) -> FactStore:
         return FactStore(self.cache / "facts")
-
-    @cached_property
-    def _store(self) -> Store:
-        return Store(self.cache / "trees")
 
     def trees(self, bundle: Bundle) -> tuple[Path, Path | None]:
         """The folders that stand at ``/var/task`` and ``/opt``, with what others may not read made unreadable."""
         limit = self.policy.limits.unzipped_bytes
         if over := [archive.source for archive in bundle.archives if archive.unzipped_bytes > limit]:
             raise Blocked(f"{', '.join(over)} is too large to be unpacked; unzipped-size says by how much")
-        layers = [self._store.tree(layer, limit) for layer in bundle.layers]
-        code = self._store.tree(bundle.code, limit) if bundle.code else self._store.merged([])
-        opt = self._store.merged(layers) if layers else None
-        return self._seen(code, [bundle.code] if bundle.code else []), opt and self._seen(opt, bundle.layers)
-
-    def _seen(self, tree: Path, archives: Sequence[Archive]) -> Path:
-        hidden = any(needs_mask(archive.entries) for archive in archives)
-        return self._store.masked(tree) if hidden else tree
+        return self.at_hand.trees(bundle, limit)

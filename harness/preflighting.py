@@ -81,7 +81,7 @@ def requested(options: argparse.Namespace, environ: Mapping[str, str]) -> Manife
         env=tuple(options.env),
     )
     path = options.manifest or find(Path.cwd())
-    manifest = load(path, said, runtimes=KNOWN_RUNTIMES, checks=waivable(), environ=environ)
+    manifest = load(path, said, runtimes=KNOWN_RUNTIMES, checks=waivable, environ=environ)
     names = chosen(options.function, manifest.functions)
     return replace(
         manifest,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Collection, Mapping
 
-    from harness.verify import Settings
+    from harness.settings import Settings
 
 __all__ = ["FORMATS", "Order", "Transition", "run", "sides"]
 
@@ -87,7 +87,7 @@ def _by_its_option(problem: str, given: Collection[str]) -> str:
 
 
 def _load(path: Path | None, options: Options, environ: Mapping[str, str]) -> Manifest:
-    return load(path, options, runtimes=KNOWN_RUNTIMES, checks=waivable(), environ=environ)
+    return load(path, options, runtimes=KNOWN_RUNTIMES, checks=waivable, environ=environ)
 
 
 def run(sides: tuple[Manifest, Manifest], settings: Settings, order: str | None, *, rollback: bool) -> Transition:

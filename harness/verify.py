@@ -20,15 +20,14 @@ from harness.engines.environment import unusable_cache
 from harness.engines.protocol import (
     Answered,
     Answers,
-    Engine,
     Failed,
     Job,
     Observation,
-    Progress,
     Ready,
     Start,
     Unavailable,
 )
+from harness.jobs import job_of
 from harness.materials import Materials
 from harness.model import (
     ArtifactInfo,
@@ -46,14 +45,15 @@ from harness.sources.local import SourceUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
-    from datetime import date
     from pathlib import Path
 
+    from harness.archives import Archives
     from harness.artifact.bundle import Bundle
     from harness.artifact.entries import Archive
     from harness.emulator import Emulator
     from harness.manifest import Function, Manifest
     from harness.policy import RuntimePolicy
+    from harness.settings import Settings
 
 NO_HANDLER = (
     "no handler is declared: add a [functions.NAME] table with handler, or --handler NAME; --engine none verifies the "
@@ -63,39 +63,6 @@ STATIC = EngineInfo("none", caveats=("static checks only: no handler was started
 MB = 1024 * 1024
 QUESTION = "lambda_artifact_question.handler"  # no module: the probe answers in its place
 QUESTION_MB = 2048  # for what all extensions of a large library need, each loaded by itself
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """How to verify, beside what.
-
-    Attributes:
-        engine: What starts the handlers.
-        cache: The user's cache folder of this tool.
-        progress: Told what is being done.
-        select: Ids of the checks to run; empty means all.
-        skip: Ids of checks not to run.
-        strict: Whether a warning fails too.
-        static: Whether handlers are deliberately not started.
-        init_timeout: Seconds after which an init is stopped.
-        source_digests: Whether reports for people have the whole digests of the archives.
-        profile: The user's profile for what lies in AWS; None for the SDK's default chain.
-        today: For the waivers' dates.
-        trust_mtime: Whether a file whose size and times are as before is taken for the same without being read.
-    """
-
-    engine: Engine
-    cache: Path
-    progress: Progress
-    today: date
-    select: tuple[str, ...] = ()
-    skip: tuple[str, ...] = ()
-    strict: bool = False
-    static: bool = False
-    init_timeout: float = 60.0
-    profile: str | None = None
-    source_digests: bool = False
-    trust_mtime: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,12 +111,14 @@ class Verification:
     Attributes:
         together: The functions that one job may start side by side; a process that will be asked about a single one
             names that one.
+        given: The archives, where somebody has begun with them already.
     """
 
     manifest: Manifest
     settings: Settings
     together: Collection[str] | None = None
     began: float = field(default_factory=time.perf_counter)
+    given: Archives | None = None
     _answers: dict[str, Observation | Unavailable] = field(default_factory=dict)
     _info: EngineInfo | None = None
     _timings: list[Timing] = field(default_factory=list)
@@ -166,6 +135,7 @@ class Verification:
             profile=settings.profile,
             trust_mtime=settings.trust_mtime,
             timings=self._timings,
+            given=self.given,
         )
 
     @property
@@ -373,23 +343,8 @@ class Verification:
         return {observation.function: observation for observation in answers.observations}
 
     def _run(self, group: Sequence[Function], bundle: Bundle, outside: Emulator | None) -> Answers:
-        task, opt = self._unpacked(bundle)
-        starts = tuple(
-            Start(
-                function=function.name,
-                handler=function.handler,
-                memory=function.memory,
-                timeout=function.timeout,
-                environment=function.environment,
-                events=tuple(event.payload for event in function.events),
-                emulated=function.seed is not None,
-            )
-            for function in group
-        )
-        architecture = str(self.manifest.architecture)
-        reached = self.materials.reached(group[0])
-        job = Job(self.policy, architecture, task, opt, starts, self.settings.init_timeout, reached, outside)
-        return self._do(job)
+        trees, reached = self._unpacked(bundle), self.materials.reached(group[0])
+        return self._do(job_of(group, trees, reached, manifest=self.manifest, settings=self.settings, outside=outside))
 
     def _unpacked(self, bundle: Bundle) -> tuple[Path, Path | None]:
         """The folders that stand at ``/var/task`` and ``/opt``.
@@ -416,9 +371,18 @@ class Verification:
         return answers
 
 
-def verify(manifest: Manifest, settings: Settings) -> Report:
-    """Verify everything that a manifest asks for."""
-    verification = Verification(manifest, settings)
+def verify(manifest: Manifest, settings: Settings, archives: Archives | None = None) -> Report:
+    """Verify everything that a manifest asks for.
+
+    Args:
+        manifest: What it asks for.
+        settings: How to verify.
+        archives: Those that it names, where somebody has begun with them already.
+
+    Raises:
+        UsageError: The request is wrong.
+    """
+    verification = Verification(manifest, settings, given=archives)
     verification.read()
     results = verification.results(plan(manifest, settings))
     report = verification.report(results)

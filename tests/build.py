@@ -35,7 +35,7 @@ from harness.project.values import (
     Project,
 )
 from harness.project.values import Kind as ListKind
-from harness.verify import Settings
+from harness.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -264,7 +264,7 @@ class TestCounting:
 )
 def test_sizes(text: str, size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
-    monkeypatch.setattr("harness.commands.prune_cache", lambda _, most, age: asked.append((most, age)))
+    monkeypatch.setattr("harness.commands.telling.prune_cache", lambda _, most, age: asked.append((most, age)))
 
     assert run(["cache", "prune", "--max-size", text], {"LAMBDA_ARTIFACT_CACHE": str(tmp_path)}) == 0
 
@@ -277,7 +277,7 @@ def test_sizes(text: str, size: int, tmp_path: Path, monkeypatch: pytest.MonkeyP
 )
 def test_times(text: str, seconds: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
-    monkeypatch.setattr("harness.commands.prune_cache", lambda _, most, age: asked.append((most, age)))
+    monkeypatch.setattr("harness.commands.telling.prune_cache", lambda _, most, age: asked.append((most, age)))
 
     assert run(["cache", "prune", "--older-than", text], {"LAMBDA_ARTIFACT_CACHE": str(tmp_path)}) == 0
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from harness.check import Check
     from harness.manifest import Manifest
     from harness.model import Report
-    from harness.verify import Settings
+    from harness.settings import Settings
 
 STATIC = ["--engine", "none"]
 COMMAND = [sys.executable, "-m", "harness"]
@@ -183,7 +183,7 @@ class TestExitCode:
         def full(*_: object) -> Report:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-        monkeypatch.setattr("harness.commands.run", full)
+        monkeypatch.setattr("harness.commands.verifying.run", full)
 
         assert run(["verify", *STATIC], {**environ, "LAMBDA_ARTIFACT_CACHE": str(bare / "cache")}) == 3
 
@@ -198,7 +198,7 @@ class TestExitCode:
         def broken_reporter(report: Report) -> str:
             raise ZeroDivisionError(report.version)
 
-        monkeypatch.setattr("harness.commands.FORMATS", {**FORMATS, "json": broken_reporter})
+        monkeypatch.setattr("harness.commands.verifying.FORMATS", {**FORMATS, "json": broken_reporter})
 
         assert run(["verify", *STATIC, "--format", "json"], environ) == 3
 
@@ -391,7 +391,7 @@ class TestOutput:
             seen.append(settings.trust_mtime)
             return verify(manifest, settings)
 
-        monkeypatch.setattr("harness.commands.run", spied)
+        monkeypatch.setattr("harness.commands.verifying.run", spied)
         run(["verify", *STATIC, *options], environ)
 
         assert seen == [trusted]
@@ -576,8 +576,17 @@ class TestProcess:
 
     @pytest.mark.parametrize("moment", [0.001, 0.01, 0.02, 0.03, 0.05])
     def test_ctrl_c_while_it_is_still_loading(self, moment: float, environ: dict[str, str]) -> None:
-        # Told when our first line runs: what comes before is the interpreter's own start.
-        script = "import harness.__main__ as command, os; os.write(2, b'!'); command.main()"
+        # Told when our first line has run: what comes before is the interpreter's own start.
+        script = (
+            "import harness.__main__ as command, os, signal\n"
+            "heed = signal.signal\n"
+            "def told(*said):\n"
+            "    signal.signal = heed\n"
+            "    heed(*said)\n"
+            "    os.write(2, b'!')\n"
+            "signal.signal = told\n"
+            "command.main()\n"
+        )
         command = ["env", "--default-signal=INT", sys.executable, "-c", script, "verify", *STATIC, "--code", "harness"]
         with subprocess.Popen(
             command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environ, cwd=ROOT

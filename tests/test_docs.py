@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from docs import generate
-from harness import commands
 from harness.catalogue import CATALOGUE
+from harness.commands import telling
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,7 +53,7 @@ def test_writing_replaces_pages_and_removes_stale_ones(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("check", [check.id for check in CATALOGUE])
 def test_a_page_says_what_the_command_explains(check: str, capsys: pytest.CaptureFixture[str]) -> None:
-    commands.explain(argparse.Namespace(check=check), {})
+    telling.explain(argparse.Namespace(check=check), {})
 
     assert capsys.readouterr().out.rstrip("\n") in (generate.FOLDER / f"{check}.md").read_text(encoding="utf-8")
 

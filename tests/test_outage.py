@@ -16,7 +16,8 @@ from harness.manifest import load
 from harness.model import ExitCode, Severity
 from harness.policy import KNOWN_RUNTIMES
 from harness.reporters import terminal
-from harness.verify import Settings, verify
+from harness.settings import Settings
+from harness.verify import verify
 from tests.build import TODAY
 
 if TYPE_CHECKING:

@@ -16,10 +16,10 @@ from harness.engines.choice import Choice, engine
 from harness.manifest import Options, load
 from harness.model import ExitCode, Severity
 from harness.policy import KNOWN_RUNTIMES
+from harness.settings import Settings
 from harness.transition import terminal, words
 from harness.transition.crossing import cross
 from harness.transition.values import Order, State
-from harness.verify import Settings
 from tests.build import TODAY, function, manifest
 
 if TYPE_CHECKING:

@@ -14,7 +14,8 @@ from harness.engines.choice import Choice, engine
 from harness.manifest import load
 from harness.model import Crashed, Severity
 from harness.policy import KNOWN_RUNTIMES
-from harness.verify import Settings, verify
+from harness.settings import Settings
+from harness.verify import verify
 from tests.build import TODAY
 
 if TYPE_CHECKING:

@@ -29,7 +29,8 @@ from harness.manifest import FILE_NAME, load
 from harness.model import Severity, UsageError
 from harness.policy import KNOWN_RUNTIMES
 from harness.progress import Progress
-from harness.verify import Settings, verify
+from harness.settings import Settings
+from harness.verify import verify
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -68,6 +68,23 @@ def read(path: Path, source: str, role: Role, known: Path | None = None, *, trus
         return folder.read(path, source, role)
     with path.open("rb") as file:
         seen = _seen(Bytes(file.fileno()), path, role, Known(known) if known else None, trust_mtime=trust_mtime)
+    return _archive(seen, path, source, role)
+
+
+def recognise(path: Path, source: str, role: Role, known: Path) -> Archive | None:
+    """A zip archive that was read before and that nobody changed since; None for any other, and for a folder.
+
+    Args: as for :func:`read`. Nothing of the file itself is read.
+    """
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    seen = Known(known).find(path, role, State.of(status)) if stat.S_ISREG(status.st_mode) else None
+    return _archive(seen, path, source, role) if seen else None
+
+
+def _archive(seen: Seen, path: Path, source: str, role: Role) -> Archive:
     return Archive(
         role=role,
         source=source,

@@ -78,7 +78,7 @@ def load(  # noqa: PLR0913 - what a request says, and what it is held against; a
     options: Options | None = None,
     *,
     runtimes: Collection[str],
-    checks: Collection[str] | None = None,
+    checks: Callable[[], Collection[str]] | None = None,
     environ: Mapping[str, str] = MappingProxyType({}),
     archives: bool = True,
 ) -> Manifest:
@@ -91,7 +91,7 @@ def load(  # noqa: PLR0913 - what a request says, and what it is held against; a
         path: The file; None for options alone.
         options: What the command line says.
         runtimes: Those that are known.
-        checks: Those that a waiver may name; None where nobody looks at that.
+        checks: Tells those that a waiver may name; None where nobody looks at that.
         environ: The environment of the harness, for what the manifest takes from there.
         archives: Whether archives are to be looked at. Before they are built, what they are built from can be asked
             for all the same: then the manifest has neither archives nor functions, and none of theirs need be there.

@@ -53,13 +53,13 @@ class Known:
 
     Attributes:
         runtimes: Those that there are.
-        checks: Those that a waiver may name; None where nobody looks at that.
+        checks: Tells those that a waiver may name; None where nobody looks at that.
         environ: The environment of the harness.
         archives: Whether there is to be anything to verify; else only how it is built is asked for.
     """
 
     runtimes: Collection[str]
-    checks: Collection[str] | None
+    checks: Callable[[], Collection[str]] | None
     environ: Mapping[str, str]
     archives: bool = True
 
@@ -236,11 +236,11 @@ class _Resolver:
             self.problems.append(f"{scope.where('runtime')}: {unknown_runtime(runtime, known)}")
         return runtime
 
-    def waivers(self, checks: Collection[str] | None) -> Iterator[Waiver]:
+    def waivers(self, checks: Callable[[], Collection[str]] | None) -> Iterator[Waiver]:
         for scope in self.scopes:
             for index, waiver in enumerate(scope.table.waivers):
-                if checks is not None and waiver.check not in checks:
-                    near = difflib.get_close_matches(waiver.check, checks, n=1)
+                if checks is not None and waiver.check not in (known := checks()):
+                    near = difflib.get_close_matches(waiver.check, known, n=1)
                     hint = f": did you mean {near[0]}?" if near else "; `lambda-artifact checks` lists them"
                     where = scope.where("waivers", index, "check")
                     self.problems.append(f"{where}: no check is named {waiver.check}{hint}")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from harness.artifact.entries import Archive
     from harness.manifest import Manifest
     from harness.model import Finding
-    from harness.verify import Settings
+    from harness.settings import Settings
 
 
 def cross(

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from harness.manifest import Function, Manifest
     from harness.materials import Materials
     from harness.model import EngineInfo, Finding, Result
+    from harness.settings import Settings
     from harness.transition.pairing import Mixed
-    from harness.verify import Settings
 
 STATES = {
     State.BEFORE: "old code, old configuration",

@@ -21,7 +21,8 @@ from harness.engines.choice import Choice, engine
 from harness.invoking import LambdaRuntime
 from harness.manifest import load
 from harness.model import Skipped
-from harness.verify import Settings, Verification, verify
+from harness.settings import Settings
+from harness.verify import Verification, verify
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

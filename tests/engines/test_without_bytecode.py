@@ -13,7 +13,8 @@ from harness.check import Need
 from harness.engines.choice import Choice, engine
 from harness.manifest import load
 from harness.policy import KNOWN_RUNTIMES
-from harness.verify import Settings, verify
+from harness.settings import Settings
+from harness.verify import verify
 from tests.build import TODAY
 
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""What each command does, with the options that the command line gave: modules that import what theirs need."""

@@ -1,0 +1,105 @@
+"""``transition``, ``preflight``, ``match``, ``policy``: what is deployed, what will be, and the way between."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from harness.caching import cache_folder, using
+from harness.commands.options import colour, one_of, output, settings_of, spare
+from harness.model import ExitCode, UsageError
+from harness.progress import Progress
+from harness.sources import least
+from harness.sources.aws import Aws
+from harness.sources.fetching import Sources
+from harness.sources.places import place
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from harness.account.values import Preflight
+    from harness.transition.values import Transition
+
+
+def transition(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    """Look at the way from what is live to what will be, and report."""
+    from harness import transitions  # noqa: PLC0415 - for this command alone
+
+    formats = transitions.FORMATS
+    outputs = [output(text) for text in options.output]
+    chosen = one_of("--format", options.format, list(formats))
+    order = options.order and one_of("--order", options.order, [str(order) for order in transitions.Order])
+    sides = transitions.sides(options, environ)
+    for manifest in sides:
+        spare(manifest, outputs)
+    with settings_of(options, environ) as settings:
+        found = transitions.run(sides, settings, order, rollback=not options.without_rollback)
+    _write(found, chosen, outputs, environ, formats)
+    return found.exit_code
+
+
+def preflight(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    """Hold what is to be deployed against what the account has, and report."""
+    from harness import preflighting  # noqa: PLC0415 - for this command alone
+
+    outputs = [output(text) for text in options.output]
+    chosen = one_of("--format", options.format, list(preflighting.FORMATS))
+    skip = preflighting.skipped(options.skip)
+    manifest = preflighting.requested(options, environ)
+    spare(manifest, outputs)
+    folder, today = cache_folder(environ), datetime.now(tz=UTC).date()
+    with Progress(sys.stderr) as progress, using(folder):
+        settings = preflighting.Settings(
+            Aws(options.profile), folder, progress.show, today, skip, options.strict, options.rollback
+        )
+        found = preflighting.run(manifest, settings)
+    _write(found, chosen, outputs, environ, preflighting.FORMATS)
+    return found.report.exit_code
+
+
+def _write(
+    report: Transition | Preflight,
+    chosen: str,
+    outputs: Sequence[tuple[str, Path]],
+    environ: Mapping[str, str],
+    formats: Mapping[str, Callable[..., str]],
+) -> None:
+    for name, path in outputs:
+        try:
+            path.write_text(formats[name](report), encoding="utf-8")
+        except OSError as error:
+            raise UsageError(f"--output {name}={path}: {error.strerror}") from error
+    shown = {"colour": colour(environ)} if chosen == "terminal" else {}
+    text = formats[chosen](report, **shown)
+    with contextlib.suppress(BrokenPipeError):  # the reader has seen enough, and the verdict stands
+        sys.stdout.write(text)
+        sys.stdout.flush()
+
+
+def match(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    """Tell whether what lies there is what passed."""
+    from harness import matching  # noqa: PLC0415 - for this command alone
+
+    artifacts = matching.passed(options.report)
+    folder = cache_folder(environ)
+    with Progress(sys.stderr) as progress, using(folder):
+        sources = Sources(folder, progress.show, Aws(options.profile))
+        found = matching.match(artifacts, options.code, options.layer, sources)
+    print("\n".join(found.lines))
+    return found.exit_code
+
+
+def policy(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    """Print what IAM must allow."""
+    del environ
+    places = [(text, place(text)) for text in options.sources]
+    if unknown := [text for text, found in places if found is None]:
+        raise UsageError(
+            f"{unknown[0]}: expected s3://bucket/key, function:NAME, or the ARN of a function or a layer's version"
+        )
+    print(least.policy([found for _, found in places if found], preflight=options.preflight))
+    return ExitCode.OK

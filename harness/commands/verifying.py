@@ -1,0 +1,117 @@
+"""``verify``: archives verified, once or whenever something changes."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.commands.options import colour, engine_of, one_of, output, settings_of, spare
+from harness.early import verify as run
+from harness.manifest import Manifest, Options, find, load
+from harness.model import UsageError
+from harness.policy import KNOWN_RUNTIMES
+from harness.reporters import FORMATS, terminal
+from harness.reporters.timings import timed
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Collection, Mapping
+
+    from harness.model import Report
+
+
+def verify(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    """Verify archives and report, once or whenever something changes."""
+    request = Request(options, environ)
+    if options.watch:
+        from harness.commands.watch import watch  # noqa: PLC0415 - for those who build in a loop
+
+        watch(request)
+    report = request.report(request.manifest())
+    request.write(report)
+    return report.exit_code
+
+
+class Request:
+    """What the options ask for."""
+
+    def __init__(self, options: argparse.Namespace, environ: Mapping[str, str]) -> None:
+        self.options = options
+        self.environ = environ
+        self.outputs = [output(text) for text in options.output]
+        self.format = one_of("--format", options.format, list(FORMATS))
+        engine_of(options)
+
+    def manifest(self) -> Manifest:
+        """What is to be verified, as it is declared now.
+
+        Raises:
+            UsageError: The request is wrong.
+        """
+        path = self.options.manifest or find(Path.cwd())
+        said = _overrides(self.options)
+        manifest = load(path, said, runtimes=KNOWN_RUNTIMES, checks=_waivable, environ=self.environ)
+        spare(manifest, self.outputs)
+        return manifest
+
+    def report(self, manifest: Manifest) -> Report:
+        """Verify it."""
+        options = self.options
+        with settings_of(options, self.environ) as common:
+            settings = replace(
+                common,
+                select=tuple(options.select),
+                skip=tuple(options.skip),
+                strict=options.strict,
+                source_digests=options.source_digests,
+                trust_mtime=not options.no_trust_mtime,
+            )
+            return run(manifest, settings)
+
+    def write(self, report: Report) -> None:
+        """Write the reports that were asked for, that on standard output last.
+
+        Raises:
+            UsageError: A file cannot be written.
+        """
+        for name, path in self.outputs:
+            try:
+                path.write_text(self._text(report, name), encoding="utf-8")
+            except OSError as error:
+                raise UsageError(f"--output {name}={path}: {error.strerror}") from error
+        with contextlib.nullcontext() if self.options.watch else contextlib.suppress(BrokenPipeError):
+            # The reader has seen enough, and the verdict stands.
+            sys.stdout.write(self._text(report, self.format, colour=colour(self.environ)))
+            sys.stdout.flush()
+
+    def _text(self, report: Report, name: str, *, colour: bool = False) -> str:
+        if name == "json":  # for programs, which leave out what they do not want
+            return FORMATS[name](report)
+        report = timed(report) if self.options.timings else replace(report, timings=())
+        return terminal.render(report, colour=True) if colour and name == "terminal" else FORMATS[name](report)
+
+
+def _waivable() -> Collection[str]:
+    from harness.catalogue import waivable  # noqa: PLC0415 - it knows all checks, and few manifests have waivers
+
+    return waivable()
+
+
+def _overrides(options: argparse.Namespace) -> Options:
+    return Options(
+        folder=Path.cwd(),
+        code=options.code,
+        layers=tuple(options.layer),
+        handlers=tuple(options.handler),
+        require=tuple(options.require),
+        requirements=tuple(options.requirements),
+        project=options.project,
+        runtime=options.runtime,
+        arch=options.arch,
+        memory=options.memory,
+        env=tuple(options.env),
+        events=tuple(options.event),
+    )

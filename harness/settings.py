@@ -1,0 +1,45 @@
+"""How to verify, beside what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import date
+    from pathlib import Path
+
+    from harness.engines.protocol import Engine, Progress
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What does not depend on the artifact.
+
+    Attributes:
+        engine: What starts the handlers.
+        cache: The user's cache folder of this tool.
+        progress: Told what is being done.
+        select: Ids of the checks to run; empty means all.
+        skip: Ids of checks not to run.
+        strict: Whether a warning fails too.
+        static: Whether handlers are deliberately not started.
+        init_timeout: Seconds after which an init is stopped.
+        source_digests: Whether reports for people have the whole digests of the archives.
+        profile: The user's profile for what lies in AWS; None for the SDK's default chain.
+        today: For the waivers' dates.
+        trust_mtime: Whether a file whose size and times are as before is taken for the same without being read.
+    """
+
+    engine: Engine
+    cache: Path
+    progress: Progress
+    today: date
+    select: tuple[str, ...] = ()
+    skip: tuple[str, ...] = ()
+    strict: bool = False
+    static: bool = False
+    init_timeout: float = 60.0
+    profile: str | None = None
+    source_digests: bool = False
+    trust_mtime: bool = True
