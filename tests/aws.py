@@ -22,6 +22,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import boto3
 from botocore.config import Config
 
+from tests.canaries import KEY_ID, SECRET, SIGNATURE, VARIABLE
+
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Iterator
@@ -32,13 +34,6 @@ if TYPE_CHECKING:
 REGION = "eu-west-1"
 ACCOUNT = "123456789012"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/functions"
-
-# Each of these is a secret; no output may hold one.
-KEY_ID = "AKIACANARYCANARY0001"
-SECRET = "canary-secret-access-key/canary/canary/0"  # noqa: S105 - to be looked for in what is printed
-SIGNATURE = "canary-signature-of-a-presigned-url"
-VARIABLE = "canary-value-of-a-variable"
-CANARIES = (KEY_ID, SECRET, SIGNATURE, VARIABLE)
 
 
 @dataclass

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -11,6 +13,10 @@ from fixtures.build import Sample, build_sample
 from harness.engines.daemon import connect
 from harness.engines.interpreters import find
 from harness.engines.protocol import Unavailable
+from tests.canaries import PLANTED, Overheard, canaries_in
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
 
 ROOT = Path(__file__).parents[1]
 IMAGE = "LAMBDA_ARTIFACT_TEST_IMAGE"
@@ -67,3 +73,28 @@ def engine_name(request: pytest.FixtureRequest) -> str:
     name = str(request.param)
     request.getfixturevalue("image" if name == "container" else "python")
     return name
+
+
+@pytest.fixture(scope="session")
+def environ(environ: dict[str, str]) -> dict[str, str]:
+    """The environment of a user who has secrets, too."""
+    return {**environ, **PLANTED}
+
+
+@pytest.fixture(autouse=True)
+def _no_secret_is_told(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    heard = Overheard()
+    monkeypatch.setattr(subprocess.Popen, "communicate", heard.processes(subprocess.Popen.communicate))
+    monkeypatch.setattr(pytest.CaptureFixture, "readouterr", heard.captured(pytest.CaptureFixture.readouterr))
+    monkeypatch.setattr(Path, "write_text", heard.files(Path.write_text))
+    yield
+    assert heard.found == []
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    told = [(name, canary) for name, text in report.sections for canary in canaries_in(text)]
+    if told and report.passed:
+        report.outcome, report.longrepr = "failed", f"secrets were told: {told}"
+    return report

@@ -13,6 +13,7 @@ from fixtures.broken import mini
 from harness.cli import run
 from harness.transition import json_v1
 from tests import aws
+from tests.canaries import canaries_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -105,7 +106,7 @@ def test_the_old_side_is_what_is_deployed(call: Call, desk: Path, account: aws.A
     assert "fails       works                works  configuration first" in out
     assert "from    code function:api: " in out
     assert f"b: next/layer.zip has it (python/b.py), and {layer} does not" in " ".join(out.split())
-    assert not [canary for canary in aws.CANARIES if canary in out + err]
+    assert not canaries_in(out + err)
 
 
 def test_a_deployed_side_that_cannot_be_had_leaves_it_unknown(call: Call, account: aws.Account) -> None:

@@ -15,6 +15,7 @@ from harness.catalogue import PREFLIGHT
 from tests import aws
 from tests.account.conftest import account, moto
 from tests.account.scene import Desk, Said, packed, preflight
+from tests.canaries import CANARIES, KEY_ID, SIGNATURE
 
 if TYPE_CHECKING:
     from fixtures.build import Sample
@@ -203,14 +204,14 @@ class TestReport:
 
         written = "".join(path.read_text(encoding="utf-8") for path in reports.values())
         assert "TOKEN_KEY" in written
-        for canary in aws.CANARIES:
+        for canary in CANARIES:
             assert canary not in said.out + said.err + written + caplog.text
 
     @pytest.mark.parametrize(
         "answer",
         [
-            aws.error(403, "AccessDeniedException", f"{aws.KEY_ID} https://x/?X-Amz-Signature={aws.SIGNATURE}"),
-            aws.error(500, "ServiceException", f"https://x/?X-Amz-Signature={aws.SIGNATURE} {aws.KEY_ID}"),
+            aws.error(403, "AccessDeniedException", f"{KEY_ID} https://x/?X-Amz-Signature={SIGNATURE}"),
+            aws.error(500, "ServiceException", f"https://x/?X-Amz-Signature={SIGNATURE} {KEY_ID}"),
             aws.Answer(200, {"Content-Type": "application/json"}, b'{"FunctionName": "a"}'),
             aws.Answer(200, {"Content-Type": "application/json"}, b"{"),
         ],
@@ -231,7 +232,7 @@ class TestReport:
         said = preflight(capsys, environ)
 
         assert said.code == 3
-        for canary in aws.CANARIES:
+        for canary in CANARIES:
             assert canary not in said.out + said.err
 
 

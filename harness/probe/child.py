@@ -167,8 +167,11 @@ def peak_bytes() -> int:
     return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
 
 
-def descendants(root: int) -> list[int]:
-    """Every living process below ``root``."""
+def descendants(root: int, spared: frozenset[int] = frozenset()) -> list[int]:
+    """Every living process below ``root``, but for the spared ones and what is below them.
+
+    All from one look: what was born between two would be below nobody that is spared.
+    """
     children: dict[int, list[int]] = {}
     for pid in filter(str.isdigit, os.listdir("/proc")):
         with contextlib.suppress(OSError), open(f"/proc/{pid}/stat", "rb") as stat:
@@ -177,7 +180,7 @@ def descendants(root: int) -> list[int]:
             if state != b"Z" or int(parent) == root:
                 children.setdefault(int(parent), []).append(int(pid))
     found: list[int] = []
-    level = children.get(root, [])
+    level = [child for child in children.get(root, []) if child not in spared]
     while level:
         found += level
         level = [grandchild for pid in level for grandchild in children.get(pid, [])]

@@ -195,7 +195,7 @@ class Supervisor:
                     room = os.statvfs("/tmp")  # noqa: S108 - the sandbox's own
                     keeper.result["filled"] = room.f_bavail < NEARLY_FULL * room.f_blocks
                 self.lived.append(keeper)
-                self.sweep({other.pid for other in (*running.values(), self.aside) if other})
+                self.sweep(frozenset(other.pid for other in (*running.values(), self.aside) if other))
                 if keeper.counts(self.job["init_limit"]):
                     yield keeper
                 else:
@@ -231,12 +231,10 @@ class Supervisor:
             keeper.ended = time.monotonic()
         return done
 
-    def sweep(self, keepers: set[int]) -> None:
+    def sweep(self, keepers: frozenset[int]) -> None:
         """Kill what lost its keeper and came to us instead."""
         for attempt in itertools.count():
-            kept = keepers.union(*(descendants(pid) for pid in keepers))
-            strays = [pid for pid in descendants(os.getpid()) if pid not in kept]
-            if not strays:
+            if not (strays := descendants(os.getpid(), keepers)):
                 return
             if self.job["alone"] and attempt > ATTEMPTS:
                 os.kill(-1, signal.SIGKILL)  # keepers too: theirs are handlers that a fork bomb disturbed anyway
@@ -252,7 +250,7 @@ class Supervisor:
         if self.job["alone"]:
             with contextlib.suppress(OSError):
                 os.kill(-1, signal.SIGKILL)
-        self.sweep(set())
+        self.sweep(frozenset())
         os._exit(1)
 
     def compile(self) -> None:

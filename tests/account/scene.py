@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from harness import cli
 from tests import aws
+from tests.canaries import VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,7 +31,7 @@ HANDLERS = {
     "migrate": "lambdas.migrate.handler.handler",
 }
 SMALL = 300  # bytes
-SECRETS = {"DATABASE_URL": f"postgresql://desk:{aws.VARIABLE}@db/desk", "TOKEN_KEY": aws.VARIABLE}
+SECRETS = {"DATABASE_URL": f"postgresql://desk:{VARIABLE}@db/desk", "TOKEN_KEY": VARIABLE}
 
 
 @dataclass

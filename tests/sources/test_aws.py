@@ -26,6 +26,7 @@ from harness.sources.least import policy
 from harness.sources.local import SourceUnavailable
 from harness.sources.places import LambdaFunction, LayerVersion, S3Object, place
 from tests import aws
+from tests.canaries import KEY_ID, SECRET, SIGNATURE, canaries_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,7 +49,7 @@ def why(text: str, folder: Path, profile: str | None = None) -> str:
         sources.archive(Source(text, None, kind), Role.CODE)
     sentence = str(raised.value)
     assert sentence.endswith(".")
-    assert not [canary for canary in aws.CANARIES if canary in sentence]
+    assert not canaries_in(sentence)
     return sentence
 
 
@@ -254,7 +255,7 @@ class TestRefusals:
             ),
             (
                 "s3://builds/code.zip",
-                aws.s3_error(403, "InvalidAccessKeyId", f"The AWS Access Key Id {aws.KEY_ID} does not exist."),
+                aws.s3_error(403, "InvalidAccessKeyId", f"The AWS Access Key Id {KEY_ID} does not exist."),
                 (
                     "s3://builds/code.zip: AWS does not accept the credentials (s3:GetObject: "
                     "InvalidAccessKeyId): they "
@@ -292,7 +293,7 @@ class TestRefusals:
                 aws.error(
                     400,
                     "SomethingNew",
-                    f"Look at https://u:p@host/x?X-Amz-Signature={aws.SIGNATURE}, said {aws.KEY_ID}.\nNow.",
+                    f"Look at https://u:p@host/x?X-Amz-Signature={SIGNATURE}, said {KEY_ID}.\nNow.",
                 ),
                 "function:api: lambda:GetFunction failed: SomethingNew: Look at https://…@host/x?… said …. Now.",
             ),
@@ -392,7 +393,7 @@ class TestSurroundings:
 
     def test_the_profile_that_is_named(self, account: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         config = tmp_path / "config"
-        config.write_text(f"[profile deploy]\naws_access_key_id = THEOTHER\naws_secret_access_key = {aws.SECRET}\n")
+        config.write_text(f"[profile deploy]\naws_access_key_id = THEOTHER\naws_secret_access_key = {SECRET}\n")
         monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
 
         why("s3://b/k", tmp_path, "deploy")
@@ -404,7 +405,7 @@ class TestSurroundings:
     ) -> None:
         del account
         config = tmp_path / "config"
-        program = f"sh -c 'echo {aws.SECRET} >&2; exit 1'"
+        program = f"sh -c 'echo {SECRET} >&2; exit 1'"
         config.write_text(f"[profile deploy]\ncredential_process = {program}\n")
         monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
 
@@ -434,7 +435,7 @@ class TestSurroundings:
     ) -> None:
         del account
         monkeypatch.delenv("NO_PROXY")
-        monkeypatch.setenv("HTTP_PROXY", f"http://user:{aws.SECRET.replace('/', '_')}@127.0.0.1:9")
+        monkeypatch.setenv("HTTP_PROXY", f"http://user:{SECRET.replace('/', '_')}@127.0.0.1:9")
         monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
 
         sentence = why("s3://b/k", tmp_path)
@@ -473,4 +474,4 @@ class TestSurroundings:
 
         assert got.zipped_bytes == 22
         printed = "\n".join([caplog.text, *said])
-        assert not [canary for canary in aws.CANARIES if canary in printed]
+        assert not canaries_in(printed)

@@ -23,6 +23,7 @@ from harness.sources.fetching import Sources
 from harness.sources.local import SourceUnavailable
 from tests import aws
 from tests.aws import Answer
+from tests.canaries import SIGNATURE, canaries_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,7 +79,7 @@ def why(sources: Sources, text: str) -> str:
     sentence = str(raised.value)
     assert sentence.endswith(".")
     assert "\n" not in sentence
-    assert not [canary for canary in aws.CANARIES if canary in sentence]
+    assert not canaries_in(sentence)
     return sentence
 
 
@@ -416,13 +417,13 @@ class TestFunctions:
     @pytest.mark.parametrize("link", ["file:///etc/passwd", "s3://bucket/key", "ftp://127.0.0.1/code.zip"])
     def test_a_link_that_leads_elsewhere_is_not_followed(self, account: Account, sources: Sources, link: str) -> None:
         account.function("api", archive())
-        account.once("GET /2015-03-31/functions/api", leading_to(f"{link}?X-Amz-Signature={aws.SIGNATURE}"))
+        account.once("GET /2015-03-31/functions/api", leading_to(f"{link}?X-Amz-Signature={SIGNATURE}"))
 
         assert "not an https:// address" in why(sources, "function:api")
 
     def test_a_link_without_an_answer_is_told_without_it(self, account: Account, sources: Sources) -> None:
         account.function("api", archive())
-        nobody = f"http://127.0.0.1:9/code.zip?X-Amz-Signature={aws.SIGNATURE}"
+        nobody = f"http://127.0.0.1:9/code.zip?X-Amz-Signature={SIGNATURE}"
         account.once("GET /2015-03-31/functions/api", leading_to(nobody))
 
         assert "the download broke off 6 times (127.0.0.1 does not answer)" in why(sources, "function:api")
