@@ -20,6 +20,7 @@ import tempfile
 import time
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
     from typing import NoReturn
 
+    from harness.archives import Archives
+    from harness.manifest import Manifest
     from harness.model import Report
+    from harness.settings import Settings
     from harness.verify import Planned, Verification
 
 # pytest's controller imports this module too, and needs nothing of a verification.
@@ -40,29 +44,32 @@ STEP_SECONDS = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What to verify, and how."""
+    """What to verify, and how.
+
+    Attributes:
+        whole: Whether no option is known to leave some of it out; then handlers may start before that is certain.
+    """
 
     manifest: str
     engine: str
     image: str | None
     python: str | None
+    whole: bool = False
 
 
-def verification(asked: Asked, environ: Mapping[str, str]) -> Verification:
-    """The verification of a manifest.
+def requested(asked: Asked, environ: Mapping[str, str]) -> tuple[Manifest, Settings]:
+    """The manifest, and how it is to be verified.
 
     Raises:
         UsageError: The manifest is wrong.
     """
     from harness.caching import cache_folder  # noqa: PLC0415 - see the top
-    from harness.catalogue import waivable  # noqa: PLC0415
     from harness.engines.choice import Choice, engine  # noqa: PLC0415
     from harness.manifest import load  # noqa: PLC0415
     from harness.policy import known_runtimes  # noqa: PLC0415
     from harness.settings import Settings  # noqa: PLC0415
-    from harness.verify import Verification  # noqa: PLC0415
 
-    manifest = load(Path(asked.manifest), runtimes=known_runtimes(), checks=waivable, environ=environ)
+    manifest = load(Path(asked.manifest), runtimes=known_runtimes(), checks=_waivable, environ=environ)
     cache, choice, python = cache_folder(environ), Choice(asked.engine), asked.python
     settings = Settings(
         engine=engine(choice, environ, cache, asked.image, Path(python) if python else None),
@@ -71,7 +78,24 @@ def verification(asked: Asked, environ: Mapping[str, str]) -> Verification:
         today=datetime.now(tz=UTC).date(),
         static=choice is Choice.NONE,
     )
-    return Verification(manifest, settings)
+    return manifest, settings
+
+
+def _waivable() -> Collection[str]:
+    from harness.catalogue import waivable  # noqa: PLC0415 - it knows all checks, and few manifests have waivers
+
+    return waivable()
+
+
+def verification(asked: Asked, environ: Mapping[str, str]) -> Verification:
+    """The verification of a manifest.
+
+    Raises:
+        UsageError: The manifest is wrong.
+    """
+    from harness.verify import Verification  # noqa: PLC0415 - see the top
+
+    return Verification(*requested(asked, environ))
 
 
 def planned(verification: Verification) -> tuple[Planned, ...]:
@@ -215,17 +239,29 @@ def _ended(number: int, frame: object) -> NoReturn:
 
 def _serve(folder: Path, asked: Asked, environ: Mapping[str, str]) -> None:
     from harness.caching import cache_folder, using  # noqa: PLC0415 - see the top
+    from harness.early import beside  # noqa: PLC0415
 
     with using(cache_folder(environ)):
         try:
-            under_way = verification(asked, environ)
-            known = planned(under_way)
+            manifest, settings = requested(asked, environ)
+            work = partial(_work, folder, manifest)
+            if asked.whole:
+                beside(manifest, settings, work)
+            else:
+                work(settings)
         except UsageError as problem:
             _write(folder, PLANNED, json.dumps({"problem": str(problem)}).encode())
-            return
-        _write(folder, PLANNED, json.dumps({"names": [one.name for one in known]}).encode())
-        with contextlib.suppress(Exception):  # it comes again where it is told
-            list(under_way.materials.subjects())
-        if chosen := set(json.loads(sys.stdin.buffer.read() or b"[]")):
-            found = reports(under_way, [one for one in known if one.name in chosen])
-            _write(folder, REPORTS, pickle.dumps(found))
+
+
+def _work(folder: Path, manifest: Manifest, settings: Settings, archives: Archives | None = None) -> None:
+    """Say what there is to verify, read what that needs, and once it is known what was selected, verify it."""
+    from harness.verify import Verification  # noqa: PLC0415 - see the top
+
+    under_way = Verification(manifest, settings, given=archives)
+    known = planned(under_way)
+    _write(folder, PLANNED, json.dumps({"names": [one.name for one in known]}).encode())
+    with contextlib.suppress(Exception):  # it comes again where it is told
+        list(under_way.materials.subjects())
+    if chosen := set(json.loads(sys.stdin.buffer.read() or b"[]")):
+        found = reports(under_way, [one for one in known if one.name in chosen])
+        _write(folder, REPORTS, pickle.dumps(found))

@@ -15,7 +15,8 @@ import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypeAlias
+from functools import partial
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from harness.archives import Archives
 from harness.artifact.bundle import Bundle
@@ -25,7 +26,7 @@ from harness.policy import runtime_policy
 from harness.reaching import FOLDER, ReachStore, key_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from harness.engines.protocol import Answers, Engine, Job, Progress
     from harness.manifest import Function, Manifest
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from harness.policy import RuntimePolicy
     from harness.settings import Settings
 
+T = TypeVar("T")
 SWITCH_SECONDS = 0.0005
 
 
@@ -43,10 +45,22 @@ def verify(manifest: Manifest, settings: Settings) -> Report:
         UsageError: The request is wrong.
     """
     began = time.perf_counter()
+    report = beside(manifest, settings, partial(_verified, manifest))
+    return replace(report, seconds=time.perf_counter() - began)
+
+
+def beside(manifest: Manifest, settings: Settings, work: Callable[[Settings, Archives], T]) -> T:
+    """Start a manifest's handlers where that is possible, and do the work beside them, in another thread.
+
+    Args:
+        manifest: What is to be verified.
+        settings: How.
+        work: Is given settings whose engine knows what was started, and the archives as far as they were had.
+    """
     archives = archives_of(settings)
     jobs = list(jobs_of(manifest, settings, archives))
     if not jobs:
-        return _verified(manifest, settings, archives)
+        return work(settings, archives)
     engine = Served(settings.engine)
     # Thousands of small system calls, after each of which this thread would wait for one that imports.
     settings.engine.prepare(jobs[0].policy, jobs[0].architecture, settings.progress)
@@ -54,12 +68,12 @@ def verify(manifest: Manifest, settings: Settings) -> Report:
         try:
             for job in jobs:
                 engine.begin(job, settings.progress)
-            report = pool.submit(_verified, manifest, replace(settings, engine=engine), archives)
-            report.add_done_callback(lambda _: engine.close())
+            done = pool.submit(work, replace(settings, engine=engine), archives)
+            done.add_done_callback(lambda _: engine.close())
             engine.serve()  # here, where signals arrive: whatever is under way must end in order
         finally:
             engine.close()
-    return replace(report.result(), seconds=time.perf_counter() - began)
+    return done.result()
 
 
 @contextlib.contextmanager
