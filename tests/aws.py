@@ -87,7 +87,6 @@ class Account:
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_ACCESS_KEY_ID": KEY_ID,
             "AWS_SECRET_ACCESS_KEY": SECRET,
-            "AWS_REGION": REGION,
             "AWS_DEFAULT_REGION": REGION,
             "AWS_CONFIG_FILE": "/nonexistent/config",
             "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent/credentials",

@@ -232,6 +232,7 @@ class TestReport:
         said = preflight(capsys, environ)
 
         assert said.code == 3
+        assert "Traceback" not in said.err
         for canary in CANARIES:
             assert canary not in said.out + said.err
 

@@ -24,7 +24,7 @@ def missing(scene: Scene) -> Iterator[Told]:
     called = listed([pair.wanted.function for pair in absent])
     rename = (
         "say what it is called in the account: `deployed-as` in the manifest, --deployed-as or --function; the account "
-        "is chosen by --profile, the region by AWS_REGION"
+        "is chosen by --profile, the region by AWS_DEFAULT_REGION"
     )
     if absent and len(absent) == len(scene.pairs):
         yield Told(

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from harness.account.values import Alias, Carried, Live, Published, Storage, Variables
 from harness.policy import environment_size
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, MutableMapping
+    from collections.abc import Callable, Mapping, MutableMapping
 
+T = TypeVar("T")
 _FRAME: Final = environment_size({})
+
+
+def each(key: str, parse: Callable[[Any], T]) -> Callable[[Any], list[T]]:
+    """Parses all that a page lists."""
+    return lambda page: [parse(said) for said in page[key]]
 
 
 def live(said: MutableMapping[str, Any]) -> Live:

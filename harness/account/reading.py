@@ -82,24 +82,24 @@ class Reader:
         for region in regions:
             try:
                 client = self.aws.client("lambda", region)
-                said = self.ask(region, "GetAccountSettings", "the account", client.get_account_settings)
-                found.append(parsing.storage(said, client.meta.region_name))
+                parse = partial(parsing.storage, region=client.meta.region_name)
+                found.append(self.ask(region, "GetAccountSettings", "the account", client.get_account_settings, parse))
             except AwsUnavailable as reason:
                 undone.append(Undone(("code-storage",), None, str(reason)))
         return tuple(found), tuple(undone)
 
-    def ask(self, region: str | None, name: str, resource: str, call: Callable[[], R]) -> R:
-        """Make one call, when it is its turn.
+    def ask(self, region: str | None, name: str, resource: str, call: Callable[[], T], parse: Callable[[T], R]) -> R:
+        """Make one call, when it is its turn, and parse its answer.
 
         Raises:
-            AwsUnavailable: AWS did not answer, or refused.
+            AwsUnavailable: AWS did not answer, or refused, or answered in a way that is not understood.
         """
         endpoint = self.aws.client("lambda", region).meta.endpoint_url
         with self._lock:
             # The quota is AWS's; an endpoint of the user's own has none.
             quota = requests_per_second() if ".amazonaws.com" in endpoint else None
             pace = self._paces.setdefault(endpoint, Pace(quota))
-        return pace.ask(name, resource, call)
+        return pace.ask(name, resource, lambda: parse(call()))
 
     def together(self, do: Callable[[T], R], ones: Sequence[T], doing: str) -> list[R]:
         """Do something for each, several at a time, in their order."""
@@ -140,8 +140,9 @@ class Reader:
         self.progress("asking AWS for all functions")
         try:
             client = self.aws.client("lambda", region)
-            pages = self.pages(region, "ListFunctions", "the functions", client.list_functions, MaxItems=PAGE)
-            found = [parsing.live(said) for page in pages for said in page["Functions"]]
+            call = partial(client.list_functions, MaxItems=PAGE)
+            pages = self.pages(region, "ListFunctions", "the functions", call, parsing.each("Functions", parsing.live))
+            found = [live for page in pages for live in page]
         except AwsUnavailable as reason:
             if reason.code not in _DENIED:
                 raise Unreachable(str(reason)) from None
@@ -149,18 +150,22 @@ class Reader:
         return {one.arn: one for one in found}
 
     def pages(
-        self, region: str | None, name: str, resource: str, call: Callable[..., Any], **arguments: object
-    ) -> Iterator[Any]:
-        """Every page of a list.
+        self, region: str | None, name: str, resource: str, call: Callable[..., Any], parse: Callable[[Any], R]
+    ) -> Iterator[R]:
+        """Every page of a list, parsed.
 
         Raises:
-            AwsUnavailable: AWS did not answer, or refused.
+            AwsUnavailable: AWS did not answer, or refused, or answered in a way that is not understood.
         """
+
+        def whole(page: Any) -> tuple[R, str | None]:  # noqa: ANN401 - the SDK's, a type for each call
+            return parse(page), page.get("NextMarker")
+
         marker: dict[str, str] = {}
         while True:
-            page = self.ask(region, name, resource, partial(call, **arguments, **marker))
-            yield page
-            if not (following := page.get("NextMarker")):
+            rows, following = self.ask(region, name, resource, partial(call, **marker), whole)
+            yield rows
+            if not following:
                 return
             marker = {"Marker": following}
 
@@ -169,7 +174,7 @@ class Reader:
         named: dict[str, Any] = {"FunctionName": one.function, **({"Qualifier": version} if version else {})}
         call = partial(client.get_function_configuration, **named)
         resource = _resource(one.function)
-        return parsing.live(dict(self.ask(region, "GetFunctionConfiguration", resource, call)))
+        return self.ask(region, "GetFunctionConfiguration", resource, call, lambda said: parsing.live(dict(said)))
 
     def _function(self, known: dict[str, Live], one: Wanted) -> Deployed | Undone | None:
         """A function; None where there is none."""
@@ -184,9 +189,9 @@ class Reader:
         unknown = (*OF_ALIASES, "siblings") if one.alias else OF_ALIASES
         try:
             client = self.aws.client("lambda", one.region)
-            resource, call = _resource(one.function), client.list_aliases
-            pages = self.pages(one.region, "ListAliases", resource, call, FunctionName=one.function)
-            aliases = tuple(parsing.alias(said) for page in pages for said in page["Aliases"])
+            resource, call = _resource(one.function), partial(client.list_aliases, FunctionName=one.function)
+            pages = self.pages(one.region, "ListAliases", resource, call, parsing.each("Aliases", parsing.alias))
+            aliases = tuple(alias for page in pages for alias in page)
         except AwsUnavailable as reason:
             self._leave(Undone(unknown, one.name, str(reason)))
             return Deployed(latest, None)
@@ -203,11 +208,10 @@ class Reader:
             yield self._configuration(one.region, one, *numbers)
         elif numbers:
             client = self.aws.client("lambda", one.region)
-            resource, call = _resource(one.function), client.list_versions_by_function
-            for page in self.pages(
-                one.region, "ListVersionsByFunction", resource, call, FunctionName=one.function, MaxItems=PAGE
-            ):
-                found = [parsing.live(said) for said in page["Versions"] if said.get("Version") in numbers]
+            call = partial(client.list_versions_by_function, FunctionName=one.function, MaxItems=PAGE)
+            parse = parsing.each("Versions", parsing.live)
+            for page in self.pages(one.region, "ListVersionsByFunction", _resource(one.function), call, parse):
+                found = [live for live in page if live.version in numbers]
                 yield from found
                 numbers -= {version.version for version in found}
                 if not numbers:

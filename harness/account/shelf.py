@@ -60,9 +60,11 @@ def _shelf(reader: Reader, one: Sought) -> Layer | Undone:
     name = one.arn.rpartition(":")[2]
     client = reader.aws.client("lambda", one.region)
     try:
-        call = client.list_layer_versions
-        pages = reader.pages(one.region, "ListLayerVersions", one.arn, call, LayerName=name, MaxItems=50)
-        listed = [parsing.listed(said) for page in pages for said in page["LayerVersions"]]
+        call = partial(client.list_layer_versions, LayerName=name, MaxItems=50)
+        pages = reader.pages(
+            one.region, "ListLayerVersions", one.arn, call, parsing.each("LayerVersions", parsing.listed)
+        )
+        listed = [version for page in pages for version in page]
         listed.sort(key=lambda version: -version.carried.version)
         return _looked_at(reader, one, listed)
     except AwsUnavailable as reason:
@@ -95,7 +97,7 @@ def _version(reader: Reader, one: Sought, version: Published) -> Published:
     carried = version.carried
     call = partial(client.get_layer_version, LayerName=carried.name, VersionNumber=carried.version)
     try:
-        return parsing.published(reader.ask(one.region, "GetLayerVersion", carried.arn, call))
+        return reader.ask(one.region, "GetLayerVersion", carried.arn, call, parsing.published)
     except AwsUnavailable as reason:
         if reason.code == _MISSING:  # deleted since it was listed
             return replace(version, code_sha256=None)

@@ -47,7 +47,7 @@ _CODES: Final = (
         ),
     ),
     (
-        "the bucket is in another region{region}: set AWS_REGION to it",
+        "the bucket is in another region{region}: set AWS_DEFAULT_REGION to it",
         ("301", "307", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "PermanentRedirect"),
     ),
     ("that version is a delete marker: the object was deleted ({call}: {code})", ("405", "MethodNotAllowed")),
@@ -76,7 +76,7 @@ _FAILURES: Final = (  # the first that fits
         (sdk.SSOError, sdk.LoginError),
         "the AWS session has expired: log in again (`aws sso login`, `aws login`)",
     ),
-    ((sdk.NoRegionError,), "no AWS region is known: set AWS_REGION, or name it by its ARN"),
+    ((sdk.NoRegionError,), "no AWS region is known: set AWS_DEFAULT_REGION, or name it by its ARN"),
     ((sdk.ProfileNotFound,), "there is no AWS profile named {profile}"),
     (
         (sdk.SSLError,),
@@ -90,6 +90,8 @@ _FAILURES: Final = (  # the first that fits
     # A closed connection, a time-out, an answer that breaks off.
     ((sdk.HTTPClientError,), "{call} failed: the connection broke off ({kind})"),
 )
+_UNLIKE: Final = (AttributeError, IndexError, KeyError, TypeError, ValueError)
+"""What becomes of an answer that has not the shape of AWS's: an endpoint of the user's own may say anything."""
 _ACTION: Final = re.compile(r"not authorized to perform: ([a-z0-9-]+:[A-Za-z]+)(?: on resource: (\S+))?")
 _SECRETS: Final = (
     (re.compile(r"\?[^\s\"'<>]*"), "?…"),  # a query may be a signature
@@ -121,6 +123,10 @@ def sentence(error: Exception, service: str, name: str, resource: str) -> Said |
         why = _refused(error, code, service, resource)
     elif isinstance(error, sdk.BotoCoreError) or (isinstance(error, ValueError) and "endpoint" in str(error)):
         code, why = type(error).__name__, _failed(error, f"{service}:{name}" if name else service)
+    elif isinstance(error, _UNLIKE):
+        lacks = f"it lacks {error}" if isinstance(error, KeyError) else type(error).__name__
+        code = "Malformed"
+        why = f"the answer to {service}:{name} is not understood ({lacks}): AWS_ENDPOINT_URL says who answers"
     else:
         return None
     return Said(f"{resource}: {why}.", code)

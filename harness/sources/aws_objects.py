@@ -38,7 +38,8 @@ def head(aws: Aws, place: S3Object, text: str) -> Remote:
         raise AwsUnavailable(f"{text}: directory buckets (S3 Express) are not read; copy it to another bucket.")
     client = aws.client("s3")
     told = _asked(client, place, text)
-    etag, size = str(told["ETag"]), int(told["ContentLength"])
+    with asking("s3", "HeadObject", text):
+        etag, size = str(told["ETag"]), int(told["ContentLength"])
     # What a bucket without versions holds is known by its ETag alone: size and date make sure.
     parts = (client.meta.endpoint_url, place.bucket, place.key, place.version, etag, size, told.get("LastModified"))
     return Remote(

@@ -321,7 +321,9 @@ class TestRefusals:
         elsewhere = {"x-amz-bucket-region": "ap-southeast-2"}
         account.once("", answering(aws.s3_error(301, "PermanentRedirect", "…", elsewhere)), times=99)
 
-        assert "the bucket is in another region (ap-southeast-2): set AWS_REGION to it" in why("s3://b/k", tmp_path)
+        assert "the bucket is in another region (ap-southeast-2): set AWS_DEFAULT_REGION to it" in why(
+            "s3://b/k", tmp_path
+        )
 
     def test_the_code_is_kept_for_who_asks(self, account: Account) -> None:
         from harness.sources.aws_packages import configuration  # noqa: PLC0415 - imports the SDK
@@ -380,10 +382,9 @@ class TestSurroundings:
 
     def test_no_region(self, account: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         account.layer("deps", b"")
-        monkeypatch.delenv("AWS_REGION")
         monkeypatch.delenv("AWS_DEFAULT_REGION")
 
-        assert "no AWS region is known: set AWS_REGION, or name it by its ARN" in why("function:api", tmp_path)
+        assert "no AWS region is known: set AWS_DEFAULT_REGION, or name it by its ARN" in why("function:api", tmp_path)
         assert "there is no such function" in why(FUNCTION, tmp_path)
 
     def test_no_such_profile(self, account: Account, tmp_path: Path) -> None:
