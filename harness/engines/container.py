@@ -236,7 +236,7 @@ def _container(daemon: Daemon, place: Place, job: Job, workers: int, parcel: Par
     so nothing stays even when this process is killed.
     """
     from docker.errors import APIError  # noqa: PLC0415 - as above
-    from docker.types import Mount, Ulimit  # noqa: PLC0415 - as above
+    from docker.types import LogConfig, Mount, Ulimit  # noqa: PLC0415 - as above
 
     api, limits = daemon.client.api, job.policy.limits
     largest = sorted((start.memory for start in job.starts), reverse=True)[:workers]
@@ -244,6 +244,7 @@ def _container(daemon: Daemon, place: Place, job: Job, workers: int, parcel: Par
     host = api.create_host_config(
         auto_remove=True,
         cap_drop=["ALL"],
+        log_config=LogConfig(type="none"),  # what is said is for us alone, and is read as it comes
         init=False,  # the probe must be process 1, which nothing in the container can kill
         mem_limit=memory,
         memswap_limit=memory,
