@@ -23,7 +23,7 @@ from harness.artifact.bundle import Bundle
 from harness.artifact.entries import Refused, Role
 from harness.jobs import job_of
 from harness.policy import runtime_policy
-from harness.reaching import FOLDER, ReachStore, key_of
+from harness.reaching import FOLDER, ReachStore, at_start, key_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -126,10 +126,10 @@ def _job(
     if len(known) <= len(layers) or any(function.seed for function in group):
         return None
     bundle = Bundle(known[0], tuple(known[1:]))
-    reached = ReachStore(settings.cache / FOLDER).find(key_of(policy.runtime, bundle, group))
-    if reached is None:
+    key = key_of(policy.runtime, manifest.architecture, bundle, group)
+    if not (rows := ReachStore(settings.cache / FOLDER).find(key)):
         return None
-    return job_of(group, archives.trees(bundle, limit), reached, manifest=manifest, settings=settings)
+    return job_of(group, archives.trees(bundle, limit), at_start(rows), manifest=manifest, settings=settings)
 
 
 _Asked: TypeAlias = "tuple[Job, Progress, Future[Answers]]"

@@ -61,6 +61,7 @@ class Materials:
     given: Archives | None = None
     _read: dict[tuple[str, Role], tuple[Archive, ArchiveFacts]] = field(default_factory=dict)
     _bundles: dict[tuple[Source | None, tuple[Source, ...]], Bundle] = field(default_factory=dict)
+    _followed: dict[str, Program] = field(default_factory=dict)
     _supplies: dict[tuple[Source | None, tuple[Source, ...]], Supply] = field(default_factory=dict)
 
     @cached_property
@@ -123,6 +124,12 @@ class Materials:
             if facts.sources:
                 self._facts.keep(archive, self.policy.python, facts)
 
+    def keep_graphs(self) -> None:
+        """Keep for the next time what was followed of imports."""
+        for key, program in self._followed.items():
+            if program.is_followed:
+                self._reaches.keep(key, program.graph.rows())
+
     def subject(self, function: Function | None) -> Subject:
         """One function, or with None what functions inherit.
 
@@ -138,12 +145,8 @@ class Materials:
         Raises:
             SourceUnavailable: An archive cannot be had.
         """
-        subject = self.subject(function)
-        reached = subject.program.graph.reached
-        found = tuple(path for path, reach in reached.items() if reach.when is not When.LATER)
-        sharing = [one for one in self.manifest.functions if (one.code, one.layers) == (function.code, function.layers)]
-        ReachStore(self.cache / FOLDER).keep(key_of_handlers(self.policy.runtime, subject.bundle, sharing), found)
-        return found
+        graph = self.subject(function).program.graph
+        return tuple(path for path, reach in graph.reached.items() if reach.when is not When.LATER)
 
     def subjects(self) -> Iterator[Subject]:
         """One subject for each set of archives that functions share."""
@@ -171,6 +174,10 @@ class Materials:
             of += [self._reading(layer, Role.LAYER)[1] for layer in self.at_hand.sources.layers(layers)]
             sharing = [one for one in self.manifest.functions if (one.code, one.layers) == key]
             agreed = set.intersection(*(set(one.environment) for one in sharing)) if sharing else set()
+            sound = sharing and not any(archive.refusals for archive in bundle.archives)
+            followed = (
+                key_of_handlers(self.policy.runtime, self.manifest.architecture, bundle, sharing) if sound else ""
+            )
             program = Program(
                 policy=self.policy,
                 facts=Facts(bundle, tuple(of)),
@@ -178,7 +185,10 @@ class Materials:
                 handlers=tuple(one.handler for one in sharing),
                 names=tuple(one.name for one in sharing),
                 environment=tuple(sorted(agreed)),
+                kept=self._reaches.find(followed) if followed else (),
             )
+            if followed:
+                self._followed[followed] = program
             self._supplies[key] = Supply(program, self.project, self.manifest, partial(self._siblings, key))
         return self._supplies[key]
 
@@ -213,6 +223,10 @@ class Materials:
     @cached_property
     def _facts(self) -> FactStore:
         return FactStore(self.cache / "facts")
+
+    @cached_property
+    def _reaches(self) -> ReachStore:
+        return ReachStore(self.cache / FOLDER)
 
     def trees(self, bundle: Bundle) -> tuple[Path, Path | None]:
         """The folders that stand at ``/var/task`` and ``/opt``, with what others may not read made unreadable."""

@@ -162,6 +162,11 @@ class Verification:
 
     def results(self, planned: Sequence[Planned]) -> list[Result]:
         """Run planned checks: those that start nothing go on beside the handlers."""
+        found = self._results(planned)
+        self.materials.keep_graphs()
+        return found
+
+    def _results(self, planned: Sequence[Planned]) -> list[Result]:
         starting = [one for one in planned if _starts(one.check)]
         if self.settings.static or not starting:
             return [self.result(one) for one in planned]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ from harness import early, verify
 from harness.engines.protocol import Answers, Exited, Failed, Job, Observation, Progress
 from harness.manifest.seeds import Seed
 from harness.model import UsageError
-from harness.reaching import FOLDER, ReachStore
+from harness.reaching import FOLDER
 from tests.build import FakeEngine, error, function, manifest, observation, settings
 
 if TYPE_CHECKING:
@@ -187,21 +188,21 @@ def test_an_archive_that_is_refused_is_not_started(folder: Path) -> None:
         assert engine.jobs == []
 
 
-def test_what_was_begun_for_another_job_has_nothing_to_say(folder: Path) -> None:
-    """What was kept can be out of date; the verification finds out by itself, and has it done as it should be."""
+def test_what_was_begun_for_one_job_has_nothing_to_say_of_another(folder: Path) -> None:
     early.verify(manifest(WHOLE), settings(folder / "cache"))
-    for path in (folder / "cache" / FOLDER).iterdir():
-        ReachStore(path.parent).keep(path.name, ("/var/task/other.py",))
-    engine = FakeEngine()
+    how = settings(folder / "cache", engine := FakeEngine())
+    (job,) = early.jobs_of(manifest(WHOLE), how, early.archives_of(how))
+    another = replace(job, reached=())
+    served = early.Served(engine)
+    served.begin(job, how.progress)
 
-    report = early.verify(manifest(WHOLE), settings(folder / "cache", engine))
+    with ThreadPoolExecutor(1) as pool:
+        wanted = pool.submit(lambda: [served.run(one, how.progress) for one in (another, job, another)])
+        wanted.add_done_callback(lambda _: served.close())
+        served.serve()
 
-    assert [job.reached == ("/var/task/other.py",) for job in engine.jobs] == [True, False]
-    assert verdicts(report) == verdicts(verify.verify(manifest(WHOLE), settings(folder / "cache")))
-    assert begun(manifest(WHOLE), settings(folder / "cache")) == [["api"]]
-    third = FakeEngine()
-    early.verify(manifest(WHOLE), settings(folder / "cache", third))
-    assert len(third.jobs) == 1  # now it is up to date
+    assert engine.jobs == [job, another, another]
+    assert len(wanted.result()) == 3
 
 
 def test_ctrl_c_ends_both(folder: Path) -> None:

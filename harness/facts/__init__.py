@@ -1,1 +1,6 @@
 """What is true of the archives, without a judgement."""
+
+from typing import Final
+
+SCHEMA: Final = 10
+"""Raised with every change of what is found or how it is written, so that older facts are not taken for newer."""

@@ -22,9 +22,6 @@ if TYPE_CHECKING:
     from harness.artifact.reading import Content
     from harness.facts.sources import Known
 
-SCHEMA = 10
-"""Raised with every change of what is found or how it is written, so that older facts are not taken for newer."""
-
 _LONGEST_TEXT = 1024 * 1024
 _LONGEST_SHEBANG = 256
 # What is kept whole, beside the metadata of distributions and editable installs' finders: what configures paths.

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from harness.artifact.entries import Archive
-    from harness.facts.graph import Reach
+    from harness.facts.graph import Reach, Row
     from harness.policy import RuntimePolicy
 
 # What no import names: what macOS adds to archives, templates of files.
@@ -41,6 +41,7 @@ class Program:
         handlers: The handlers of the functions that share these archives, as they are declared.
         names: The names of these functions, in the same order.
         environment: The variables that these functions declare, as far as they agree.
+        kept: What was kept of the graph, if it was followed before.
     """
 
     policy: RuntimePolicy
@@ -49,6 +50,7 @@ class Program:
     handlers: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
     environment: tuple[tuple[str, str], ...] = ()
+    kept: tuple[Row, ...] = ()
 
     @cached_property
     def search(self) -> Search:
@@ -68,7 +70,12 @@ class Program:
     @cached_property
     def graph(self) -> Graph:
         """The imports, from the handlers on."""
-        return Graph(self.facts.modules, self.search, self.roots, self.own)
+        return Graph(self.facts.modules, self.search, self.roots, self.own, self.kept)
+
+    @property
+    def is_followed(self) -> bool:
+        """Whether somebody has asked for what the handlers reach."""
+        return "graph" in vars(self) and "reached" in vars(self.graph)
 
     @cached_property
     def reached_by(self) -> Mapping[str, Mapping[str, Reach]]:

@@ -8,7 +8,8 @@ import filelock
 import msgspec
 
 from harness.artifact import sealed
-from harness.facts.archive import SCHEMA, ArchiveFacts, Contents, contents_of, described
+from harness.facts import SCHEMA
+from harness.facts.archive import ArchiveFacts, Contents, contents_of, described
 from harness.facts.sources import Known
 from harness.kept import used
 
