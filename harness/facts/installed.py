@@ -64,30 +64,46 @@ def effective(program: Program) -> Mapping[str, tuple[Installed, ...]]:
     return found
 
 
-def needed(installed: Installed) -> Iterator[str]:
-    """The recorded files that the distribution may need at run time, by their names inside its site folder."""
+def _recorded(installed: Installed) -> Iterator[str]:
+    """The recorded files by their names inside its site folder."""
     site = installed.distribution.site
     for recorded in installed.distribution.record or ():
-        name = recorded.path.removeprefix(site)
-        inside = recorded.path.startswith(site) and not recorded.path.startswith(("../", "/"))
-        if inside and not _DISPENSABLE.fullmatch(name):
-            yield name
+        if recorded.path.startswith(site) and not recorded.path.startswith(("../", "/")):
+            yield recorded.path.removeprefix(site)
+
+
+def _is_needed(name: str) -> bool:
+    """Whether a recorded file may be needed at run time."""
+    return not _DISPENSABLE.fullmatch(name)
+
+
+def needed(installed: Installed) -> Iterator[str]:
+    """The recorded files that the distribution may need at run time, by their names inside its site folder."""
+    return filter(_is_needed, _recorded(installed))
 
 
 def lost(installed: Installed, bundle: Bundle) -> tuple[str, ...]:
-    """Those of them that no archive holds; a module of which there is bytecode in its place is there."""
-    return tuple(name for name in needed(installed) if not _is_there(f"{installed.site}/{name}", bundle))
+    """The files that may be needed and that no archive holds, by their names inside its site folder.
+
+    A module of which there is bytecode in its place is there.
+    """
+    away = (name for name in _recorded(installed) if not _is_there(f"{installed.site}/{name}", bundle))
+    return tuple(filter(_is_needed, away))
 
 
 def hollow(installed: Installed, bundle: Bundle) -> bool:
     """Whether all that it consisted of is gone, and only its metadata is left."""
-    files = list(needed(installed))
-    return bool(files) and not any(_is_there(f"{installed.site}/{name}", bundle) for name in files)
+    gone = False
+    for name in needed(installed):
+        if _is_there(f"{installed.site}/{name}", bundle):
+            return False
+        gone = True
+    return gone
 
 
 def modules(installed: Installed) -> frozenset[str]:
     """The names inside its site folder of its recorded modules."""
-    return frozenset(name for name in needed(installed) if name.endswith(MODULES))
+    return frozenset(name for name in _recorded(installed) if name.endswith(MODULES) and _is_needed(name))
 
 
 def module_name(name: str) -> str | None:
