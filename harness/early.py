@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 SWITCH_SECONDS = 0.0005
+"""A tenth of the interpreter's own: after how long a thread that computes lets another one go on."""
 
 
 def verify(manifest: Manifest, settings: Settings) -> Report:
