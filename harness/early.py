@@ -1,32 +1,34 @@
 """Handlers that are started before anything is checked, where earlier runs have kept all that they need.
 
 Half of the time until the first handler starts goes into modules that only checks need, and into understanding archives
-that were understood before. Where nobody has touched the archives since, the handlers are started at once, and the
-verification goes on beside them. When it comes to the same job by its own way, it is given what was already found; to
-any other job, nothing that was done early has anything to say.
+that were understood before. Where nobody has touched the archives since, another thread starts the handlers at once, and
+the verification goes on beside it. When it comes to the same job by its own way, it is given what was already found; to
+any other job, nothing that was done early has anything to say. However the verification ends, it ends the handlers.
 """
 
 from __future__ import annotations
 
 import contextlib
-import queue
 import sys
 import threading
 import time
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from harness.archives import Archives
 from harness.artifact.bundle import Bundle
 from harness.artifact.entries import Refused, Role
+from harness.engines.protocol import Ending
 from harness.jobs import job_of
 from harness.policy import runtime_policy
 from harness.reaching import FOLDER, ReachStore, at_start, key_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
+    from types import TracebackType
+    from typing import Self
 
     from harness.engines.protocol import Answers, Engine, Job, Progress
     from harness.manifest import Function, Manifest
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from harness.settings import Settings
 
 T = TypeVar("T")
+PATIENCE_SECONDS = 5.0
 SWITCH_SECONDS = 0.0005
 """A tenth of the interpreter's own: after how long a thread that computes lets another one go on."""
 
@@ -51,7 +54,7 @@ def verify(manifest: Manifest, settings: Settings) -> Report:
 
 
 def beside(manifest: Manifest, settings: Settings, work: Callable[[Settings, Archives], T]) -> T:
-    """Start a manifest's handlers where that is possible, and do the work beside them, in another thread.
+    """Start a manifest's handlers in another thread, where that is possible, and do the work beside them.
 
     Args:
         manifest: What is to be verified.
@@ -59,22 +62,13 @@ def beside(manifest: Manifest, settings: Settings, work: Callable[[Settings, Arc
         work: Is given settings whose engine knows what was started, and the archives as far as they were had.
     """
     archives = archives_of(settings)
-    jobs = list(jobs_of(manifest, settings, archives))
+    jobs = tuple(jobs_of(manifest, settings, archives))
     if not jobs:
         return work(settings, archives)
-    engine = Served(settings.engine)
-    # Thousands of small system calls, after each of which this thread would wait for one that imports.
+    # Thousands of small system calls, after each of which that thread would wait for this one, which imports.
     settings.engine.prepare(jobs[0].policy, jobs[0].architecture, settings.progress)
-    with _often(), ThreadPoolExecutor(1) as pool:
-        try:
-            for job in jobs:
-                engine.begin(job, settings.progress)
-            done = pool.submit(work, replace(settings, engine=engine), archives)
-            done.add_done_callback(lambda _: engine.close())
-            engine.serve()  # here, where signals arrive: whatever is under way must end in order
-        finally:
-            engine.close()
-    return done.result()
+    with _often(), Begun(settings.engine, jobs, settings.progress) as engine:
+        return work(replace(settings, engine=engine), archives)
 
 
 @contextlib.contextmanager
@@ -133,66 +127,54 @@ def _job(
     return job_of(group, archives.trees(bundle, limit), at_start(rows), manifest=manifest, settings=settings)
 
 
-_Asked: TypeAlias = "tuple[Job, Progress, Future[Answers]]"
+class Begun:
+    """An engine of which some jobs are done before they are asked for, one after another in another thread.
 
+    Leaving it ends those that nobody has asked for.
+    """
 
-class Served:
-    """An engine whose jobs are done by the thread that serves, whoever asks for them."""
+    def __init__(self, engine: Engine, jobs: Iterable[Job], progress: Progress) -> None:
+        self._engine, self._progress, self._ending = engine, progress, Ending()
+        self._begun: list[tuple[Job, Future[Answers]]] = [(replace(job, ending=self._ending), Future()) for job in jobs]
+        self._thread = threading.Thread(target=self._work, args=(tuple(self._begun),), daemon=True)
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self._asked: queue.SimpleQueue[_Asked | None] = queue.SimpleQueue()
-        self._begun: list[tuple[Job, Future[Answers]]] = []
-        self._closed = False
-        self._lock = threading.Lock()
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._end()
+
+    def _work(self, begun: Iterable[tuple[Job, Future[Answers]]]) -> None:
+        for job, answers in begun:
+            if self._ending.asked:
+                return
+            try:
+                answers.set_result(self._engine.run(job, self._progress))
+            except BaseException as error:  # noqa: BLE001 - whoever asks for the answers gets it
+                answers.set_exception(error)
+
+    def _end(self) -> None:
+        """End what is under way; what does not end soon ends with this process."""
+        self._begun.clear()
+        self._ending.ask()
+        self._thread.join(PATIENCE_SECONDS)
 
     def prepare(self, policy: RuntimePolicy, architecture: str, progress: Progress) -> bool | None:
         """See :class:`harness.engines.protocol.Engine`."""
         return self._engine.prepare(policy, architecture, progress)
 
-    def begin(self, job: Job, progress: Progress) -> None:
-        """Have a job done before anybody asks for it."""
-        self._begun.append((job, self._ask(job, progress)))
-
     def run(self, job: Job, progress: Progress) -> Answers:
-        """What was begun, or is done now.
+        """The answers of an equal job that was begun, each once; any other job is done now, and nothing beside it.
 
         Raises:
             Unavailable: The job cannot be done here.
-            KeyboardInterrupt: Nobody serves any more.
         """
         for place, (begun, answers) in enumerate(self._begun):
             if begun == job:
-                del self._begun[place]
+                del self._begun[: place + 1]
                 return answers.result()
-        return self._ask(job, progress).result()
-
-    def _ask(self, job: Job, progress: Progress) -> Future[Answers]:
-        answers: Future[Answers] = Future()
-        with self._lock:  # nothing is asked for behind the end
-            if self._closed:
-                answers.set_exception(KeyboardInterrupt())
-            else:
-                self._asked.put((job, progress, answers))
-        return answers
-
-    def serve(self) -> None:
-        """Do what is asked for, until it is closed."""
-        while (asked := self._asked.get()) is not None:
-            job, progress, answers = asked
-            try:
-                answers.set_result(self._engine.run(job, progress))
-            except BaseException as error:
-                answers.set_exception(error)
-                if not isinstance(error, Exception):  # a signal
-                    raise
-
-    def close(self) -> None:
-        """Do nothing more; who still waits, or asks later, is interrupted."""
-        with self._lock:
-            self._closed = True
-        with contextlib.suppress(queue.Empty):
-            while True:
-                if (asked := self._asked.get_nowait()) is not None:
-                    asked[2].set_exception(KeyboardInterrupt())
-        self._asked.put(None)
+        self._end()
+        return self._engine.run(job, progress)

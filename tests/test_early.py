@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -55,13 +54,19 @@ class Beside(FakeEngine):
         return super().run(job, progress)
 
 
-class Interrupted(FakeEngine):
-    """Somebody presses Ctrl-C as soon as a handler starts."""
+@dataclass
+class Hanging(FakeEngine):
+    """Has a handler that never ends by itself."""
+
+    asked: threading.Event = field(default_factory=threading.Event)
+    ended: threading.Event = field(default_factory=threading.Event)
 
     def run(self, job: Job, progress: Progress) -> Answers:
         """See ``harness.engines.protocol.Engine``."""
-        super().run(job, progress)
-        raise KeyboardInterrupt
+        self.asked.set()
+        with job.ending.by(self.ended.set):
+            assert self.ended.wait(PATIENCE)
+        return super().run(job, progress)
 
 
 @pytest.fixture
@@ -102,7 +107,7 @@ def test_the_second_time_handlers_and_checks_go_side_by_side(
 
     assert verdicts(second) == verdicts(first)
     assert sorted(name for names in engine.started for name in names) == sorted(one.name for one in functions)
-    assert engine.threads == {threading.main_thread()}  # the one that signals reach
+    assert threading.main_thread() not in engine.threads  # signals reach the verification
 
 
 @pytest.mark.parametrize(
@@ -193,27 +198,45 @@ def test_what_was_begun_for_one_job_has_nothing_to_say_of_another(folder: Path) 
     how = settings(folder / "cache", engine := FakeEngine())
     (job,) = early.jobs_of(manifest(WHOLE), how, early.archives_of(how))
     another = replace(job, reached=())
-    served = early.Served(engine)
-    served.begin(job, how.progress)
 
-    with ThreadPoolExecutor(1) as pool:
-        wanted = pool.submit(lambda: [served.run(one, how.progress) for one in (another, job, another)])
-        wanted.add_done_callback(lambda _: served.close())
-        served.serve()
+    with early.Begun(engine, [job], how.progress) as begun:
+        for one in (job, another, job):
+            begun.run(one, how.progress)
 
-    assert engine.jobs == [job, another, another]
-    assert len(wanted.result()) == 3
+    assert engine.jobs == [job, another, job]
 
 
-def test_ctrl_c_ends_both(folder: Path) -> None:
-    early.verify(manifest(API, JOB, WHOLE), settings(folder / "cache"))
-    engine = Interrupted()
+def test_another_job_ends_what_was_begun(folder: Path) -> None:
+    early.verify(manifest(WHOLE), settings(folder / "cache"))
+    how = settings(folder / "cache", engine := Hanging())
+    (job,) = early.jobs_of(manifest(WHOLE), how, early.archives_of(how))
 
-    with pytest.raises(KeyboardInterrupt):
-        early.verify(manifest(API, JOB, WHOLE), settings(folder / "cache", engine))
+    with early.Begun(engine, [job, job], how.progress) as begun:
+        assert engine.asked.wait(PATIENCE)
+        begun.run(replace(job, reached=()), how.progress)
 
-    assert len(engine.jobs) == 1
-    assert [thread.name for thread in threading.enumerate() if thread.name.startswith("ThreadPool")] == []
+    assert engine.ended.is_set()
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), UsageError("x"), RuntimeError("a fault of ours")])
+def test_whatever_ends_the_verification_ends_the_handlers(
+    folder: Path, error: BaseException, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, engine = manifest(API, JOB, WHOLE), Hanging()
+    early.verify(asked, settings(folder / "cache"))
+
+    def fails(*_: object) -> Report:
+        assert engine.asked.wait(PATIENCE)
+        raise error
+
+    monkeypatch.setattr(verify, "verify", fails)
+    began = time.monotonic()
+
+    with pytest.raises(type(error)):
+        early.verify(asked, settings(folder / "cache", engine))
+
+    assert engine.ended.is_set()
+    assert time.monotonic() - began < PATIENCE
 
 
 def test_a_wrong_request_is_told_all_the_same(folder: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket
 import threading
 import time
 import weakref
@@ -188,11 +189,13 @@ def _run_in(  # noqa: PLR0913, PLR0917 - a place, a job, and what both need
         watchdog.daemon = True
         watchdog.start()
         try:
-            for piece in parcel.pieces:
-                stream.sendall(piece)
-            with Relay(job.outside, parcel.token, stream.sendall) as relay:
-                for observation in parcel.read(_stdout(stream), relay, progress):
-                    found[observation.function] = observation
+            # Not by killing it: to a container that is gone, the daemon goes on taking what we send, for minutes.
+            with job.ending.by(partial(stream.shutdown, socket.SHUT_RDWR)):
+                for piece in parcel.pieces:
+                    stream.sendall(piece)
+                with Relay(job.outside, parcel.token, stream.sendall) as relay:
+                    for observation in parcel.read(_stdout(stream), relay, progress):
+                        found[observation.function] = observation
         finally:
             watchdog.cancel()
         if parcel.seen and not parcel.mounts_visible:

@@ -184,6 +184,8 @@ class Crew:
         return found
 
     def _supervised(self, job: Job) -> dict[str, Observation]:
+        if job.ending.asked:
+            raise Unavailable("it was ended before its time.")
         trees, shut = self._trees, self._sandbox
         parcel, back = _parcel(job, trees, shut, self._lending)
         python = str(trees.environment.lang / "bin" / trees.environment.python)
@@ -204,7 +206,8 @@ class Crew:
             watchdog.daemon = True
             watchdog.start()
             try:
-                found = {seen.function: seen for seen in _converse(process, parcel, self._progress, back)}
+                with job.ending.by(process.kill):
+                    found = {seen.function: seen for seen in _converse(process, parcel, self._progress, back)}
             except BaseException:
                 process.kill()
                 raise

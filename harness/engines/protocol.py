@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 if TYPE_CHECKING:
@@ -51,6 +53,38 @@ class Outside(Protocol):
         """
 
 
+class Ending:
+    """Lets a job that is under way in another thread be ended."""
+
+    def __init__(self) -> None:
+        self._lock, self._stops, self._asked = threading.Lock(), list[Callable[[], object]](), False
+
+    @property
+    def asked(self) -> bool:
+        """Whether nobody wants the answers any more."""
+        return self._asked
+
+    def ask(self) -> None:
+        """End whatever is under way, and what is begun later."""
+        with self._lock:
+            self._asked, stops = True, tuple(self._stops)
+        for stop in stops:
+            stop()
+
+    @contextlib.contextmanager
+    def by(self, stop: Callable[[], object]) -> Iterator[None]:
+        """While something is under way that ``stop`` ends, in whatever thread it is called."""
+        with self._lock:
+            self._stops.append(stop)
+        if self._asked:
+            stop()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._stops.remove(stop)
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """Handlers to start on one pair of trees.
@@ -62,6 +96,7 @@ class Job:
         reached: The source files that handlers are expected to load when they start, in the paths of the function; a
             guess, which costs a little time where it is wrong.
         outside: What the handlers reach that have something to reach.
+        ending: Ends it before its time; then it counts as one that could not be done.
     """
 
     policy: RuntimePolicy
@@ -72,6 +107,7 @@ class Job:
     init_timeout: float
     reached: tuple[str, ...] = ()
     outside: Outside | None = None
+    ending: Ending = field(default_factory=Ending, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,9 @@ class Stream(Protocol):
     def sendall(self, data: bytes | memoryview, /) -> None:
         """Write."""
 
+    def shutdown(self, how: int, /) -> None:
+        """End it, whoever reads or writes."""
+
 
 class OneAtATime:
     """A TLS connection that is read and written by several threads, which OpenSSL's are not made for.
@@ -78,6 +81,10 @@ class OneAtATime:
                 view = view[sent:]
                 if not sent:
                     self._wait([], [self._stream])
+
+    def shutdown(self, how: int, /) -> None:
+        """End it; whoever waits for it to be ready is told that there is nothing more."""
+        self._stream.shutdown(how)
 
     def _wait(self, reading: list[ssl.SSLSocket], writing: list[ssl.SSLSocket]) -> None:
         if not any(select.select(reading, writing, [], self._seconds)):
