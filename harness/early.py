@@ -1,7 +1,7 @@
 """Handlers that are started before anything is checked, where earlier runs have kept all that they need.
 
-Half of the time until the first handler starts goes into modules that only checks need, and into understanding archives
-that were understood before. Where nobody has touched the archives since, another thread starts the handlers at once, and
+Half of the time until the first handler starts goes into modules that only checks need, and into understanding what was
+understood before. Where nobody has touched the archives since, another thread starts the handlers at once, and
 the verification goes on beside it. When it comes to the same job by its own way, it is given what was already found; to
 any other job, nothing that was done early has anything to say. However the verification ends, it ends the handlers.
 """
