@@ -14,7 +14,7 @@ from harness.artifact.entries import Archive, Refused, Role
 from harness.check import Blocked, Subject
 from harness.facts.archive import ArchiveFacts
 from harness.facts.graph import When
-from harness.facts.program import Program
+from harness.facts.program import Followed, Program
 from harness.facts.store import FactStore
 from harness.facts.view import Facts
 from harness.model import Timing
@@ -174,18 +174,18 @@ class Materials:
             of += [self._reading(layer, Role.LAYER)[1] for layer in self.at_hand.sources.layers(layers)]
             sharing = [one for one in self.manifest.functions if (one.code, one.layers) == key]
             agreed = set.intersection(*(set(one.environment) for one in sharing)) if sharing else set()
-            sound = sharing and not any(archive.refusals for archive in bundle.archives)
-            followed = (
-                key_of_handlers(self.policy.runtime, self.manifest.architecture, bundle, sharing) if sound else ""
-            )
+            handlers, environment = tuple(one.handler for one in sharing), tuple(sorted(agreed))
+            followed = ""
+            if sharing and not any(archive.refusals for archive in bundle.archives):
+                followed = key_of_handlers(self.policy.runtime, self.manifest.architecture, bundle, sharing)
             program = Program(
                 policy=self.policy,
                 facts=Facts(bundle, tuple(of)),
                 architecture=str(self.manifest.architecture),
-                handlers=tuple(one.handler for one in sharing),
+                handlers=handlers,
                 names=tuple(one.name for one in sharing),
-                environment=tuple(sorted(agreed)),
-                kept=self._reaches.find(followed) if followed else (),
+                environment=environment,
+                kept=Followed(handlers, environment, self._reaches.find(followed)) if followed else None,
             )
             if followed:
                 self._followed[followed] = program

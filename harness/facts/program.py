@@ -30,6 +30,15 @@ _ASIDE = re.compile(
 _VENDORED = frozenset({"_vendor", "vendor", "vendored", "_vendored", "third_party", "node_modules", "site-packages"})
 
 
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """The graph of a program as it was kept, and for which handlers: a program of others has another graph."""
+
+    handlers: tuple[str, ...]
+    environment: tuple[tuple[str, str], ...]
+    rows: tuple[Row, ...]
+
+
 @dataclass(frozen=True)  # without slots: what is derived is computed once, and cached properties keep it in __dict__
 class Program:
     """One code archive with its layers, as Python sees it.
@@ -50,7 +59,7 @@ class Program:
     handlers: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
     environment: tuple[tuple[str, str], ...] = ()
-    kept: tuple[Row, ...] = ()
+    kept: Followed | None = None
 
     @cached_property
     def search(self) -> Search:
@@ -70,7 +79,10 @@ class Program:
     @cached_property
     def graph(self) -> Graph:
         """The imports, from the handlers on."""
-        return Graph(self.facts.modules, self.search, self.roots, self.own, self.kept)
+        kept = self.kept
+        same = kept is not None and (kept.handlers, kept.environment) == (self.handlers, self.environment)
+        rows = kept.rows if kept is not None and same else ()
+        return Graph(self.facts.modules, self.search, self.roots, self.own, rows)
 
     @property
     def is_followed(self) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness.facts.graph import When
+from harness.facts.program import Followed
 from tests import build
 
 if TYPE_CHECKING:
@@ -182,10 +183,27 @@ def test_what_is_kept_of_a_graph_is_the_graph() -> None:
     for path in graph.reached:
         unresolved[path] = list(graph.unresolved(path))
 
-    again = replace(followed, kept=tuple(graph.rows())).graph
+    kept = Followed(followed.handlers, followed.environment, tuple(graph.rows()))
+    again = replace(followed, kept=kept).graph
 
     assert dict(again.reached) == dict(graph.reached)
     assert list(again.reached) == list(graph.reached)
     assert {path: list(again.unresolved(path)) for path in again.reached} == unresolved
     assert again.rows() == graph.rows()
     assert {one.missing for found in unresolved.values() for one in found} >= {"gone", "lost"}
+
+
+@pytest.mark.parametrize(
+    ("handlers", "environment"), [(("app.b.handler",), ()), ((HANDLER,), (("PYTHONPATH", "/opt/lib"),))]
+)
+def test_what_is_kept_for_one_handler_says_nothing_of_another(
+    handlers: tuple[str, ...], environment: tuple[tuple[str, str], ...]
+) -> None:
+    layer = {"lib/gone.py": "import app.b\n"}
+    followed = program(KEPT, layer)
+    kept = Followed(followed.handlers, followed.environment, tuple(followed.graph.rows()))
+
+    another = replace(followed, kept=kept, handlers=handlers, environment=environment)
+
+    assert dict(another.graph.reached) == dict(replace(another, kept=None).graph.reached)
+    assert dict(another.graph.reached) != dict(followed.graph.reached)
