@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from harness.artifact.archive import recognise
 from harness.artifact.store import Store, needs_mask
+from harness.model import ArtifactInfo
 from harness.sources.aws import Aws
 from harness.sources.fetching import Sources
 
@@ -22,6 +23,19 @@ if TYPE_CHECKING:
 def key_of(source: Source, role: Role) -> tuple[str, Role]:
     """What stands for an archive: where it is, and what its listing is held against."""
     return source.text if source.path is None else str(source.path), role
+
+
+def describe(archive: Archive) -> ArtifactInfo:
+    """An archive as reports tell of it."""
+    return ArtifactInfo(
+        role=str(archive.role),
+        source=archive.source,
+        sha256=archive.sha256,
+        code_sha256=archive.code_sha256,
+        zipped_bytes=archive.zipped_bytes,
+        unzipped_bytes=archive.unzipped_bytes,
+        files=len(archive.files),
+    )
 
 
 class Archives:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from harness import __version__
 from harness.answering import AnswerStore, key_of
+from harness.archives import describe
 from harness.catalogue import CATALOGUE, PREFLIGHT, named
 from harness.check import Check, Need, Scope, Subject
 from harness.emulator import CAVEAT, Unusable, emulator
@@ -30,7 +31,6 @@ from harness.engines.protocol import (
 from harness.jobs import job_of
 from harness.materials import Materials
 from harness.model import (
-    ArtifactInfo,
     EngineInfo,
     FunctionInfo,
     NotApplicable,
@@ -49,7 +49,6 @@ if TYPE_CHECKING:
 
     from harness.archives import Archives
     from harness.artifact.bundle import Bundle
-    from harness.artifact.entries import Archive
     from harness.emulator import Emulator
     from harness.manifest import Function, Manifest
     from harness.policy import RuntimePolicy
@@ -402,19 +401,6 @@ def _reply(seen: Observation) -> str:
             raise Unavailable(f"the runtime could not be asked about the archives: {error}.")
         case _:
             raise Unavailable("the runtime ended while it was asked about the archives.")
-
-
-def describe(archive: Archive) -> ArtifactInfo:
-    """An archive as reports tell of it."""
-    return ArtifactInfo(
-        role=str(archive.role),
-        source=archive.source,
-        sha256=archive.sha256,
-        code_sha256=archive.code_sha256,
-        zipped_bytes=archive.zipped_bytes,
-        unzipped_bytes=archive.unzipped_bytes,
-        files=len(archive.files),
-    )
 
 
 def _function(function: Function, seen: Observation | None) -> FunctionInfo:

@@ -11,8 +11,9 @@ from harness import __version__
 from harness.account import aliasing, functions, layering
 from harness.account.told import listed
 from harness.account.values import Change, Preflight, Row
+from harness.archives import describe
 from harness.catalogue import PREFLIGHT
-from harness.model import ArtifactInfo, Completed, EngineInfo, Finding, FunctionInfo, Note, Report, Result, Skipped
+from harness.model import Completed, EngineInfo, Finding, FunctionInfo, Note, Report, Result, Skipped
 from harness.runner import idle, waive
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def compare(asked: Asked, scene: Scene, seconds: float) -> Preflight:
             runtime=manifest.runtime,
             architecture=str(manifest.architecture),
             engine=EngineInfo("none"),
-            artifacts=tuple(info for one in archives.values() if (info := _info(one))),
+            artifacts=tuple(describe(one.archive) for one in archives.values() if one.archive),
             functions=tuple(FunctionInfo(pair.name, pair.wanted.handler) for pair in scene.pairs),
             results=tuple(results),
             seconds=seconds,
@@ -128,21 +129,6 @@ def _results(
         yield Result(check, title, name, Skipped(reason), 0.0)
     if notes or not (by or reasons):
         yield Result(check, title, None, Completed(notes=notes), 0.0)
-
-
-def _info(one: WantedArchive) -> ArtifactInfo | None:
-    archive = one.archive
-    if archive is None:
-        return None
-    return ArtifactInfo(
-        role=str(archive.role),
-        source=archive.source,
-        sha256=archive.sha256,
-        code_sha256=archive.code_sha256,
-        zipped_bytes=archive.zipped_bytes,
-        unzipped_bytes=archive.unzipped_bytes,
-        files=len(archive.files),
-    )
 
 
 def row(pair: Pair, account: Account) -> Row:

@@ -7,13 +7,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harness import __version__
+from harness.archives import describe
 from harness.model import Severity
 from harness.transition.causes import beside, between
 from harness.transition.judging import Judging, groups
 from harness.transition.looking import AT_START, Look, Looking
 from harness.transition.pairing import Mixed, Pair, changes, kind, mixed, pairs, told_apart
 from harness.transition.values import LOOKED_AT, Change, Kind, Order, Seen, Side, State, Transition, Way
-from harness.verify import describe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
