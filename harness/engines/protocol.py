@@ -54,10 +54,13 @@ class Outside(Protocol):
 
 
 class Ending:
-    """Lets a job that is under way in another thread be ended."""
+    """Lets a job that is under way in another thread be ended. Another process begins anew."""
 
     def __init__(self) -> None:
         self._lock, self._stops, self._asked = threading.Lock(), list[Callable[[], object]](), False
+
+    def __reduce__(self) -> tuple[type[Ending], tuple[()]]:
+        return (type(self), ())
 
     @property
     def asked(self) -> bool:
