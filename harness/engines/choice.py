@@ -6,8 +6,6 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from harness.engines.container import ContainerEngine
-from harness.engines.process import ProcessEngine
 from harness.engines.protocol import Answers, Engine, Job, Missing, Progress, Unavailable
 
 if TYPE_CHECKING:
@@ -77,15 +75,16 @@ def engine(  # noqa: PLR0913 - what a user may choose, and the switch
         lends: Whether handlers are lent bytecode that was made before; False lets each compile what it loads.
     """
     bytecode = cache / "bytecode" if lends else None
-    container = ContainerEngine(environ, image, bytecode)
+    # An interpreter that the user names is meant to be used.
+    alone = choice is Choice.PROCESS or (choice is Choice.AUTO and python is not None and image is None)
+    if choice is Choice.NONE:
+        return Missing("--engine none: no handler was started.")
+    from harness.engines.process import ProcessEngine  # noqa: PLC0415 - a tenth of what static checks take to import
+
     process = ProcessEngine(environ, cache, python, bytecode=bytecode)
-    match choice:
-        case Choice.CONTAINER:
-            return container
-        case Choice.PROCESS:
-            return process
-        case Choice.NONE:
-            return Missing("--engine none: no handler was started.")
-        case Choice.AUTO:
-            # An interpreter that the user names is meant to be used.
-            return process if python is not None and image is None else First(container, process)
+    if alone:
+        return process
+    from harness.engines.container import ContainerEngine  # noqa: PLC0415 - the same
+
+    container = ContainerEngine(environ, image, bytecode)
+    return container if choice is Choice.CONTAINER else First(container, process)

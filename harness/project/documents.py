@@ -5,23 +5,40 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-import yaml
-from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import TypeGuard
 
-_LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the first is ten times as fast, and not everywhere
+    from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
 _MERGE: Final = "<<"
 _MOST: Final = 200  # mappings that one is merged of
 
 
 def documents(text: str) -> tuple[Node, ...]:
     """The documents of a text, up to the first that is none."""
+    import yaml  # noqa: PLC0415 - few repositories have any, and all runs would wait for it
+
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the first is ten times as fast, and not everywhere
     found: list[Node] = []
     with suppress(yaml.YAMLError, ValueError, RecursionError):  # a template, a character that YAML has none for
-        found.extend(yaml.compose_all(text, Loader=_LOADER))
+        found.extend(yaml.compose_all(text, Loader=loader))
     return tuple(found)
+
+
+def is_mapping(node: object) -> TypeGuard[MappingNode]:
+    """Whether a node has keys and values."""
+    return getattr(node, "id", None) == "mapping"
+
+
+def is_sequence(node: object) -> TypeGuard[SequenceNode]:
+    """Whether a node has items."""
+    return getattr(node, "id", None) == "sequence"
+
+
+def is_scalar(node: object) -> TypeGuard[ScalarNode]:
+    """Whether a node is a text."""
+    return getattr(node, "id", None) == "scalar"
 
 
 def entries(node: Node | None, seen: set[int] | None = None) -> Iterator[tuple[str, Node]]:
@@ -30,14 +47,14 @@ def entries(node: Node | None, seen: set[int] | None = None) -> Iterator[tuple[s
     What is merged more than once is merged once.
     """
     seen = set() if seen is None else seen
-    if not isinstance(node, MappingNode) or id(node) in seen or len(seen) > _MOST:
+    if not is_mapping(node) or id(node) in seen or len(seen) > _MOST:
         return
     seen.add(id(node))
     for key, value in node.value:
-        if isinstance(key, ScalarNode) and key.value != _MERGE:
+        if is_scalar(key) and key.value != _MERGE:
             yield str(key.value), value
     for key, value in node.value:
-        if isinstance(key, ScalarNode) and key.value == _MERGE:
+        if is_scalar(key) and key.value == _MERGE:
             for merged in items(value) or (value,):
                 yield from entries(merged, seen)
 
@@ -51,12 +68,12 @@ def child(node: Node | None, *keys: str) -> Node | None:
 
 def items(node: Node | None) -> tuple[Node, ...]:
     """The items of a sequence; of anything else, none."""
-    return tuple(node.value) if isinstance(node, SequenceNode) else ()
+    return tuple(node.value) if is_sequence(node) else ()
 
 
 def scalar(node: Node | None) -> str | None:
     """The text of a scalar; None for anything else."""
-    return str(node.value) if isinstance(node, ScalarNode) else None
+    return str(node.value) if is_scalar(node) else None
 
 
 def scalars(node: Node | None) -> tuple[str, ...]:
@@ -78,8 +95,8 @@ def mappings(node: Node | None) -> Iterator[Node]:
         if id(one) in seen:
             continue
         seen.add(id(one))
-        if isinstance(one, MappingNode):
+        if is_mapping(one):
             yield one
             waiting += [part for pair in reversed(one.value) for part in pair]
-        elif isinstance(one, SequenceNode):
+        elif is_sequence(one):
             waiting += reversed(one.value)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
+from importlib import import_module
 from typing import TYPE_CHECKING
 
-from harness.project.locks import pdm, pipenv, poetry, pylock, uv
 from harness.project.locks.file import LockFile
 from harness.project.reading import read_text, shown
 from harness.project.values import MalformedFileError
@@ -16,12 +16,13 @@ if TYPE_CHECKING:
 
     from harness.project.values import AnyLock, Declared
 
-_READERS: dict[str, tuple[str, Callable[[LockFile, Declared | None], AnyLock]]] = {
-    "pylock.toml": ("pip", pylock.read),
-    "uv.lock": ("uv", uv.read),
-    "pdm.lock": ("pdm", pdm.read),
-    "poetry.lock": ("poetry", poetry.read),
-    "Pipfile.lock": ("pipenv", pipenv.read),
+# The tool, and the module beside this one that reads its lock: a repository has one, so one is imported.
+_READERS = {
+    "pylock.toml": ("pip", "pylock"),
+    "uv.lock": ("uv", "uv"),
+    "pdm.lock": ("pdm", "pdm"),
+    "poetry.lock": ("poetry", "poetry"),
+    "Pipfile.lock": ("pipenv", "pipenv"),
 }
 _NAMED = re.compile(r"pylock\.[^.]+\.toml")
 
@@ -50,7 +51,8 @@ def read_lock(path: Path, folder: Path, declared: Declared | None) -> AnyLock:
     text = read_text(path, name)
     if not text.strip():
         raise MalformedFileError(f"{name}: expected a {known}, found an empty file")
-    return _READERS[known][1](LockFile(path, name, text), declared)
+    read: Callable[[LockFile, Declared | None], AnyLock] = import_module(f"{__name__}.{_READERS[known][1]}").read
+    return read(LockFile(path, name, text), declared)
 
 
 def find_lock(folder: Path, tool: str | None = None) -> Path | None:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from yaml.nodes import ScalarNode
-
-from harness.project.documents import child, documents, entries, items, line, mappings
+from harness.project.documents import child, documents, entries, is_scalar, items, line, mappings
 from harness.project.pythons.images import script
 from harness.project.pythons.values import Kind, Mention
 from harness.project.pythons.versions import version
@@ -42,7 +40,7 @@ def pipeline(text: str, name: str) -> Iterator[Mention]:
 def _mapping(node: Node, name: str) -> Iterator[Mention]:
     for key, value in entries(node):
         for one in items(value) or (value,):
-            if not isinstance(one, ScalarNode):
+            if not is_scalar(one):
                 continue
             first = line(one) + (one.style in _BLOCK)
             if not _KEY.fullmatch(key):

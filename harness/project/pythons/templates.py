@@ -5,9 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from yaml.nodes import ScalarNode
-
-from harness.project.documents import child, documents, entries, items, line, mappings, scalar
+from harness.project.documents import child, documents, entries, is_scalar, items, line, mappings, scalar
 from harness.project.pythons.images import images
 from harness.project.pythons.values import Kind, Mention
 
@@ -41,7 +39,7 @@ def template(text: str, name: str) -> Iterator[Mention]:
 def _mapping(node: Node, name: str) -> Iterator[Mention]:
     for key, value in entries(node):
         for one in items(value) or (value,):
-            if not isinstance(one, ScalarNode):
+            if not is_scalar(one):
                 continue
             kind = _KINDS.get(key.lower())
             if kind and (found := RUNTIME.fullmatch(one.value.strip())):
