@@ -37,6 +37,8 @@ def baked(daemon: Daemon, reference: str, job: Job, progress: Progress) -> Itera
                 buildargs={"BASE_IMAGE": reference},
                 labels=owner(),
                 tag=tag,
+                # A layer that a run beside this one made of the same archives is gone once that run is.
+                nocache=True,
                 rm=True,
                 forcerm=True,
                 decode=True,

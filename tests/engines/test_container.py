@@ -310,9 +310,8 @@ def test_what_a_run_left_is_swept_once_it_has_ended(daemon: Daemon, image: str) 
         }.items()
     }
     list(daemon.client.api.build(fileobj=io.BytesIO(b"FROM scratch\n"), labels=orphaned, rm=True, forcerm=True))
-    assert len(ours(daemon, gone.pid)) > 1
     try:
-        sweep(daemon)
+        sweep(daemon)  # a run in another process may have done it before
         there = {str(one.id) for one in daemon.client.containers.list(all=True, ignore_removed=True)}
         assert [name for name, one in made.items() if one.id in there] == ["of another machine", "living"]
         assert ours(daemon, gone.pid) == [made["of another machine"].id]
