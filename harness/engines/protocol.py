@@ -72,7 +72,7 @@ class Ending:
         with self._lock:
             self._asked, stops = True, tuple(self._stops)
         for stop in stops:
-            stop()
+            _stop(stop)
 
     @contextlib.contextmanager
     def by(self, stop: Callable[[], object]) -> Iterator[None]:
@@ -80,12 +80,18 @@ class Ending:
         with self._lock:
             self._stops.append(stop)
         if self._asked:
-            stop()
+            _stop(stop)
         try:
             yield
         finally:
             with self._lock:
                 self._stops.remove(stop)
+
+
+def _stop(stop: Callable[[], object]) -> None:
+    """Stop what may have ended by itself a moment ago: a connection that the other side has closed says so."""
+    with contextlib.suppress(OSError):
+        stop()
 
 
 @dataclass(frozen=True, slots=True)

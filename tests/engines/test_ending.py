@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import threading
 import time
 from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.engines.protocol import Unavailable
+from harness.engines.protocol import Ending, Unavailable
 from tests.engines.bench import Bench, start
 from tests.test_endings import descendants_of_ours, eventually_none
 
@@ -46,3 +48,19 @@ def test_what_has_ended_is_not_begun(an_engine: Engine, unpack: Callable[..., Pa
         an_engine.run(job, lambda _: None)
 
     assert time.monotonic() - began < SOON
+
+
+def test_what_has_ended_by_itself_is_no_fault() -> None:
+    """The other side has closed a connection a moment before we do."""
+    ending, stopped = Ending(), list[str]()
+
+    def stop() -> None:
+        stopped.append("asked to")
+        raise OSError(errno.ENOTCONN, os.strerror(errno.ENOTCONN))
+
+    with ending.by(stop):
+        ending.ask()
+    with ending.by(stop):
+        pass
+
+    assert len(stopped) == 2
