@@ -113,13 +113,19 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class EngineInfo:
-    """What ran the handlers, and what it cannot vouch for."""
+    """What ran the handlers, and what it cannot vouch for.
+
+    Attributes:
+        sandbox: What the handlers were shut in: ``container``, ``bubblewrap``, ``namespaces``, ``chroot``,
+            ``landlock`` or ``none``; None where nothing was started.
+    """
 
     name: str
     image: str | None = None
     digest: str | None = None
     python: str | None = None
     caveats: tuple[str, ...] = ()
+    sandbox: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What the probe says: lines and bytes, and what they mean."""
+"""From what an observer found, as JSON, to an observation."""
 
 from __future__ import annotations
 
@@ -20,40 +20,10 @@ from harness.engines.protocol import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
 # Frames that are nobody's: the tracer, the runtime, the import machinery.
 NOISE = re.compile(r"<|/var/runtime/|/var/lang/lib/python[\d.]+/(?:site-packages/awslambdaric/|importlib/|runpy\.py)")
-
-
-class Stream:
-    """What the probe says: lines, and where one announces them, bytes."""
-
-    def __init__(self, chunks: Iterable[bytes]) -> None:
-        self._chunks, self._rest = iter(chunks), b""
-
-    def line(self) -> bytes | None:
-        """The next one that is complete; None where none is."""
-        parts: list[bytes] = []
-        while self._more():
-            part, newline, self._rest = self._rest.partition(b"\n")
-            parts.append(part)
-            if newline:
-                return b"".join(parts)
-        return None
-
-    def exactly(self, size: int) -> memoryview:
-        """So many bytes, or what there is of them."""
-        found, at = bytearray(size), 0  # they may be many: they are never there twice
-        while at < size and self._more():
-            part, self._rest = self._rest[: size - at], self._rest[size - at :]
-            found[at : at + len(part)] = part
-            at += len(part)
-        return memoryview(found)[:at]
-
-    def _more(self) -> bool:
-        self._rest = self._rest or next(self._chunks, b"")
-        return bool(self._rest)
 
 
 def observation(said: dict[str, Any], translate: Callable[[str], str]) -> Observation:
