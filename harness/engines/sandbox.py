@@ -78,13 +78,13 @@ class Plain:
 
     def paths(self, trees: Trees) -> Mapping[str, str]:
         """The folders where they lie."""
-        runtime = str(trees.environment.runtime)
+        environment = trees.environment
         return {
             "/var/task": str(trees.task),
-            "/opt": str(trees.opt) if trees.opt else f"{runtime}/empty/opt",
-            "/var/lang": str(trees.environment.lang),
-            "/var/runtime": runtime,
-            HOME: f"{runtime}/empty/home/sbx_user1051",
+            "/opt": str(trees.opt or environment.root / "opt"),
+            "/var/lang": str(environment.lang),
+            "/var/runtime": str(environment.runtime),
+            HOME: f"{environment.root}{HOME}",
         }
 
 
@@ -110,12 +110,12 @@ class Bubblewrap:
         environment = trees.environment
         binds = {
             str(environment.interpreter.prefix): environment.interpreter.prefix,
-            "/etc/passwd": environment.runtime / "etc" / "passwd",
-            "/etc/group": environment.runtime / "etc" / "group",
+            "/etc/passwd": environment.root / "etc" / "passwd",
+            "/etc/group": environment.root / "etc" / "group",
             "/var/lang": environment.lang,
             "/var/runtime": environment.runtime,
             "/var/task": trees.task,
-            "/opt": trees.opt or environment.runtime / "empty" / "opt",
+            "/opt": trees.opt or environment.root / "opt",
         }
         flags = ["--unshare-all", "--die-with-parent", "--as-pid-1", "--new-session", "--clearenv"]
         flags += [*IDENTITY, *system_binds()]
