@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.artifact.store import Store
 from harness.engines.bridge import Bridge
-from harness.engines.bytecode import Compiling
+from harness.engines.bytecode import Compiler, Compiling
 from harness.engines.environment import Environment, broken_cache, prepare, unusable_cache
 from harness.engines.interpreters import Interpreter, Rejected, find
 from harness.engines.observations import observation
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from harness.engines.sandbox import Rung
     from harness.policy import RuntimePolicy
 
+MOST_NAMES = 8
 MACHINES = {"x86_64": ("x86_64", "amd64"), "arm64": ("aarch64", "arm64")}
 
 
@@ -83,7 +84,7 @@ class ProcessEngine:
         prepared = time.perf_counter() - began
         crew = Crew(job, trees, ladder, self.cache, progress)
         began = time.perf_counter()
-        compiling = Compiling(job, trees.binds, environment.compiler, self.cache) if self.compiles else None
+        compiling = Compiling(job, trees.binds, _compiler(environment), self.cache) if self.compiles else None
         try:
             if compiling:
                 compiling.begin()
@@ -145,10 +146,17 @@ def _not_found(version: tuple[int, int], rejected: tuple[Rejected, ...], explici
     )
 
 
+def _compiler(environment: Environment) -> Compiler:
+    """The functions' own Python, as a program of this machine."""
+    return Compiler(environment.lang / "bin" / environment.python, (("LD_LIBRARY_PATH", f"{environment.lang}/lib"),))
+
+
 def _lacking(environment: Environment) -> tuple[str, ...]:
     if not environment.lacking:
         return ()
-    return (f"this machine lacks what Lambda has: {', '.join(environment.lacking)}",)
+    shown, more = environment.lacking[:MOST_NAMES], len(environment.lacking) - MOST_NAMES
+    names = f"{', '.join(shown)}{f' and {more} more' if more > 0 else ''}"
+    return (f"this machine lacks some of what Lambda has, and what needs it fails here: {names}",)
 
 
 class Crew:

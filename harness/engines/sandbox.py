@@ -125,7 +125,7 @@ class Bubblewrap:
         if executable is None:
             raise NotHere("bubblewrap is not installed")
         flags = ["--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--die-with-parent"]
-        flags += ["--new-session", "--clearenv", "--cap-drop", "ALL"]
+        flags += ["--new-session", "--clearenv", "--setenv", "LD_LIBRARY_PATH", "/var/lang/lib", "--cap-drop", "ALL"]
         as_root = os.geteuid() == 0
         if as_root:
             flags += ["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
@@ -342,6 +342,7 @@ class Sandbox:
         self.user = enclosure.user
         self._enclosure, self._group = enclosure, group
         self._ended = threading.Lock()
+        self.sockets: list[socket.socket] = []
         self._door, theirs = socket.socketpair()
         self.output, write = os.pipe()
         with theirs:
@@ -364,7 +365,6 @@ class Sandbox:
         with contextlib.suppress(OSError):
             _, descriptors, _, _ = socket.recv_fds(self._door, 1, sockets)
         if len(descriptors) != sockets:
-            self._process.kill() if self._process.poll() is None else None
             self.end()
             raise NotHere(self._last_words())
         return [socket.socket(fileno=descriptor) for descriptor in descriptors]
@@ -420,9 +420,8 @@ class Sandbox:
                     self._process.wait(ENDING_SECONDS)
                 except subprocess.TimeoutExpired:
                     self._process.kill()
-            elif self._process.poll() is None:
-                # Process 1 of its namespace ends with it, and with that everything else.
-                self._process.kill()
+            else:
+                self._end_namespace()
             self._process.wait()
             if self._group:
                 self._group.close()
@@ -430,6 +429,17 @@ class Sandbox:
             if self._enclosure.scratch:
                 with contextlib.suppress(OSError):
                     folders.remove(self._enclosure.scratch)
+
+
+    def _end_namespace(self) -> None:
+        """End process 1 of the namespace: the kernel ends all others before that is over."""
+        for pid in next(iter(descendants(self._process.pid)), []):
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
+        try:
+            self._process.wait(ENDING_SECONDS if self.sockets else 0)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
 
 
 class Ladder:

@@ -119,5 +119,4 @@ def main() -> None:
         kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
         first(order, door)
     door.close()
-    os.setsid()
     os._exit(waited(inside))

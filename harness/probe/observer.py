@@ -56,6 +56,7 @@ class Output:
     def __init__(self, descriptor: int) -> None:
         self._head, self._tail, self._lost = b"", b"", 0
         self._descriptor = descriptor
+        self._text: str | None = None
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
@@ -75,8 +76,14 @@ class Output:
         if not self._reader.is_alive():
             os.close(self._descriptor)
 
+    def cut(self, text: str) -> None:
+        """Forget what was printed after this."""
+        self._text = text
+
     def text(self) -> str:
         """What was printed up to now."""
+        if self._text is not None:
+            return self._text
         gap = f"\n… {self._lost:,} bytes left out …\n".encode() if self._lost else b""
         return (self._head + gap + self._tail).decode("utf-8", "replace")
 
@@ -126,8 +133,8 @@ def observe(start: dict[str, Any], api: RuntimeApi, output: Output, tree: Tree) 
         if init["kind"] == "error":
             _until(lambda: False, api, watch, time.monotonic() + GRACE_SECONDS)
     finally:
-        api.close()
         tree.end()
+        api.close()  # after the processes: the client would complain of it
         output.close()
     text = output.text()
     crashed = init["kind"] == "exit" and (init["status"] or 0) < 0
@@ -218,13 +225,15 @@ def _stack(tree: Tree, output: Output) -> dict[str, Any] | None:
     """Where a process that goes on for too long stands, written by its own Python."""
     from .bootstrap_patch import DUMP_SIGNAL  # noqa: PLC0415 - data of a module that runs in the handler's process
 
-    before = len(output.text())
+    before = output.text()
     tree.dump(DUMP_SIGNAL)
     deadline = time.monotonic() + DUMP_SECONDS
-    while time.monotonic() < deadline and len(output.text()) == before:
+    while time.monotonic() < deadline and not _dumped(output.text()[len(before) :]):
         time.sleep(0.01)
     time.sleep(0.02)
-    return _dumped(output.text())
+    dumped = _dumped(output.text())
+    output.cut(before)
+    return dumped
 
 
 def _dumped(text: str) -> dict[str, Any] | None:
