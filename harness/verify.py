@@ -16,7 +16,7 @@ from harness.archives import describe
 from harness.catalogue import CATALOGUE, PREFLIGHT, named
 from harness.check import Check, Need, Scope, Subject
 from harness.emulator import CAVEAT, Unusable, emulator
-from harness.engines.bytecode import content_key
+from harness.artifact.store import content_key
 from harness.engines.environment import unusable_cache
 from harness.engines.protocol import (
     Answered,
@@ -406,5 +406,11 @@ def _reply(seen: Observation) -> str:
 def _function(function: Function, seen: Observation | None) -> FunctionInfo:
     if seen is None or not isinstance(seen.init, Ready):
         return FunctionInfo(function.name, function.handler)
-    # Lambda compiles what it imports, whatever a handler was lent here.
-    return FunctionInfo(function.name, function.handler, seen.init.seconds + seen.compiling, seen.max_rss_bytes / MB)
+    # Lambda compiles what it imports, whatever bytecode lay beside the sources here.
+    return FunctionInfo(
+        function.name,
+        function.handler,
+        init_seconds=seen.init.seconds + seen.compiling,
+        init_cpu_seconds=seen.init.cpu_seconds + seen.compiling,
+        max_rss_mb=seen.max_rss_bytes / MB,
+    )

@@ -282,6 +282,13 @@ class Store:
             yield
 
 
+def content_key(tree: Path, cache: Path) -> str | None:
+    """What stands for the content of a tree; None for a folder of the user's own, which may change at any time."""
+    with contextlib.suppress(ValueError):
+        return tree.relative_to(cache.absolute() / "trees").parts[0]
+    return None
+
+
 def _additions(home: Path, version: str) -> Additions:
     """What was added to a tree for a version of Python; nothing where that cannot be read."""
     packed = sealed.load(home / f"{_ADDED}{version}")

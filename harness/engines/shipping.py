@@ -108,3 +108,5 @@ class Answer:
                 relay(line)
             case "result":
                 self.result = line
+            case _:
+                pass
