@@ -377,25 +377,6 @@ class TestOutput:
         assert "### Time" in (bare / "r.md").read_text("utf-8")
         assert isinstance(json.loads((bare / "r.json").read_text("utf-8"))["timings"], list)
 
-    @pytest.mark.parametrize(("options", "trusted"), [([], True), (["--no-trust-mtime"], False)])
-    def test_what_is_known_of_archives_is_trusted_unless_one_says_so(
-        self,
-        options: list[str],
-        trusted: bool,  # noqa: FBT001 - the case
-        environ: dict[str, str],
-        monkeypatch: pytest.MonkeyPatch,
-    ) -> None:
-        seen = []
-
-        def spied(manifest: Manifest, settings: Settings) -> Report:
-            seen.append(settings.trust_mtime)
-            return verify(manifest, settings)
-
-        monkeypatch.setattr("harness.commands.verifying.run", spied)
-        run(["verify", *STATIC, *options], environ)
-
-        assert seen == [trusted]
-
     @pytest.mark.parametrize(
         ("extra", "coloured"),
         [({}, False), ({"FORCE_COLOR": "1"}, True), ({"FORCE_COLOR": "1", "NO_COLOR": "1"}, False)],
