@@ -26,15 +26,12 @@ from harness.cli import run
 from harness.engines.choice import Choice
 from harness.pytest_plugin import ENGINES
 from harness.reporters import FORMATS
-from harness.verify import verify
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from harness.check import Check
-    from harness.manifest import Manifest
     from harness.model import Report
-    from harness.settings import Settings
 
 STATIC = ["--engine", "none"]
 COMMAND = [sys.executable, "-m", "harness"]

@@ -17,7 +17,6 @@ from fixtures.corpus import CASES
 from harness.catalogue import CATALOGUE
 from harness.check import Scope
 from harness.kept import uses
-from harness.pytest_plugin import wants_all
 from tests.test_cli import HANGS, family, wait_for
 
 STATIC = ("--artifact-engine", "none")
