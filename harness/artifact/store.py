@@ -138,31 +138,6 @@ class Store:
         sources = [self._source(tree)]
         return self._kept(_digest(["masked", self._key(tree)]), lambda path: trees.overlay(sources, path, masked=True))
 
-    def usage(self) -> tuple[int, int]:
-        """How many trees are kept, and how many bytes their files have; a file shared by trees counts once."""
-        sizes = {
-            (status.st_dev, status.st_ino): status.st_size for kept in self._all() for name, status in trees.walk(kept)
-        }
-        return len(self._all()), sum(sizes.values())
-
-    def prune(self) -> None:
-        """Remove all trees and drafts, each as soon as nobody is making it.
-
-        Raises:
-            OSError: Some belong to somebody else.
-        """
-        for kept in self._all():
-            with self._lock(kept.name):
-                self._discard(kept)
-        for draft in self._folder.glob(f"*{_DRAFT}*"):
-            with self._lock(draft.name.partition(_DRAFT)[0]):
-                trees.remove(draft)
-
-    def _all(self) -> list[Path]:
-        if not self._folder.is_dir():
-            return []
-        return [path for path in self._folder.iterdir() if _DRAFT not in path.name and path.name != _LOCKS]
-
     def additions(self, tree: Path, version: str) -> dict[str, float]:
         """The sources of a tree of the store's own whose bytecode was made, each with the seconds that it took."""
         return dict(_additions(tree.parent, version).costs)
