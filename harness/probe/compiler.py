@@ -17,8 +17,10 @@ import sys
 import tempfile
 import time
 import warnings
-from importlib import _bootstrap_external as external  # type: ignore[attr-defined]  # what writes bytecode files
-from typing import BinaryIO
+from importlib import _bootstrap_external
+from typing import Any, BinaryIO
+
+external: Any = _bootstrap_external  # what writes bytecode files
 
 FEW = 40  # files, for which a second process is not worth its start
 
