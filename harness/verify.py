@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 from harness import __version__
 from harness.answering import AnswerStore, key_of
 from harness.archives import describe
+from harness.artifact.store import content_key
 from harness.catalogue import CATALOGUE, PREFLIGHT, named
 from harness.check import Check, Need, Scope, Subject
 from harness.emulator import CAVEAT, Unusable, emulator
-from harness.artifact.store import content_key
 from harness.engines.environment import unusable_cache
 from harness.engines.protocol import (
     Answered,

@@ -172,7 +172,8 @@ class Store:
                 if one.source not in found.costs:
                     found.costs[one.source] = one.seconds if one.content else 0.0
                     if one.content:
-                        found.files |= trees.add(tree, f"{posixpath.dirname(one.source)}/__pycache__", one.name, one.content)
+                        folder = f"{posixpath.dirname(one.source)}/__pycache__"
+                        found.files |= trees.add(tree, folder, one.name, one.content)
             found.wanted.difference_update(found.costs)
             _note(tree.parent, version, found)
         self._seen.pop(tree.parent, None)

@@ -74,7 +74,7 @@ class Compiler:
                 stderr=subprocess.DEVNULL,
                 check=False,
                 env=dict(self.environment),
-                preexec_fn=_limit,  # noqa: PLW1509 - it takes no lock and imports nothing
+                preexec_fn=_limit,
                 start_new_session=True,
             )
         except OSError:

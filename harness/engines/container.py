@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 from harness.engines.baking import baked
 from harness.engines.bytecode import Compiled, Compiling, answers
 from harness.engines.daemon import CALL_SECONDS, Daemon, connect, ensure_image, first_line, owner, sweep, text_in
-from harness.engines.environment import GROUP, USER
 from harness.engines.hooking import BOOTSTRAP, hooked_file
 from harness.engines.observations import observation
 from harness.engines.once import Once
@@ -172,7 +171,8 @@ class Place:
     @property
     def names(self) -> dict[str, list[str]]:
         """For each folder that must be visible, names that must be in it."""
-        return {root: sorted(os.listdir(path))[:100] for root, path in self.mounts if path.is_dir()}  # noqa: PTH208 - names
+        found = {root: sorted(os.listdir(path)) for root, path in self.mounts if path.is_dir()}  # noqa: PTH208 - names
+        return {root: [name for name in names if name != "__pycache__"][:100] for root, names in found.items()}
 
 
 class Unseen(Exception):  # noqa: N818 - not an error: the daemon lives on another machine or in another namespace
@@ -243,7 +243,7 @@ class Crew:
             watchdog.daemon = True
             watchdog.start()
             try:
-                self._converse(stream, request, start, answer, compiling)
+                self._converse(stream, request, answer, compiling)
             finally:
                 watchdog.cancel()
                 self._streams.discard(stream)
@@ -252,14 +252,12 @@ class Crew:
         self._tell(answer)
         return self._seen(answer.result, start, compiling)
 
-    def _converse(
-        self, stream: Stream, request: bytes, start: Start, answer: Answer, compiling: Compiling | None
-    ) -> None:
+    def _converse(self, stream: Stream, request: bytes, answer: Answer, compiling: Compiling | None) -> None:
         chunks = _stdout(stream)
         with Relay(self._job.outside, os.urandom(8).hex(), stream.sendall) as relay:
             stream.sendall(request)
             answer.read(chunks, relay.received, until_ready=True)
-            if answer.python is not None and answer.seen != self._place.names:
+            if answer.python is not None and not answer.mounted:
                 raise Unseen
             if compiling:
                 compiling.ready()

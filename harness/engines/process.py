@@ -13,7 +13,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from harness.artifact.store import Store
 from harness.engines.bridge import Bridge
 from harness.engines.bytecode import Compiler, Compiling
 from harness.engines.environment import Environment, broken_cache, prepare, unusable_cache
@@ -22,7 +21,7 @@ from harness.engines.observations import observation
 from harness.engines.once import Once
 from harness.engines.programs import text
 from harness.engines.protocol import Answers, Job, Observation, Progress, Start, Unavailable
-from harness.engines.sandbox import Ladder, Landlocked, NotHere, Sandbox, Trees, rungs
+from harness.engines.sandbox import Ladder, NotHere, Sandbox, Trees, rungs
 from harness.engines.starting import IN_TEXT, MB, PATHS, limits, observed, rule_out_the_runtime, variables
 from harness.model import EngineInfo
 from harness.probe.observer import Output, observe

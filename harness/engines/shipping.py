@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from harness.engines.environment import GROUP, HOME, USER
@@ -36,7 +36,8 @@ for name, text in job["modules"]:
     exec(compile(text, name + ".py", "exec"), module.__dict__)
 sys.modules["probe.container"].main(job, rest)
 """
-MODULES = ("kernel", "launch", "bootstrap_patch", "runtime_api", "observer", "container")  # in the order of their imports
+# In the order of their imports.
+MODULES = ("kernel", "launch", "bootstrap_patch", "runtime_api", "observer", "container")
 BEGIN = b"begin\n"
 
 
@@ -82,12 +83,12 @@ class Answer:
 
     Attributes:
         python: The interpreter's version, once it answers at all.
-        seen: The names in each folder that must be visible.
+        mounted: Whether it sees this machine's folders.
         result: What the observer found.
     """
 
     python: str | None = None
-    seen: dict[str, list[str]] = field(default_factory=dict)
+    mounted: bool = False
     result: dict[str, Any] | None = None
 
     def read(self, chunks: Iterable[bytes], relay: Callable[[dict[str, Any]], None], *, until_ready: bool) -> None:
@@ -103,7 +104,7 @@ class Answer:
     def _take(self, line: dict[str, Any], relay: Callable[[dict[str, Any]], None]) -> None:
         match line["type"]:
             case "ready":
-                self.python, self.seen = line["python"], line["seen"]
+                self.python, self.mounted = line["python"], line["mounted"]
             case "relay":
                 relay(line)
             case "result":

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import kernel
 from .launch import become, listening
-from .observer import Output, oom_killed, observe
+from .observer import Output, observe, oom_killed
 from .runtime_api import RuntimeApi
 
 if TYPE_CHECKING:
@@ -122,12 +122,9 @@ def main(job: dict[str, Any], rest: bytes) -> NoReturn:
     kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
     for number in IGNORED:
         signal.signal(number, signal.SIG_IGN)
-    seen = {}
-    for root in job["roots"]:
-        with contextlib.suppress(OSError):
-            seen[root] = sorted(os.listdir(root))[:100]
-    say("ready", {"python": sys.version.split()[0], "seen": seen})
-    if any(seen.get(root, []) != names for root, names in job["roots"].items()):
+    mounted = all(os.path.lexists(f"{root}/{name}") for root, names in job["roots"].items() for name in names)
+    say("ready", {"python": sys.version.split()[0], "mounted": mounted})
+    if not mounted:
         os._exit(0)
     while b"\n" not in rest:  # the order to begin
         if not (received := os.read(0, 1 << 16)):
