@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import struct
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 _CACHED = re.compile(r"^\s+(?P<soname>\S+) \((?P<flags>[^)]*)\) => (?P<path>\S+)$", re.MULTILINE)
 _LINKED = re.compile(r"\s+(?P<soname>\S+)(?: => (?P<path>/\S+|not found))?(?: \(0x[0-9a-f]+\))?")
 _ABI = {"x86_64": "x86-64", "aarch64": "AArch64"}
+_PT_INTERP = 3
 _VIRTUAL = ("linux-vdso", "linux-gate")  # libraries that the kernel provides
 SBIN = ("/usr/sbin", "/sbin")  # often not on a user's PATH
 
@@ -54,6 +56,19 @@ def needed(files: Sequence[Path], search: Path | None = None) -> dict[Path, dict
             if not name.startswith(_VIRTUAL) and path.startswith(("/", "not found")):
                 current[name] = path if path.startswith("/") else None
     return found
+
+
+def loader(program: Path) -> str:
+    """The path of the loader that a program names; empty for a static one, and for what is no program for 64 bits."""
+    content = program.read_bytes()
+    if content[:5] != b"\x7fELF\x02":
+        return ""
+    (table,), (size, entries) = struct.unpack_from("<Q", content, 32), struct.unpack_from("<HH", content, 54)
+    for start in range(table, table + size * entries, size):
+        kind, _, place, _, _, length = struct.unpack_from("<IIQQQQ", content, start)
+        if kind == _PT_INTERP:
+            return content[place : place + length].rstrip(b"\0").decode("utf-8", "replace")
+    return ""
 
 
 def _output(command: list[str], environment: Mapping[str, str] | None = None) -> str:
