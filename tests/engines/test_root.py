@@ -174,7 +174,7 @@ def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name, first in {"grep": "#!/bin/sh", "fmt": "#!/usr/bin/perl", "tac": "#!/usr/bin/env perl"}.items():
         (folder / name).write_text(f"{first}\n", "ascii")
         (folder / name).chmod(0o755)
-    monkeypatch.setattr(system, "PROGRAMS", str(folder))
+    monkeypatch.setattr(libraries, "PATH", f"{folder}:{folder / 'lib'}")
     return folder
 
 
