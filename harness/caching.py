@@ -28,9 +28,7 @@ PARTS = {
     "trees": "unpacked archives",
     "facts": "facts of archives",
     "bytecode": "compiled modules",
-    "reached": "imports of handlers",
     "answers": "answers of runtimes",
-    "archives": "recognised archives",
     "downloads": "fetched archives",
     "runtimes": "runtimes",
 }

@@ -14,15 +14,13 @@ from harness.artifact.entries import Archive, Refused, Role
 from harness.check import Blocked, Subject
 from harness.facts.archive import ArchiveFacts
 from harness.facts.graph import When
-from harness.facts.program import Followed, Program
+from harness.facts.program import Program
 from harness.facts.store import FactStore
 from harness.facts.view import Facts
 from harness.model import Timing
 from harness.parity.supply import Supply
 from harness.policy import RuntimePolicy, runtime_policy
 from harness.project.gather import gather
-from harness.reaching import FOLDER, ReachStore
-from harness.reaching import key_of as key_of_handlers
 from harness.sources.local import SourceUnavailable
 from harness.sources.remarks import remarks
 
@@ -46,9 +44,7 @@ class Materials:
         progress: Told what is being done.
         unpacks: Whether the archives will be needed unpacked: then they are analysed as trees, and inflated once.
         profile: The user's profile for what lies in AWS; None for the SDK's default chain.
-        trust_mtime: Whether a file whose size and times are as before is taken for the same without being read.
         timings: Told how long each archive took.
-        given: The archives, where somebody has begun with them already.
     """
 
     manifest: Manifest
@@ -56,12 +52,9 @@ class Materials:
     progress: Callable[[str], None]
     unpacks: bool
     profile: str | None = None
-    trust_mtime: bool = True
     timings: list[Timing] = field(default_factory=list)
-    given: Archives | None = None
     _read: dict[tuple[str, Role], tuple[Archive, ArchiveFacts]] = field(default_factory=dict)
     _bundles: dict[tuple[Source | None, tuple[Source, ...]], Bundle] = field(default_factory=dict)
-    _followed: dict[str, Program] = field(default_factory=dict)
     _supplies: dict[tuple[Source | None, tuple[Source, ...]], Supply] = field(default_factory=dict)
 
     @cached_property
@@ -124,12 +117,6 @@ class Materials:
             if facts.sources:
                 self._facts.keep(archive, self.policy.python, facts)
 
-    def keep_graphs(self) -> None:
-        """Keep for the next time what was followed of imports."""
-        for key, program in self._followed.items():
-            if program.is_followed:
-                self._reaches.keep(key, program.graph.rows())
-
     def subject(self, function: Function | None) -> Subject:
         """One function, or with None what functions inherit.
 
@@ -174,21 +161,14 @@ class Materials:
             of += [self._reading(layer, Role.LAYER)[1] for layer in self.at_hand.sources.layers(layers)]
             sharing = [one for one in self.manifest.functions if (one.code, one.layers) == key]
             agreed = set.intersection(*(set(one.environment) for one in sharing)) if sharing else set()
-            handlers, environment = tuple(one.handler for one in sharing), tuple(sorted(agreed))
-            followed = ""
-            if sharing and not any(archive.refusals for archive in bundle.archives):
-                followed = key_of_handlers(self.policy.runtime, self.manifest.architecture, bundle, sharing)
             program = Program(
                 policy=self.policy,
                 facts=Facts(bundle, tuple(of)),
                 architecture=str(self.manifest.architecture),
-                handlers=handlers,
+                handlers=tuple(one.handler for one in sharing),
                 names=tuple(one.name for one in sharing),
-                environment=environment,
-                kept=Followed(handlers, environment, self._reaches.find(followed)) if followed else None,
+                environment=tuple(sorted(agreed)),
             )
-            if followed:
-                self._followed[followed] = program
             self._supplies[key] = Supply(program, self.project, self.manifest, partial(self._siblings, key))
         return self._supplies[key]
 
@@ -204,7 +184,7 @@ class Materials:
     @cached_property
     def at_hand(self) -> Archives:
         """The archives themselves."""
-        return self.given or Archives(self.cache, self.progress, self.profile, trust_mtime=self.trust_mtime)
+        return Archives(self.cache, self.progress, self.profile)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -223,10 +203,6 @@ class Materials:
     @cached_property
     def _facts(self) -> FactStore:
         return FactStore(self.cache / "facts")
-
-    @cached_property
-    def _reaches(self) -> ReachStore:
-        return ReachStore(self.cache / FOLDER)
 
     def trees(self, bundle: Bundle) -> tuple[Path, Path | None]:
         """The folders that stand at ``/var/task`` and ``/opt``, with what others may not read made unreadable."""

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[1]
 IMAGE = "LAMBDA_ARTIFACT_TEST_IMAGE"
 REQUIRE_DOCKER = "LAMBDA_ARTIFACT_REQUIRE_DOCKER"
+SANDBOX = "LAMBDA_ARTIFACT_TEST_SANDBOX"
+"""Names the one kind of sandbox that this machine is to have; without it, every kind that it has is tried."""
 
 
 @pytest.fixture(scope="session")

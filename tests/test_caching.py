@@ -62,15 +62,15 @@ def full(tmp_path: Path) -> Path:
     tree(tmp_path, "1-tree", 2, 5 * HOUR)
     put(tmp_path / "facts" / "1-facts.msgpack", 1, 4 * HOUR)
     put(tmp_path / "bytecode" / "1-code.kept", 1, 3 * HOUR)
-    put(tmp_path / "archives" / "1-archive", 1, 2 * HOUR)
+    put(tmp_path / "answers" / "1-answer", 1, 2 * HOUR)
     put(tmp_path / "runtimes" / "python3.12-1" / "lang" / "bin" / "python3.12", 1)
     os.utime(tmp_path / "runtimes" / "python3.12-1", (NOW - HOUR, NOW - HOUR))
     return tmp_path
 
 
 TREE, FACTS, CODE = "trees/1-tree", "facts/1-facts.msgpack", "bytecode/1-code.kept"
-ARCHIVE, RUNTIME, DOWNLOAD = "archives/1-archive", "runtimes/python3.12-1", "downloads/1-download"
-ALL = {DOWNLOAD, TREE, FACTS, CODE, ARCHIVE, RUNTIME}
+ANSWER, RUNTIME, DOWNLOAD = "answers/1-answer", "runtimes/python3.12-1", "downloads/1-download"
+ALL = {DOWNLOAD, TREE, FACTS, CODE, ANSWER, RUNTIME}
 
 
 class TestDescribing:
@@ -134,7 +134,7 @@ class TestPruning:
             (7 * MB, ALL),
             (7 * MB - 1, ALL - {DOWNLOAD}),
             (4 * MB, ALL - {DOWNLOAD, TREE}),
-            (2 * MB, {ARCHIVE, RUNTIME}),
+            (2 * MB, {ANSWER, RUNTIME}),
             (MB, {RUNTIME}),
             (1, set()),
             (0, set()),

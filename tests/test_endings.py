@@ -17,7 +17,7 @@ import pytest
 
 from fixtures.broken import mini
 from fixtures.small import ENVIRONMENT, write_code, write_layer
-from harness.artifact.store import Store
+from harness.artifact import trees
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,7 +66,7 @@ def test_kill_9_at_any_moment(engine_name: str, environ: Mapping[str, str], cach
     generator = random.Random(1)  # noqa: S311 - moments, not secrets
     for number in range(RUNS):
         if number % 10 == 0:
-            Store(own / "trees").prune()
+            trees.remove(own / "trees")
         with subprocess.Popen(command, env=settings, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as run:
             time.sleep(generator.uniform(0.05, 1.2))
             run.send_signal(signal.SIGKILL)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.engines.bytecode import replace_file
+from harness.artifact.sealed import replace_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -179,7 +179,7 @@ class Heard:
         self._said = {**self._said, key: said}
         with contextlib.suppress(OSError):
             self._memory.parent.mkdir(parents=True, exist_ok=True)
-            replace_file(self._memory, [memoryview(json.dumps(self._said).encode())], mode=0o600)
+            replace_file(self._memory, json.dumps(self._said).encode())
 
 
 def _identity(path: Path) -> str | None:

@@ -80,16 +80,6 @@ class FactStore:
     def _lock(self, path: Path) -> filelock.BaseFileLock:
         return filelock.FileLock(path.with_suffix(".lock"))
 
-    def usage(self) -> tuple[int, int]:
-        """How many archives' facts are kept, and how many bytes they take."""
-        kept = list(self._folder.glob("*.msgpack"))
-        return sum(_SOURCES not in path.name for path in kept), sum(path.stat().st_size for path in kept)
-
-    def prune(self) -> None:
-        """Remove all facts."""
-        for path in self._folder.glob("*.msgpack"):
-            path.unlink(missing_ok=True)
-
 
 def _name(archive: Archive) -> str:
     return f"{SCHEMA}-{archive.sha256}"

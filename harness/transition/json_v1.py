@@ -148,6 +148,7 @@ def _report(transition: Transition) -> TransitionV1:
                 ran.engine.digest,
                 ran.engine.python,
                 ran.engine.caveats,
+                ran.engine.sandbox,
                 ran.runtime,
                 ran.architecture,
             )

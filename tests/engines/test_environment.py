@@ -10,24 +10,25 @@ import signal
 import socket
 import time
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from harness.engines.environment import Environment, prepare
+from harness.engines.interpreters import Interpreter, ask
 from harness.engines.process import ProcessEngine
-from harness.engines.protocol import Unavailable
+from harness.engines.protocol import Answered, Unavailable
 from harness.policy import runtime_policy
-from tests.engines.bench import Bench
+from tests.engines.bench import Bench, start
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
-    from harness.engines.interpreters import Interpreter
 
 pytestmark = [pytest.mark.network, pytest.mark.xdist_group("environment")]
 POLICY = runtime_policy("python3.12")
+DEBIANS = Path("/usr/bin/python3.11")
 CLIENT = "var/lang/lib/python3.12/site-packages/awslambdaric/bootstrap.py"
 INSTALLING = "installing the python3.12 runtime client and SDK (first use)"
 
@@ -183,3 +184,18 @@ def test_what_a_killed_process_left_is_cleaned_away(interpreter: Interpreter, tm
     assert said == [INSTALLING]
     assert left(tmp_path) == [environment.home.name]
     assert environment.lang.stat().st_mtime >= began - 1
+
+
+@pytest.mark.skipif(not DEBIANS.exists(), reason="no CPython of Debian's here")
+def test_debians_cpython_starts_functions(tmp_path: Path, cache: Path, unpack: Callable[..., Path]) -> None:
+    task = unpack({"app.py": "import boto3\n\ndef handler(event, context):\n    return boto3.__name__\n"})
+    version = ask(DEBIANS, (3, 11))
+    assert isinstance(version, Interpreter)
+    job = Bench(ProcessEngine(os.environ, cache, DEBIANS), task).job(start("app.handler", ["{}"]))
+
+    answers = ProcessEngine({"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}, cache, DEBIANS).run(
+        replace(job, policy=runtime_policy("python3.11")), lambda _: None
+    )
+
+    assert answers.info.python == version.version
+    assert [one.answers for one in answers.observations if isinstance(one.answers[0], Answered)]
