@@ -219,7 +219,13 @@ class Chroot:
             place.rmdir()
             folders.overlay([folders.Source(here, linked=here.is_relative_to(self.scratch.parent))], place)
         (root / "tmp").chmod(0o1777)
-        for name, numbers in {"null": (1, 3), "zero": (1, 5), "full": (1, 7), "random": (1, 8), "urandom": (1, 9)}.items():
+        for name, numbers in {
+            "null": (1, 3),
+            "zero": (1, 5),
+            "full": (1, 7),
+            "random": (1, 8),
+            "urandom": (1, 9),
+        }.items():
             os.mknod(root / "dev" / name, 0o666 | 0o020000, os.makedev(*numbers))
             (root / "dev" / name).chmod(0o666)
         for name in ("passwd", "group"):
@@ -429,7 +435,6 @@ class Sandbox:
             if self._enclosure.scratch:
                 with contextlib.suppress(OSError):
                     folders.remove(self._enclosure.scratch)
-
 
     def _end_namespace(self) -> None:
         """End process 1 of the namespace: the kernel ends all others before that is over."""

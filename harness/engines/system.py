@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from harness.engines.interpreters import Interpreter
     from harness.policy import RuntimePolicy
 
-PROGRAMS = os.pathsep.join(["/usr/bin", "/bin", *libraries.SBIN])
 LIBRARIES = ("/usr/lib64", "/usr/lib/{machine}-linux-gnu", "/usr/lib")  # where a system without other architectures has
 OTHER_NAMES = {"libbz2.so.1.0": "libbz2.so.1"}  # Debian's SONAME, and Amazon Linux's
 
@@ -151,7 +150,7 @@ def _programs(folder: str) -> Iterator[tuple[str, Path]]:
     """Those of a folder that this machine has; ``sh`` is bash, whatever it is here."""
     known = {*system_programs("bin"), *system_programs("sbin")}
     for name in system_programs(folder):
-        found = shutil.which("bash" if name == "sh" else name, path=PROGRAMS)
+        found = shutil.which("bash" if name == "sh" else name, path=libraries.PATH)
         if found and _reader(Path(found)) in {"", *known}:
             yield name, Path(found)
 

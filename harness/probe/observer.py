@@ -144,7 +144,9 @@ def observe(start: dict[str, Any], api: RuntimeApi, output: Output, tree: Tree) 
         "answers": answers,
         "max_rss_bytes": watch.peak,
         "output": _without_ping(text),
-        "trace": api.imported if api.imported and "frames" in api.imported else stands or (_dumped(text) if crashed else None),
+        "trace": api.imported
+        if api.imported and "frames" in api.imported
+        else stands or (_dumped(text) if crashed else None),
         "modules": (api.imported or {}).get("modules", []),
     }
 

@@ -12,6 +12,9 @@ from harness.artifact.archive import read
 from harness.artifact.entries import Role
 from harness.artifact.store import Store
 from harness.engines.choice import Choice, engine
+from harness.engines.environment import Environment, prepare
+from harness.engines.interpreters import Interpreter, ask
+from harness.policy import runtime_policy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -32,6 +35,20 @@ def unpack(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..
         return store.masked(store.tree(archive, 262_144_000))
 
     return unpack
+
+
+@pytest.fixture(scope="session")
+def interpreter(python: Path) -> Interpreter:
+    """CPython of the functions' version."""
+    found = ask(python, (3, 12))
+    assert isinstance(found, Interpreter)
+    return found
+
+
+@pytest.fixture(scope="session")
+def made(interpreter: Interpreter, cache: Path) -> Environment:
+    """The environment of most tests, made by the first that asks for it."""
+    return prepare(runtime_policy("python3.12"), interpreter, cache, lambda _: None)
 
 
 @pytest.fixture
