@@ -175,6 +175,8 @@ class Compiling:
     def _work(self) -> None:
         wanted: list[tuple[Path, str]] = []
         for root, tree in self._trees.items():
+            # A single start compiles what it loads as fast as anything could before it. What it has loaded is noted,
+            # and compiled where the tree is met again.
             names = {self._below(root, path) for path in self._reached if path.startswith(f"{root}/")}
             names |= self._store.wanted(tree, self._version)
             wanted += [
