@@ -92,7 +92,7 @@ def first(order: dict[str, Any], door: socket.socket) -> NoReturn:
     door.close()
     child = os.fork()
     if child == 0:
-        kernel.renounce()
+        kernel.renounce(own_ipc=True)
         become(program)
     for descriptor in (0, 1, 2):  # the output ends when the last process that prints has ended
         os.dup2(os.open("/dev/null", os.O_RDWR), descriptor)

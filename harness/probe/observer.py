@@ -129,6 +129,8 @@ def observe(start: dict[str, Any], api: RuntimeApi, output: Output, tree: Tree) 
     try:
         init = _initialised(start, api, watch, began)
         answers = _answered(start, api, watch) if init["kind"] == "ready" else []
+        if init["kind"] == "ready" and api.init_error is not None:  # so it was something else that asked for events
+            init, answers = {"kind": "error", "seconds": init["seconds"], "error": api.init_error}, []
         stands = _stack(tree, output) if init["kind"] == "timeout" else None
         if init["kind"] == "error":
             _until(lambda: False, api, watch, time.monotonic() + GRACE_SECONDS)
@@ -138,16 +140,16 @@ def observe(start: dict[str, Any], api: RuntimeApi, output: Output, tree: Tree) 
         output.close()
     text = output.text()
     crashed = init["kind"] == "exit" and (init["status"] or 0) < 0
+    imported = api.imported or {}
+    modules = imported.get("modules")
     return {
         "function": start["function"],
         "init": init,
         "answers": answers,
         "max_rss_bytes": watch.peak,
         "output": _without_ping(text),
-        "trace": api.imported
-        if api.imported and "frames" in api.imported
-        else stands or (_dumped(text) if crashed else None),
-        "modules": (api.imported or {}).get("modules", []),
+        "trace": imported if "frames" in imported else stands or (_dumped(text) if crashed else None),
+        "modules": [one for one in modules if isinstance(one, str)] if isinstance(modules, list) else [],
     }
 
 
@@ -175,8 +177,12 @@ def _settled(start: dict[str, Any], api: RuntimeApi, watch: Watch) -> str:
         return "settled"
     if api.genuine:
         over = lambda: api.settled_at is not None or api.init_error is not None  # noqa: E731 - two of a kind
-        return _until(over, api, watch, time.monotonic() + start["init_timeout"])
-    ended = _until(lambda: api.init_error is not None, api, watch, time.monotonic() + SETTLE_SECONDS)
+        ended = _until(over, api, watch, time.monotonic() + start["init_timeout"])
+        if ended != "settled" or api.imported is not None:
+            return ended
+    # Another client, or one that speaks before the import has been reported: an error that follows still counts.
+    over = lambda: api.init_error is not None or (api.genuine and api.imported is not None)  # noqa: E731 - the same
+    ended = _until(over, api, watch, time.monotonic() + SETTLE_SECONDS)
     return "settled" if ended == "timeout" else ended
 
 
@@ -294,21 +300,19 @@ def _children(pid: int) -> list[int]:
 def used(pids: list[int], memory: int) -> int:
     """The memory that processes hold, in bytes.
 
-    Pages that processes share after a fork count once for each of them in the cheap sum; the dear one, which shares
-    them out, is taken only where the cheap one is over ``memory``. Files in memory (``memfd_create``) that no process
+    Pages that processes share count once for each of them in the cheap sum; the dear one, which shares them out, is
+    taken only where the cheap one is over ``memory``. Files in memory (``memfd_create``) that no process
     has mapped belong to no process's size, and are counted by their descriptors.
     """
-    if len(pids) == 1:
-        return _resident(pids[0], 0) + _unmapped(pids)
-    total = sum(_resident(pid, 1) for pid in pids)
-    return (sum(map(_proportional, pids)) if total > memory else total) + _unmapped(pids)
+    total = sum(map(_resident, pids))
+    if len(pids) > 1 and total > memory:
+        total = sum(map(_proportional, pids))
+    return total + _unmapped(pids)
 
 
-def _resident(pid: int, shared: int) -> int:
-    """The resident size of a process; with ``shared``, without the pages of files and shared memory."""
+def _resident(pid: int) -> int:
     with contextlib.suppress(OSError, ValueError), open(f"/proc/{pid}/statm", "rb") as statm:
-        pages = [int(figure) for figure in statm.read().split()]
-        return (pages[1] - shared * pages[2]) * PAGE
+        return int(statm.read().split()[1]) * PAGE
     return 0
 
 

@@ -1,8 +1,10 @@
-"""A folder of handlers, and the two engines to start them with."""
+"""A folder of handlers, and everything that starts them: the Lambda image, and each kind of sandbox of this machine."""
 
 from __future__ import annotations
 
+import json
 import os
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,16 +13,43 @@ from fixtures.broken import mini
 from harness.artifact.archive import read
 from harness.artifact.entries import Role
 from harness.artifact.store import Store
-from harness.engines.choice import Choice, engine
+from harness.engines.container import ContainerEngine
 from harness.engines.environment import Environment, prepare
 from harness.engines.interpreters import Interpreter, ask
+from harness.engines.process import ProcessEngine
+from harness.engines.protocol import Answered, Unavailable
+from harness.engines.sandbox import rungs
 from harness.policy import runtime_policy
+from tests.conftest import IMAGE
+from tests.engines.bench import Bench, start
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from harness.engines.protocol import Engine
+
+SHUT_IN = ("container", "bubblewrap", "namespaces")
+OPEN = ("chroot", "landlock")
+LOOK = """
+import os
+def signalled(pid):
+    try:
+        os.kill(pid, 0)
+    except OSError:
+        return False
+    return True
+def handler(event, context):
+    seen = [int(name) for name in os.listdir("/proc") if name.isdigit()]
+    return {"processes": len(seen), "parent": os.getppid(), "reached": signalled(event)}
+"""
+
+
+def kinds(*names: str) -> list[object]:
+    """Parameters of a fixture: what needs a daemon or a package registry has its mark."""
+    return [
+        pytest.param(name, marks=pytest.mark.docker if name == "container" else pytest.mark.network) for name in names
+    ]
 
 
 @pytest.fixture(scope="session")
@@ -51,8 +80,66 @@ def made(interpreter: Interpreter, cache: Path) -> Environment:
     return prepare(runtime_policy("python3.12"), interpreter, cache, lambda _: None)
 
 
-@pytest.fixture
-def an_engine(engine_name: str, cache: Path) -> Engine:
-    """Each engine in turn."""
-    image = os.environ.get("LAMBDA_ARTIFACT_TEST_IMAGE") if engine_name == "container" else None
-    return engine(Choice(engine_name), os.environ, cache, image, None)
+@dataclass
+class Machine:
+    """What this machine and this user can start handlers with; each is tried once."""
+
+    request: pytest.FixtureRequest
+    cache: Path
+    unpack: Callable[..., Path]
+    _reasons: dict[str, str] = field(default_factory=dict)
+    _walled: set[str] = field(default_factory=set)
+
+    def engine(self, kind: str) -> Engine:
+        """The one of that name; the test is skipped where it is not to be had."""
+        if kind == "container":
+            return ContainerEngine(os.environ, self.cache, self.request.getfixturevalue("image"))
+        self.request.getfixturevalue("python")
+        (rung,) = [rung for rung in rungs(os.environ, self.cache) if rung.name in {kind, "none" * (kind == "landlock")}]
+        engine = ProcessEngine(os.environ, self.cache, rungs=(rung,))
+        if kind not in self._reasons:
+            bench = Bench(engine, self.unpack({"app.py": "def handler(event, context):\n    pass\n"}))
+            self._reasons[kind] = ""
+            try:
+                bench.run(start("app.handler"), init_timeout=30.0)
+            except Unavailable as reason:
+                self._reasons[kind] = str(reason)
+        if self._reasons[kind]:
+            pytest.skip(self._reasons[kind])
+        return engine
+
+    def walled(self, kind: str) -> Engine:
+        """The same, once a handler has shown that it sees and reaches its own processes alone."""
+        engine = self.engine(kind)
+        if kind not in self._walled:
+            seen = Bench(engine, self.unpack({"look.py": LOOK})).start("look.handler", [str(os.getpid())])
+            (answer,) = seen.answers
+            assert isinstance(answer, Answered), seen
+            found = json.loads(answer.body)
+            assert found["processes"] <= 3, found
+            assert (found["parent"], found["reached"]) == (1, False), found
+            self._walled.add(kind)
+        return engine
+
+
+@pytest.fixture(scope="session")
+def machine(request: pytest.FixtureRequest, cache: Path, unpack: Callable[..., Path]) -> Machine:
+    return Machine(request, cache, unpack)
+
+
+@pytest.fixture(params=kinds(*SHUT_IN))
+def an_engine(request: pytest.FixtureRequest, machine: Machine) -> Engine:
+    """Each that has Lambda's world and walls around it, in turn."""
+    return machine.engine(request.param)
+
+
+@pytest.fixture(params=kinds(*SHUT_IN, *OPEN))
+def any_engine(request: pytest.FixtureRequest, machine: Machine) -> Engine:
+    """Each in turn; what a handler does may not harm the machine."""
+    return machine.engine(request.param)
+
+
+@pytest.fixture(params=kinds(*SHUT_IN))
+def walled(request: pytest.FixtureRequest, machine: Machine) -> Engine:
+    """Each from within which nothing outside can be harmed, which is shown first."""
+    return machine.walled(request.param)
