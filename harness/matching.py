@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from harness.artifact.entries import Role
+from harness.harmless import harmless
 from harness.manifest import Source, SourceKind
 from harness.model import ExitCode, UsageError, Verdict
 from harness.reporters.json_v1 import SCHEMA
-from harness.reporters.text import harmless
 from harness.sources.local import SourceUnavailable
 from harness.sources.places import LambdaFunction, place
 

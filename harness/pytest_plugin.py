@@ -253,8 +253,8 @@ class CheckFailed(Exception):  # noqa: N818 - it is what the item reports, not a
     """
 
     def __init__(self, report: Report, result: Result) -> None:
+        from harness.harmless import harmless  # noqa: PLC0415
         from harness.reporters import terminal  # noqa: PLC0415 - see the module
-        from harness.reporters.text import harmless  # noqa: PLC0415
 
         super().__init__(terminal.render(report, colour=False))
         self.summary = harmless(_summary(result)).partition("\n")[0]

@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from harness.commands.options import archives_of, files_of
+from harness.harmless import harmless
 from harness.model import UsageError
 from harness.project.gather import gather
 from harness.project.inputs import inputs_of
-from harness.reporters.text import harmless
 from harness.watching import Watcher
 
 if TYPE_CHECKING:
