@@ -47,6 +47,11 @@ def printed(text: str, *, coloured: bool = False) -> str:
     return _COMMAND.sub(r"\g<0> ", "".join(pieces))
 
 
+def one_line(text: str) -> str:
+    """One text from outside that must not begin a line of its own."""
+    return harmless(text).replace("\n", "\\n")
+
+
 def printed_json(text: str) -> str:
     """The same for a JSON document, which means what it meant before."""
     return re.sub(r"#(?=#\w*\[)", r"\\u0023", _UNUSUAL.sub(_escaped, text))

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from harness import opening
 from harness.invoking import FunctionError, LambdaRuntime
 from harness.model import Completed, Crashed, NotApplicable, Result, Severity, Skipped, UsageError
 
@@ -172,8 +173,8 @@ def _is_manifest(path: Path) -> bool:
     if path.name != "pyproject.toml":
         return True
     try:
-        return "lambda-artifact" in tomllib.loads(path.read_text("utf-8")).get("tool", {})
-    except (OSError, ValueError):
+        return "lambda-artifact" in tomllib.loads(opening.read(path).decode()).get("tool", {})
+    except (OSError, ValueError, RecursionError):
         return False
 
 

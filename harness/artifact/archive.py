@@ -17,6 +17,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from harness import opening
 from harness.artifact import folder, names
 from harness.artifact.content import content
 from harness.artifact.entries import Archive, Entry, Kind, Refusal, Refusals, Refused
@@ -66,7 +67,7 @@ def read(path: Path, source: str, role: Role, known: Path | None = None, *, trus
     """
     if path.is_dir():
         return folder.read(path, source, role)
-    with path.open("rb") as file:
+    with opening.opened(path, opening.LARGEST_ARCHIVE) as file:
         seen = _seen(Bytes(file.fileno()), path, role, Known(known) if known else None, trust_mtime=trust_mtime)
     return _archive(seen, path, source, role)
 

@@ -7,6 +7,7 @@ import os
 import stat
 from typing import TYPE_CHECKING
 
+from harness import opening
 from harness.artifact import names
 from harness.artifact.entries import Archive, Entry, Kind, Refusals
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 _CHUNK = 1024 * 1024
 _KINDS = {stat.S_IFREG: Kind.FILE, stat.S_IFDIR: Kind.DIRECTORY, stat.S_IFLNK: Kind.SYMLINK}
+_TOO_MUCH = f"holds more than {opening.LARGEST_ARCHIVE:,} bytes or {names.MOST_ENTRIES:,} entries"
 _LEAVE_OUT = "Leave it out of the folder."
 
 
@@ -32,8 +34,13 @@ def read(path: Path, source: str, role: Role) -> Archive:
     """
     refusals = Refusals()
     digest = hashlib.sha256()
-    entries = []
+    entries: list[Entry] = []
+    room = opening.LARGEST_ARCHIVE
     for name, status in _walk(path, refusals):
+        room -= status.st_size
+        if room < 0 or len(entries) > names.MOST_ENTRIES:
+            refusals.add(None, _TOO_MUCH, "Look at which folder is named, and what the build wrote there.")
+            break
         kind = _KINDS.get(stat.S_IFMT(status.st_mode))
         if why := names.fault(name) or (None if kind else "is a device, a pipe or a socket"):
             refusals.add(name, why, _LEAVE_OUT)
@@ -86,7 +93,7 @@ def _entry(root: Path, name: str, status: os.stat_result) -> tuple[Entry, str]:
 
 def _digest(path: Path) -> str:
     digest = hashlib.sha256()
-    with path.open("rb") as file:
+    with opening.opened(path) as file:
         while chunk := file.read(_CHUNK):
             digest.update(chunk)
     return digest.hexdigest()
