@@ -535,7 +535,7 @@ class TestProcess:
         assert "harness.commands" not in done.stderr.split()
 
     @pytest.mark.parametrize("argv", [["checks"], ["verify", *STATIC]])
-    def test_nothing_passes_for_a_reader_that_left_before_the_end(self, argv: list[str], sound: Path, environ: dict[str, str]) -> None:
+    def test_nothing_passes_for_a_reader_that_left(self, argv: list[str], sound: Path, environ: dict[str, str]) -> None:
         with subprocess.Popen(
             [*COMMAND, *argv], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environ, cwd=sound.parent
         ) as process:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import builtins
 import gc
-import os
 import signal
 import sys
 import threading
@@ -12,7 +11,7 @@ import types
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -20,7 +19,7 @@ import harness.__main__ as entry
 from fixtures.broken import mini
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 EXCEPTIONS: tuple[BaseException, ...] = (
     SystemExit(0),
@@ -56,7 +55,7 @@ class Raising:
 
     def __call__(self) -> None:
         self.called = True
-        raise self.error
+        raise type(self.error)(*self.error.args)  # a new one: an exception holds all frames that it has passed
 
 
 def _raise(*_: object, **__: object) -> None:
@@ -87,7 +86,7 @@ def code_of(archive: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> int:
     raise AssertionError("it returned")
 
 
-def functions_on_the_way(run: Any) -> list[types.CodeType]:
+def functions_on_the_way(run: Callable[[], object]) -> list[types.CodeType]:
     """The code of every function of the package that a run calls, in the order of their first calls."""
     seen: dict[types.CodeType, None] = {}
 
@@ -101,7 +100,7 @@ def functions_on_the_way(run: Any) -> list[types.CodeType]:
         run()
     finally:
         sys.setprofile(None)
-        threading.setprofile(None)  # type: ignore[arg-type]  # as documented
+        threading.setprofile(None)
     return list(seen)
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import stat
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness import opening
@@ -13,7 +15,6 @@ from harness.artifact.entries import Archive, Entry, Kind, Refusals
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from harness.artifact.entries import Role
 
@@ -30,8 +31,10 @@ def read(path: Path, source: str, role: Role) -> Archive:
     nor when it was written.
 
     Raises:
-        OSError: The folder itself may not be read.
+        OSError: The folder itself may not be read, or is the root of the file system.
     """
+    if path.resolve() == Path(path.resolve().anchor):
+        raise OSError(errno.EINVAL, "it is the root of the file system", str(path))
     refusals = Refusals()
     digest = hashlib.sha256()
     entries: list[Entry] = []
@@ -62,11 +65,11 @@ def read(path: Path, source: str, role: Role) -> Archive:
 
 def _walk(root: Path, refusals: Refusals) -> Iterator[tuple[str, os.stat_result]]:
     """Everything below the folder, sorted by name within each folder, symlinks not followed."""
-    waiting = [""]
+    top, waiting = os.fspath(root), [""]
     while waiting:
         folder = waiting.pop()
         try:
-            with os.scandir(root / folder) as found:
+            with os.scandir(f"{top}/{folder}") as found:
                 children = sorted(found, key=lambda child: child.name)
         except OSError as error:
             if not folder:
@@ -85,13 +88,13 @@ def _entry(root: Path, name: str, status: os.stat_result) -> tuple[Entry, str]:
     kind = _KINDS[stat.S_IFMT(status.st_mode)]
     mode = stat.S_IMODE(status.st_mode)
     if kind is Kind.FILE:
-        size, content = status.st_size, _digest(root / name)
+        size, content = status.st_size, _digest(f"{root}/{name}")
         return Entry(name, kind, mode, size, size, status.st_mtime), content
-    target = str((root / name).readlink()) if kind is Kind.SYMLINK else None
+    target = os.readlink(f"{root}/{name}") if kind is Kind.SYMLINK else None  # noqa: PTH115 - a text, as all names here
     return Entry(name, kind, mode, 0, 0, status.st_mtime, target), target or ""
 
 
-def _digest(path: Path) -> str:
+def _digest(path: str) -> str:
     digest = hashlib.sha256()
     with opening.opened(path) as file:
         while chunk := file.read(_CHUNK):

@@ -6,6 +6,7 @@ import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from harness import opening
 from harness.caching import cache_folder, using
 from harness.commands.options import colour, one_of, output, settings_of, spare
 from harness.commands.showing import show
@@ -70,7 +71,7 @@ def _written(
     """The report for standard output, once those for files are written."""
     for name, path in outputs:
         try:
-            path.write_text(formats[name](report), encoding="utf-8")
+            opening.write(path, formats[name](report))
         except OSError as error:
             raise UsageError(f"--output {name}={path}: {error.strerror}") from error
     shown = {"colour": colour(environ)} if chosen == "terminal" else {}

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness import opening
 from harness.commands.options import colour, engine_of, one_of, output, settings_of, spare
 from harness.commands.showing import show
 from harness.early import verify as run
@@ -80,7 +81,7 @@ class Request:
         """
         for name, path in self.outputs:
             try:
-                path.write_text(self._text(report, name), encoding="utf-8")
+                opening.write(path, self._text(report, name))
             except OSError as error:
                 raise UsageError(f"--output {name}={path}: {error.strerror}") from error
         return show(self._text(report, self.format, colour=colour(self.environ)), report.exit_code)
