@@ -262,7 +262,8 @@ BAD = {
             ),
             "{file}:4: `functions.api.events[2]`: {folder}/nan.json is not JSON: NaN is Python's, not JSON's",
             "{file}:4: `functions.api.events[3]`: {folder}/huge.json is not JSON: 1e999 is too large a number",
-            "{file}:4: `functions.api.events[4]`: {folder}/unpacked cannot be read: Is a directory",
+            "{file}:4: `functions.api.events[4]`: {folder}/unpacked cannot be read: it is a folder, where a file is "
+            "expected",
         ],
     ),
     "a function twice": (
