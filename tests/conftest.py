@@ -24,7 +24,7 @@ REQUIRE_DOCKER = "LAMBDA_ARTIFACT_REQUIRE_DOCKER"
 SANDBOX = "LAMBDA_ARTIFACT_TEST_SANDBOX"
 """Names the one kind of sandbox that is used, and has to work; without it, the tests use what this machine has."""
 
-STARTING = frozenset({"python", "image", "engine_name", "engines"})
+STARTING = frozenset({"python", "image", "engine_name", "engines", "machine"})
 """A test that uses one of these fixtures, through others too, starts something; so does what is marked ``docker``."""
 
 STARTING_MODULES = frozenset({"test_readme.py", "test_benchmarks.py"})
