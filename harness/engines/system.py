@@ -71,7 +71,9 @@ def copy(root: Path, policy: RuntimePolicy, interpreter: Interpreter, binaries: 
     system.finish()
     language.finish()
     _link(root, interpreter.machine)
-    wanted = {*system_programs("bin"), *system_programs("sbin"), *policy.system_libraries} - {name for _, name in policy.loaders}
+    wanted = {*system_programs("bin"), *system_programs("sbin"), *policy.system_libraries} - {
+        name for _, name in policy.loaders
+    }
     return {name for name in wanted if not any((folder / name).exists() for folder in _folders(root))}
 
 
