@@ -1,7 +1,8 @@
 """A control group for each start, where this process may make one: as root, outside of most containers.
 
 It holds the memory of all processes together, files in memory included, and their number; a thousand of them get as
-much processor time as one process of the harness, which has to end them. Where there is none, the observer looks at the processes every now and then, and the kernel limits each by itself.
+much processor time as one process of the harness, which has to end them. Where there is none, the observer looks at the
+processes every now and then, and the kernel limits each by itself.
 """
 
 from __future__ import annotations
