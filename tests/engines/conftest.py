@@ -20,7 +20,7 @@ from harness.engines.process import ProcessEngine
 from harness.engines.protocol import Answered, Unavailable
 from harness.engines.sandbox import rungs
 from harness.policy import runtime_policy
-from tests.conftest import IMAGE
+from tests.conftest import missing, not_wanted
 from tests.engines.bench import Bench, start
 
 if TYPE_CHECKING:
@@ -95,6 +95,7 @@ class Machine:
         if kind == "container":
             return ContainerEngine(os.environ, self.cache, self.request.getfixturevalue("image"))
         self.request.getfixturevalue("python")
+        not_wanted(kind)
         (rung,) = [rung for rung in rungs(os.environ, self.cache) if rung.name in {kind, "none" * (kind == "landlock")}]
         engine = ProcessEngine(os.environ, self.cache, rungs=(rung,))
         if kind not in self._reasons:
@@ -105,7 +106,7 @@ class Machine:
             except Unavailable as reason:
                 self._reasons[kind] = str(reason)
         if self._reasons[kind]:
-            pytest.skip(self._reasons[kind])
+            missing(kind, self._reasons[kind])
         return engine
 
     def walled(self, kind: str) -> Engine:
