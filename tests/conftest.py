@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
@@ -37,6 +37,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         fixtures = STARTING.intersection(getattr(item, "fixturenames", ()))
         if fixtures or item.path.name in STARTING_MODULES or item.get_closest_marker("docker"):
             item.add_marker(pytest.mark.starts)
+
+
+def not_wanted(kind: str) -> None:
+    """Skip a test where another kind of sandbox is the only one to be used."""
+    wanted = os.environ.get(SANDBOX, kind)
+    if kind != wanted:
+        pytest.skip(f"{SANDBOX}={wanted}")
+
+
+def missing(kind: str, reason: str) -> NoReturn:
+    """Skip a test where a kind of sandbox does not work; fail it where that kind is required."""
+    if os.environ.get(SANDBOX) == kind:
+        pytest.fail(f"{SANDBOX}={kind}, and {reason}", pytrace=False)
+    pytest.skip(reason)
 
 
 @pytest.fixture(scope="session")

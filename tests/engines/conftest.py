@@ -17,6 +17,7 @@ from harness.engines.environment import Environment, prepare
 from harness.engines.interpreters import Interpreter, ask
 from harness.engines.protocol import Answered, Unavailable
 from harness.policy import runtime_policy
+from tests.conftest import missing, not_wanted
 from tests.engines.bench import Bench, start
 from tests.engines.bench import made as engine_of
 
@@ -90,6 +91,8 @@ class Machine:
     def engine(self, kind: str) -> Engine:
         """The one of that name; the test is skipped where it is not to be had."""
         self.request.getfixturevalue("image" if kind == "container" else "python")
+        if kind != "container":
+            not_wanted(kind)
         engine = engine_of(kind, self.cache)
         if kind not in self._reasons:
             bench = Bench(engine, self.unpack({"app.py": "def handler(event, context):\n    pass\n"}))
@@ -99,7 +102,7 @@ class Machine:
             except Unavailable as reason:
                 self._reasons[kind] = str(reason)
         if self._reasons[kind]:
-            pytest.skip(self._reasons[kind])
+            missing(kind, self._reasons[kind])
         return engine
 
     def walled(self, kind: str) -> None:
