@@ -200,8 +200,7 @@ class Chroot:
         if os.geteuid() != 0:
             raise NotHere("another root takes root's rights")
         self.scratch.mkdir(parents=True, exist_ok=True)
-        _sweep(self.scratch)
-        folder = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=self.scratch))
+        folder = Path(tempfile.mkdtemp(dir=self.scratch))
         user = _unused_user()
         try:
             self._furnish(folder / "root", trees, user)
@@ -219,7 +218,13 @@ class Chroot:
             place.rmdir()
             folders.overlay([folders.Source(here, linked=here.is_relative_to(self.scratch.parent))], place)
         (root / "tmp").chmod(0o1777)
-        for name, numbers in {"null": (1, 3), "zero": (1, 5), "full": (1, 7), "random": (1, 8), "urandom": (1, 9)}.items():
+        for name, numbers in {
+            "null": (1, 3),
+            "zero": (1, 5),
+            "full": (1, 7),
+            "random": (1, 8),
+            "urandom": (1, 9),
+        }.items():
             os.mknod(root / "dev" / name, 0o666 | 0o020000, os.makedev(*numbers))
             (root / "dev" / name).chmod(0o666)
         for name in ("passwd", "group"):
@@ -267,13 +272,12 @@ class Landlocked:
         del tmp_bytes
         if os.geteuid() == 0:
             raise NotHere("root runs nothing without another root around it")
-        folder = Path(tempfile.mkdtemp(prefix="lambda-artifact-"))
         readable = ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc", "/proc", "/dev", "/sys"]
         readable += [str(trees.environment.root), *map(str, trees.binds.values())]
         readable += [str(Path(path).resolve()) for path in readable]
-        writable = ["/dev/null", "/dev/zero", "/dev/full", "/dev/tty", str(folder), "/tmp"]  # noqa: S108 - Lambda's
+        writable = ["/dev/null", "/dev/zero", "/dev/full", "/dev/tty", "/tmp"]  # noqa: S108 - Lambda's
         order = {"chroot": None, "own_user": None, "sockets": sockets, "readable": readable, "writable": writable}
-        return Enclosure(_program("guard", order), 1, None, guarded=True, scratch=folder)
+        return Enclosure(_program("guard", order), 1, None, guarded=True)
 
 
 def _program(module: str, order: Mapping[str, Any]) -> Callable[[int], list[str]]:
@@ -314,14 +318,6 @@ def _mapped_users() -> int:
         lines = Path("/proc/self/uid_map").read_text("ascii").splitlines()
         return max(int(line.split()[0]) + int(line.split()[2]) for line in lines)
     return 65_536
-
-
-def _sweep(scratch: Path) -> None:
-    """Remove the roots of processes that are no more."""
-    for left in scratch.iterdir():
-        pid = left.name.partition("-")[0]
-        if pid.isdigit() and not Path("/proc", pid).exists():
-            folders.remove(left)
 
 
 class Sandbox:
@@ -429,7 +425,6 @@ class Sandbox:
             if self._enclosure.scratch:
                 with contextlib.suppress(OSError):
                     folders.remove(self._enclosure.scratch)
-
 
     def _end_namespace(self) -> None:
         """End process 1 of the namespace: the kernel ends all others before that is over."""
