@@ -22,7 +22,21 @@ ROOT = Path(__file__).parents[1]
 IMAGE = "LAMBDA_ARTIFACT_TEST_IMAGE"
 REQUIRE_DOCKER = "LAMBDA_ARTIFACT_REQUIRE_DOCKER"
 SANDBOX = "LAMBDA_ARTIFACT_TEST_SANDBOX"
-"""Names the one kind of sandbox that this machine is to have; without it, every kind that it has is tried."""
+"""Names the one kind of sandbox that is used, and has to work; without it, the tests use what this machine has."""
+
+STARTING = frozenset({"python", "image", "engine_name", "engines", "machine"})
+"""A test that uses one of these fixtures, through others too, starts something; so does what is marked ``docker``."""
+
+STARTING_MODULES = frozenset({"test_readme.py", "test_benchmarks.py"})
+"""Tests that start something by commands that a document names."""
+
+
+@pytest.hookimpl(tryfirst=True)  # what -m selects is decided by these
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        fixtures = STARTING.intersection(getattr(item, "fixturenames", ()))
+        if fixtures or item.path.name in STARTING_MODULES or item.get_closest_marker("docker"):
+            item.add_marker(pytest.mark.starts)
 
 
 @pytest.fixture(scope="session")

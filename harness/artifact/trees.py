@@ -21,6 +21,7 @@ Listing: TypeAlias = list[list[str | int]]
 _CHUNK = 1024 * 1024
 _READ_ONLY = 0o555
 _ENTER = 0o500
+_LONG_PATH = 2048  # of 4095 characters that the kernel takes
 _NO_LINK = (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP)
 
 
@@ -115,7 +116,12 @@ def remove(root: Path) -> None:
         with os.scandir(folder) as found:
             for child in found:
                 if child.is_dir(follow_symlinks=False):
-                    folders.append(child.path)
+                    path = child.path
+                    if len(path) > _LONG_PATH:
+                        path = f"{top}/.removed-{len(folders)}"
+                        os.chmod(child.path, 0o700)  # noqa: PTH101 - a text, as all names here
+                        os.rename(child.path, path)  # noqa: PTH104 - the same
+                    folders.append(path)
                 else:
                     os.unlink(child.path)  # noqa: PTH108 - the same
     for folder in reversed(folders):

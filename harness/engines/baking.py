@@ -19,9 +19,7 @@ if TYPE_CHECKING:
 
 
 @contextlib.contextmanager
-def baked(
-    daemon: Daemon, reference: str, job: Job, bootstrap: Path | None, progress: Progress
-) -> Iterator[str]:
+def baked(daemon: Daemon, reference: str, job: Job, bootstrap: Path | None, progress: Progress) -> Iterator[str]:
     """The tag of an image with the job's trees; removed afterwards.
 
     Raises:

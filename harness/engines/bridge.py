@@ -15,11 +15,23 @@ MOST = 128  # connections at a time
 
 
 class Bridge:
-    """Accepts connections on a socket, and carries each to a connection of its own."""
+    """Accepts connections on a socket, and carries each to a connection of its own.
 
-    def __init__(self, listening: socket.socket, connect: Callable[[], socket.socket]) -> None:
-        self._listening, self._connect = listening, connect
+    Args:
+        listening: The socket.
+        connect: Opens the connection that another is carried to.
+        admits: Whether a connection may be carried.
+    """
+
+    def __init__(
+        self,
+        listening: socket.socket,
+        connect: Callable[[], socket.socket],
+        admits: Callable[[socket.socket], bool],
+    ) -> None:
+        self._listening, self._connect, self._admits = listening, connect, admits
         self._open: set[socket.socket] = set()
+        self._room = threading.BoundedSemaphore(MOST)
         self._lock = threading.Lock()
         self._closed = False
         threading.Thread(target=self._accept, daemon=True).start()
@@ -38,25 +50,31 @@ class Bridge:
         with contextlib.suppress(OSError):  # closed
             while True:
                 client, _ = self._listening.accept()
-                threading.Thread(target=self._carry, args=(client,), daemon=True).start()
+                if self._admits(client) and self._room.acquire(blocking=False):
+                    threading.Thread(target=self._carry, args=(client,), daemon=True).start()
+                else:
+                    client.close()
 
     def _carry(self, client: socket.socket) -> None:
-        with client, contextlib.suppress(OSError):  # the services have ended; the handler sees a connection that ends
-            if len(self._open) >= 2 * MOST:
+        try:
+            with client, contextlib.suppress(OSError), self._connect() as service:  # or the services have ended
+                self._both_ways(client, service)
+        finally:
+            self._room.release()
+
+    def _both_ways(self, client: socket.socket, service: socket.socket) -> None:
+        with self._lock:
+            if self._closed:
                 return
-            with self._connect() as service:
-                with self._lock:
-                    if self._closed:
-                        return
-                    self._open |= {client, service}
-                try:
-                    back = threading.Thread(target=_copy, args=(service, client), daemon=True)
-                    back.start()
-                    _copy(client, service)
-                    back.join()
-                finally:
-                    with self._lock:
-                        self._open -= {client, service}
+            self._open |= {client, service}
+        try:
+            back = threading.Thread(target=_copy, args=(service, client), daemon=True)
+            back.start()
+            _copy(client, service)
+            back.join()
+        finally:
+            with self._lock:
+                self._open -= {client, service}
 
 
 def _copy(source: socket.socket, target: socket.socket) -> None:

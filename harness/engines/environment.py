@@ -118,7 +118,7 @@ def _inputs(policy: RuntimePolicy, interpreter: Interpreter) -> Iterator[str]:
             found = path.stat()
         except OSError:
             continue
-        yield f"{path} {found.st_size} {found.st_mtime_ns}"
+        yield f"{path} {found.st_size} {int(found.st_mtime)}"  # an archive of the file tells whole seconds
 
 
 def _make(environment: Environment, policy: RuntimePolicy, progress: Progress) -> None:

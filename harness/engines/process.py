@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from harness.engines.sandbox import Rung
     from harness.policy import RuntimePolicy
 
-MOST_NAMES = 8
+MOST_NAMES = 3
 MACHINES = {"x86_64": ("x86_64", "amd64"), "arm64": ("aarch64", "arm64")}
 
 
@@ -155,7 +155,7 @@ def _lacking(environment: Environment) -> tuple[str, ...]:
         return ()
     shown, more = environment.lacking[:MOST_NAMES], len(environment.lacking) - MOST_NAMES
     names = f"{', '.join(shown)}{f' and {more} more' if more > 0 else ''}"
-    return (f"this machine lacks some of what Lambda has, and what needs it fails here: {names}",)
+    return (f"what needs a program or library of Lambda's that this machine lacks fails here: {names}",)
 
 
 class Crew:
@@ -235,13 +235,13 @@ class Crew:
         facts = observed(job, start)
         if paths and start.asks:
             facts["events"] = [IN_TEXT.sub(lambda found: paths.get(found[0], found[0]), one) for one in start.events]
-        api = RuntimeApi(sandbox.sockets[0], start.function, facts["events"], start.timeout)
+        api = RuntimeApi(sandbox.sockets[0], start.function, facts["events"], start.timeout, sandbox.admits)
         environment = {name: here(value) for name, value in variables(job, start, self._image(paths)).items()}
         environment["AWS_LAMBDA_RUNTIME_API"] = _address(sandbox, 0)
         outside = job.outside
         if start.emulated and outside is not None:
             run = os.urandom(8).hex()
-            bridge = Bridge(sandbox.sockets[1], lambda: outside.connect(start.function, run))
+            bridge = Bridge(sandbox.sockets[1], lambda: outside.connect(start.function, run), sandbox.admits)
             stack.callback(bridge.close)
             environment["AWS_ENDPOINT_URL"] = f"http://{_address(sandbox, 1)}"
         output = Output(sandbox.output)

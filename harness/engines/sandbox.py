@@ -14,6 +14,7 @@ import select
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -27,11 +28,12 @@ from harness.artifact import trees as folders
 from harness.engines.cgroup import Group
 from harness.engines.environment import GROUP, HOME, USER, Environment
 from harness.engines.programs import text
+from harness.engines.protocol import Unavailable
 from harness.probe import kernel
 from harness.probe.observer import descendants
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 STARTING_SECONDS = 30.0
 ENDING_SECONDS = 10.0
@@ -74,6 +76,7 @@ class Enclosure:
         guarded: Whether the program ends what it started when its standard input closes.
         scratch: A folder to remove afterwards.
         inherit: Descriptors that the program needs beside the door.
+        alone: Whether nobody else is on its network; where somebody is, connections of other users are refused.
     """
 
     command: Callable[[int], list[str]]
@@ -82,6 +85,7 @@ class Enclosure:
     guarded: bool = False
     scratch: Path | None = None
     inherit: tuple[int, ...] = ()
+    alone: bool = True
 
 
 class Rung(Protocol):
@@ -135,10 +139,11 @@ class Bubblewrap:
             flags += ["--ro-bind", str(here), inside]
         flags += ["--proc", "/proc", "--dev", "/dev", "--remount-ro", "/dev"]
         flags += ["--perms", "0000", "--size", "4096", "--tmpfs", "/dev/shm"]  # noqa: S108 - Lambda has none
+        flags += ["--remount-ro", "/dev/shm"]  # noqa: S108 - an ordinary user could open what is the user's own
         flags += ["--perms", "1777", "--size", str(tmp_bytes), "--tmpfs", "/tmp"]  # noqa: S108 - its own
         flags += ["--remount-ro", "/", "--chdir", "/"]
         python = f"/var/lang/bin/{trees.environment.python}"
-        seccomp = _pipe(kernel.filter_program())
+        seccomp = _pipe(kernel.filter_program(own_ipc=True))
         filtered = [] if seccomp is None else ["--seccomp", str(seccomp)]
 
         def command(door: int) -> list[str]:
@@ -208,7 +213,7 @@ class Chroot:
             folders.remove(folder)
             raise NotHere(f"no other root could be made: {error}") from error
         order = {"chroot": str(folder / "root"), "own_user": user, "sockets": sockets}
-        return Enclosure(_program("guard", order), 1, (user, user), guarded=True, scratch=folder)
+        return Enclosure(_program("guard", order), 1, (user, user), guarded=True, scratch=folder, alone=False)
 
     def _furnish(self, root: Path, trees: Trees, user: int) -> None:
         """Lay out the root; the files are the cache's own, which belong to root and are read-only for this user."""
@@ -248,6 +253,7 @@ class Landlocked:
         walls = ["this user's other files" if abi else "", "signal this user's processes" if abi >= 6 else ""]  # noqa: PLR2004 - ABI
         open_to = [
             "reach the network",
+            "leave files in /tmp",
             *([] if walls[0] else ["read and write this user's files"]),
             *([] if walls[1] else ["signal this user's processes"]),
         ]
@@ -372,16 +378,23 @@ class Sandbox:
         lines = printed.decode("utf-8", "replace").strip().splitlines() or [f"exit status {self._process.returncode}"]
         return lines[-1]
 
+    def admits(self, connection: socket.socket) -> bool:
+        """Whether a connection to one of the sockets comes from this sandbox."""
+        return self._enclosure.alone or (self.user is not None and _owner(connection) == self.user[0])
+
     def go(self, order: Mapping[str, Any]) -> None:
         """Let the first program become what the order says.
 
         Raises:
-            OSError: It has ended meanwhile.
+            Unavailable: It has ended meanwhile.
         """
         if self._group:
-            self._group.join([self._process.pid, *(pid for level in descendants(self._process.pid) for pid in level)])
-        self._door.sendall(json.dumps(order).encode())
-        self._door.shutdown(socket.SHUT_WR)
+            self._group.join([self._process.pid, *(pid for level in self._generations() for pid in level)])
+        try:
+            self._door.sendall(json.dumps(order).encode())
+            self._door.shutdown(socket.SHUT_WR)
+        except OSError as error:
+            raise Unavailable(f"a sandbox ended before the function was started: {error}.") from error
 
     def poll(self) -> int | None:
         """The exit status of the runtime (negative: the signal that ended it); None while it runs."""
@@ -392,8 +405,12 @@ class Sandbox:
 
     def pids(self) -> list[int]:
         """The function's own processes, the runtime's first."""
-        levels = descendants(self._process.pid)[self._enclosure.generation - 1 :]
+        levels = self._generations()[self._enclosure.generation - 1 :]
         return [pid for level in levels for pid in level]
+
+    def _generations(self) -> list[list[int]]:
+        """All processes below the first program; none where that is buried, and its number may be another's."""
+        return descendants(self._process.pid) if self._process.returncode is None else []
 
     def dump(self, number: int) -> None:
         """Send the runtime's process a signal."""
@@ -414,7 +431,9 @@ class Sandbox:
                     self._process.stdin.close()
                 try:
                     self._process.wait(ENDING_SECONDS)
-                except subprocess.TimeoutExpired:
+                except subprocess.TimeoutExpired:  # the guard was stopped by what it guards
+                    while processes := [pid for level in self._generations() for pid in level]:
+                        _kill(processes)
                     self._process.kill()
             else:
                 self._end_namespace()
@@ -428,13 +447,34 @@ class Sandbox:
 
     def _end_namespace(self) -> None:
         """End process 1 of the namespace: the kernel ends all others before that is over."""
-        for pid in next(iter(descendants(self._process.pid)), []):
-            with contextlib.suppress(OSError):
-                os.kill(pid, signal.SIGKILL)
+        _kill(next(iter(self._generations()), []))
         try:
             self._process.wait(ENDING_SECONDS if self.sockets else 0)
         except subprocess.TimeoutExpired:
             self._process.kill()
+
+
+def _kill(pids: Iterable[int]) -> None:
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def _owner(connection: socket.socket) -> int | None:
+    """The user whose socket on this machine is the other end of a connection."""
+    with contextlib.suppress(OSError):
+        ends = [_as_listed(connection.getpeername()), _as_listed(connection.getsockname())]
+        with Path("/proc/net/tcp").open(encoding="ascii") as listed:
+            for line in listed:
+                fields = line.split()
+                if fields[1:3] == ends:
+                    return int(fields[7])
+    return None
+
+
+def _as_listed(address: tuple[str, int]) -> str:
+    (number,) = struct.unpack("=I", socket.inet_aton(address[0]))
+    return f"{number:08X}:{address[1]:04X}"
 
 
 class Ladder:

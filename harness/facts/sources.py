@@ -107,18 +107,14 @@ class Sources(Mapping[str, Module]):
         """
         asked = [name for name in names if name in self._names]
         if unknown := [name for name in asked if name not in self.known.faults]:
-            with tempfile.TemporaryDirectory(prefix=".draft-", dir=self._scratch) as folder:
-                copies = Path(folder, "copies")
-                copies.mkdir()
-                found = syntax_faults(self._written(unknown, Path(folder, "sources")), self._python, copies)
-            self.known.faults.update({name: found.get(name) for name in unknown})
+            with tempfile.TemporaryDirectory(prefix=".draft-", dir=self._scratch) as draft:
+                folder, scratch = Path(draft, "sources"), Path(draft, "scratch")
+                folder.mkdir()
+                scratch.mkdir()
+                # By number, whatever their names: one may be two thousand folders deep.
+                for number, name in enumerate(unknown):
+                    Path(folder, f"{number}.py").write_bytes(self._read(name))
+                found = syntax_faults(folder, self._python, scratch)
+            self.known.faults.update({name: found.get(f"{number}.py") for number, name in enumerate(unknown)})
         faults = {name: self.known.faults[name] for name in asked}
         return {name: fault for name, fault in faults.items() if fault is not None}
-
-    def _written(self, names: Iterable[str], folder: Path) -> Path:
-        folder.mkdir()
-        for name in names:
-            path = folder / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(self._read(name))
-        return folder

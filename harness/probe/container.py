@@ -110,6 +110,7 @@ def started(order: dict[str, Any], write: int) -> int:
         os.dup2(write, 1)
         os.dup2(write, 2)
         os.setsid()
+        kernel.renounce(own_ipc=True)  # a daemon's own filter may be switched off
         become(order)
     except Exception as error:  # noqa: BLE001 - whatever it is, it is told in the one way that is left
         os.write(2, f"{error}\n".encode())

@@ -52,10 +52,7 @@ def shut_in(order: dict[str, Any]) -> None:
         os.chroot(order["chroot"])
     elif (landlock := kernel.Landlock()).abi:
         landlock.restrict(order["readable"], order["writable"])
-    if os.geteuid() != 0:
-        kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
-    else:
-        kernel.renounce()
+    kernel.renounce(own_ipc=False)
 
 
 def waited(child: int) -> int:

@@ -20,8 +20,16 @@ PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_CAPBSET_DROP = 1, 4, 22, 2
 PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT = 36, 38, 47
 SECCOMP_MODE_FILTER = 2
 SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 1
-# (pivot_root, clone, unshare, clone3) and the audit architecture, by machine: asm/unistd.h, linux/audit.h
-CALLS = {"x86_64": (155, 56, 272, 435, 0xC000003E), "aarch64": (41, 220, 97, 435, 0xC00000B7)}
+AF_VSOCK = 40
+X32_CALLS = 0x40000000  # from this number on, calls of x86-64 with short pointers: the same, numbered anew
+ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}  # linux/audit.h
+KEYRINGS = ("add_key", "request_key", "keyctl")
+IPC = ("shmget", "semget", "msgget", "mq_open")
+_NAMES = ("pivot_root", "clone", "unshare", "clone3", "socket", *KEYRINGS, *IPC)
+CALLS = {  # asm/unistd.h
+    "x86_64": dict(zip(_NAMES, (155, 56, 272, 435, 41, 248, 249, 250, 29, 64, 68, 240), strict=True)),
+    "aarch64": dict(zip(_NAMES, (41, 220, 97, 435, 198, 217, 218, 219, 194, 190, 186, 180), strict=True)),
+}
 LANDLOCK_CREATE, LANDLOCK_ADD, LANDLOCK_RESTRICT = 444, 445, 446  # the same on both
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -75,7 +83,7 @@ def pivot(root: str) -> None:
         OSError: The kernel refuses.
     """
     os.chdir(root)
-    _checked(_libc.syscall(CALLS[platform.machine()][0], b".", b"."), "pivot_root")
+    _checked(_libc.syscall(CALLS[platform.machine()]["pivot_root"], b".", b"."), "pivot_root")
     _checked(_libc.umount2(b".", MNT_DETACH), "umount")
     os.chdir("/")
 
@@ -97,42 +105,58 @@ def raise_loopback() -> None:
         fcntl.ioctl(one, SIOCSIFFLAGS, struct.pack("16sH14x", b"lo", flags | IFF_UP))
 
 
-def renounce() -> None:
-    """Give up for ever, with all that follows: new privileges, capabilities, user namespaces of one's own."""
+def renounce(*, own_ipc: bool) -> None:
+    """Give up for ever, with all that follows: new privileges, capabilities, and what the filter refuses."""
     for capability in range(64):
         prctl(PR_CAPBSET_DROP, capability)
     prctl(PR_SET_NO_NEW_PRIVS, 1)
-    program = filter_program()
+    program = filter_program(own_ipc=own_ipc)
     if program:
         buffer = ctypes.create_string_buffer(program, len(program))
         header = struct.pack("HxxxxxxP", len(program) // 8, ctypes.addressof(buffer))
         _libc.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.create_string_buffer(header, len(header)), 0, 0)
 
 
-def filter_program() -> bytes:
-    """A seccomp filter that refuses user namespaces: in one, a process is its own root again.
+def filter_program(*, own_ipc: bool) -> bytes:
+    """A seccomp filter that refuses what no namespace holds.
 
-    ``clone3`` hides its flags in memory: it is answered as if it were unknown, and the C library uses ``clone``. So
-    are the calls of another architecture.
+    In a user namespace, a process is its own root again. Keyrings belong to a user, and sockets of the virtual machine
+    to the machine: both lead from one function to another, and keyrings outlive them. ``clone3`` hides its flags in
+    memory: it is answered as if it were unknown, and the C library uses ``clone``. So are the calls of another
+    architecture.
+
+    Args:
+        own_ipc: Whether the process is in an IPC namespace of its own. Where it is not, it gets no such objects.
     """
     if platform.machine() not in CALLS:
         return b""
-    _, clone, unshare_call, clone3, architecture = CALLS[platform.machine()]
-    load, equal, has, end = 0x20, 0x15, 0x45, 0x06  # BPF_LD|W|ABS, JMP|JEQ|K, JMP|JSET|K, RET|K
+    calls, architecture = CALLS[platform.machine()], ARCHITECTURES[platform.machine()]
+    load, equal, above, has, end = 0x20, 0x15, 0x35, 0x45, 0x06  # BPF_LD|W|ABS, JMP|JEQ|K, JMP|JGE|K, JMP|JSET|K, RET|K
     allow, refuse = 0x7FFF0000, 0x00050000
+    unknown = [calls[name] for name in ("clone3", *KEYRINGS, *(() if own_ipc else IPC))]
     rules = [
         (load, 0, 0, 4),  # the architecture
-        (equal, 0, 7, architecture),
-        (load, 0, 0, 0),  # the number of the call
-        (equal, 5, 0, clone3),
-        (equal, 1, 0, clone),
-        (equal, 0, 2, unshare_call),
-        (load, 0, 0, 16),  # the lower half of its first argument
-        (has, 2, 0, CLONE_NEWUSER),
-        (end, 0, 0, allow),
+        (equal, 1, 0, architecture),
         (end, 0, 0, refuse | errno.ENOSYS),
-        (end, 0, 0, refuse | errno.EPERM),
+        (load, 0, 0, 0),  # the number of the call
+        (above, 0, 1, X32_CALLS),
+        (end, 0, 0, refuse | errno.ENOSYS),
     ]
+    for number in unknown:
+        rules += [(equal, 0, 1, number), (end, 0, 0, refuse | errno.ENOSYS)]
+    for name, test, value, error in (
+        ("clone", has, CLONE_NEWUSER, errno.EPERM),
+        ("unshare", has, CLONE_NEWUSER, errno.EPERM),
+        ("socket", equal, AF_VSOCK, errno.EAFNOSUPPORT),
+    ):
+        rules += [
+            (equal, 0, 4, calls[name]),
+            (load, 0, 0, 16),  # the lower half of its first argument
+            (test, 0, 1, value),
+            (end, 0, 0, refuse | error),
+            (end, 0, 0, allow),
+        ]
+    rules.append((end, 0, 0, allow))
     return b"".join(struct.pack("HBBI", *rule) for rule in rules)
 
 
@@ -157,7 +181,8 @@ class Landlock:
             OSError: The kernel refuses.
         """
         # All that an ABI knows: a right that is not handled is not restricted. linux/landlock.h
-        files = (1 << (13 if self.abi < 2 else 14 if self.abi < 3 else 15 if self.abi < 5 else 16)) - 1
+        rights = {1: 13, 2: 14, 3: 15, 4: 15}.get(self.abi, 16)
+        files = (1 << rights) - 1
         handled = struct.pack("QQQ", files, 0, 3 if self.abi >= 6 else 0)  # noqa: PLR2004 - an ABI's number
         size = 8 if self.abi < 4 else 16 if self.abi < 6 else 24  # noqa: PLR2004 - the same
         rules = _checked(_libc.syscall(LANDLOCK_CREATE, handled[:size], ctypes.c_size_t(size), 0), "landlock")

@@ -76,7 +76,7 @@ def furnish(root: str, binds: dict[str, str], tmp_bytes: int) -> None:
     flags = kernel.MS_REMOUNT | kernel.MS_BIND | kernel.MS_RDONLY | kernel.MS_NOSUID
     kernel.mount("", device, flags=flags)
     closed = kernel.MS_NOSUID | kernel.MS_NODEV
-    kernel.mount("tmpfs", f"{root}/tmp", "tmpfs", closed, f"mode=1777,size={tmp_bytes}")
+    kernel.mount("tmpfs", f"{root}/tmp", "tmpfs", closed, f"mode=1777,size={tmp_bytes}")  # noqa: S108 - its own
     kernel.mount("proc", f"{root}/proc", "proc", closed | kernel.MS_NOEXEC)
     for name in SEALED:
         with contextlib.suppress(FileNotFoundError):
@@ -92,7 +92,7 @@ def first(order: dict[str, Any], door: socket.socket) -> NoReturn:
     door.close()
     child = os.fork()
     if child == 0:
-        kernel.renounce()
+        kernel.renounce(own_ipc=True)
         become(program)
     for descriptor in (0, 1, 2):  # the output ends when the last process that prints has ended
         os.dup2(os.open("/dev/null", os.O_RDWR), descriptor)

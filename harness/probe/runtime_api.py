@@ -14,7 +14,12 @@ import socket
 import threading
 import time
 from http.server import BaseHTTPRequestHandler
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Bytes: TypeAlias = "bytes | bytearray"
 
 PREFIX = "/2018-06-01/runtime/"
 REPORT = "/lambda-artifact/import"
@@ -28,7 +33,8 @@ RESPONSE_BYTES = 6_291_556
 BODY_BYTES = RESPONSE_BYTES + 65_536
 """A body is read up to this size: the observer has to outlive a handler that answers with gigabytes."""
 
-CONNECTIONS = 4  # at a time; the runtime client has one, and a second one for an error
+CONNECTIONS = 3  # at a time; the runtime client has one, and a second one for an error
+TOLD_BYTES = 1_048_576  # of JSON that is read: its objects take twenty times as much memory
 LINE_BYTES = 1024  # of the header of a chunk
 REGION, ACCOUNT = "us-east-1", "123456789012"
 PING = "lambda-artifact"
@@ -44,12 +50,19 @@ class RuntimeApi:
         settled_at: When it had shown that it is AWS's client and in its loop; for another client, when that was given
             up.
         init_error: What it posted to ``init/error``.
-        imported: What the bootstrap reported of the import; see ``bootstrap_patch.py``.
+        imported: What the bootstrap reported of the import; see ``bootstrap_patch.py``. Anybody can report anything.
         answers: One entry for each event that was answered, in order.
         handed_out: When the event under way was handed out; None while there is none.
     """
 
-    def __init__(self, listening: socket.socket, function: str, events: list[str], timeout: float) -> None:
+    def __init__(
+        self,
+        listening: socket.socket,
+        function: str,
+        events: list[str],
+        timeout: float,
+        admits: Callable[[socket.socket], bool] = lambda _: True,
+    ) -> None:
         self.changed = threading.Condition()
         self.ready_at: float | None = None
         self.settled_at: float | None = None
@@ -58,7 +71,7 @@ class RuntimeApi:
         self.imported: dict[str, Any] | None = None
         self.answers: list[dict[str, Any]] = []
         self.handed_out: float | None = None
-        self._listening = listening
+        self._listening, self._admits = listening, admits
         self._function = function
         self._events = events
         self._timeout = timeout
@@ -86,8 +99,9 @@ class RuntimeApi:
                 connection, _ = self._listening.accept()
             except OSError:  # closed
                 return
+            known = self._admits(connection)
             with self.changed:
-                admitted = not self._closed and len(self._connections) < CONNECTIONS
+                admitted = known and not self._closed and len(self._connections) < CONNECTIONS
                 if admitted:
                     self._connections.add(connection)
             if admitted:
@@ -97,10 +111,12 @@ class RuntimeApi:
 
     def _serve(self, connection: socket.socket) -> None:
         # Whatever a client does to its connection, and whatever it sends, ends that connection and nothing else.
-        with contextlib.suppress(OSError, ValueError), connection:
-            Handler(connection, self)
-        with self.changed:
-            self._connections.discard(connection)
+        try:
+            with contextlib.suppress(OSError, ValueError), connection:
+                Handler(connection, self)
+        finally:
+            with self.changed:
+                self._connections.discard(connection)
 
     def next_event(self, agent: str) -> tuple[dict[str, str], bytes] | None:
         """The headers and the body of the next event; waits where there is none, None once closed.
@@ -143,7 +159,7 @@ class RuntimeApi:
             return {**headers, "Lambda-Runtime-Trace-Id": "Root=1-00000000-000000000000000000000000;Sampled=0"}
         return {**headers, "Lambda-Runtime-Client-Context": context}
 
-    def posted(self, path: str, error_type: str | None, body: bytes, length: int) -> int:
+    def posted(self, path: str, error_type: str | None, body: Bytes, length: int) -> int:
         """Record what was posted; the HTTP status to answer with."""
         with self.changed:
             status = 202
@@ -176,15 +192,19 @@ class RuntimeApi:
             return status
 
 
-def _object(body: bytes) -> dict[str, Any] | None:
+def _object(body: Bytes) -> dict[str, Any] | None:
+    if len(body) > TOLD_BYTES:
+        return None
     try:
-        found = json.loads(body)
+        # JSON can name half of a character, which no report can hold.
+        whole = json.dumps(json.loads(body), ensure_ascii=False).encode("utf-8", "replace")
+        found = json.loads(whole)
     except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
 
 
-def _error_of(error_type: str | None, body: bytes) -> dict[str, Any]:
+def _error_of(error_type: str | None, body: Bytes) -> dict[str, Any]:
     """The runtime client's own words; a body that is not its JSON is shown as it came."""
     found = _object(body)
     if found is None:
@@ -223,7 +243,7 @@ class Handler(BaseHTTPRequestHandler):
         status = self.api.posted(self.path, self.headers.get("Lambda-Runtime-Function-Error-Type"), body, length)
         self.answer(status, {}, b'{"status":"OK"}')
 
-    def body(self) -> tuple[bytes, int]:
+    def body(self) -> tuple[Bytes, int]:
         """The posted bytes, up to the bound, and how many there were."""
         if "chunked" in self.headers.get("Transfer-Encoding", "").lower():
             return self.chunks()
@@ -233,13 +253,13 @@ class Handler(BaseHTTPRequestHandler):
             self.close_connection = True
         return body, length
 
-    def chunks(self) -> tuple[bytes, int]:
+    def chunks(self) -> tuple[Bytes, int]:
         """The same, of a body that comes in chunks.
 
         Raises:
             ValueError: A chunk has no size, or one that is no number.
         """
-        body, length = b"", 0
+        body, length = bytearray(), 0
         while (size := int(self.rfile.readline(LINE_BYTES).split(b";")[0], 16)) > 0:
             length += size
             if length > BODY_BYTES:
