@@ -137,7 +137,7 @@ class Bubblewrap:
             flags += ["--unshare-user", "--uid", str(USER), "--gid", str(GROUP)]
         for inside, here in {"/": trees.environment.root, **trees.binds}.items():
             flags += ["--ro-bind", str(here), inside]
-        flags += ["--proc", "/proc", "--dev", "/dev", "--remount-ro", "/dev"]
+        flags += ["--proc", "/proc", "--ro-bind", "/proc/sys", "/proc/sys", "--dev", "/dev", "--remount-ro", "/dev"]
         flags += ["--perms", "0000", "--size", "4096", "--tmpfs", "/dev/shm"]  # noqa: S108 - Lambda has none
         flags += ["--remount-ro", "/dev/shm"]  # noqa: S108 - an ordinary user could open what is the user's own
         flags += ["--perms", "1777", "--size", str(tmp_bytes), "--tmpfs", "/tmp"]  # noqa: S108 - its own
@@ -421,6 +421,9 @@ class Sandbox:
     def out_of_memory(self) -> bool:
         """Whether the kernel ended a process because the memory of all was used up."""
         return bool(self._group and self._group.out_of_memory())
+
+    def memory(self) -> int | None:
+        """None: they are looked at one by one."""
 
     def end(self) -> None:
         """End everything in it; called again, it does nothing."""
