@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from harness.engines.sandbox import Rung
     from harness.policy import RuntimePolicy
 
-MOST_NAMES = 8
+MOST_NAMES = 3
 MACHINES = {"x86_64": ("x86_64", "amd64"), "arm64": ("aarch64", "arm64")}
 
 
@@ -155,7 +155,7 @@ def _lacking(environment: Environment) -> tuple[str, ...]:
         return ()
     shown, more = environment.lacking[:MOST_NAMES], len(environment.lacking) - MOST_NAMES
     names = f"{', '.join(shown)}{f' and {more} more' if more > 0 else ''}"
-    return (f"this machine lacks some of what Lambda has, and what needs it fails here: {names}",)
+    return (f"what needs a program or library of Lambda's that this machine lacks fails here: {names}",)
 
 
 class Crew:

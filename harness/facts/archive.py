@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness import opening
 from harness.artifact.reading import files, read_file
 from harness.artifact.stamp import STAMP
 from harness.facts import distributions
@@ -123,7 +124,7 @@ def described(
     root = archive.path if archive.is_folder else tree
 
     def content(name: str) -> bytes:
-        return (root / name).read_bytes() if root else read_file(archive, entries[name], LONGEST)
+        return opening.read(root / name, LONGEST) if root else read_file(archive, entries[name], LONGEST)
 
     sources = Sources(contents.sources, contents.recorded, python, content, known)
     return ArchiveFacts(**{one.name: getattr(contents, one.name) for one in fields(contents)}, modules=sources)

@@ -105,14 +105,10 @@ class Sources(Mapping[str, Module]):
         asked = [name for name in names if name in self._names]
         if unknown := [name for name in asked if name not in self.known.faults]:
             with tempfile.TemporaryDirectory(prefix="sources-") as folder:
-                found = syntax_faults(self._written(unknown, Path(folder)), self._python)
-            self.known.faults.update({name: found.get(name) for name in unknown})
+                # By number, whatever their names: one may be two thousand folders deep.
+                for number, name in enumerate(unknown):
+                    Path(folder, f"{number}.py").write_bytes(self._read(name))
+                found = syntax_faults(Path(folder), self._python)
+            self.known.faults.update({name: found.get(f"{number}.py") for number, name in enumerate(unknown)})
         faults = {name: self.known.faults[name] for name in asked}
         return {name: fault for name, fault in faults.items() if fault is not None}
-
-    def _written(self, names: Iterable[str], folder: Path) -> Path:
-        for name in names:
-            path = folder / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(self._read(name))
-        return folder

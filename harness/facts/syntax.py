@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import ruff  # type: ignore[import-untyped]  # it ships no types
 
+from harness import opening
 from harness.facts.encoding import declared_encoding, unix_lines
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def syntax_faults(folder: Path, python: tuple[int, int]) -> dict[str, SyntaxFaul
     judged: dict[str, str] = {}  # the name that is given to ruff → the path
     with tempfile.TemporaryDirectory(prefix="syntax-") as copies:
         for path in _modules(root):
-            source = (root / path).read_bytes()
+            source = opening.read(root / path, opening.LARGEST_ARCHIVE)
             text = _text(source)
             if isinstance(text, SyntaxFault):
                 faults[path] = text

@@ -23,6 +23,7 @@ HEAD_BYTES, TAIL_BYTES = 16_384, 65_536
 PAGE = os.sysconf("SC_PAGE_SIZE")
 TICKS = os.sysconf("SC_CLK_TCK")
 LOOK_SECONDS = 0.05  # between two looks at what the processes use
+SHARES_SECONDS = 0.5  # for the kernel to share out what processes have in common
 GRACE_SECONDS = 2.0  # for a process that has posted its error to end by itself
 SETTLE_SECONDS = 1.0  # for a client that is not AWS's: an error that follows its first request still counts
 DUMP_SECONDS = 0.5  # for Python to write where it stands
@@ -95,6 +96,8 @@ class Watch:
         self.tree, self.memory = tree, memory
         self.peak = 0
         self._looked = 0.0
+        self._shares: threading.Thread | None = None
+        self._shared_out = 0
 
     def exceeded(self) -> str | None:
         """Which limit is exceeded now, if one is."""
@@ -102,10 +105,33 @@ class Watch:
             return None
         self._looked = now
         pids = self.tree.pids()
-        self.peak = max([self.peak, *map(peak, pids)])
         if len(pids) > PROCESSES:
             return "processes"
-        return "memory" if used(pids, self.memory) > self.memory else None
+        self.peak = max([self.peak, *map(peak, pids)])
+        return "memory" if self._used(pids) > self.memory else None
+
+    def _used(self, pids: list[int]) -> int:
+        """The memory that processes hold, in bytes.
+
+        Pages that processes share count once for each of them in the cheap sum; the dear one, which shares them out, is
+        taken only where the cheap one is over the limit. Files in memory (``memfd_create``) that no process has mapped
+        belong to no process's size, and are counted by their descriptors.
+        """
+        total, files = sum(map(_resident, pids)), _unmapped(pids)
+        if len(pids) > 1 and total + files > self.memory:
+            total = self._share_out(pids)
+        return total + files
+
+    def _share_out(self, pids: list[int]) -> int:
+        """The dear sum; the last one while the kernel lets us wait for it, as while a thousand processes fork."""
+        if self._shares is None or not self._shares.is_alive():
+            self._shares = threading.Thread(target=self._sum, args=(pids,), daemon=True)
+            self._shares.start()
+        self._shares.join(SHARES_SECONDS)
+        return self._shared_out
+
+    def _sum(self, pids: list[int]) -> None:
+        self._shared_out = sum(map(_proportional, pids))
 
     def cpu_seconds(self) -> float:
         """Processor time of all that is running, and of what these have waited for."""
@@ -178,12 +204,16 @@ def _settled(start: dict[str, Any], api: RuntimeApi, watch: Watch) -> str:
     if api.genuine:
         over = lambda: api.settled_at is not None or api.init_error is not None  # noqa: E731 - two of a kind
         ended = _until(over, api, watch, time.monotonic() + start["init_timeout"])
-        if ended != "settled" or api.imported is not None:
+        if ended != "settled" or _has_imported(api):
             return ended
-    # Another client, or one that speaks before the import has been reported: an error that follows still counts.
-    over = lambda: api.init_error is not None or (api.genuine and api.imported is not None)  # noqa: E731 - the same
+    # Another client, or one that speaks before the import is reported to be over: an error that follows still counts.
+    over = lambda: api.init_error is not None or (api.genuine and _has_imported(api))  # noqa: E731 - the same
     ended = _until(over, api, watch, time.monotonic() + SETTLE_SECONDS)
     return "settled" if ended == "timeout" else ended
+
+
+def _has_imported(api: RuntimeApi) -> bool:
+    return api.imported is not None and "frames" not in api.imported
 
 
 def _answered(start: dict[str, Any], api: RuntimeApi, watch: Watch) -> list[dict[str, Any]]:
@@ -295,19 +325,6 @@ def _children(pid: int) -> list[int]:
             with contextlib.suppress(OSError), open(f"/proc/{pid}/task/{thread}/children", "rb") as children:
                 found += map(int, children.read().split())
     return found
-
-
-def used(pids: list[int], memory: int) -> int:
-    """The memory that processes hold, in bytes.
-
-    Pages that processes share count once for each of them in the cheap sum; the dear one, which shares them out, is
-    taken only where the cheap one is over ``memory``. Files in memory (``memfd_create``) that no process
-    has mapped belong to no process's size, and are counted by their descriptors.
-    """
-    total = sum(map(_resident, pids))
-    if len(pids) > 1 and total > memory:
-        total = sum(map(_proportional, pids))
-    return total + _unmapped(pids)
 
 
 def _resident(pid: int) -> int:

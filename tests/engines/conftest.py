@@ -13,15 +13,13 @@ from fixtures.broken import mini
 from harness.artifact.archive import read
 from harness.artifact.entries import Role
 from harness.artifact.store import Store
-from harness.engines.container import ContainerEngine
 from harness.engines.environment import Environment, prepare
 from harness.engines.interpreters import Interpreter, ask
-from harness.engines.process import ProcessEngine
 from harness.engines.protocol import Answered, Unavailable
-from harness.engines.sandbox import rungs
 from harness.policy import runtime_policy
 from tests.conftest import missing, not_wanted
 from tests.engines.bench import Bench, start
+from tests.engines.bench import made as engine_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -92,12 +90,9 @@ class Machine:
 
     def engine(self, kind: str) -> Engine:
         """The one of that name; the test is skipped where it is not to be had."""
-        if kind == "container":
-            return ContainerEngine(os.environ, self.cache, self.request.getfixturevalue("image"))
-        self.request.getfixturevalue("python")
         not_wanted(kind)
-        (rung,) = [rung for rung in rungs(os.environ, self.cache) if rung.name in {kind, "none" * (kind == "landlock")}]
-        engine = ProcessEngine(os.environ, self.cache, rungs=(rung,))
+        self.request.getfixturevalue("image" if kind == "container" else "python")
+        engine = engine_of(kind, self.cache)
         if kind not in self._reasons:
             bench = Bench(engine, self.unpack({"app.py": "def handler(event, context):\n    pass\n"}))
             self._reasons[kind] = ""
@@ -109,8 +104,8 @@ class Machine:
             missing(kind, self._reasons[kind])
         return engine
 
-    def walled(self, kind: str) -> Engine:
-        """The same, once a handler has shown that it sees and reaches its own processes alone."""
+    def walled(self, kind: str) -> None:
+        """Show by a handler that it sees and reaches its own processes alone."""
         engine = self.engine(kind)
         if kind not in self._walled:
             seen = Bench(engine, self.unpack({"look.py": LOOK})).start("look.handler", [str(os.getpid())])
@@ -120,7 +115,6 @@ class Machine:
             assert found["processes"] <= 3, found
             assert (found["parent"], found["reached"]) == (1, False), found
             self._walled.add(kind)
-        return engine
 
 
 @pytest.fixture(scope="session")
@@ -141,6 +135,7 @@ def any_engine(request: pytest.FixtureRequest, machine: Machine) -> Engine:
 
 
 @pytest.fixture(params=kinds(*SHUT_IN))
-def walled(request: pytest.FixtureRequest, machine: Machine) -> Engine:
-    """Each from within which nothing outside can be harmed, which is shown first."""
-    return machine.walled(request.param)
+def walled(request: pytest.FixtureRequest, machine: Machine) -> str:
+    """The name of each from within which nothing outside can be harmed, which is shown first."""
+    machine.walled(request.param)
+    return str(request.param)
