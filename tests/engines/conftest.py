@@ -90,9 +90,8 @@ class Machine:
 
     def engine(self, kind: str) -> Engine:
         """The one of that name; the test is skipped where it is not to be had."""
+        not_wanted(kind)
         self.request.getfixturevalue("image" if kind == "container" else "python")
-        if kind != "container":
-            not_wanted(kind)
         engine = engine_of(kind, self.cache)
         if kind not in self._reasons:
             bench = Bench(engine, self.unpack({"app.py": "def handler(event, context):\n    pass\n"}))
