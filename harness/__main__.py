@@ -1,11 +1,14 @@
-"""``python -m harness`` and the command ``lambda-artifact``: the one place that ends the process."""
+"""``python -m harness`` and the command ``lambda-artifact``: the one place that ends the process.
+
+The code is 3 until a run has returned another: nothing that ends it otherwise may count as a pass.
+"""
 
 import gc
 import os
 import signal
 import sys
 
-INTERRUPTED = 130
+INCOMPLETE, INTERRUPTED = 3, 130
 
 
 def main() -> None:
@@ -22,10 +25,13 @@ def main() -> None:
         gc.enable()
         signal.signal(signal.SIGINT, heard)
 
+    code = INCOMPLETE
     try:
         code = run(sys.argv[1:], os.environ, loaded)
     except KeyboardInterrupt:
         code = INTERRUPTED
+    except BaseException as error:  # noqa: BLE001 - SystemExit(0) among them
+        sys.stderr.write(f"lambda-artifact: ended by {type(error).__name__}\n")
     sys.exit(code)
 
 

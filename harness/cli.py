@@ -10,15 +10,19 @@ import re
 import signal
 import sys
 import traceback
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from harness import __version__
+from harness.harmless import printed
 from harness.model import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from types import FrameType
+
+    from _typeshed import SupportsWrite
 
 EPILOG = """\
 exit codes: 0 everything that applies ran and passed; 1 at least one error (with --strict, warning); 2 the request is
@@ -58,9 +62,7 @@ SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 LONGEST = 86_400  # seconds; a pipeline that waits for a day has hung
 
 
-def run(  # noqa: PLR0911 - one for each meaning of a code
-    argv: Sequence[str], environ: Mapping[str, str], loaded: Callable[[], object] = int
-) -> int:
+def run(argv: Sequence[str], environ: Mapping[str, str], loaded: Callable[[], object] = int) -> int:
     """Run the command.
 
     Args:
@@ -69,40 +71,38 @@ def run(  # noqa: PLR0911 - one for each meaning of a code
         loaded: Called when everything is imported and the work begins.
 
     Returns:
-        Its exit code.
+        Its exit code. It is 0 only where a command returned it, which each does once what it says is written; whatever
+        else ends a run, SystemExit(0) and a pipe that nobody reads among it, has earned nothing: 3.
     """
     previous = signal.signal(signal.SIGTERM, _terminated)
-    code = int(ExitCode.OK)
     try:
         _open_streams()
         options = _parser().parse_args(argv)
         # What the commands import takes longer than --help may.
         commands = importlib.import_module(f"harness.commands.{MODULES[options.command]}")
         loaded()
-        code = int(getattr(commands, options.command)(options, environ))
-        sys.stdout.flush()
+        return int(getattr(commands, options.command)(options, environ))
+    except _Parsed as ended:
+        return ended.code
     except UsageError as problem:
-        for line in str(problem).splitlines():
-            print(f"lambda-artifact: {line}", file=sys.stderr)
+        _complain(str(problem))
         return ExitCode.USAGE
     except KeyboardInterrupt:
         return INTERRUPTED
     except _Terminated:
         return TERMINATED
-    except BrokenPipeError:
-        # The reader of our output has left. What is still buffered has nowhere to go; Python would complain at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except SystemExit as ended:  # argparse has said its sentence
-        return int(ended.code or 0)
     except OSError as problem:  # a full disk, a cache that may not be written
-        print(f"lambda-artifact: {problem}", file=sys.stderr)
-        return ExitCode.INCOMPLETE
-    except Exception:  # noqa: BLE001 - Python would exit with 1, which says that the artifact is at fault
-        traceback.print_exc()
-        return ExitCode.INCOMPLETE
+        _complain(str(problem))
+    except BaseException:  # noqa: BLE001 - Python would exit with 1, which says that the artifact is at fault, or with 0
+        print(printed(traceback.format_exc()), end="", file=sys.stderr)
     finally:
         signal.signal(signal.SIGTERM, previous)
-    return code
+    return ExitCode.INCOMPLETE
+
+
+def _complain(problem: str) -> None:
+    for line in problem.split("\n"):
+        print(printed(f"lambda-artifact: {line}"), file=sys.stderr)
 
 
 def _open_streams() -> None:
@@ -129,8 +129,33 @@ def _terminated(number: int, frame: FrameType | None) -> NoReturn:
     raise _Terminated
 
 
+class _Parsed(BaseException):
+    """The options ask for nothing but what is printed by now: --help, --version, or what is wrong with them."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose end is told from any other SystemExit, and whose messages are harmless."""
+
+    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
+        """End with a message.
+
+        Raises:
+            _Parsed: Always.
+        """
+        if message:
+            self._print_message(message, sys.stderr)
+        raise _Parsed(status)
+
+    def _print_message(self, message: str, file: SupportsWrite[str] | None = None) -> None:
+        super()._print_message(printed(message), file)
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="lambda-artifact",
         description="Starts built AWS Lambda archives as Lambda does, and fails before the deploy does.",
         epilog=EPILOG,
@@ -190,7 +215,10 @@ def _size(text: str) -> int:
     found = re.fullmatch(r"(\d+(?:\.\d+)?) ?([kmgt]?)(?:i?b)?", text.strip(), re.IGNORECASE)
     if found is None:
         raise argparse.ArgumentTypeError(f"expected a size such as 500MB or 2GB, found {text}")
-    return int(float(found[1]) * 1024 ** " kmgt".index(found[2].lower() or " "))
+    size = float(found[1]) * 1024 ** " kmgt".index(found[2].lower() or " ")
+    if not isfinite(size):
+        raise argparse.ArgumentTypeError(f"expected a size that a disk can have, found {text[:20]}…")
+    return int(size)
 
 
 def _age(text: str) -> float:

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from harness import opening
 from harness.artifact.entries import Role
+from harness.harmless import harmless
 from harness.manifest import Source, SourceKind
 from harness.model import ExitCode, UsageError, Verdict
 from harness.reporters.json_v1 import SCHEMA
-from harness.reporters.text import harmless
 from harness.sources.local import SourceUnavailable
 from harness.sources.places import LambdaFunction, place
 
@@ -72,10 +73,10 @@ def passed(path: Path) -> tuple[Passed, ...]:
         UsageError: It is no report, or not one of a verification that passed.
     """
     try:
-        report = msgspec.json.decode(path.read_bytes(), type=_Reported)
+        report = msgspec.json.decode(opening.read(path), type=_Reported)
     except OSError as error:
         raise UsageError(f"--report {path}: cannot be read: {error.strerror or error}") from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UsageError(f"--report {path}: not a JSON report of `verify`: {harmless(str(error))}") from error
     if report.schema != SCHEMA:
         raise UsageError(f"--report {path}: expected a report of schema {SCHEMA}, found {harmless(report.schema)}")

@@ -53,7 +53,8 @@ class Materials:
     unpacks: bool
     profile: str | None = None
     timings: list[Timing] = field(default_factory=list)
-    _read: dict[tuple[str, Role], tuple[Archive, ArchiveFacts]] = field(default_factory=dict)
+    _read: dict[tuple[str, Role], Archive] = field(default_factory=dict)
+    _analysed: dict[tuple[str, Role], ArchiveFacts] = field(default_factory=dict)
     _bundles: dict[tuple[Source | None, tuple[Source, ...]], Bundle] = field(default_factory=dict)
     _supplies: dict[tuple[Source | None, tuple[Source, ...]], Supply] = field(default_factory=dict)
 
@@ -65,7 +66,7 @@ class Materials:
     @property
     def archives(self) -> tuple[Archive, ...]:
         """Those that were read so far."""
-        return tuple(archive for archive, _ in self._read.values())
+        return tuple(self._read.values())
 
     def bundle(self, function: Function | None) -> Bundle:
         """The archives of a function, or those that functions inherit.
@@ -83,29 +84,48 @@ class Materials:
         return self._bundles[code, layers]
 
     def _archive(self, source: Source, role: Role) -> Archive:
-        return self._reading(source, role)[0]
-
-    def _reading(self, source: Source, role: Role) -> tuple[Archive, ArchiveFacts]:
-        """An archive and what it says, read when it is first asked for."""
+        """An archive, read when it is first asked for, and unpacked where that will be needed."""
         key = key_of(source, role)
         if key not in self._read:
-            began = time.perf_counter()
-            archive = self.at_hand.read(source, role)
-            try:
-                self._read[key] = archive, self._analysed(archive)
-            except Refused as refused:
-                # What only the bytes themselves could tell: a checksum or a size that is not what was declared.
-                self._read[key] = replace(archive, refusals=(refused.refusal,)), ArchiveFacts()
-            self.timings.append(Timing(f"reading {source.text}", time.perf_counter() - began))
+            with self._timed(f"reading {source.text}"):
+                archive = self.at_hand.read(source, role)
+                try:
+                    if self._unpacked(archive):
+                        self.at_hand.store.tree(archive, self.policy.limits.unzipped_bytes)
+                    else:
+                        self._analysed[key] = self._analysis(archive)
+                except Refused as refused:
+                    # What only the bytes themselves could tell: a checksum or a size that is not what was declared.
+                    archive, self._analysed[key] = replace(archive, refusals=(refused.refusal,)), ArchiveFacts()
+            self._read[key] = archive
         return self._read[key]
 
-    def _analysed(self, archive: Archive) -> ArchiveFacts:
+    def _facts_of(self, source: Source, role: Role) -> ArchiveFacts:
+        """What an archive says. Where it is unpacked, handlers can start before that is known."""
+        archive, key = self._archive(source, role), key_of(source, role)
+        if key not in self._analysed:
+            with self._timed(f"analysing {source.text}"):
+                self._analysed[key] = self._analysis(archive)
+        return self._analysed[key]
+
+    def _unpacked(self, archive: Archive) -> bool:
+        within = archive.unzipped_bytes <= self.policy.limits.unzipped_bytes
+        return self.unpacks and within and not archive.refusals
+
+    def _analysis(self, archive: Archive) -> ArchiveFacts:
         limit = self.policy.limits.unzipped_bytes
         if archive.refusals or archive.unzipped_bytes > ABSURD * limit:
             return ArchiveFacts()
-        unpacks = self.unpacks and archive.unzipped_bytes <= limit
-        tree = self.at_hand.store.tree(archive, limit) if unpacks else None
+        tree = self.at_hand.store.tree(archive, limit) if self._unpacked(archive) else None
         return self._facts.facts(archive, self.policy.python, tree)
+
+    @contextlib.contextmanager
+    def _timed(self, name: str) -> Iterator[None]:
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.timings.append(Timing(name, time.perf_counter() - began))
 
     def keep(self) -> None:
         """Keep for the next time what was read of the archives' sources.
@@ -113,9 +133,9 @@ class Materials:
         Raises:
             OSError: The cache cannot be written.
         """
-        for archive, facts in self._read.values():
+        for key, facts in self._analysed.items():
             if facts.sources:
-                self._facts.keep(archive, self.policy.python, facts)
+                self._facts.keep(self._read[key], self.policy.python, facts)
 
     def subject(self, function: Function | None) -> Subject:
         """One function, or with None what functions inherit.
@@ -157,8 +177,8 @@ class Materials:
         code, layers = (function or self.manifest).code, (function or self.manifest).layers
         key = (code, layers)
         if key not in self._supplies:
-            of = [self._reading(code, Role.CODE)[1]] if code else []
-            of += [self._reading(layer, Role.LAYER)[1] for layer in self.at_hand.sources.layers(layers)]
+            of = [self._facts_of(code, Role.CODE)] if code else []
+            of += [self._facts_of(layer, Role.LAYER) for layer in self.at_hand.sources.layers(layers)]
             sharing = [one for one in self.manifest.functions if (one.code, one.layers) == key]
             agreed = set.intersection(*(set(one.environment) for one in sharing)) if sharing else set()
             program = Program(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Self, TextIO
 
+from harness.harmless import one_line
+
 if TYPE_CHECKING:
     from types import TracebackType
 
@@ -51,7 +53,7 @@ class Progress:
                         spinner = spinner or _Spinner(self._stream)
                         spinner.show(self._text)
                     else:
-                        print(f"… {self._text}", file=self._stream, flush=True)
+                        print(f"… {one_line(self._text)}", file=self._stream, flush=True)
                 self._changed.wait()
         if spinner is not None:
             spinner.stop()
@@ -65,7 +67,9 @@ class _Spinner:
         self._status.start()
 
     def show(self, text: str) -> None:
-        self._status.update(text)
+        from rich.text import Text  # noqa: PLC0415 - the same; markup in a text would be obeyed
+
+        self._status.update(Text(one_line(text)))
 
     def stop(self) -> None:
         self._status.stop()

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from harness import opening
 from harness.invoking import FunctionError, LambdaRuntime
 from harness.model import Completed, Crashed, NotApplicable, Result, Severity, Skipped, UsageError
 
@@ -164,8 +165,8 @@ def _is_manifest(path: Path) -> bool:
     if path.name != "pyproject.toml":
         return True
     try:
-        return "lambda-artifact" in tomllib.loads(path.read_text("utf-8")).get("tool", {})
-    except (OSError, ValueError):
+        return "lambda-artifact" in tomllib.loads(opening.read(path).decode()).get("tool", {})
+    except (OSError, ValueError, RecursionError):
         return False
 
 
@@ -245,8 +246,8 @@ class CheckFailed(Exception):  # noqa: N818 - it is what the item reports, not a
     """
 
     def __init__(self, report: Report, result: Result) -> None:
+        from harness.harmless import harmless  # noqa: PLC0415
         from harness.reporters import terminal  # noqa: PLC0415 - see the module
-        from harness.reporters.text import harmless  # noqa: PLC0415
 
         super().__init__(terminal.render(report, colour=False))
         self.summary = harmless(_summary(result)).partition("\n")[0]

@@ -193,18 +193,26 @@ class Verification:
         yield
 
     def _groups(self, functions: Collection[Function]) -> list[tuple[list[Function], Bundle]]:
-        """The functions to start, by the archives that they share; everything that they need of these is read."""
+        """The functions to start, by the archives that they share; these are read and unpacked."""
         groups: dict[tuple[object, ...], tuple[list[Function], Bundle]] = {}
         for function in self.manifest.functions:
             with contextlib.suppress(SourceUnavailable):
-                subject = self.materials.subject(function)
-                if function in functions and not any(archive.refusals for archive in subject.bundle.archives):
-                    key = (function.code, function.layers)
-                    groups.setdefault(key, ([], subject.bundle))[0].append(function)
-        with self._timed("following the imports"):
-            for (first, *_), _ in groups.values():
-                self.materials.reached(first)
+                bundle = self.materials.bundle(function)
+                if function in functions and not any(archive.refusals for archive in bundle.archives):
+                    groups.setdefault((function.code, function.layers), ([], bundle))[0].append(function)
+        for group, _ in groups.values():
+            self._reached(group)
         return list(groups.values())
+
+    def _reached(self, group: Sequence[Function]) -> tuple[str, ...]:
+        """What functions load when they start, as far as that is known.
+
+        For a single one it is not worth the wait: to find it out takes as long as the start.
+        """
+        if len(group) == 1:
+            return ()
+        with self._timed("following the imports"):
+            return self.materials.reached(group[0])
 
     def result(self, planned: Planned) -> Result:
         """Run one planned check."""
@@ -336,7 +344,7 @@ class Verification:
         return {observation.function: observation for observation in answers.observations}
 
     def _run(self, group: Sequence[Function], bundle: Bundle, outside: Emulator | None) -> Answers:
-        (task, opt), reached = self._unpacked(bundle), self.materials.reached(group[0])
+        (task, opt), reached = self._unpacked(bundle), self._reached(group)
         starts = tuple(
             Start(
                 function=function.name,

@@ -513,7 +513,7 @@ class TestProcess:
         assert "harness.commands" not in done.stderr.split()
 
     @pytest.mark.parametrize("argv", [["checks"], ["verify", *STATIC]])
-    def test_a_reader_that_leaves_changes_nothing(self, argv: list[str], sound: Path, environ: dict[str, str]) -> None:
+    def test_nothing_passes_for_a_reader_that_left(self, argv: list[str], sound: Path, environ: dict[str, str]) -> None:
         with subprocess.Popen(
             [*COMMAND, *argv], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environ, cwd=sound.parent
         ) as process:
@@ -522,7 +522,17 @@ class TestProcess:
             process.stdout.close()
             complaint = process.stderr.read()
 
-        assert (process.returncode, complaint) == (0, b"")
+        assert (process.returncode, complaint) == (3, b"")
+
+    def test_an_error_stays_one_for_a_reader_that_left(self, bare: Path, environ: dict[str, str]) -> None:
+        lay_out(case("migrations-left-out"), bare)
+        with subprocess.Popen(
+            [*COMMAND, "verify", *STATIC], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environ, cwd=bare
+        ) as process:
+            assert process.stdout is not None
+            process.stdout.close()
+
+        assert process.returncode == 1
 
     @pytest.mark.parametrize("argv", [["checks"], ["--help"], ["verify", *STATIC]])
     @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])

@@ -62,6 +62,7 @@ def sentences(path: Path | None, options: Options | None = None) -> list[str]:
     return list(caught.value.problems)
 
 
+A_FOLDER = "it is a folder, where a file is expected"
 BAD = {
     "an unknown key, with the nearest": (
         'required_files = []\ncode = "code.zip"\n',
@@ -262,7 +263,7 @@ BAD = {
             ),
             "{file}:4: `functions.api.events[2]`: {folder}/nan.json is not JSON: NaN is Python's, not JSON's",
             "{file}:4: `functions.api.events[3]`: {folder}/huge.json is not JSON: 1e999 is too large a number",
-            "{file}:4: `functions.api.events[4]`: {folder}/unpacked cannot be read: Is a directory",
+            "{file}:4: `functions.api.events[4]`: {folder}/unpacked cannot be read: " + A_FOLDER,
         ],
     ),
     "a function twice": (

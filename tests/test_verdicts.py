@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 import pytest
@@ -15,8 +13,7 @@ from harness.check import Need
 from harness.engines.container import ContainerEngine
 from harness.engines.process import ProcessEngine
 from harness.engines.protocol import Missing
-from harness.engines.sandbox import Bubblewrap, Namespaces
-from harness.engines.sandbox import rungs as every_rung
+from harness.engines.sandbox import rungs
 from harness.manifest import load
 from harness.model import Crashed, Severity
 from harness.policy import KNOWN_RUNTIMES
@@ -26,6 +23,9 @@ from tests.build import TODAY
 from tests.conftest import IMAGE, SANDBOX
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
     from harness.engines.protocol import Engine
     from harness.engines.sandbox import Rung
     from harness.model import Report
@@ -45,23 +45,32 @@ def each(*engines: str) -> pytest.MarkDecorator:
 
 
 @pytest.fixture(scope="session")
-def engines(request: pytest.FixtureRequest, cache: Path) -> dict[str, Engine]:
+def engines(request: pytest.FixtureRequest, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Engine]:
     """Every engine that this machine has, the kinds of sandbox one by one.
 
     One of them goes without bytecode beside the sources: so that changes no verdict either.
     """
     request.getfixturevalue("python")
-    rungs: list[Rung] = [Namespaces()]
-    if os.environ.get(SANDBOX):
-        rungs = [rung for rung in every_rung(os.environ, cache) if rung.name == os.environ[SANDBOX]]
-    elif shutil.which("bwrap") and not is_empty(shutil.which("bwrap")):
-        rungs.append(Bubblewrap(os.environ))
+    sandboxes = kinds(cache, lay_out(CASES[0], tmp_path_factory.mktemp("sound")))
     found: dict[str, Engine] = {
-        rung.name: ProcessEngine(os.environ, cache, rungs=(rung,), compiles=rung.name != "namespaces") for rung in rungs
+        rung.name: ProcessEngine(os.environ, cache, rungs=(rung,), compiles=rung.name != "namespaces")
+        for rung in sandboxes
     }
     if has_image(request):
         found["container"] = ContainerEngine(os.environ, cache, os.environ[IMAGE])
     return found
+
+
+def kinds(cache: Path, sound: Path) -> Sequence[Rung]:
+    """The kinds of sandbox that have Lambda's world in them, or the best one that works; or the one that is wanted."""
+    every = rungs(os.environ, cache)
+    if wanted := os.environ.get(SANDBOX):
+        return [rung for rung in every if rung.name == wanted]
+    engines = [ProcessEngine(os.environ, cache, rungs=(rung,)) for rung in every]
+    working = [
+        rung for rung, engine in zip(every, engines, strict=True) if verified(engine, sound, cache).engine.sandbox
+    ]
+    return [rung for rung in working if not rung.caveats] or working[:1]
 
 
 def has_image(request: pytest.FixtureRequest) -> bool:
@@ -71,11 +80,6 @@ def has_image(request: pytest.FixtureRequest) -> bool:
     except pytest.skip.Exception:
         return False
     return True
-
-
-def is_empty(program: str | None) -> bool:
-    """Whether a program is hidden behind a device."""
-    return program is None or not Path(program).is_file()
 
 
 def verified(engine: Engine | None, manifest: Path, cache: Path) -> Report:

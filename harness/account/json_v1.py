@@ -16,6 +16,7 @@ from harness.reporters.json_v1 import (
     Target,
     artifact,
     check_result,
+    json_text,
     measured,
 )
 from harness.reporters.text import encodable, map_text
@@ -98,15 +99,14 @@ def render(preflight: Preflight) -> str:
     Returns:
         An indented document of the published schema, in UTF-8's reach.
     """
-    encoded = msgspec.json.encode(_report(map_text(preflight, encodable)))
-    return msgspec.json.format(encoded, indent=2).decode() + "\n"
+    return json_text(_report(map_text(preflight, encodable)))
 
 
 def schema() -> str:
     """The JSON Schema (draft 2020-12) of the report, as it is published."""
     generated = msgspec.json.schema(PreflightV1)
     described = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": SCHEMA, **generated}
-    return msgspec.json.format(msgspec.json.encode(described), indent=2).decode() + "\n"
+    return json_text(described)
 
 
 def _report(preflight: Preflight) -> PreflightV1:

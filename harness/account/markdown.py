@@ -6,10 +6,11 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from harness.account import words
+from harness.harmless import harmless
 from harness.model import Skipped
 from harness.reporters import text
 from harness.reporters.markdown import findings
-from harness.reporters.marks import LONGEST, code, prose, table
+from harness.reporters.marks import LONGEST, code, document, prose, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +27,7 @@ def render(preflight: Preflight) -> str:
     Returns:
         A document that starts with a heading of level 2.
     """
-    preflight = text.map_text(preflight, partial(text.harmless, longest=LONGEST))
+    preflight = text.map_text(preflight, partial(harmless, longest=LONGEST))
     verdict, _, rest = words.headline(preflight).partition(": ")
     groups = text.without_repeats(text.group_findings(preflight.report))
     blocks = (
@@ -45,7 +46,7 @@ def render(preflight: Preflight) -> str:
         ),
         "\n".join(f"- **{label}:** {prose(said)}" for label, said in words.tail(preflight)),
     )
-    return "\n\n".join(block for block in blocks if block) + "\n"
+    return document(blocks)
 
 
 def _undone(preflight: Preflight) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.account import words
+from harness.harmless import harmless
 from harness.model import Skipped, Verdict
 from harness.reporters import text
 from harness.reporters.layout import GREEN, INDENT, RED, YELLOW, Painter, field, indented, one_line, page
@@ -29,7 +30,7 @@ def render(preflight: Preflight, *, colour: bool = False, width: int = 100) -> s
     Returns:
         Lines without trailing spaces, the last with its end.
     """
-    preflight = text.map_text(preflight, text.harmless)
+    preflight = text.map_text(preflight, harmless)
     painter = Painter(colour=colour)
     groups = text.without_repeats(text.group_findings(preflight.report))
     return page(

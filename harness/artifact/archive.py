@@ -16,6 +16,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from harness import opening
 from harness.artifact import folder, names
 from harness.artifact.content import content
 from harness.artifact.entries import Archive, Entry, Kind, Refusal, Refusals, Refused
@@ -41,7 +42,8 @@ if TYPE_CHECKING:
 
 _CHUNK = 4 * 1024 * 1024  # bytes: between chunks, a thread waits for the interpreter's lock
 _UNIX_HOSTS = (3, 19)
-_NEWEST_VERSION = 63
+_DOS_FOLDER = 0x10
+_NEWEST_VERSION = 45  # zip64; nothing that is stored or deflated needs a newer one, and unzip refuses some of them
 _LONGEST_TARGET = 4096
 _METHODS = {9: "Deflate64", 12: "bzip2", 14: "LZMA", 93: "Zstandard", 95: "xz", 98: "PPMd"}
 
@@ -63,7 +65,7 @@ def read(path: Path, source: str, role: Role) -> Archive:
     if path.is_dir():
         return folder.read(path, source, role)
     refusals = Refusals()
-    with path.open("rb") as file, ThreadPoolExecutor(max_workers=1) as beside:
+    with opening.opened(path, opening.LARGEST_ARCHIVE) as file, ThreadPoolExecutor(max_workers=1) as beside:
         data = Bytes(file.fileno())
         hashing = beside.submit(_digest, data)
         entries = _entries(data, role, refusals)
@@ -116,8 +118,6 @@ def _entry(data: Bytes, record: Record, start: int | None, refusals: Refusals) -
     header = record.header
     try:
         name, is_folder = _name(header)
-        if is_folder and not name:
-            return None  # the root itself, which is there anyway
         kind = _kind(record, is_folder=is_folder)
         _check_storage(header, kind)
     except Malformed as malformed:
@@ -150,12 +150,13 @@ def _name(header: Header) -> tuple[str, bool]:
     """The name without the slash that marks a folder, and whether it had one.
 
     A ``./`` in front, which tar's relatives write when they pack the folder they stand in, names the root everywhere.
+    The root itself is no entry: some readers take its mode for that of the folder that they unpack into, others stop.
     """
     stored = decoded_name(header)
     if stored.startswith("./"):
         stored = re.sub(r"^(\./)+", "", stored)
         if not stored:
-            return "", True
+            raise Malformed("is the root of the archive itself", "Pack what is in the folder: `zip -r ../code.zip *`.")
     name = stored.removesuffix("/")
     if why := names.fault(name or stored):
         raise Malformed(why, names.RENAME)
@@ -172,6 +173,8 @@ def _kind(record: Record, *, is_folder: bool) -> Kind:
         return Kind.SYMLINK
     if is_folder:  # whatever the mode: packers of Java archives write nonsense there, and every reader goes by the name
         return Kind.DIRECTORY
+    if record.attributes & _DOS_FOLDER:
+        raise Malformed('is a folder by its attributes and a file by its name, which lacks the "/" at its end')
     if is_unix and kind == stat.S_IFDIR:
         raise Malformed('is a folder by its mode and a file by its name, which lacks the "/" at its end')
     if is_unix and kind not in (0, stat.S_IFREG):
@@ -181,7 +184,8 @@ def _kind(record: Record, *, is_folder: bool) -> Kind:
 
 def _mode(record: Record, *, is_folder: bool) -> int:
     mode = record.attributes >> 16
-    if mode and record.host in _UNIX_HOSTS:
+    # A folder with the mode of a file, as packers of Java archives write it, is a folder without a mode everywhere.
+    if mode and record.host in _UNIX_HOSTS and not (is_folder and stat.S_IFMT(mode) not in (0, stat.S_IFDIR)):
         return stat.S_IMODE(mode)
     return 0o755 if is_folder else 0o644
 

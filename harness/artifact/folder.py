@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import stat
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness import opening
 from harness.artifact import names
 from harness.artifact.entries import Archive, Entry, Kind, Refusals
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from harness.artifact.entries import Role
 
 _CHUNK = 1024 * 1024
 _KINDS = {stat.S_IFREG: Kind.FILE, stat.S_IFDIR: Kind.DIRECTORY, stat.S_IFLNK: Kind.SYMLINK}
+_TOO_MUCH = f"holds more than {opening.LARGEST_ARCHIVE:,} bytes or {names.MOST_ENTRIES:,} entries"
 _LEAVE_OUT = "Leave it out of the folder."
 
 
@@ -28,12 +31,19 @@ def read(path: Path, source: str, role: Role) -> Archive:
     nor when it was written.
 
     Raises:
-        OSError: The folder itself may not be read.
+        OSError: The folder itself may not be read, or is the root of the file system.
     """
+    if path.resolve() == Path(path.resolve().anchor):
+        raise OSError(errno.EINVAL, "it is the root of the file system", str(path))
     refusals = Refusals()
     digest = hashlib.sha256()
-    entries = []
+    entries: list[Entry] = []
+    room = opening.LARGEST_ARCHIVE
     for name, status in _walk(path, refusals):
+        room -= status.st_size
+        if room < 0 or len(entries) > names.MOST_ENTRIES:
+            refusals.add(None, _TOO_MUCH, "Look at which folder is named, and what the build wrote there.")
+            break
         kind = _KINDS.get(stat.S_IFMT(status.st_mode))
         if why := names.fault(name) or (None if kind else "is a device, a pipe or a socket"):
             refusals.add(name, why, _LEAVE_OUT)
@@ -55,11 +65,11 @@ def read(path: Path, source: str, role: Role) -> Archive:
 
 def _walk(root: Path, refusals: Refusals) -> Iterator[tuple[str, os.stat_result]]:
     """Everything below the folder, sorted by name within each folder, symlinks not followed."""
-    waiting = [""]
+    top, waiting = os.fspath(root), [""]
     while waiting:
         folder = waiting.pop()
         try:
-            with os.scandir(root / folder) as found:
+            with os.scandir(f"{top}/{folder}") as found:
                 children = sorted(found, key=lambda child: child.name)
         except OSError as error:
             if not folder:
@@ -78,15 +88,15 @@ def _entry(root: Path, name: str, status: os.stat_result) -> tuple[Entry, str]:
     kind = _KINDS[stat.S_IFMT(status.st_mode)]
     mode = stat.S_IMODE(status.st_mode)
     if kind is Kind.FILE:
-        size, content = status.st_size, _digest(root / name)
+        size, content = status.st_size, _digest(f"{root}/{name}")
         return Entry(name, kind, mode, size, size, status.st_mtime), content
-    target = str((root / name).readlink()) if kind is Kind.SYMLINK else None
+    target = os.readlink(f"{root}/{name}") if kind is Kind.SYMLINK else None  # noqa: PTH115 - a text, as all names here
     return Entry(name, kind, mode, 0, 0, status.st_mtime, target), target or ""
 
 
-def _digest(path: Path) -> str:
+def _digest(path: str) -> str:
     digest = hashlib.sha256()
-    with path.open("rb") as file:
+    with opening.opened(path) as file:
         while chunk := file.read(_CHUNK):
             digest.update(chunk)
     return digest.hexdigest()

@@ -7,10 +7,6 @@ from typing import TYPE_CHECKING
 from harness.artifact.zipend import REBUILD
 from harness.artifact.zipformat import (
     DESCRIBED,
-    ENCRYPTED,
-    MASKED,
-    STRONGLY_ENCRYPTED,
-    UTF8,
     Malformed,
     descriptor_length,
     local_header,
@@ -23,8 +19,8 @@ if TYPE_CHECKING:
     from harness.artifact.zipend import Bytes
     from harness.artifact.zipformat import Header, Record
 
-# The other flags tell how hard the packer tried, and some packers forget them in one of the two places.
-_FLAGS_THAT_MATTER = ENCRYPTED | DESCRIBED | STRONGLY_ENCRYPTED | UTF8 | MASKED
+# These tell how hard the packer tried, and some packers forget them in one of the two places.
+_LEVEL = 1 << 1 | 1 << 2
 
 _USUAL_EXTRA = 64  # bytes: times, owners and sizes, as most packers write them
 
@@ -72,7 +68,7 @@ def _extent(data: Bytes, record: Record, following: int) -> tuple[int, int]:
     if end > following:
         raise Malformed(f"runs into what follows it, {_TWO_READERS}")
     if local.flags & DESCRIBED:
-        end += descriptor_length(data, end, stated, following - end)
+        end += descriptor_length(data, end, stated, following - end, is_wide=local.is_wide)
     return start, end
 
 
@@ -81,7 +77,7 @@ def _compare(stated: Header, local: Header) -> None:
         raise Malformed(f"is called {local.name!r} in its own header, {_TWO_READERS}")
     if local.method != stated.method:
         raise Malformed("has one compression method in the directory and another in its own header")
-    if (local.flags ^ stated.flags) & _FLAGS_THAT_MATTER:
+    if (local.flags ^ stated.flags) & ~_LEVEL:
         raise Malformed("has flags in its own header that differ from those in the directory")
     own, other = (local.size, local.zipped, local.crc), (stated.size, stated.zipped, stated.crc)
     later = bool(local.flags & DESCRIBED)  # then zero means "see behind the bytes"

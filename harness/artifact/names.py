@@ -103,17 +103,22 @@ class _Tree:
         self._refusals = refusals
 
     def insert(self, entry: Entry) -> None:
-        folder, _, last = entry.name.rpartition("/")
-        if folder != self._last[0]:
-            node = self._root
-            for component in folder.split("/") if folder else ():
+        folder, _, own = entry.name.rpartition("/")
+        before, node = self._last
+        if folder != before:
+            below = folder
+            if before and folder.startswith(f"{before}/"):
+                below = folder[len(before) + 1 :]
+            else:
+                node = self._root
+            for component in below.split("/") if below else ():
                 node = self._child(node, component, entry)
                 if node.entry and node.entry.kind is not Kind.DIRECTORY:
                     what = f"needs a folder where the {node.entry.kind} {printable(node.entry.name)} is"
                     self._refusals.add(entry.name, what, RENAME)
                     return
             self._last = folder, node
-        node = self._child(self._last[1], last, entry)
+        node = self._child(self._last[1], own, entry)
         if node.entry:
             self._refusals.add(entry.name, "is in the archive twice", "Add each file once.")
         elif node.children and entry.kind is not Kind.DIRECTORY:

@@ -9,6 +9,7 @@ import tempfile
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
+from harness import opening
 from harness.artifact.ahead import LARGE, Inflated, batches, in_order
 from harness.artifact.content import content
 from harness.artifact.entries import Kind, Refusal, Refused, printable
@@ -53,7 +54,7 @@ def files(archive: Archive, scratch: Path, tree: Path | None = None) -> Iterator
 def _read(archive: Archive, root: Path) -> Iterator[tuple[Entry, Content]]:
     top = os.fspath(root)
     for entry in archive.files:
-        descriptor = os.open(f"{top}/{entry.name}", os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = opening.descriptor(f"{top}/{entry.name}")
         try:
             data = _mapped(descriptor) if entry.size >= LARGE else _all(descriptor, entry.size)
         finally:
@@ -75,8 +76,8 @@ def _all(descriptor: int, expected: int) -> bytes:
 
 
 def _inflated(archive: Archive, scratch: Path) -> Iterator[tuple[Entry, Content]]:
-    with archive.path.open("rb") as opened:
-        data = Bytes(opened.fileno())
+    with opening.opened(archive.path) as file:
+        data = Bytes(file.fileno())
         for several in in_order(batches(archive.entries), partial(_contents, data, scratch)):
             yield from several
 
@@ -110,14 +111,10 @@ def read_file(archive: Archive, entry: Entry, limit: int = LARGEST) -> bytes:
         reason = f"has {entry.size:,} bytes, and only {limit:,} are read"
         raise Refused(Refusal(printable(entry.name), reason, "Look at what the build wrote there."))
     if archive.is_folder:
-        with (archive.path / entry.name).open("rb") as file:
-            return file.read(limit)
-    descriptor = os.open(archive.path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
+        return opening.read(archive.path / entry.name, limit)
+    with opening.opened(archive.path) as file:
         (batch,) = batches([entry])
-        return Inflated(Bytes(descriptor), batch).content(entry)
-    finally:
-        os.close(descriptor)
+        return Inflated(Bytes(file.fileno()), batch).content(entry)
 
 
 def found_at(bundle: Bundle, path: str) -> Item | None:

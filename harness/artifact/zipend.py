@@ -129,7 +129,7 @@ def _find_end64(data: Bytes, end_at: int) -> tuple[int, _End | None]:
         return end_at, None
     _, disk, offset, disks = _LOCATOR.unpack(raw)
     raw = data.read(offset, _END64.size)
-    if disk or disks > 1:
+    if disk or disks != 1:
         raise Refused(Refusal(None, "is one part of an archive in several parts", "Build it in one part."))
     if len(raw) < _END64.size or not raw.startswith(_END64_SIGNATURE):
         raise _refused("has a zip64 locator that points to no zip64 end record")

@@ -33,6 +33,7 @@ _DESCRIPTOR_SIGNATURE = b"PK\x07\x08"
 _LONGEST_DESCRIPTOR = 24
 
 _ZIP64 = 0x0001
+_WIDE = tuple(struct.Struct("<" + "QQQL"[:count]) for count in range(5))
 _UNICODE_PATH = 0x7075
 
 _MARK = (
@@ -66,6 +67,7 @@ class Header(NamedTuple):
         stamp: DOS date and time, in that order.
         name: The name as it is stored.
         unicode_name: The payload of the Unicode-path extra field, or None.
+        is_wide: Whether there is a zip64 extra field, so that what follows the bytes has 64-bit sizes.
     """
 
     version: int
@@ -77,6 +79,7 @@ class Header(NamedTuple):
     size: int
     name: bytes
     unicode_name: bytes | None
+    is_wide: bool
 
 
 class Record(NamedTuple):
@@ -138,7 +141,8 @@ def _record(fields: tuple[int, ...], name: bytes, raw_extra: bytes) -> Record:
         size, zipped, offset, disk = _widen((size, zipped, offset, disk), extra[_ZIP64])
     if disk:
         raise Malformed("is said to be in another part of an archive in several parts")
-    header = Header(version, flags, method, (date, time), crc, zipped, size, name, extra.get(_UNICODE_PATH))
+    more = extra.get(_UNICODE_PATH), _ZIP64 in extra
+    header = Header(version, flags, method, (date, time), crc, zipped, size, name, *more)
     return Record(header, made >> 8, attributes, offset)
 
 
@@ -170,30 +174,31 @@ def local_header(data: Bytes, offset: int, guess: int = 0) -> tuple[Header, int]
     if _ZIP64 in extra:
         size, zipped = _widen((size, zipped), extra[_ZIP64])
     name = raw[_LOCAL.size : name_end]
-    header = Header(version, flags, method, (date, time), crc, zipped, size, name, extra.get(_UNICODE_PATH))
+    more = extra.get(_UNICODE_PATH), _ZIP64 in extra
+    header = Header(version, flags, method, (date, time), crc, zipped, size, name, *more)
     return header, offset + end
 
 
-def descriptor_length(data: Bytes, offset: int, stated: Header, room: int) -> int:
+def descriptor_length(data: Bytes, offset: int, stated: Header, room: int, *, is_wide: bool) -> int:
     """Measure the data descriptor after an entry's bytes.
 
     Args:
         data: The archive.
         offset: Where the entry's bytes end.
         stated: What the central directory states, which the descriptor must repeat.
-        room: Bytes up to the next record. A descriptor that fills them is preferred: the format has four forms of
-            different lengths, and one can be the beginning of another.
+        room: Bytes up to the next record. A descriptor that fills them is preferred: one without the signature can be
+            the beginning of one with it.
+        is_wide: Whether its sizes have 64 bits, as they have where the entry's own header has a zip64 field: whoever
+            reads the archive from its beginning has nothing else to tell by.
 
     Raises:
         Malformed: No descriptor is there that agrees with the directory.
     """
     raw = data.read(offset, _LONGEST_DESCRIPTOR)
-    forms = [
-        signature + struct.pack(layout, stated.crc, stated.zipped, stated.size)
-        for layout in ("<LQQ", "<LLL")
-        if layout == "<LQQ" or max(stated.zipped, stated.size) <= _SEE_WIDE_4
-        for signature in (_DESCRIPTOR_SIGNATURE, b"")
-    ]
+    if not is_wide and max(stated.zipped, stated.size) > _SEE_WIDE_4:
+        raise Malformed("has sizes after its bytes that 32 bits do not hold")
+    sizes = struct.pack("<LQQ" if is_wide else "<LLL", stated.crc, stated.zipped, stated.size)
+    forms = (_DESCRIPTOR_SIGNATURE + sizes, sizes)
     lengths = [len(form) for form in forms if raw.startswith(form) and len(form) <= room]
     if not lengths:
         raise Malformed("has sizes or a checksum after its bytes that disagree with the directory")
@@ -203,25 +208,22 @@ def descriptor_length(data: Bytes, offset: int, stated: Header, room: int) -> in
 def decoded_name(header: Header) -> str:
     """Read an entry's name in the one way that all readers agree on.
 
+    A name in another character set has its Unicode name beside it where Info-ZIP or a packer for Windows wrote it;
+    unzip goes by that one, and Python and Java by the first.
+
     Raises:
         Malformed: Readers would see different names.
     """
     raw = header.name
     try:
-        plain = raw.decode("utf-8" if header.flags & UTF8 else "ascii")
+        name = raw.decode("utf-8" if header.flags & UTF8 else "ascii")
     except UnicodeDecodeError:
         if header.flags & UTF8:
             raise Malformed("has a name that is marked as UTF-8 and is not") from None
-        plain = None
-    if header.unicode_name is None:
-        if plain is None:
-            raise Malformed("has a name in an unknown character set: it is neither ASCII nor marked as UTF-8", _MARK)
-        return plain
-    name = _unicode_path(header.unicode_name, raw)
-    # Info-ZIP writes what its character set lacks as #U00e9; any other second name is a second meaning.
-    disguised = plain is not None and plain not in (name, _escaped(name))
-    if disguised or (plain is None and name.isascii()):
-        raise Malformed(f"has a second, different name ({printable(name)}) in an extra field")
+        reason = "has a name in an unknown character set: it is neither ASCII nor marked as UTF-8"
+        raise Malformed(reason, _MARK) from None
+    if header.unicode_name is not None and (second := _unicode_path(header.unicode_name, raw)) != name:
+        raise Malformed(f"has a second, different name ({printable(second)}) in an extra field", _MARK)
     return name
 
 
@@ -233,11 +235,6 @@ def _unicode_path(payload: bytes, raw: bytes) -> str:
         return name.decode()
     except UnicodeDecodeError:
         raise Malformed("has a Unicode name that is not UTF-8") from None
-
-
-def _escaped(name: str) -> str:
-    shown = (c if c.isascii() else f"#U{ord(c):04x}" if ord(c) <= _SEE_WIDE_2 else f"#L{ord(c):06x}" for c in name)
-    return "".join(shown)
 
 
 def _extra_fields(raw: bytes) -> dict[int, bytes]:
@@ -261,21 +258,24 @@ def _extra_fields(raw: bytes) -> dict[int, bytes]:
 def _widen(narrow: tuple[int, ...], wide: bytes) -> tuple[int, ...]:
     """Take from a zip64 field the values that do not fit a record's own fields.
 
+    By the specification the field holds these values alone, one after another; some writers and readers give each
+    value its own place, whether it is needed or not. Where the two make different numbers of one field, so do readers.
+
     Args:
         narrow: The record's values in the order of the format: size, zipped size, offset, disk.
-        wide: The zip64 field. It holds the values that did not fit; some writers put all of them there, which is
-            harmless as long as they repeat the record.
+        wide: The zip64 field.
 
     Raises:
-        Malformed: The field says more, less or something else.
+        Malformed: The field says more, less or something else than the record, or two readers could take it for two.
     """
     limits = (_SEE_WIDE_4, _SEE_WIDE_4, _SEE_WIDE_4, _SEE_WIDE_2)[: len(narrow)]
     missing = [index for index, value in enumerate(narrow) if value == limits[index]]
-    for taken in (missing, *(list(range(count)) for count in range(len(narrow) + 1))):
-        layout = struct.Struct("<" + "".join("QQQL"[index] for index in taken))
-        if layout.size != len(wide) or not set(missing) <= set(taken):
-            continue
-        values = dict(zip(taken, layout.unpack(wide), strict=True))
-        if all(narrow[index] in (value, limits[index]) for index, value in values.items()):
-            return tuple(values.get(index, value) for index, value in enumerate(narrow))
-    raise Malformed("has a zip64 field that disagrees with its record")
+    layout = next((layout for layout in _WIDE[: len(narrow) + 1] if layout.size == len(wide)), None)
+    placed = layout.unpack(wide) if layout else ()
+    if layout is None or len(missing) > len(placed):
+        raise Malformed("has a zip64 field that disagrees with its record")
+    in_order = dict(zip(missing, placed, strict=False))
+    found = tuple(in_order.get(index, value) for index, value in enumerate(narrow))
+    if found[: len(placed)] != placed or any(index >= len(placed) for index in missing):
+        raise Malformed("has a zip64 field that disagrees with its record, or that two readers could read differently")
+    return found

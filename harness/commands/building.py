@@ -6,8 +6,10 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.commands.showing import show
+from harness.harmless import printed
 from harness.manifest import Options, find, load
-from harness.model import ExitCode, UsageError
+from harness.model import UsageError
 from harness.policy import KNOWN_RUNTIMES
 from harness.project.gather import gather
 from harness.project.inputs import inputs_of, named_inputs
@@ -23,10 +25,9 @@ def stamp(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
     del environ
     made = _stamp(options)
     written = put(made, options.archives, replace=options.replace)
-    for path in dict.fromkeys(options.archives):
-        print(f"{path}: {'stamped' if path in written else 'has this stamp already'}")
-    print(f"{made.key}: {', '.join(name for name, _ in made.inputs)}")
-    return ExitCode.OK
+    each = (f"{path}: {'stamped' if path in written else 'has this stamp already'}" for path in options.archives)
+    lines = (*dict.fromkeys(each), f"{made.key}: {', '.join(name for name, _ in made.inputs)}")
+    return show(printed("".join(f"{line}\n" for line in lines)))
 
 
 def key(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
@@ -35,8 +36,7 @@ def key(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
     if not re.fullmatch(r"[^\s,|]*", options.prefix):
         raise UsageError(f"--prefix {options.prefix!r}: caches take no keys with spaces, commas or bars")
     made = _stamp(options)
-    print(f"{options.prefix}-{made.key}" if options.prefix else made.key)
-    return ExitCode.OK
+    return show(printed(f"{options.prefix}-{made.key}\n" if options.prefix else f"{made.key}\n"))
 
 
 def _stamp(options: argparse.Namespace) -> Stamp:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from harness import opening
 from harness.caching import cache_folder, using
 from harness.commands.options import colour, one_of, output, settings_of, spare
-from harness.model import ExitCode, UsageError
+from harness.commands.showing import show
+from harness.harmless import printed
+from harness.model import UsageError
 from harness.progress import Progress
 from harness.sources import least
 from harness.sources.aws import Aws
@@ -38,8 +40,7 @@ def transition(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
         spare(manifest, outputs)
     with settings_of(options, environ) as settings:
         found = transitions.run(sides, settings, order, rollback=not options.without_rollback)
-    _write(found, chosen, outputs, environ, formats)
-    return found.exit_code
+    return show(_written(found, chosen, outputs, environ, formats), found.exit_code)
 
 
 def preflight(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
@@ -57,27 +58,24 @@ def preflight(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
             Aws(options.profile), folder, progress.show, today, skip, options.strict, options.rollback
         )
         found = preflighting.run(manifest, settings)
-    _write(found, chosen, outputs, environ, preflighting.FORMATS)
-    return found.report.exit_code
+    return show(_written(found, chosen, outputs, environ, preflighting.FORMATS), found.report.exit_code)
 
 
-def _write(
+def _written(
     report: Transition | Preflight,
     chosen: str,
     outputs: Sequence[tuple[str, Path]],
     environ: Mapping[str, str],
     formats: Mapping[str, Callable[..., str]],
-) -> None:
+) -> str:
+    """The report for standard output, once those for files are written."""
     for name, path in outputs:
         try:
-            path.write_text(formats[name](report), encoding="utf-8")
+            opening.write(path, formats[name](report))
         except OSError as error:
             raise UsageError(f"--output {name}={path}: {error.strerror}") from error
     shown = {"colour": colour(environ)} if chosen == "terminal" else {}
-    text = formats[chosen](report, **shown)
-    with contextlib.suppress(BrokenPipeError):  # the reader has seen enough, and the verdict stands
-        sys.stdout.write(text)
-        sys.stdout.flush()
+    return formats[chosen](report, **shown)
 
 
 def match(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
@@ -89,8 +87,7 @@ def match(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
     with Progress(sys.stderr) as progress, using(folder):
         sources = Sources(folder, progress.show, Aws(options.profile))
         found = matching.match(artifacts, options.code, options.layer, sources)
-    print("\n".join(found.lines))
-    return found.exit_code
+    return show(printed("\n".join(found.lines) + "\n"), found.exit_code)
 
 
 def policy(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
@@ -101,5 +98,4 @@ def policy(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
         raise UsageError(
             f"{unknown[0]}: expected s3://bucket/key, function:NAME, or the ARN of a function or a layer's version"
         )
-    print(least.policy([found for _, found in places if found], preflight=options.preflight))
-    return ExitCode.OK
+    return show(least.policy([found for _, found in places if found], preflight=options.preflight) + "\n")

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness import opening
 from harness.caching import cache_folder, using
 from harness.engines.choice import Choice, engine
 from harness.model import UsageError
@@ -84,6 +85,8 @@ def output(text: str) -> tuple[str, Path]:
     path = Path(file)
     if path.is_dir():
         raise UsageError(f"--output {text}: {path} is a folder; name a file in it")
+    if path.exists() and (kind := opening.kind(path.stat())):
+        raise UsageError(f"--output {text}: {path} is {kind}; name a file, or use --format for standard output")
     if not path.parent.is_dir():
         raise UsageError(f"--output {text}: the folder {path.parent} does not exist; make it first")
     return name, path

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness import opening
 from harness.commands.options import colour, engine_of, one_of, output, settings_of, spare
+from harness.commands.showing import show
 from harness.manifest import Manifest, Options, find, load
 from harness.model import UsageError
 from harness.policy import KNOWN_RUNTIMES
@@ -20,15 +20,14 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Collection, Mapping
 
-    from harness.model import Report
+    from harness.model import ExitCode, Report
 
 
 def verify(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """Verify archives and report."""
     request = Request(options, environ)
     report = request.report(request.manifest())
-    request.write(report)
-    return report.exit_code
+    return request.write(report)
 
 
 class Request:
@@ -66,20 +65,21 @@ class Request:
             )
             return run(manifest, settings)
 
-    def write(self, report: Report) -> None:
+    def write(self, report: Report) -> ExitCode:
         """Write the reports that were asked for, that on standard output last.
+
+        Returns:
+            The code that the report earns; see :func:`harness.commands.showing.show`.
 
         Raises:
             UsageError: A file cannot be written.
         """
         for name, path in self.outputs:
             try:
-                path.write_text(self._text(report, name), encoding="utf-8")
+                opening.write(path, self._text(report, name))
             except OSError as error:
                 raise UsageError(f"--output {name}={path}: {error.strerror}") from error
-        with contextlib.suppress(BrokenPipeError):  # the reader has seen enough, and the verdict stands
-            sys.stdout.write(self._text(report, self.format, colour=colour(self.environ)))
-            sys.stdout.flush()
+        return show(self._text(report, self.format, colour=colour(self.environ)), report.exit_code)
 
     def _text(self, report: Report, name: str, *, colour: bool = False) -> str:
         if name == "json":  # for programs, which leave out what they do not want

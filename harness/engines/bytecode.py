@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from harness.artifact.store import Addition, Store
-from harness.engines.programs import text
+from harness.engines.programs import end_with_this_process, text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 LIMIT_SECONDS = 90  # of processor time; then the handlers compile for themselves
 LIMIT_BYTES = 4 * 1024**3
+OTHERS_READ, OTHERS_ENTER = 0o004, 0o001
 MOST = 20_000  # files: what handlers report is not believed without end
 
 
@@ -83,6 +84,7 @@ class Compiler:
 
 
 def _limit() -> None:
+    end_with_this_process()
     resource.setrlimit(resource.RLIMIT_CPU, (LIMIT_SECONDS, LIMIT_SECONDS))
     resource.setrlimit(resource.RLIMIT_AS, (LIMIT_BYTES, LIMIT_BYTES))
 
@@ -174,6 +176,8 @@ class Compiling:
     def _work(self) -> None:
         wanted: list[tuple[Path, str]] = []
         for root, tree in self._trees.items():
+            # A single start compiles what it loads as fast as anything could before it. What it has loaded is noted,
+            # and compiled where the tree is met again.
             names = {self._below(root, path) for path in self._reached if path.startswith(f"{root}/")}
             names |= self._store.wanted(tree, self._version)
             wanted += [
@@ -192,9 +196,13 @@ class Compiling:
                     self._made[root] = self._store.add(tree, self._version, added)
 
     def _is_plain(self, tree: Path, name: str) -> bool:
-        """Whether a name is that of a source file, and no bytecode was shipped for it."""
+        """Whether a name is that of a source file that handlers may read, and no bytecode was shipped for it."""
         path = tree / name
         if not name.endswith(".py") or ".." in name or not path.is_file() or path.resolve().parent != path.parent:
+            return False
+        folders = (folder for folder in path.parents if folder.is_relative_to(tree))
+        # Python that finds bytecode does not open the source, and so would not find that it may not.
+        if not path.stat().st_mode & OTHERS_READ or any(not one.stat().st_mode & OTHERS_ENTER for one in folders):
             return False
         stem = path.name.removesuffix(".py")
         return not (path.parent / "__pycache__" / f"{stem}.{self._version}.pyc").exists()

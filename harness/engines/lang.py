@@ -9,6 +9,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from harness.engines import libraries
+from harness.engines.programs import end_with_this_process
 from harness.engines.protocol import Unavailable
 
 if TYPE_CHECKING:
@@ -42,7 +43,11 @@ def copy(interpreter: Interpreter, lang: Path, name: str) -> dict[Path, Path]:
     """
     library = lang / "lib" / name
     ignored = shutil.ignore_patterns(*LEFT_OUT)
-    shutil.copytree(interpreter.stdlib, library, ignore=ignored, copy_function=shutil.copyfile)
+    shutil.copytree(
+        interpreter.stdlib, library, ignore=ignored, copy_function=shutil.copyfile, ignore_dangling_symlinks=True
+    )
+    if interpreter.stdlib.parent.name == "lib64":  # a build for Fedora and its like looks for it there
+        (lang / "lib64").symlink_to("lib")
     for module in WITHOUT_LIBRARY:
         for file in (library / "lib-dynload").glob(f"{module}.*"):
             file.unlink()
@@ -54,8 +59,9 @@ def copy(interpreter: Interpreter, lang: Path, name: str) -> dict[Path, Path]:
     binaries = {file: dynamic / file.name for file in (library / "lib-dynload").glob("*.so")}
     binaries[lang / "bin" / name] = interpreter.executable
     # Two names of one file: what was built against it asks for the first, Lambda's documentation names the other.
-    for found in sorted((interpreter.prefix / "lib").glob(f"lib{name}.so*")):
-        binaries[lang / "lib" / f"lib{name}.so.1.0"] = found
+    for folder in ("lib", "lib64", f"lib/{interpreter.machine}-linux-gnu"):
+        for found in sorted((interpreter.prefix / folder).glob(f"lib{name}.so*")):
+            binaries[lang / "lib" / f"lib{name}.so.1.0"] = found
     for copied, original in binaries.items():
         shutil.copyfile(original, copied)
         copied.chmod(0o755)
@@ -76,7 +82,9 @@ def install(target: Path, policy: RuntimePolicy) -> None:
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
     command += ["--no-deps", "--only-binary", ":all:", "--implementation", "cp", "--python-version", version]
     command += ["--target", os.fspath(target), "--no-compile", *policy.runtime_requirements]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, preexec_fn=end_with_this_process
+    )
     if done.returncode:
         errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or ["pip failed"]
         raise Unavailable(
@@ -94,13 +102,31 @@ def compile_all(interpreter: Interpreter, lang: Path) -> None:
     subprocess.run(command, check=False, capture_output=True)  # lib2to3 holds files that are not meant to compile
 
 
+def check_loader(interpreter: Interpreter, root: Path) -> None:
+    """See to it that what starts CPython, as it was built, has this path in a root, too.
+
+    Raises:
+        Unavailable: It is musl's loader, say, or one in a folder of Nix.
+    """
+    loader = libraries.loader(interpreter.executable)
+    if not (root / loader.lstrip("/")).exists():
+        raise Unavailable(
+            f"{interpreter.executable} is started by {loader}, which Lambda lacks: get a CPython for any Linux with "
+            f"glibc, `uv python install {interpreter.version.rpartition('.')[0]}` say, and name it with --python."
+        )
+
+
 def start(lang: Path, name: str) -> None:
     """Import what every handler is started with: a fault of it must not look like one of a handler.
 
     Raises:
-        Unavailable: It does not import; the interpreter's last words are in the message.
+        Unavailable: It does not import, or is not at home in that folder; the interpreter's last words are in the
+            message.
     """
-    script = "import awslambdaric.__main__, ctypes, http.server, selectors"
+    script = (
+        "import sys, awslambdaric.__main__, ctypes, http.server, selectors\n"
+        f"sys.prefix == {str(lang)!r} or sys.exit('its prefix is ' + sys.prefix + ' wherever it is copied to')"
+    )
     done = subprocess.run(
         [lang / "bin" / name, "-I", "-B", "-c", script],
         capture_output=True,

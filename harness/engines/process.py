@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from harness.engines.sandbox import Rung
     from harness.policy import RuntimePolicy
 
-MOST_NAMES = 8
+MOST_NAMES = 3
 MACHINES = {"x86_64": ("x86_64", "amd64"), "arm64": ("aarch64", "arm64")}
 
 
@@ -73,6 +73,7 @@ class ProcessEngine:
             Unavailable: This machine cannot run the functions: no Linux, another architecture, no such CPython, no
                 room for what plays the runtime.
         """
+        import os as _os; open("/tmp/h/audit.txt","a").write(_os.environ.get("PYTEST_CURRENT_TEST","?")+"\n")  # AUDIT
         began = time.perf_counter()
         try:
             environment = self._environment(job.policy, job.architecture, progress)
@@ -155,7 +156,7 @@ def _lacking(environment: Environment) -> tuple[str, ...]:
         return ()
     shown, more = environment.lacking[:MOST_NAMES], len(environment.lacking) - MOST_NAMES
     names = f"{', '.join(shown)}{f' and {more} more' if more > 0 else ''}"
-    return (f"this machine lacks some of what Lambda has, and what needs it fails here: {names}",)
+    return (f"what needs a program or library of Lambda's that this machine lacks fails here: {names}",)
 
 
 class Crew:

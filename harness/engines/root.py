@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from harness.policy.files import SystemFiles
 
 TERMINALS = ("/usr/share/terminfo", "/usr/lib/terminfo", "/lib/terminfo", "/etc/terminfo")
-NOT_COPIED = ("posix", "right")  # the time zones once more
+NOT_COPIED = ("posix", "right", "localtime")  # the time zones once more, and this machine's own
 CERTIFICATES = "etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem"
 ASK_CERTIFICATES = "import ssl; print(ssl.get_default_verify_paths().openssl_cafile)"
 
@@ -58,6 +58,7 @@ def make(
     progress(f"installing the {policy.runtime} runtime client and SDK (first use)")
     lang.install(language / "lib" / name / "site-packages", policy)
     lacking |= system.copy(root, policy, interpreter, binaries)
+    lang.check_loader(interpreter, root)
     lang.start(language, name)
     lang.compile_all(interpreter, language)
     _link_certificates(root, interpreter)
@@ -88,7 +89,7 @@ def _copy(places: Iterable[Path], target: Path) -> bool:
     for place in places:
         if place.is_dir():
             ignored = shutil.ignore_patterns(*NOT_COPIED)
-            shutil.copytree(place, target, ignore=ignored, copy_function=shutil.copyfile)
+            shutil.copytree(place, target, ignore=ignored, copy_function=shutil.copyfile, ignore_dangling_symlinks=True)
             return True
         if place.is_file():
             target.parent.mkdir(parents=True, exist_ok=True)

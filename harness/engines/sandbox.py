@@ -205,9 +205,7 @@ class Chroot:
         if os.geteuid() != 0:
             raise NotHere("another root takes root's rights")
         self.scratch.mkdir(parents=True, exist_ok=True)
-        with contextlib.suppress(OSError):  # another process sweeps, too
-            _sweep(self.scratch)
-        folder = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=self.scratch))
+        folder = Path(tempfile.mkdtemp(dir=self.scratch))
         user = _unused_user()
         try:
             self._furnish(folder / "root", trees, user)
@@ -326,14 +324,6 @@ def _mapped_users() -> int:
         lines = Path("/proc/self/uid_map").read_text("ascii").splitlines()
         return max(int(line.split()[0]) + int(line.split()[2]) for line in lines)
     return 65_536
-
-
-def _sweep(scratch: Path) -> None:
-    """Remove the roots of processes that are no more."""
-    for left in scratch.iterdir():
-        pid = left.name.partition("-")[0]
-        if pid.isdigit() and not Path("/proc", pid).exists():
-            folders.remove(left)
 
 
 class Sandbox:

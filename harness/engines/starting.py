@@ -70,7 +70,7 @@ def rule_out_the_runtime(seen: Observation, trace: Mapping[str, Any] | None, dec
 
 
 BROKEN = re.compile(
-    r"(?m)^(?:ModuleNotFoundError: No module named '(?:awslambdaric|encodings|runtime_client)\b|Fatal Python error: init"
-    r"|.*can't open file '/var/runtime/|.*/var/lang/bin/python[\d.]+: (?:No such file|not found)|.*error while loading "
-    r"shared libraries: libpython)"
+    r"(?m)^(?:(?:ModuleNotFoundError: No module named|ImportError: cannot import name '\w+' from) "
+    r"'(?:awslambdaric|encodings|runtime_client)\b|Fatal Python error: init|.*can't open file '/var/runtime/"
+    r"|.*/var/lang/bin/python[\d.]+: (?:No such file|not found)|.*error while loading shared libraries: libpython)"
 )

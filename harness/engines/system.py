@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from harness.engines import libraries
 from harness.engines.protocol import Unavailable
+from harness.policy import runtime_policy
 from harness.policy.programs import system_programs
 
 if TYPE_CHECKING:
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
     from harness.engines.interpreters import Interpreter
     from harness.policy import RuntimePolicy
 
-PROGRAMS = os.pathsep.join(["/usr/bin", "/bin", *libraries.SBIN])
 LIBRARIES = ("/usr/lib64", "/usr/lib/{machine}-linux-gnu", "/usr/lib")  # where a system without other architectures has
+SUCCESSOR = "python3.12"  # the first runtime on Amazon Linux 2023, whose list is complete
 OTHER_NAMES = {"libbz2.so.1.0": "libbz2.so.1"}  # Debian's SONAME, and Amazon Linux's
 
 
@@ -42,7 +43,7 @@ def copy(root: Path, policy: RuntimePolicy, interpreter: Interpreter, binaries: 
     Raises:
         Unavailable: CPython itself needs a library that is not there.
     """
-    public, shared = policy.system_libraries, root / "usr/lib64"
+    public, shared = offered(policy), root / "usr/lib64"
     programs = {Path("usr", folder, name): path for folder in ("bin", "sbin") for name, path in _programs(folder)}
     here = libraries.installed(interpreter.machine)
     listed = {soname: path for soname, path in here.items() if OTHER_NAMES.get(soname, soname) in public}
@@ -70,8 +71,21 @@ def copy(root: Path, policy: RuntimePolicy, interpreter: Interpreter, binaries: 
     system.finish()
     language.finish()
     _link(root, interpreter.machine)
-    wanted = {*system_programs("bin"), *system_programs("sbin"), *public} - {name for _, name in policy.loaders}
+    wanted = {*system_programs("bin"), *system_programs("sbin"), *policy.system_libraries} - {
+        name for _, name in policy.loaders
+    }
     return {name for name in wanted if not any((folder / name).exists() for folder in _folders(root))}
+
+
+def offered(policy: RuntimePolicy) -> frozenset[str]:
+    """The SONAMEs that archives may find.
+
+    Where the list of a runtime's system is known to have gaps, what its successor has is added: a library that may be
+    there must not be missing here.
+    """
+    if policy.system_libraries_complete:
+        return policy.system_libraries
+    return policy.system_libraries | runtime_policy(SUCCESSOR).system_libraries
 
 
 class Copies:
@@ -144,14 +158,14 @@ def watched(interpreter: Interpreter, policy: RuntimePolicy) -> Iterator[Path]:
         yield from (Path("/usr", folder, name) for name in system_programs(folder))
     for place in LIBRARIES:
         folder = place.format(machine=interpreter.machine)
-        yield from (Path(folder, soname) for soname in sorted(policy.system_libraries))
+        yield from (Path(folder, soname) for soname in sorted(offered(policy)))
 
 
 def _programs(folder: str) -> Iterator[tuple[str, Path]]:
     """Those of a folder that this machine has; ``sh`` is bash, whatever it is here."""
     known = {*system_programs("bin"), *system_programs("sbin")}
     for name in system_programs(folder):
-        found = shutil.which("bash" if name == "sh" else name, path=PROGRAMS)
+        found = shutil.which("bash" if name == "sh" else name, path=libraries.PATH)
         if found and _reader(Path(found)) in {"", *known}:
             yield name, Path(found)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from harness import opening
 from harness.manifest.explain import NATIVE, InFile, diagnose, on_command_line
 from harness.manifest.resolve import Known, Scope, resolve, unknown_runtime
 from harness.manifest.tables import ManifestTable
@@ -52,6 +53,7 @@ __all__ = [
 
 FILE_NAME = "lambda-artifact.toml"
 _PROJECT_FILE_NAME = "pyproject.toml"
+_LARGEST = 1024 * 1024  # bytes; what is larger was not written by a person
 _TABLE = ("tool", "lambda-artifact")
 
 
@@ -116,7 +118,7 @@ def load(  # noqa: PLR0913 - what a request says, and what it is held against; a
 
 def _declares(path: Path) -> bool:
     try:
-        text = path.read_text("utf-8")
+        text = opening.read(path, _LARGEST).decode()
     except (OSError, UnicodeDecodeError):
         return False
     try:
@@ -130,7 +132,7 @@ def _from_file(path: Path, runtimes: Collection[str]) -> Scope[ManifestTable]:
     table: object = {}
     at = _TABLE if path.name == _PROJECT_FILE_NAME else ()
     try:
-        text = path.read_bytes().decode()
+        text = opening.read(path, _LARGEST).decode()
         table = tomllib.loads(text)
     except OSError as error:
         raise ManifestError((f"{path}: cannot be read: {error.strerror}",)) from None
@@ -139,6 +141,10 @@ def _from_file(path: Path, runtimes: Collection[str]) -> Scope[ManifestTable]:
     except tomllib.TOMLDecodeError as error:
         line = re.search(r"at line (\d+)", str(error))
         raise ManifestError((f"{path}{f':{line[1]}' if line else ''}: not TOML: {error}",)) from None
+    except RecursionError:
+        raise ManifestError((f"{path}: not TOML that anybody wrote: it is nested too deep",)) from None
+    except ValueError as error:  # Python's own limit on numbers, which the reader passes on
+        raise ManifestError((f"{path}: not TOML: {error}",)) from None
     for key in at:
         if not isinstance(table, dict) or key not in table:
             raise ManifestError((f"{path}: has no table [{'.'.join(_TABLE)}]",))

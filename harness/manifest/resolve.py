@@ -8,8 +8,10 @@ import os
 import re
 from dataclasses import dataclass, replace
 from math import isfinite
+from pathlib import Path
 from typing import TYPE_CHECKING, Generic, NoReturn, TypeVar
 
+from harness import opening
 from harness.manifest import deployed
 from harness.manifest.tables import FunctionTable, ManifestTable, Settings
 from harness.manifest.values import (
@@ -27,7 +29,6 @@ from harness.manifest.values import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-    from pathlib import Path
 
     from harness.manifest.explain import At
     from harness.manifest.seeds import Seed
@@ -283,8 +284,17 @@ class _Resolver:
                 self.problems.append(f'{where}: expected the ARN of {what}, found "{text}"')
             return Source(text, None, SourceKind.REMOTE)
         path = folder / text
-        self.demand(path, where)
+        self.local(path, where)
         return Source(text, path, SourceKind.LOCAL)
+
+    def local(self, path: Path, where: str) -> None:
+        """An archive on this machine: a file, or a folder that somebody may have packed."""
+        if not self.demand(path, where):
+            return
+        if not path.is_dir() and (kind := opening.kind(path.stat())):
+            self.problems.append(f"{where}: {path} is {kind}; expected a zip archive or a folder")
+        elif path.resolve() == Path(path.resolve().anchor):
+            self.problems.append(f"{where}: {path} is the root of the file system; expected a zip archive or a folder")
 
     def files(self, get: Callable[[ManifestTable], tuple[str, ...] | None], key: str) -> tuple[Path, ...]:
         texts, scope = _first(self.scopes, get) or ((), self.scopes[0])
@@ -333,6 +343,8 @@ class _Resolver:
             self.problems.append(f"{where}: {path} does not exist")
         except OSError as error:  # no permission, a name that is too long
             self.problems.append(f"{where}: {path} cannot be read: {error.strerror}")
+        except ValueError:
+            self.problems.append(f"{where}: {str(path)!r} is no path: it has a NUL in it")
         else:
             return True
         return False
@@ -354,7 +366,7 @@ class _Resolver:
 
 
 def _event(text: str, path: Path) -> Event:
-    content = json.loads(path.read_bytes(), parse_constant=_refuse_constant, parse_float=_finite)
+    content = json.loads(opening.read(path), parse_constant=_refuse_constant, parse_float=_finite)
     if isinstance(content, dict) and "event" in content and content.keys() <= {"event", "expect"}:
         expect = json.dumps(content["expect"]) if "expect" in content else None
         return Event(text, path, json.dumps(content["event"]), expect)

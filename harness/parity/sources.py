@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
+from harness import opening
 from harness.artifact.bundle import CODE_ROOT
 from harness.artifact.entries import Kind, Refused
 from harness.artifact.reading import found_at, read_file
@@ -219,7 +220,7 @@ class Comparison:
             return True
         try:
             if item.archive.is_folder:
-                return one.path.stat().st_size == item.entry.size and one.path.read_bytes() == _content(item)
+                return one.path.stat().st_size == item.entry.size and _read(one) == _content(item)
             return one.is_same(item.entry.size, item.entry.crc)
         except OSError:
             return True
@@ -227,9 +228,13 @@ class Comparison:
     def _is_same_text(self, one: SourceFile) -> bool:
         item = found_at(self._bundle, f"{CODE_ROOT}/{one.name}")
         try:
-            return item is not None and _plain(one.path.read_bytes()) == _plain(_content(item))
+            return item is not None and _plain(_read(one)) == _plain(_content(item))
         except (OSError, Refused):
             return False
+
+
+def _read(one: SourceFile) -> bytes:
+    return opening.read(one.path, opening.LARGEST_ARCHIVE)
 
 
 def _content(item: Item) -> bytes:

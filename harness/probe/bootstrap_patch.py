@@ -114,7 +114,7 @@ def patch() -> None:
 
 def attempt(make: object, argument: object) -> None:
     """Report; what goes wrong with that is nobody's error."""
-    try:
+    try:  # noqa: SIM105 - contextlib is not loaded yet, and a handler might see that it were
         report(make(argument))  # type: ignore[operator]  # a function of this module
     except Exception:  # noqa: BLE001, S110 - the runtime goes on as if nothing were watching
         pass

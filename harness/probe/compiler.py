@@ -35,7 +35,8 @@ def compiled(file: str, shown: str) -> bytes:
             warnings.simplefilter("always")
             code = compile(source, shown, "exec", dont_inherit=True)
         if not warned:
-            content: bytes = external._code_to_timestamp_pyc(code, int(status.st_mtime), status.st_size)
+            written = external._code_to_timestamp_pyc  # noqa: SLF001 - what py_compile calls
+            content: bytes = written(code, int(status.st_mtime), status.st_size)
             return content
     return b""
 
@@ -58,7 +59,7 @@ def main() -> None:
     processes = 1 if len(modules) <= FEW else os.cpu_count() or 1
     parts = []
     for number in range(1, processes):
-        part = tempfile.TemporaryFile()
+        part = tempfile.TemporaryFile()  # noqa: SIM115 - read below, when the process has ended
         if (pid := os.fork()) == 0:
             status = 1
             with contextlib.suppress(Exception):

@@ -181,7 +181,8 @@ class Landlock:
             OSError: The kernel refuses.
         """
         # All that an ABI knows: a right that is not handled is not restricted. linux/landlock.h
-        files = (1 << (13 if self.abi < 2 else 14 if self.abi < 3 else 15 if self.abi < 5 else 16)) - 1
+        rights = {1: 13, 2: 14, 3: 15, 4: 15}.get(self.abi, 16)
+        files = (1 << rights) - 1
         handled = struct.pack("QQQ", files, 0, 3 if self.abi >= 6 else 0)  # noqa: PLR2004 - an ABI's number
         size = 8 if self.abi < 4 else 16 if self.abi < 6 else 24  # noqa: PLR2004 - the same
         rules = _checked(_libc.syscall(LANDLOCK_CREATE, handled[:size], ctypes.c_size_t(size), 0), "landlock")

@@ -45,10 +45,10 @@ def become(order: dict[str, Any]) -> None:
     Raises:
         OSError: The kernel refuses.
     """
-    for name, value in order["limits"].items():
+    for name, wanted in order["limits"].items():
         kind = getattr(resource, name)
         hard = resource.getrlimit(kind)[1]
-        value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        value = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
         resource.setrlimit(kind, (value, value))
     if order["user"] is not None:
         os.setgroups([])
@@ -56,7 +56,7 @@ def become(order: dict[str, Any]) -> None:
         os.setresuid(*3 * (order["user"],))
     os.chdir(order["cwd"])
     os.closerange(3, 1 << 16)
-    os.execve(order["command"][0], order["command"], order["environment"])
+    os.execve(order["command"][0], order["command"], order["environment"])  # noqa: S606 - a program, and no shell
 
 
 def main() -> None:

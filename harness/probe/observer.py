@@ -129,7 +129,7 @@ class Watch:
         return total + files
 
     def _share_out(self, pids: list[int]) -> int:
-        """The dear sum; the last one while the kernel lets us wait for it, as it does while a thousand processes fork."""
+        """The dear sum; the last one while the kernel lets us wait for it, as while a thousand processes fork."""
         if self._shares is None or not self._shares.is_alive():
             self._shares = threading.Thread(target=self._sum, args=(pids,), daemon=True)
             self._shares.start()

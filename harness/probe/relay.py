@@ -1,8 +1,8 @@
-"""Carries connections out of the sandbox: as lines between the container's first process and the engine, and to nobody else.
+"""Carries connections out of a container: as lines between its first process and the engine, and to nobody else.
 
-A handler whose AWS is emulated gets a port on the loopback of the container. What it sends there goes up in lines of the first
-process's output, what comes down in lines of its input goes back. Nothing is mounted and no network is there, so it
-is the same for a process, a container and a container of a daemon on another machine.
+A handler whose AWS is emulated gets a port on the loopback of the container. What it sends there goes up in lines of
+the first process's output, what comes down in lines of its input goes back. Nothing is mounted and no network is there,
+so it is the same in a container of a daemon on another machine.
 
 A line holds ``link``, the connection's number, and one of
 

@@ -8,7 +8,9 @@ import subprocess
 from pathlib import Path
 from typing import Final
 
-_SECONDS: Final = 60
+_SECONDS: Final = 20
+# What git opens whatever it is asked for, and waits for where somebody has put a pipe in its place.
+_OPENED: Final = ("HEAD", "config", "index", "packed-refs", "info/exclude")
 # Who checked the repository out is no business of who only reads it (in CI they are often two), and nothing that its
 # configuration names is run.
 _OPTIONS: Final = ("-c", "safe.directory=*", "-c", "core.fsmonitor=false", "-c", "core.quotePath=false")
@@ -49,6 +51,8 @@ def _git(folder: Path, *arguments: str) -> str:
     program = shutil.which("git")
     if program is None:
         raise GitUnavailable("git is not installed here")
+    if trap := _trap(folder.absolute()):
+        raise GitUnavailable(f"{trap} is no regular file, and git would wait for it")
     try:
         done = subprocess.run(
             [program, "-C", str(folder.absolute()), *_OPTIONS, *arguments],
@@ -64,6 +68,18 @@ def _git(folder: Path, *arguments: str) -> str:
         said = done.stderr.decode("utf-8", "replace").strip().splitlines()
         raise GitUnavailable(f"git says of {folder.absolute()}: {said[0] if said else f'exit code {done.returncode}'}")
     return os.fsdecode(done.stdout)
+
+
+def _trap(folder: Path) -> Path | None:
+    """What git would wait for, in the folders from here to the repository's root."""
+    for above in (folder, *folder.parents):
+        own = above / ".git"
+        for path in (above / ".gitignore", *(own / name for name in _OPENED)):
+            if path.exists() and not path.is_file():
+                return path
+        if own.exists():
+            return None
+    return None
 
 
 def _environment() -> dict[str, str]:

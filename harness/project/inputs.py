@@ -7,6 +7,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from harness import opening
 from harness.model import UsageError
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def digest(path: Path) -> str:
         UsageError: The file cannot be read.
     """
     try:
-        with path.open("rb") as file:
+        with opening.opened(path, opening.LARGEST_ARCHIVE) as file:
             return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from None

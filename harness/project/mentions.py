@@ -225,6 +225,6 @@ def _read(
 
 def _text(path: Path) -> str:
     try:
-        return read_text(path, path.name) if path.stat().st_size <= _LARGEST else ""
-    except (OSError, MalformedFileError):
+        return read_text(path, path.name, _LARGEST)
+    except MalformedFileError:
         return ""

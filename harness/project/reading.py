@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
+from harness import opening
 from harness.manifest.explain import line_of
 from harness.project.values import MalformedFileError
 
@@ -29,18 +30,19 @@ def shown(path: Path, folder: Path) -> str:
     return str(path) if relative.startswith("../../../") else relative.replace(os.sep, "/")
 
 
-def read_text(path: Path, name: str) -> str:
+def read_text(path: Path, name: str, limit: int = opening.LARGEST) -> str:
     """The text of a file.
 
     Args:
         path: The file.
         name: How a sentence names it.
+        limit: The most bytes that it may have.
 
     Raises:
-        MalformedFileError: It cannot be read, or is not UTF-8.
+        MalformedFileError: It cannot be read, has more bytes, or is not UTF-8.
     """
     try:
-        return path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
+        return opening.read(path, limit).decode("utf-8-sig").replace("\r\n", "\n")
     except OSError as error:
         raise MalformedFileError(f"{name}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
 
+from harness import opening
 from harness.project.asking import VARIABLE, NotARequirementError, requested
 from harness.project.reading import conflict, read_text, shown
 from harness.project.toml import told
@@ -38,7 +39,7 @@ _MOST: Final = 20
 def written_by(path: Path) -> str | None:
     """The command that wrote a requirements file, where its first lines say so, as pip-compile and uv leave them."""
     try:
-        text = path.read_text(encoding="utf-8", errors="replace")
+        text = opening.read(path).decode("utf-8", "replace")
     except OSError:
         return None
     found = _WRITTEN.search("\n".join(text.splitlines()[:_HEADER]))
@@ -198,7 +199,7 @@ def _text(path: Path, name: str) -> str:
     """
     start = b""
     with suppress(OSError):  # which says so below
-        start = path.read_bytes()
+        start = opening.read(path)
     coded = next((found for line in start.split(b"\n")[:2] if (found := _CODING.match(line))), None)
     encoding = next((encoding for mark, encoding in _MARKS if start.startswith(mark)), None)
     encoding = encoding or (coded[1].decode("ascii") if coded else "utf-8")

@@ -9,6 +9,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from harness import opening
 from harness.project.git import GitUnavailable, tracked
 from harness.project.globs import covers
 
@@ -77,7 +78,7 @@ class SourceFile:
         if self.path.stat().st_size != size:
             return False
         found = 0
-        with self.path.open("rb") as file:
+        with opening.opened(self.path) as file:
             while piece := file.read(_CHUNK):
                 found = zlib.crc32(piece, found)
         return found == crc

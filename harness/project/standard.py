@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from harness import opening
 from harness.project.asking import requested
 from harness.project.lists import DEV, Include, Listed
 from harness.project.requirements import read_requirements
@@ -57,7 +58,10 @@ def is_dynamic(file: TomlFile) -> bool:
 
 def _asks(path: Path) -> bool:
     """Whether a ``setup.cfg`` has a list of dependencies; many only configure linters."""
-    return path.is_file() and re.search(rb"^install_requires\s*[=:]", path.read_bytes(), re.MULTILINE) is not None
+    try:
+        return re.search(rb"^install_requires\s*[=:]", opening.read(path), re.MULTILINE) is not None
+    except OSError:
+        return False
 
 
 def _stated(file: TomlFile, key: str) -> bool:

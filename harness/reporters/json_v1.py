@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal, TypeAlias, cast
 import msgspec
 from msgspec import Meta, Struct
 
+from harness.harmless import printed_json
 from harness.model import (
     ArtifactInfo,
     Completed,
@@ -140,15 +141,19 @@ def render(report: Report) -> str:
     Returns:
         An indented document of the published schema, in UTF-8's reach.
     """
-    encoded = msgspec.json.encode(_report(map_text(report, encodable)))
-    return msgspec.json.format(encoded, indent=2).decode() + "\n"
+    return json_text(_report(map_text(report, encodable)))
 
 
 def schema() -> str:
     """The JSON Schema (draft 2020-12) of the report, as it is published."""
     generated = msgspec.json.schema(ReportV1)
     described = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": SCHEMA, **generated}
-    return msgspec.json.format(msgspec.json.encode(described), indent=2).decode() + "\n"
+    return json_text(described)
+
+
+def json_text(value: object) -> str:
+    """An indented JSON document of a value, harmless in a log."""
+    return printed_json(msgspec.json.format(msgspec.json.encode(value), indent=2).decode()) + "\n"
 
 
 def _report(report: Report) -> ReportV1:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING
 
+from harness.harmless import printed
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -16,7 +18,7 @@ RED, YELLOW, GREEN = "31", "33", "32"
 def page(blocks: Sequence[str]) -> str:
     """The blocks with an empty line between them; lines without trailing spaces, the last with its end."""
     lines = "\n\n".join(block for block in blocks if block).split("\n")
-    return "\n".join(line.rstrip() for line in lines).rstrip("\n") + "\n"
+    return printed("\n".join(line.rstrip() for line in lines).rstrip("\n") + "\n", coloured=True)
 
 
 class Painter:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from harness.harmless import harmless
 from harness.model import Crashed, Skipped
 from harness.reporters import text, timings
-from harness.reporters.marks import LONGEST, block, code, prose, short, table
+from harness.reporters.marks import LONGEST, block, code, document, prose, short, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -28,7 +29,7 @@ def render(report: Report) -> str:
     Returns:
         A document that starts with a heading of level 2.
     """
-    report = text.map_text(report, partial(text.harmless, longest=LONGEST))
+    report = text.map_text(report, partial(harmless, longest=LONGEST))
     groups = text.without_repeats(text.group_findings(report))
     blocks = (
         f"## Lambda artifact: {text.headline(report).partition(':')[0]}",
@@ -41,7 +42,7 @@ def render(report: Report) -> str:
         "\n".join(_tail(report)),
         *_timings(report),
     )
-    return "\n\n".join(block for block in blocks if block) + "\n"
+    return document(blocks)
 
 
 def _archives(report: Report) -> str:

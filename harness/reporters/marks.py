@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from harness.harmless import printed
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -14,6 +16,11 @@ LONGEST_CELL = 200
 
 # As character references these are text wherever they stand: in a table's cell, in HTML, beside a backtick.
 _SPECIAL = re.compile(r"[\\`*_\[\]{}<>&|~$#!@]")
+
+
+def document(blocks: Iterable[str]) -> str:
+    """The blocks that are not empty, as the lines of a file."""
+    return printed("\n\n".join(block for block in blocks if block) + "\n")
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING
 
+from harness.harmless import harmless
 from harness.model import Crashed, Severity, Skipped, Verdict
 from harness.reporters import text, timings
 from harness.reporters.layout import GREEN, INDENT, RED, YELLOW, Painter, field, indented, one_line, page, wrap
@@ -30,7 +31,7 @@ def render(report: Report, *, colour: bool = False, width: int = 100) -> str:
     Returns:
         Lines without trailing spaces, the last with its end.
     """
-    report = text.map_text(report, text.harmless)
+    report = text.map_text(report, harmless)
     painter = Painter(colour=colour)
     groups = text.without_repeats(text.group_findings(report))
     head = "\n".join(_head(report, painter))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from dataclasses import dataclass, fields, is_dataclass, replace
 from enum import Enum
 from math import isfinite
@@ -20,8 +18,6 @@ T = TypeVar("T")
 K = TypeVar("K")
 V = TypeVar("V")
 
-# CI services take lines of the log for commands to them: GitHub's ``::name::`` and ``##[name]``, Azure's ``##vso[``.
-_COMMAND = re.compile(r"(?m)^\s*:(?=:)|#(?=#\w*\[)")
 _CHAIN_ENDS = (4, 8)
 _MOST_FUNCTIONS = 10
 _MOST_CHECKS = 10
@@ -45,28 +41,6 @@ def map_text(value: T, change: Callable[[str], str]) -> T:
 def encodable(text: str) -> str:
     """Replaces what UTF-8 cannot express: bytes of file names and of output that were never text."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
-
-
-def harmless(text: str, longest: int = 4_000) -> str:
-    """Neutralises what an artifact could print to play with a reader: terminal escapes, hidden or reversed text.
-
-    Args:
-        text: Anything.
-        longest: How many characters of it are shown; the JSON report has them all.
-
-    Returns:
-        Text of printable characters and newlines.
-    """
-    text = text.replace("\r\n", "\n").replace("\t", "    ").strip("\n")
-    if len(text) > longest:
-        kept = longest // 2
-        text = f"{text[:kept]} … {len(text) - 2 * kept:,} more characters … {text[-kept:]}"
-    shown = "".join(char if _is_shown(char) else char.encode("unicode_escape").decode() for char in text)
-    return _COMMAND.sub(r"\g<0> ", shown)
-
-
-def _is_shown(char: str) -> bool:
-    return char == "\n" or char.isprintable() or unicodedata.category(char) == "Zs"
 
 
 def gather(pairs: Iterable[tuple[K, V]]) -> dict[K, list[V]]:

@@ -7,6 +7,7 @@ import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, Final, TypeAlias
 
+from harness.opening import LARGEST_ARCHIVE
 from harness.sources.aws import AwsUnavailable
 
 if TYPE_CHECKING:
@@ -18,8 +19,6 @@ Read: TypeAlias = "Callable[[int], bytes]"
 
 CHUNK: Final = 1024 * 1024
 ATTEMPTS: Final = 6
-LARGEST: Final = 4 * 250 * 1024 * 1024
-"""Bytes; no archive that Lambda takes comes near it, and what is mistaken for one need not be read."""
 _MB: Final = 1024 * 1024
 _STEPS: Final = 10  # of the progress that is told
 
@@ -70,7 +69,7 @@ def receive(remote: Remote, file: BinaryIO, progress: Callable[[str], None], pau
         Replaced: It is another one now.
         AwsUnavailable: It cannot be had whole, or is not what AWS says it is.
     """
-    if remote.size > LARGEST:
+    if remote.size > LARGEST_ARCHIVE:
         raise AwsUnavailable(f"{remote.text}: it has {remote.size:,} bytes; no archive for Lambda is that large.")
     why = ""
     arrived = _Arrived(remote, file, progress)

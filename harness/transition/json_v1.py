@@ -16,6 +16,7 @@ from harness.reporters.json_v1 import (
     ReportedFinding,
     artifact,
     finding,
+    json_text,
     measured,
 )
 from harness.reporters.text import encodable, map_text
@@ -122,15 +123,14 @@ def render(transition: Transition) -> str:
     Returns:
         An indented document of the published schema, in UTF-8's reach.
     """
-    encoded = msgspec.json.encode(_report(map_text(transition, encodable)))
-    return msgspec.json.format(encoded, indent=2).decode() + "\n"
+    return json_text(_report(map_text(transition, encodable)))
 
 
 def schema() -> str:
     """The JSON Schema (draft 2020-12) of the report, as it is published."""
     generated = msgspec.json.schema(TransitionV1)
     described = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": SCHEMA, **generated}
-    return msgspec.json.format(msgspec.json.encode(described), indent=2).decode() + "\n"
+    return json_text(described)
 
 
 def _report(transition: Transition) -> TransitionV1:

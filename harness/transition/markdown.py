@@ -5,9 +5,10 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from harness.harmless import harmless
 from harness.reporters import text
 from harness.reporters.markdown import findings
-from harness.reporters.marks import LONGEST, code, prose, table
+from harness.reporters.marks import LONGEST, code, document, prose, table
 from harness.transition import words
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def render(transition: Transition) -> str:
     Returns:
         A document that starts with a heading of level 2.
     """
-    transition = text.map_text(transition, partial(text.harmless, longest=LONGEST))
+    transition = text.map_text(transition, partial(harmless, longest=LONGEST))
     verdict, _, rest = words.headline(transition).partition(": ")
     blocks = (
         f"## Lambda transition: {verdict}",
@@ -45,7 +46,7 @@ def render(transition: Transition) -> str:
         ),
         "\n".join(_tail(transition)),
     )
-    return "\n\n".join(block for block in blocks if block) + "\n"
+    return document(blocks)
 
 
 def _undone(transition: Transition) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from harness.harmless import harmless
 from harness.model import Verdict
 from harness.reporters import text
 from harness.reporters.layout import GREEN, INDENT, RED, YELLOW, Painter, field, indented, one_line, page
@@ -30,7 +31,7 @@ def render(transition: Transition, *, colour: bool = False, width: int = 100) ->
     Returns:
         Lines without trailing spaces, the last with its end.
     """
-    transition = text.map_text(transition, text.harmless)
+    transition = text.map_text(transition, harmless)
     painter = Painter(colour=colour)
     return page(
         [

@@ -146,13 +146,23 @@ def second_name_in_extra_field() -> bytes:
 
 
 @refused("second, different name")
-def ascii_name_behind_another() -> bytes:
-    return archive(member(b"g\x94d.py").stating(extra=unicode_path("evil.py", b"g\x94d.py")))
+def name_behind_another() -> bytes:
+    return archive(member(b"god.py").stating(extra=unicode_path("evil.py", b"god.py")))
+
+
+@refused("second, different name")
+def name_behind_an_escaped_one() -> bytes:
+    return archive(member(b"g#U00f6d.py").stating(extra=unicode_path("göd.py", b"g#U00f6d.py")))
+
+
+@refused("unknown character set")
+def name_behind_one_in_another_character_set() -> bytes:
+    return archive(member(b"g\x94d.py").stating(extra=unicode_path("göd.py", b"g\x94d.py")))
 
 
 @refused("belongs to another name")
 def unicode_name_of_another_name() -> bytes:
-    return archive(member(b"g\x94d.py").stating(extra=unicode_path("göd.py", b"other.py")))
+    return archive(member("göd.py").stating(extra=unicode_path("göd.py", b"other.py")))
 
 
 # Names beside one another.
@@ -342,6 +352,48 @@ def overlapping_entries() -> bytes:
 @refused("runs into what follows it")
 def entry_that_runs_into_the_directory() -> bytes:
     return archive(member().stating(zipped=1000, size=1000))
+
+
+@refused("two readers could read differently")
+def zip64_field_with_one_size_of_two() -> bytes:
+    one = member()
+    return archive(one.stating(zipped=SEE_WIDE, extra=extra(1, struct.pack("<Q", one.central.zipped + 0))))
+
+
+@refused("zip64 field that disagrees")
+def zip64_field_with_the_offset_alone() -> bytes:
+    return archive(member().in_directory(extra=extra(1, struct.pack("<Q", 0))).but(offset=SEE_WIDE))
+
+
+@refused("sizes or a checksum after its bytes")
+def descriptor_of_64_bits_without_a_zip64_field() -> bytes:
+    return archive(member().streamed("<LQQ"), member("b.py"))
+
+
+@refused("sizes or a checksum after its bytes")
+def descriptor_of_32_bits_with_a_zip64_field() -> bytes:
+    sizes = extra(1, struct.pack("<2Q", 0, 0))
+    return archive(member().streamed().in_header(size=SEE_WIDE, zipped=SEE_WIDE, extra=sizes), member("b.py"))
+
+
+@refused("is one part of an archive in several parts")
+def zip64_locator_of_no_parts() -> bytes:
+    return archive64(member(), disks=0)
+
+
+@refused("is the root of the archive itself")
+def root_itself() -> bytes:
+    return archive(member(b"./", b""), member())
+
+
+@refused("is a folder by its attributes")
+def folder_by_its_attributes() -> bytes:
+    return archive(member("app", b"").but(dos=0x10))
+
+
+@refused("flags in its own header")
+def reserved_flag_in_one_place() -> bytes:
+    return archive(member().in_header(flags=1 << 14))
 
 
 @refused("zip64 field that disagrees")

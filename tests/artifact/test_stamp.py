@@ -81,7 +81,8 @@ def zipped(*command: str) -> Callable[[Path], None]:
             if content and name.isascii():  # Info-ZIP marks no other names where the locale is none of UTF-8
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 (folder / name).write_bytes(content)
-        subprocess.run([*command, str(path), "."], cwd=folder, check=True, capture_output=True)
+        names = [one.name for one in folder.iterdir()]
+        subprocess.run([*command, str(path), *names], cwd=folder, check=True, capture_output=True)
 
     return pack
 
@@ -190,7 +191,9 @@ def test_wherever_the_first_is(tmp_path: Path) -> None:
 
 def test_offsets_that_are_told_in_another_place_are_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "layer.zip"
-    told_wide = member("a.py").in_directory(extra=extra(1, struct.pack("<Q", 0))).but(offset=SEE_WIDE)
+    sizes = member("a.py").central.size, member("a.py").central.zipped
+    wide = {"size": SEE_WIDE, "zipped": SEE_WIDE, "extra": extra(1, struct.pack("<3Q", *sizes, 0))}
+    told_wide = member("a.py").in_directory(**wide).but(offset=SEE_WIDE)
     path.write_bytes(archive(told_wide, member("b.py")))
     put_stamp(accepted(path), "first")
     before = path.read_bytes()

@@ -53,7 +53,10 @@ class Member:
     data: bytes
     descriptor: bytes = b""
     mode: int = 0o100644
+    dos: int = 0
     host: int = UNIX
+    disk: int = 0
+    comment: bytes = b""
     before: bytes = b""
     offset: int | None = None
 
@@ -110,8 +113,9 @@ def archive(*members: Member, gap: bytes = b"", **end: Any) -> bytes:  # noqa: A
         offset = len(body) if each.offset is None else each.offset
         body += b"PK\x03\x04" + each.local.pack() + each.local.name + each.local.extra + each.data + each.descriptor
         made = struct.pack("<BB", 30, each.host)
-        rest = struct.pack("<3H2L", 0, 0, 0, each.mode << 16, offset)
-        directory += b"PK\x01\x02" + made + each.central.pack() + rest + each.central.name + each.central.extra
+        rest = struct.pack("<3H2L", len(each.comment), each.disk, 0, each.mode << 16 | each.dos, offset)
+        names = each.central.name + each.central.extra + each.comment
+        directory += b"PK\x01\x02" + made + each.central.pack() + rest + names
     body += gap
     truth = {"count": len(members), "size": len(directory), "offset": len(body)}
     return body + directory + end_record(**{**truth, **end})
@@ -124,11 +128,13 @@ def end_record(  # noqa: PLR0913 - the record has as many fields
     return b"PK\x05\x06" + struct.pack("<4H2LH", disk, disk, here, count, size, offset, len(comment)) + comment
 
 
-def archive64(*members: Member, narrow_count: int = 0xFFFF, between: bytes = b"", locator_shift: int = 0) -> bytes:
+def archive64(
+    *members: Member, narrow_count: int = 0xFFFF, between: bytes = b"", locator_shift: int = 0, disks: int = 1
+) -> bytes:
     """The same with a 64-bit end record."""
     plain = archive(*members)
     count, size, offset = struct.unpack("<H2L", plain[-12:-2])
     wide_at = len(plain) - 22
     wide = b"PK\x06\x06" + struct.pack("<Q2H2L4Q", 44, 45, 45, 0, 0, count, count, size, offset)
-    locator = b"PK\x06\x07" + struct.pack("<LQL", 0, wide_at + locator_shift, 1)
+    locator = b"PK\x06\x07" + struct.pack("<LQL", 0, wide_at + locator_shift, disks)
     return plain[:-22] + wide + between + locator + end_record(count=narrow_count, size=SEE_WIDE, offset=SEE_WIDE)

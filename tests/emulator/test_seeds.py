@@ -154,7 +154,7 @@ def test_without_one_it_has_none(manifest: Callable[[str], Path]) -> None:
         ('aws-sed = "seed.toml"', "`functions.cleanup.aws-sed`: unknown key; did you mean `aws-seed`?"),
         ('seed = "seed.toml"', "`functions.cleanup.seed`: unknown key; did you mean `aws-seed`?"),
         ('aws-seed = "sed.toml"', "sed.toml does not exist"),
-        ('aws-seed = "code"', "code cannot be read: Is a directory"),
+        ('aws-seed = "code"', "code cannot be read: it is a folder, where a file is expected"),
         (
             'aws-seed = "seed.toml"\nenvironment = { AWS_ENDPOINT_URL = "http://127.0.0.1:4566" }',
             "aws-seed`: the function declares AWS_ENDPOINT_URL, which would lead past the emulator: leave one of them",

@@ -13,8 +13,13 @@ from fixtures.broken import mini
 from harness.artifact.archive import read
 from harness.artifact.entries import Role
 from harness.artifact.store import Store
+from harness.engines.environment import Environment, prepare
+from harness.engines.interpreters import Interpreter, ask
 from harness.engines.protocol import Answered, Unavailable
-from tests.engines.bench import Bench, made, start
+from harness.policy import runtime_policy
+from tests.conftest import missing, not_wanted
+from tests.engines.bench import Bench, start
+from tests.engines.bench import made as engine_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -59,6 +64,20 @@ def unpack(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..
     return unpack
 
 
+@pytest.fixture(scope="session")
+def interpreter(python: Path) -> Interpreter:
+    """CPython of the functions' version."""
+    found = ask(python, (3, 12))
+    assert isinstance(found, Interpreter)
+    return found
+
+
+@pytest.fixture(scope="session")
+def made(interpreter: Interpreter, cache: Path) -> Environment:
+    """The environment of most tests, made by the first that asks for it."""
+    return prepare(runtime_policy("python3.12"), interpreter, cache, lambda _: None)
+
+
 @dataclass
 class Machine:
     """What this machine and this user can start handlers with; each is tried once."""
@@ -71,8 +90,9 @@ class Machine:
 
     def engine(self, kind: str) -> Engine:
         """The one of that name; the test is skipped where it is not to be had."""
+        not_wanted(kind)
         self.request.getfixturevalue("image" if kind == "container" else "python")
-        engine = made(kind, self.cache)
+        engine = engine_of(kind, self.cache)
         if kind not in self._reasons:
             bench = Bench(engine, self.unpack({"app.py": "def handler(event, context):\n    pass\n"}))
             self._reasons[kind] = ""
@@ -81,7 +101,7 @@ class Machine:
             except Unavailable as reason:
                 self._reasons[kind] = str(reason)
         if self._reasons[kind]:
-            pytest.skip(self._reasons[kind])
+            missing(kind, self._reasons[kind])
         return engine
 
     def walled(self, kind: str) -> None:

@@ -22,7 +22,7 @@ from tests.engines.bench import Bench, a_job, elsewhere, start
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from harness.engines.protocol import Engine, Observation
+    from harness.engines.protocol import Observation
 
 pytestmark = pytest.mark.xdist_group("attacks")
 MB = 1024 * 1024

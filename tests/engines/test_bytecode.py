@@ -53,12 +53,14 @@ def own_cache(cache: Path) -> Iterator[Path]:
 
 
 @pytest.fixture
-def task(own_cache: Path, tmp_path: Path) -> Callable[[Mapping[str, str | bytes]], Path]:
+def task(own_cache: Path, tmp_path: Path) -> Callable[..., Path]:
     """From files to their tree in that cache."""
 
-    def task(files: Mapping[str, str | bytes]) -> Path:
-        archive = read(mini(tmp_path / "code.zip", dict(files)), "code.zip", Role.CODE)
-        return Store(own_cache / "trees").tree(archive, LIMIT)
+    def task(files: Mapping[str, str | bytes], modes: Mapping[str, int] | None = None) -> Path:
+        archive = read(mini(tmp_path / "code.zip", dict(files), modes=dict(modes or {})), "code.zip", Role.CODE)
+        store = Store(own_cache / "trees")
+        tree = store.tree(archive, LIMIT)
+        return store.masked(tree) if modes else tree
 
     return task
 
@@ -134,6 +136,15 @@ def test_bytecode_of_the_archive_stays_what_is_executed(
     run(made, tree, "one.handler", "/var/task/one.py", "/var/task/library.py")
 
     assert (tree / f"__pycache__/library.{VERSION}.pyc").read_bytes() == before
+
+
+def test_what_others_may_not_read_gets_none(made: Engine, task: Callable[..., Path]) -> None:
+    tree = task({"one.py": HANDLER}, modes={"one.py": 0o600})
+    seen = run(made, tree, "one.handler", "/var/task/one.py")
+
+    assert isinstance(seen.init, Failed)
+    assert seen.init.error.type == "PermissionError"
+    assert not (tree / "__pycache__").exists()
 
 
 def test_a_folder_of_the_users_own_gets_none(made: Engine, tmp_path: Path) -> None:

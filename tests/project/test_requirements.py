@@ -361,7 +361,8 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 
 
 def test_a_folder_is_no_file(tmp_path: Path) -> None:
-    assert refused(tmp_path, "-r .\n") == ["requirements.txt:1: includes .: cannot be read: Is a directory"]
+    said = "requirements.txt:1: includes .: cannot be read: it is a folder, where a file is expected"
+    assert refused(tmp_path, "-r .\n") == [said]
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from harness import opening
 from harness.project.documents import documents
 from harness.project.pipelines import azure, circleci, github, gitlab
 from harness.project.pipelines.values import CacheStep
@@ -80,6 +81,6 @@ def _steps(root: Path) -> Iterator[CacheStep]:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text("utf-8-sig") if path.stat().st_size <= _LARGEST else ""
+        return opening.read(path, _LARGEST).decode("utf-8-sig").replace("\r\n", "\n")
     except (OSError, UnicodeDecodeError):
         return ""

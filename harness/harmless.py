@@ -1,0 +1,74 @@
+"""Text from outside, made harmless for whoever reads the output: a person, a terminal, a CI service.
+
+File names, messages of exceptions and options can hold terminal escapes, reversed text, and lines that a CI service
+takes for commands: GitHub's ``::name::`` and ``##[name]``, Azure's ``##vso[``, GitLab's ``section_start:``.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+LONGEST = 4_000
+"""Characters of one text that are shown to people; the JSON report has all of them."""
+
+# GitHub skips white space before its mark; Azure and GitLab look for theirs anywhere in a line.
+_COMMAND = re.compile(r"(?m)^\s*:(?=:)|#(?=#\w*\[)|section_(?:start|end)(?=:\d)")
+_UNUSUAL = re.compile(r"[^\n -~]")
+_OWN_COLOURS = re.compile(r"(\x1b\[(?:1;3[123]|0)m)")
+
+
+def harmless(text: str, longest: int = LONGEST) -> str:
+    """One text from outside, to be put among words of ours.
+
+    Args:
+        text: Anything.
+        longest: How many characters of it are shown.
+
+    Returns:
+        Text of printable characters and newlines.
+    """
+    text = text.replace("\r\n", "\n").replace("\t", "    ").strip("\n")
+    if len(text) > longest:
+        half = longest // 2
+        text = f"{text[:half]} … {len(text) - 2 * half:,} more characters … {text[-half:]}"
+    return printed(text)
+
+
+def printed(text: str, *, coloured: bool = False) -> str:
+    """Whole lines as they may be written; the last thing that happens to them, since wrapping makes new lines.
+
+    Args:
+        text: What is to be written.
+        coloured: Whether the colours of the reports for a terminal stay.
+    """
+    pieces = _OWN_COLOURS.split(text) if coloured else [text]  # every second piece is a colour
+    pieces[::2] = (_UNUSUAL.sub(_shown, piece) for piece in pieces[::2])
+    return _COMMAND.sub(r"\g<0> ", "".join(pieces))
+
+
+def one_line(text: str) -> str:
+    """One text from outside that must not begin a line of its own."""
+    return harmless(text).replace("\n", "\\n")
+
+
+def printed_json(text: str) -> str:
+    """The same for a JSON document, which means what it meant before."""
+    return re.sub(r"#(?=#\w*\[)", r"\\u0023", _UNUSUAL.sub(_escaped, text))
+
+
+def _shown(found: re.Match[str]) -> str:
+    character = found[0]
+    return character if _is_shown(character) else character.encode("unicode_escape").decode()
+
+
+def _escaped(found: re.Match[str]) -> str:
+    character = found[0]
+    if _is_shown(character):
+        return character
+    units = character.encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2))
+
+
+def _is_shown(character: str) -> bool:
+    return character.isprintable() or unicodedata.category(character) == "Zs"

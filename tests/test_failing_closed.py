@@ -1,0 +1,181 @@
+"""Whatever is raised on the way from the entry point to the report, the exit code is never that of a pass."""
+
+from __future__ import annotations
+
+import builtins
+import gc
+import os
+import signal
+import sys
+import threading
+import types
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+import harness.__main__ as entry
+from fixtures.broken import mini
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+EXCEPTIONS: tuple[BaseException, ...] = (
+    SystemExit(0),
+    SystemExit(),
+    KeyboardInterrupt(),
+    BrokenPipeError(32, "Broken pipe"),
+    GeneratorExit(),
+    MemoryError(),
+    RecursionError(),
+    StopIteration(),
+    AssertionError(),
+    ValueError("expected"),
+    KeyError("key"),
+    AttributeError("attribute"),
+    UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid"),
+    FileNotFoundError(2, "No such file or directory"),
+    TimeoutError(110, "timed out"),
+)
+PACKAGE = str(Path(entry.__file__).parent)
+RAISE = "_raise_for_test"
+FULL = "LAMBDA_ARTIFACT_TEST_ALL_EXCEPTIONS"
+"""Set, every function is made to raise each exception: some minutes. Else each raises two of them."""
+
+EARNED: Mapping[str, tuple[type[BaseException], ...]] = {}
+"""What may fail in these ways without a loss: a cache that cannot be used, as on a full disk, is done without."""
+
+
+@dataclass
+class Raising:
+    """What a function raises in place of what it does, and whether it was called."""
+
+    error: BaseException
+    called: bool = False
+
+    def __call__(self) -> None:
+        self.called = True
+        raise type(self.error)(*self.error.args)  # a new one: an exception holds all frames that it has passed
+
+
+def _raise(*_: object, **__: object) -> None:
+    _raise_for_test()  # type: ignore[name-defined]  # noqa: F821 - among the builtins, for as long as a test needs it
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return mini(tmp_path_factory.mktemp("archive") / "code.zip", {"main.py": "import json\ndef handler(e, c): pass\n"})
+
+
+def code_of(archive: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> int:
+    """The exit code of one static verification, from the entry point on."""
+    report = cache / "report.json"
+    argv = ["lambda-artifact", "verify", "--engine", "none", "--code", str(archive), "--handler", "main.handler"]
+    argv += ["--format", "json", "--output", f"markdown={report}", "--output", f"terminal={report}.txt"]
+    monkeypatch.setattr(sys, "argv", argv)
+    monkeypatch.setenv("LAMBDA_ARTIFACT_CACHE", str(cache / "cache"))
+    heard = signal.getsignal(signal.SIGINT)
+    try:
+        entry.main()
+    except SystemExit as ended:
+        return int(ended.code or 0)
+    finally:
+        signal.signal(signal.SIGINT, heard)
+        gc.unfreeze()
+        gc.enable()
+    raise AssertionError("it returned")
+
+
+def functions_on_the_way(run: Callable[[], object]) -> list[types.CodeType]:
+    """The code of every function of the package that a run calls, in the order of their first calls."""
+    seen: dict[types.CodeType, None] = {}
+
+    def note(frame: types.FrameType, event: str, _: object) -> None:
+        if event == "call" and frame.f_code.co_filename.startswith(PACKAGE) and "<" not in frame.f_code.co_name:
+            seen.setdefault(frame.f_code)
+
+    threading.setprofile(note)
+    sys.setprofile(note)
+    try:
+        run()
+    finally:
+        sys.setprofile(None)
+        threading.setprofile(None)
+    return list(seen)
+
+
+class Functions:
+    """The functions of the package, so that one can be made to raise wherever it is known by which name."""
+
+    def __init__(self) -> None:
+        self._homes: dict[types.CodeType, types.FunctionType] = {}
+        for one in gc.get_objects():
+            if isinstance(one, types.FunctionType) and one.__code__.co_filename.startswith(PACKAGE):
+                self._note(one.__code__, one)
+
+    def _note(self, code: types.CodeType, home: types.FunctionType) -> None:
+        self._homes.setdefault(code, home)
+        for constant in code.co_consts:
+            if isinstance(constant, types.CodeType):
+                self._note(constant, home)
+
+    @contextmanager
+    def raising(self, code: types.CodeType, error: BaseException) -> Iterator[Raising]:
+        """Each call of one function raises, be it a method, a property, or a function inside another."""
+        home = self._homes[code]
+        own, instead = home.__code__, Raising(error)
+        setattr(builtins, RAISE, instead)
+        home.__code__ = _replaced(own, code)
+        try:
+            yield instead
+        finally:
+            home.__code__ = own
+            delattr(builtins, RAISE)
+
+
+def _replaced(code: types.CodeType, target: types.CodeType) -> types.CodeType:
+    """The code with that of one function in it, or itself, replaced by one that raises."""
+    if code is target:
+        return _raise.__code__.replace(co_freevars=code.co_freevars)
+    constants = (_replaced(one, target) if isinstance(one, types.CodeType) else one for one in code.co_consts)
+    return code.replace(co_consts=tuple(constants))
+
+
+def name_of(code: types.CodeType) -> str:
+    return f"{Path(code.co_filename).relative_to(PACKAGE)}:{code.co_qualname}"
+
+
+@pytest.mark.timeout(3_600)
+def test_no_exception_on_the_way_is_a_pass(
+    archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    numbers = count()
+
+    def code_now() -> int:
+        (folder := tmp_path / f"{next(numbers)}").mkdir()
+        return code_of(archive, folder, monkeypatch)
+
+    assert [code_now(), code_now()] == [0, 0]  # everything is imported
+    codes = functions_on_the_way(code_now)
+    functions = Functions()
+    everything = FULL in os.environ
+    passed, called = list[str](), 0
+    for at, code in enumerate(codes):
+        if code is entry.main.__code__:
+            continue  # what is raised there is raised by nobody below it
+        chosen = EXCEPTIONS if everything else (EXCEPTIONS[0], EXCEPTIONS[1 + at % (len(EXCEPTIONS) - 1)])
+        for error in chosen:
+            with functions.raising(code, error) as raising:
+                ended = code_now()
+            capfd.readouterr()
+            called += raising.called
+            if raising.called and ended == 0 and not isinstance(error, EARNED.get(name_of(code), ())):
+                passed.append(f"{name_of(code)}: {error!r}")
+
+    assert passed == []
+    assert called > len(codes)
+    sys.stdout.write(f"{len(codes):,} functions, {called:,} exceptions\n")
