@@ -179,7 +179,7 @@ def observe(start: dict[str, Any], api: RuntimeApi, output: Output, tree: Tree) 
         "init": init,
         "answers": answers,
         "max_rss_bytes": watch.peak,
-        "output": _without_ping(text),
+        "output": without_ping(text, api.ping),
         "trace": imported if "frames" in imported else stands or (_dumped(text) if crashed else None),
         "modules": [one for one in modules if isinstance(one, str)] if isinstance(modules, list) else [],
     }
@@ -295,12 +295,11 @@ def _dumped(text: str) -> dict[str, Any] | None:
     return {"frames": found, "causes": [], "error": None, "missing": None} if found else None
 
 
-def _without_ping(text: str) -> str:
-    """The output without the lines in which the runtime client refuses the ping."""
-    return PING_LINES.sub("", text)
-
-
-PING_LINES = re.compile(r"^.*Runtime\.LambdaContextUnmarshalError.*(?:\n|\Z)", re.MULTILINE)
+def without_ping(text: str, ping: str) -> str:
+    """The output without the lines in which the runtime client refuses the ping, and warns of it."""
+    marks = ("Runtime.LambdaContextUnmarshalError", *([ping] if ping else []))
+    lines = re.split(r"(?<=\n)", text)  # there are carriage returns in the client's lines
+    return "".join(line for line in lines if not any(mark in line for mark in marks))
 
 
 def oom_killed(folders: Iterable[str]) -> bool:

@@ -49,6 +49,7 @@ class RuntimeApi:
         ready_at: When it first asked for an event, which is when init had succeeded (``time.monotonic``).
         settled_at: When it had shown that it is AWS's client and in its loop; for another client, when that was given
             up.
+        ping: The number of the event that it refuses, once it has it.
         init_error: What it posted to ``init/error``.
         imported: What the bootstrap reported of the import; see ``bootstrap_patch.py``. Anybody can report anything.
         answers: One entry for each event that was answered, in order.
@@ -67,6 +68,7 @@ class RuntimeApi:
         self.ready_at: float | None = None
         self.settled_at: float | None = None
         self.genuine = False
+        self.ping = ""
         self.init_error: dict[str, Any] | None = None
         self.imported: dict[str, Any] | None = None
         self.answers: list[dict[str, Any]] = []
@@ -77,7 +79,6 @@ class RuntimeApi:
         self._timeout = timeout
         self._next = 0
         self._invocation = ""
-        self._pinged = False
         self._closed = False
         self._connections: set[socket.socket] = set()
         threading.Thread(target=self._accept, daemon=True).start()
@@ -130,10 +131,11 @@ class RuntimeApi:
                 self.ready_at = time.monotonic()
                 self.genuine = agent.startswith(CLIENT)
                 if self.genuine:
-                    self._pinged = True
+                    headers = self._headers(PING)
+                    self.ping = headers["Lambda-Runtime-Aws-Request-Id"]
                     self.changed.notify_all()
-                    return self._headers(PING), b"null"
-            if self._pinged and self.settled_at is None:  # a second one asks while the client still refuses the ping
+                    return headers, b"null"
+            if self.ping and self.settled_at is None:  # a second one asks while the client still refuses the ping
                 self.changed.wait_for(lambda: self._closed or self.settled_at is not None)
             if self._next >= len(self._events) or self._closed:
                 self.changed.notify_all()
@@ -168,7 +170,7 @@ class RuntimeApi:
                 self.init_error = self.init_error or _error_of(error_type, body)
             elif path == REPORT:
                 self.imported = self.imported or _object(body)
-            elif self._pinged and self.settled_at is None and path == answers[1]:
+            elif self.ping and self.settled_at is None and path == answers[1]:
                 self.settled_at = time.monotonic()
             elif self.handed_out is not None and path in answers:
                 answer: dict[str, Any] = {"seconds": time.monotonic() - self.handed_out}
