@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from harness.artifact import trees
-from tests.endurance.scene import Scene, soon, times
+from tests.endurance.scene import Scene, faults, soon, times
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -28,18 +28,8 @@ SIZES = [size * KB for size in (16, 64, 128, 256, 300, 350, 400, 500, 600, 700, 
 
 
 def judge(scene: Scene, seen: Ended, right: Any) -> list[object]:  # noqa: ANN401 - JSON
-    """What is wrong with a run in a cache that gave it trouble: every result is right, or says what would help."""
-
-    def helps(text: str) -> bool:
-        return str(scene.cache) in text and "LAMBDA_ARTIFACT_CACHE" in text
-
-    if seen.report is None:
-        return [] if seen.incomplete and helps(seen.errors) else [seen]
-    pairs = zip(seen.report["results"], right["results"], strict=True)
-    wrong = [
-        one for one, other in pairs if one != other and (one["outcome"] != "skipped" or not helps(one["reason"]))
-    ]
-    return [seen.code, *wrong] if wrong or seen.code not in {1, 3} else []
+    """What is wrong with a run in a cache that gave it trouble."""
+    return faults(seen, right, str(scene.cache), "LAMBDA_ARTIFACT_CACHE")
 
 
 @contextlib.contextmanager
