@@ -19,13 +19,13 @@ def load(path: Path) -> bytes | None:
     return packed if seal == _seal(packed) else None
 
 
-def save(path: Path, packed: bytes) -> None:
+def save(path: Path, packed: bytes, mode: int = 0o600) -> None:
     """Write a file with its seal.
 
     Raises:
         OSError: It cannot be written.
     """
-    replace_file(path, _seal(packed) + packed)
+    replace_file(path, _seal(packed) + packed, mode)
 
 
 def replace_file(path: Path, content: bytes, mode: int = 0o600) -> None:

@@ -39,7 +39,7 @@ class Group:
         """A group whose processes together have so many bytes; None where none can be made."""
         if os.geteuid() != 0:
             return None
-        name = f"{PREFIX}{secrets.token_hex(8)}"
+        name = f"{_owner()}{os.getpid()}-{secrets.token_hex(8)}"
         figures = {"memory": str(memory + SLACK_BYTES), "pids": str(PROCESSES + SLACK_PROCESSES)}
         if (CGROUPS / "cgroup.controllers").exists():
             limits = {"memory.max": figures["memory"], "memory.swap.max": "0", "pids.max": figures["pids"]}
@@ -99,9 +99,16 @@ def _make(root: Path, name: str, limits: dict[str, str], optional: tuple[str, ..
     return None
 
 
+def _owner() -> str:
+    """What the names of groups begin with that belong to processes of this namespace."""
+    return f"{PREFIX}{Path('/proc/self/ns/pid').stat().st_ino}-"
+
+
 def _tidy(root: Path) -> None:
-    """Remove the groups of runs that were killed; one in use cannot be removed, one just made is young."""
+    """Remove the groups of runs that were killed; of those in other namespaces, which cannot be seen, the old ones."""
+    own = _owner()
     for left in root.glob(f"{PREFIX}*"):
-        with contextlib.suppress(OSError):
-            if time.time() - left.stat().st_mtime > STALE_SECONDS:
+        with contextlib.suppress(OSError):  # one in use cannot be removed
+            gone = left.name.startswith(own) and not Path("/proc", left.name.removeprefix(own).split("-")[0]).exists()
+            if gone or time.time() - left.stat().st_mtime > STALE_SECONDS:
                 left.rmdir()

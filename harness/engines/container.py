@@ -23,7 +23,7 @@ from harness.engines.once import Once
 from harness.engines.programs import text
 from harness.engines.protocol import Answers, Job, Observation, Progress, Start, Unavailable
 from harness.engines.relay import Relay, Stream, shared
-from harness.engines.shipping import BEGIN, Answer, packed, program
+from harness.engines.shipping import BEGIN, LONGEST, Answer, packed, program
 from harness.engines.starting import rule_out_the_runtime, time_limit
 from harness.model import EngineInfo
 
@@ -112,7 +112,7 @@ class ContainerEngine:
             sweep(daemon)
             image = ensure_image(daemon, reference, architecture, progress)
             read = partial(text_in, daemon, str(image.id), BOOTSTRAP)
-            bootstrap = hooked_file(self.cache / "bootstraps", str(image.id), read)
+            bootstrap = hooked_file(self.cache / "runtimes", str(image.id), read)
             digest = (image.attrs.get("RepoDigests") or [image.id])[0].rpartition("@")[2]
             return Ready(daemon, reference, str(image.id), digest, bootstrap)
 
@@ -157,7 +157,9 @@ def _reason(error: Exception, job: Job | None, reference: str) -> str | None:
                 "with --image, or declare the runtime that it is for."
             )
         return f"the container daemon refused: {first_line(error)}"
-    # The SDK lets its transports' own exceptions through.
+    # The SDK lets its transports' own exceptions through, and what it makes of an answer that is none.
+    if isinstance(error, LookupError | TypeError | AttributeError | ValueError):
+        return f"the container daemon answered what no daemon answers ({type(error).__name__}: {first_line(error)})"
     return f"the container daemon went away: {first_line(error)}" if isinstance(error, OSError) else None
 
 
@@ -226,9 +228,7 @@ class Crew:
             self._stopped = True
             streams = tuple(self._streams)
         for stream in streams:
-            # Not by killing it: to a container that is gone, the daemon goes on taking what we send, for minutes.
-            with contextlib.suppress(OSError):
-                stream.shutdown(socket.SHUT_RDWR)
+            _shut(stream)
 
     def _start(self, start: Start, compiling: Compiling | None) -> Observation:
         job, answer = self._job, Answer()
@@ -239,7 +239,7 @@ class Crew:
                 stopped = self._stopped
             if stopped:
                 raise Unavailable("it was ended before its time.")
-            watchdog = threading.Timer(time_limit(job, start), partial(_kill, self._daemon, name))
+            watchdog = threading.Timer(time_limit(job, start), partial(_shut, stream))
             watchdog.daemon = True
             watchdog.start()
             try:
@@ -357,7 +357,9 @@ def container(  # noqa: PLR0913, PLR0917 - what a container is made of
 def _stdout(stream: Stream) -> Iterator[bytes]:
     """What the container wrote to its standard output, out of the daemon's framed stream."""
     while header := _exactly(stream, 8):
-        body = _exactly(stream, int.from_bytes(header[4:], "big"))
+        if (size := int.from_bytes(header[4:], "big")) > LONGEST:
+            raise ValueError(f"a frame of {size:,} bytes")
+        body = _exactly(stream, size)
         if header[0] == 1:
             yield body
 
@@ -370,9 +372,14 @@ def _exactly(stream: Stream, size: int) -> bytes:
     return b"" if size else b"".join(parts)
 
 
-def _kill(daemon: Daemon, container: str) -> None:
-    with contextlib.suppress(Exception):  # the last resort of a watchdog; whatever it meets, the reader will see
-        daemon.client.api.kill(container)
+def _shut(stream: Stream) -> None:
+    """End the connection to a container, which then ends, too.
+
+    Not by killing it: to a container that is gone, the daemon goes on taking what we send, for minutes; and a daemon
+    that hangs would not do it.
+    """
+    with contextlib.suppress(OSError):
+        stream.shutdown(socket.SHUT_RDWR)
 
 
 def _ending(daemon: Daemon, container: str) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+import os
 import shutil
 from dataclasses import dataclass
 from importlib.resources import files
@@ -13,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 
+from harness.artifact import sealed
 from harness.artifact.trees import fingerprint
 from harness.engines import root, system
 from harness.engines.hooking import hooked
@@ -26,7 +29,7 @@ if TYPE_CHECKING:
     from harness.engines.protocol import Progress
     from harness.policy import RuntimePolicy
 
-LAYOUT = 3  # part of the key: another layout of the environment is another environment
+LAYOUT = 4  # part of the key: another layout of the environment is another environment
 SEAL = "seal"
 USER, GROUP = 993, 990  # Lambda's sbx_user1051, as functions that print their own user show it
 HOME = "/home/sbx_user1051"  # in its passwd entry, and not there
@@ -73,7 +76,7 @@ class Environment:
         """Whether everything in it is as it was when it was made."""
         try:
             return bool(self._seal["root"] == fingerprint(self.root))
-        except (KeyError, OSError, TypeError, ValueError):
+        except OSError:
             return False
 
     @property
@@ -83,7 +86,9 @@ class Environment:
 
     @property
     def _seal(self) -> dict[str, Any]:
-        seal: dict[str, Any] = json.loads((self.home / SEAL).read_text("utf-8"))
+        if (packed := sealed.load(self.home / SEAL)) is None:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self.home / SEAL))
+        seal: dict[str, Any] = json.loads(packed)
         return seal
 
 
@@ -126,7 +131,7 @@ def _make(environment: Environment, policy: RuntimePolicy, progress: Progress) -
         made = building / "root"
         made.mkdir()
         lacking = root.make(made, policy, environment.interpreter, _scripts(policy), progress)
-        (building / SEAL).write_text(json.dumps({"root": fingerprint(made), "lacking": lacking}), "utf-8")
+        sealed.save(building / SEAL, json.dumps({"root": fingerprint(made), "lacking": lacking}).encode(), 0o644)
         if home.exists():  # and is no longer what it was
             home.rename(building.with_name(f"{home.name}.tmp-old"))
         building.rename(home)

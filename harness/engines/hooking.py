@@ -34,13 +34,23 @@ def hooked_file(folder: Path, image: str, read: Callable[[], str | None]) -> Pat
 
     None where the folder cannot be written, or the image has no bootstrap to ``read``.
     """
-    digest = hashlib.sha256(f"{image} {hooked('')}".encode()).hexdigest()
-    path = folder / f"{digest}.py"
-    if not path.exists():
-        original = read()
-        if original is None:
-            return None
+    key = hashlib.sha256(f"{image} {hooked('')}".encode()).hexdigest()
+    for path in folder.glob(f"{key}-*.py"):
         with contextlib.suppress(OSError):
-            folder.mkdir(parents=True, exist_ok=True)
-            replace_file(path, hooked(original).encode(), 0o444)
-    return path if path.exists() else None
+            if path.name == _named(key, path.read_bytes()):
+                return path
+    original = read()
+    if original is None:
+        return None
+    content = hooked(original).encode()
+    path = folder / _named(key, content)
+    with contextlib.suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
+        replace_file(path, content, 0o444)
+        return path
+    return None
+
+
+def _named(key: str, content: bytes) -> str:
+    """The name of a file, which what is in it must match."""
+    return f"{key}-{hashlib.sha256(content).hexdigest()}.py"

@@ -9,6 +9,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from harness.engines import libraries
+from harness.engines.programs import end_with_this_process
 from harness.engines.protocol import Unavailable
 
 if TYPE_CHECKING:
@@ -81,7 +82,9 @@ def install(target: Path, policy: RuntimePolicy) -> None:
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
     command += ["--no-deps", "--only-binary", ":all:", "--implementation", "cp", "--python-version", version]
     command += ["--target", os.fspath(target), "--no-compile", *policy.runtime_requirements]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, preexec_fn=end_with_this_process
+    )
     if done.returncode:
         errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or ["pip failed"]
         raise Unavailable(

@@ -39,6 +39,7 @@ sys.modules["probe.container"].main(job, rest)
 # In the order of their imports.
 MODULES = ("kernel", "launch", "bootstrap_patch", "runtime_api", "observer", "container")
 BEGIN = b"begin\n"
+LONGEST = 64 * 1024 * 1024  # bytes of a frame or a line: more than all that an observer may answer
 
 
 def program(python: str) -> list[str]:
@@ -96,6 +97,8 @@ class Answer:
         rest = b""
         for chunk in chunks:
             *lines, rest = (rest + chunk).split(b"\n")
+            if len(rest) > LONGEST:
+                raise ValueError(f"a line of more than {LONGEST:,} bytes")
             for line in lines:
                 self._take(json.loads(line), relay)
             if self.result is not None or (until_ready and self.python is not None):

@@ -58,7 +58,7 @@ class FactStore:
         of = self._sources(archive, python)
         known = _load(of, Known) or Known()
         self._kept[of] = known.size
-        return described(archive, contents, python, tree, known)
+        return described(archive, contents, python, tree, known, self._folder)
 
     def keep(self, archive: Archive, python: tuple[int, int], facts: ArchiveFacts) -> None:
         """Keep what was read of an archive's sources since, together with what other processes have kept.

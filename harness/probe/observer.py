@@ -50,6 +50,9 @@ class Tree(Protocol):
     def out_of_memory(self) -> bool:
         """Whether the kernel ended one of them because the memory of all was used up."""
 
+    def memory(self) -> int | None:
+        """The bytes that all of them hold together, where the kernel counts them."""
+
 
 class Output:
     """What the processes print: the beginning and the end, and how much is missing between."""
@@ -117,7 +120,10 @@ class Watch:
         taken only where the cheap one is over the limit. Files in memory (``memfd_create``) that no process has mapped
         belong to no process's size, and are counted by their descriptors.
         """
-        total, files = sum(map(_resident, pids)), _unmapped(pids)
+        total, counted = sum(map(resident, pids)), self.tree.memory()
+        if counted is not None:
+            return max(total, counted) if len(pids) == 1 else counted
+        files = _unmapped(pids)
         if len(pids) > 1 and total + files > self.memory:
             total = self._share_out(pids)
         return total + files
@@ -307,6 +313,18 @@ def oom_killed(folders: Iterable[str]) -> bool:
     return False
 
 
+def in_memory(folders: Iterable[str]) -> int | None:
+    """What the processes of a control group hold, files in memory included, in bytes."""
+    for folder in folders:
+        with (
+            contextlib.suppress(OSError, ValueError, KeyError),
+            open(f"{folder}/memory.stat", encoding="ascii") as file,
+        ):
+            counted = dict(line.split() for line in file)
+            return int(counted["anon" if "anon" in counted else "rss"]) + int(counted["shmem"])
+    return None
+
+
 def descendants(root: int) -> list[list[int]]:
     """Every living process below ``root``, by generations; empty where it has ended."""
     found: list[list[int]] = []
@@ -327,7 +345,8 @@ def _children(pid: int) -> list[int]:
     return found
 
 
-def _resident(pid: int) -> int:
+def resident(pid: int) -> int:
+    """The memory of a process, in bytes."""
     with contextlib.suppress(OSError, ValueError), open(f"/proc/{pid}/statm", "rb") as statm:
         return int(statm.read().split()[1]) * PAGE
     return 0
