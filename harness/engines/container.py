@@ -142,12 +142,10 @@ def _explained(job: Job | None = None, reference: str = "") -> Iterator[None]:
     except (Unavailable, Unseen):
         raise
     except Exception as error:
-        if (reason := _reason(error, job, reference)) is None:
-            raise
-        raise Unavailable(reason) from error
+        raise Unavailable(_reason(error, job, reference)) from error
 
 
-def _reason(error: Exception, job: Job | None, reference: str) -> str | None:
+def _reason(error: Exception, job: Job | None, reference: str) -> str:
     from docker.errors import DockerException  # noqa: PLC0415 - 150 ms that only this engine needs
 
     if isinstance(error, DockerException):
@@ -157,10 +155,10 @@ def _reason(error: Exception, job: Job | None, reference: str) -> str | None:
                 "with --image, or declare the runtime that it is for."
             )
         return f"the container daemon refused: {first_line(error)}"
-    # The SDK lets its transports' own exceptions through, and what it makes of an answer that is none.
-    if isinstance(error, LookupError | TypeError | AttributeError | ValueError):
-        return f"the container daemon answered what no daemon answers ({type(error).__name__}: {first_line(error)})"
-    return f"the container daemon went away: {first_line(error)}" if isinstance(error, OSError) else None
+    if isinstance(error, OSError):  # the SDK lets its transports' own exceptions through
+        return f"the container daemon went away: {first_line(error)}"
+    # The SDK trusts what a daemon answers: any exception can come of what is no answer.
+    return f"the container daemon answered what no daemon answers ({type(error).__name__}: {first_line(error)})"
 
 
 @dataclass(frozen=True, slots=True)

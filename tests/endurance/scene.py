@@ -215,7 +215,9 @@ def processes(mark: str) -> Iterator[str]:
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             state = (folder / "stat").read_text().rpartition(")")[2].split()[0]
-            texts = [(folder / name).read_bytes() for name in ("cmdline", "environ", "mountinfo")]
+            texts = [(folder / name).read_bytes() for name in ("cmdline", "environ")]
+            # Where its mounts come from: in which folder they are may be copied from this process's own.
+            texts += [line.split()[3] for line in (folder / "mountinfo").read_bytes().splitlines()]
         except OSError:
             continue
         if state not in "ZX" and folder.name != str(os.getpid()) and any(mark.encode() in text for text in texts):
@@ -230,7 +232,8 @@ def mounts(mark: str) -> Iterator[str]:
 
 
 def soon(look: Callable[[], Sequence[str]], seconds: float = 2.0) -> Sequence[str]:
-    """What is found still after a while; mostly nothing at the first look."""
+    """What is found still after a while, which an idle machine does not need; mostly nothing at the first look."""
+    seconds += 5 * os.getloadavg()[0] / (os.cpu_count() or 1)
     deadline = time.monotonic() + seconds
     while (found := look()) and time.monotonic() < deadline:
         time.sleep(0.05)

@@ -61,6 +61,11 @@ def is_silent(client: socket.socket, request: bytes) -> None:
     time.sleep(3600)
 
 
+def ends(client: socket.socket, request: bytes) -> None:
+    del request
+    client.shutdown(socket.SHUT_RDWR)
+
+
 def after_greeting(reply: Callable[[socket.socket, bytes], None]) -> Callable[[socket.socket, bytes], None]:
     """A daemon at the first look."""
 
@@ -80,7 +85,7 @@ REPLIES = {
     "half an answer": says(HEADER + b"Content-Length: 1000\r\n\r\n{"),
     "nothing": is_silent,
     "one byte a second": drips,
-    "an end": says(b""),
+    "an end": ends,
 }
 ANSWERS = {
     **REPLIES,
