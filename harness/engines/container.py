@@ -89,7 +89,6 @@ class ContainerEngine:
         Raises:
             Unavailable: No daemon answers, the image is not to be had, or the daemon gave up.
         """
-        import os as _os; open("/tmp/h/audit.txt","a").write(_os.environ.get("PYTEST_CURRENT_TEST","?")+"\n")  # AUDIT
         began = time.perf_counter()
         try:
             with _explained(job, self.image or job.policy.image):

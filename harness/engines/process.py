@@ -73,7 +73,6 @@ class ProcessEngine:
             Unavailable: This machine cannot run the functions: no Linux, another architecture, no such CPython, no
                 room for what plays the runtime.
         """
-        import os as _os; open("/tmp/h/audit.txt","a").write(_os.environ.get("PYTEST_CURRENT_TEST","?")+"\n")  # AUDIT
         began = time.perf_counter()
         try:
             environment = self._environment(job.policy, job.architecture, progress)
