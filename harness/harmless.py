@@ -54,7 +54,8 @@ def one_line(text: str) -> str:
 
 def printed_json(text: str) -> str:
     """The same for a JSON document, which means what it meant before."""
-    return re.sub(r"#(?=#\w*\[)", r"\\u0023", _UNUSUAL.sub(_escaped, text))
+    text = re.sub(r"#(?=#\w*\[)", r"\\u0023", _UNUSUAL.sub(_escaped, text))
+    return re.sub(r"(section_(?:start|end)):(?=\d)", r"\1\\u003a", text)
 
 
 def _shown(found: re.Match[str]) -> str:

@@ -185,7 +185,7 @@ def _kind(record: Record, *, is_folder: bool) -> Kind:
 def _mode(record: Record, *, is_folder: bool) -> int:
     mode = record.attributes >> 16
     # A folder with the mode of a file, as packers of Java archives write it, is a folder without a mode everywhere.
-    if mode and record.host in _UNIX_HOSTS and not (is_folder and stat.S_IFMT(mode) not in (0, stat.S_IFDIR)):
+    if mode and record.host in _UNIX_HOSTS and not (is_folder and not stat.S_ISDIR(mode)):
         return stat.S_IMODE(mode)
     return 0o755 if is_folder else 0o644
 

@@ -27,6 +27,7 @@ T = TypeVar("T")
 
 LABEL = "lambda-artifact-harness"
 PING_SECONDS, CALL_SECONDS = 5, 60
+SHOWN = 300  # characters of what a daemon says
 STALE_SECONDS = 6 * 3600  # longer than any run; what is older belongs to nobody
 PLATFORMS = {"x86_64": "amd64", "arm64": "arm64"}
 
@@ -141,7 +142,7 @@ def first_line(error: Exception) -> str:
     """What went wrong, on one line."""
     # The daemon's own explanation, where there is one, without the address that it was asked at.
     said = str(getattr(error, "explanation", None) or error)
-    return (said.splitlines() or [type(error).__name__])[0]
+    return (said.splitlines() or [type(error).__name__])[0][:SHOWN]
 
 
 def ensure_image(daemon: Daemon, reference: str, architecture: str, progress: Progress) -> Any:  # noqa: ANN401 - the SDK's

@@ -9,14 +9,16 @@ from __future__ import annotations
 import logging
 import threading
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from harness import __version__
 from harness.sources.calls import operation
 from harness.sources.local import SourceUnavailable
+from harness.sources.waiting import within
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     import boto3
     import botocore.session
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS = 10
 READ_SECONDS = 60
+ANSWER_SECONDS = 300.0
+"""That a call may take, with its repetitions."""
 CONNECTIONS = 32
 """How many threads may use one client at a time."""
 _OTHER_BUNDLE = (None, "REQUESTS_CA_BUNDLE", None, None)
@@ -111,7 +115,21 @@ class Aws:
         client: LambdaClient | S3Client = self._session.client(service, region_name=region, config=config)
         # On the client alone: what the SDK does to get the user's credentials is not ours to forbid.
         client.meta.events.register_first("before-call", _refuse)
+        _limit(client)
         return client
+
+
+def _limit(client: Any) -> None:  # noqa: ANN401 - the SDK makes its classes at run time
+    """Give each call of a client an end: its time-outs are for single reads, and begin anew with every byte."""
+    call = client._make_api_call  # noqa: SLF001 - what all its methods call, and nothing public is
+
+    def limited(name: str, parameters: Mapping[str, object]) -> object:
+        try:
+            return within(ANSWER_SECONDS, partial(call, name, parameters))
+        except TimeoutError:
+            raise AwsUnavailable(f"AWS has not answered {name} within {ANSWER_SECONDS:,.0f} seconds.") from None
+
+    client._make_api_call = limited  # noqa: SLF001 - the same
 
 
 def _refuse(model: OperationModel, **others: object) -> None:

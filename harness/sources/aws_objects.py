@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadErro
 from urllib3.exceptions import HTTPError
 
 from harness.sources.aws import AwsUnavailable, asking
-from harness.sources.remote import Cut, Remote, Replaced, skip
+from harness.sources.remote import Cut, Remote, Replaced, piecewise, skip
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -77,10 +77,11 @@ def _opened(client: S3Client, place: S3Object, text: str, etag: str, start: int)
                 raise Replaced from None
             raise
     body = answer["Body"]
+    read = piecewise(getattr(body, "_raw_stream", body))  # the SDK's own stream only reads pieces that are whole
     try:
         if start and answer["ResponseMetadata"]["HTTPStatusCode"] != _PARTIAL:
-            skip(body.read, start)
-        yield body.read
+            skip(read, start)
+        yield read
     except (HTTPClientError, HTTPError, IncompleteReadError):
         raise Cut from None
     finally:

@@ -17,7 +17,7 @@ from urllib3.exceptions import HTTPError
 
 from harness.sources.aws import CONNECT_SECONDS, READ_SECONDS, AwsUnavailable, asking
 from harness.sources.places import LambdaFunction
-from harness.sources.remote import Cut, Remote, skip
+from harness.sources.remote import Cut, Remote, piecewise, skip
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -175,9 +175,10 @@ class _Download:
         try:
             with asking("lambda", "", f"{self._text}, its archive"):
                 answer = self._answer(session, url, start)
+            read = piecewise(answer.raw)
             if start and answer.status_code != _PARTIAL:
-                skip(answer.raw.read, start)
-            yield answer.raw.read
+                skip(read, start)
+            yield read
         except HTTPError:
             raise Cut from None
         finally:

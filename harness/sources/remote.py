@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import time
 import zlib
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, TypeAlias
 
 from harness.opening import LARGEST_ARCHIVE
 from harness.sources.aws import AwsUnavailable
+from harness.sources.waiting import within
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
 Read: TypeAlias = "Callable[[int], bytes]"
@@ -19,6 +22,10 @@ Read: TypeAlias = "Callable[[int], bytes]"
 
 CHUNK: Final = 1024 * 1024
 ATTEMPTS: Final = 6
+LEAST_SECONDS: Final = 120.0
+"""That whatever is fetched may take."""
+SLOWEST: Final = 100 * 1024
+"""Bytes a second, below which a download is given up."""
 _MB: Final = 1024 * 1024
 _STEPS: Final = 10  # of the progress that is told
 
@@ -53,14 +60,24 @@ class Remote:
     opened: Callable[[int], AbstractContextManager[Read]]
 
 
-def receive(remote: Remote, file: BinaryIO, progress: Callable[[str], None], pause: Callable[[float], object]) -> str:
+def receive(
+    remote: Remote,
+    file: BinaryIO,
+    progress: Callable[[str], None],
+    pause: Callable[[float], object],
+    clock: Callable[[], float] = time.monotonic,
+) -> str:
     """Write all of it to a file, and go on where a connection breaks off.
+
+    However often it does, and however slowly bytes come, there is an end: whoever sends one byte a second keeps every
+    single read within its limits.
 
     Args:
         remote: What to read.
         file: Where to; it is empty.
         progress: Told how far it is.
         pause: Waits so many seconds.
+        clock: Has the time, in seconds.
 
     Returns:
         The SHA-256 of what was written, in hexadecimal. Its size, and each digest that AWS told, are right.
@@ -73,12 +90,19 @@ def receive(remote: Remote, file: BinaryIO, progress: Callable[[str], None], pau
         raise AwsUnavailable(f"{remote.text}: it has {remote.size:,} bytes; no archive for Lambda is that large.")
     why = ""
     arrived = _Arrived(remote, file, progress)
+    seconds = LEAST_SECONDS + remote.size / SLOWEST
+    end = clock() + seconds
     for attempt in range(ATTEMPTS):
         if attempt > 1:
             pause(float(2 ** (attempt - 2)))
         try:
-            with remote.opened(arrived.size) as read:
-                arrived.add(read)
+            with _opened(remote, arrived.size, end - clock()) as read:
+                arrived.add(read, lambda: clock() > end)
+        except TimeoutError:
+            raise AwsUnavailable(
+                f"{remote.text}: {arrived.size:,} of {remote.size:,} bytes came within {seconds:,.0f} seconds: the "
+                "connection is too slow, or something on the way holds it up."
+            ) from None
         except Cut as reason:
             why = f" ({reason})" if str(reason) else ""
             continue
@@ -88,6 +112,22 @@ def receive(remote: Remote, file: BinaryIO, progress: Callable[[str], None], pau
         f"{remote.text}: the download broke off {ATTEMPTS} times{why}, the last time after {arrived.size:,} of "
         f"{remote.size:,} bytes; nothing of it is kept."
     )
+
+
+@contextmanager
+def _opened(remote: Remote, start: int, seconds: float) -> Iterator[Read]:
+    """It, opened at an offset within so many seconds."""
+    opening = remote.opened(start)
+    read = within(seconds, opening.__enter__)
+    with ExitStack() as stack:
+        stack.push(opening.__exit__)
+        yield read
+
+
+def piecewise(raw: Any) -> Read:  # noqa: ANN401 - urllib3's response, or something that reads like it
+    """Reads what has arrived of an answer, since a piece of a certain size may be days in coming."""
+    read: Read = getattr(raw, "read1", raw.read)  # urllib3 has it from version 2 on
+    return read
 
 
 def skip(read: Read, size: int) -> None:
@@ -108,9 +148,15 @@ class _Arrived:
         self._crc32 = 0
         self._step = -1
 
-    def add(self, read: Read) -> None:
-        """Take what there is."""
+    def add(self, read: Read, late: Callable[[], bool]) -> None:
+        """Take what there is.
+
+        Raises:
+            TimeoutError: It has become late.
+        """
         while True:
+            if late():
+                raise TimeoutError
             self._tell()
             chunk = read(CHUNK)
             if not chunk:

@@ -80,7 +80,7 @@ def _stated_modes(path: Path) -> dict[str, int]:
             _plain(info.filename): info.external_attr >> 16
             for info in file.infolist()
             if info.create_system in (3, 19) and (mode := info.external_attr >> 16)
-            if not info.is_dir() or stat.S_IFMT(mode) in (0, stat.S_IFDIR)
+            if not info.is_dir() or stat.S_ISDIR(mode)
         }
 
 
@@ -295,6 +295,16 @@ QUIRKS = (
         ("7z",),
         "complains of bits that tell how hard the packer tried, where an entry is stored or one header lacks them",
         lambda case: "Headers Error" in case.said,
+    ),
+    Quirk(
+        ("unzip",),
+        "reads attributes of a text file that nobody sets, and then takes no mode",
+        lambda case: case.about_mode and case.entry and case.entry.internal_attr > 1,
+    ),
+    Quirk(
+        ("7z",),
+        "gives a folder what its owner needs to write into it",
+        lambda case: case.about_mode and _mode(case.entry) & stat.S_IRWXU != stat.S_IRWXU,
     ),
     Quirk(
         ("7z",),

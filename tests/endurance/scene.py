@@ -58,11 +58,19 @@ class Ended:
         """What was found, without what is measured; None where there is no report."""
         return _unmeasured(json.loads(self.output)) if self.output else None
 
-    @property
-    def incomplete(self) -> bool:
-        """Whether it says in a sentence, not in a traceback, that it could not do everything."""
-        text = f"{self.errors}{self.output}"
-        return self.code == 3 and bool(text) and "Traceback" not in text
+
+def faults(seen: Ended, right: Any, *words: str) -> list[object]:  # noqa: ANN401 - JSON
+    """What is wrong with a run that met trouble: each result must be right, or say these words and be incomplete."""
+
+    def explains(text: str) -> bool:
+        return all(word in text for word in words) and "Traceback" not in text
+
+    if seen.report is None:
+        return [] if seen.code == 3 and explains(seen.errors) else [seen]
+    pairs = zip(seen.report["results"], right["results"], strict=True)
+    different = [one for one, other in pairs if one != other]
+    wrong = [one for one in different if one["outcome"] != "skipped" or not explains(one["reason"])]
+    return [seen, *wrong] if wrong or seen.code not in {1, 3} or "Traceback" in seen.errors else []
 
 
 def _unmeasured(value: Any) -> Any:  # noqa: ANN401 - JSON
