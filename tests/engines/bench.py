@@ -57,19 +57,33 @@ def made(kind: str, cache: Path) -> Engine:
     )
 
 
-def elsewhere(kind: str, cache: Path, job: Job) -> tuple[tuple[Observation, ...], int]:
-    """What happened in a process that does nothing else, and the most memory in bytes that this one had."""
+@dataclass(frozen=True)
+class Elsewhere:
+    """A run in a process of its own, which is over.
+
+    Attributes:
+        pid: The process's.
+        memory: The most that it had, in bytes.
+    """
+
+    seen: tuple[Observation, ...]
+    pid: int
+    memory: int
+
+
+def elsewhere(kind: str, cache: Path, job: Job) -> Elsewhere:
+    """Run a job in a process that does nothing else."""
     spawn = multiprocessing.get_context("spawn")
     ours, its = spawn.Pipe()
     process = spawn.Process(target=_run, args=(kind, cache, job, its))
     process.start()
     its.close()
     with ours:
-        seen, memory = ours.recv()
+        found: Elsewhere = ours.recv()
     process.join()
-    return seen, memory
+    return found
 
 
 def _run(kind: str, cache: Path, job: Job, answer: Connection) -> None:
     seen = made(kind, cache).run(job, lambda _: None).observations
-    answer.send((seen, peak(os.getpid())))
+    answer.send(Elsewhere(seen, os.getpid(), peak(os.getpid())))

@@ -5,6 +5,7 @@ Each attack is a module of a few lines, started on every engine that has walls, 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -22,7 +23,7 @@ from tests.engines.bench import Bench, a_job, elsewhere, start
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from harness.engines.protocol import Observation
+    from harness.engines.protocol import Engine, Observation
 
 pytestmark = pytest.mark.xdist_group("attacks")
 MB = 1024 * 1024
@@ -251,6 +252,14 @@ MEMORY = {  # 1.5 GB each but for one, where a function has 256 MB
             held[at] = 1
         time.sleep(2)
     """,
+    "shared_by_two": """
+        import mmap
+        held = mmap.mmap(-1, 400_000_000)
+        os.fork()
+        for at in range(0, len(held), 4096):
+            held[at] = 1
+        time.sleep(2)
+    """,
     "mapped_memfd": """
         import mmap
         file = os.memfd_create("x")
@@ -263,14 +272,6 @@ MEMORY = {  # 1.5 GB each but for one, where a function has 256 MB
         time.sleep(2)
     """,
 }
-MEMORY["shared_by_two"] = """
-    import mmap
-    held = mmap.mmap(-1, 400_000_000)
-    os.fork()
-    for at in range(0, len(held), 4096):
-        held[at] = 1
-    time.sleep(2)
-"""
 COUNTED_BY_GROUPS = {  # what no process's size shows: with a control group, which root and daemons have
     "segments": """
         import ctypes
@@ -347,43 +348,35 @@ def module(body: str, ending: str = "raise ValueError('always')") -> str:
 
 @dataclass(frozen=True)
 class Attacked:
-    """What happened to each function, and what is still there afterwards that was not there before."""
+    """What happened to each function, and what of it is still there afterwards."""
 
     seen: Mapping[str, Observation]
     memory: int
     left: set[str]
 
 
-def left(cache: Path, mark: str) -> set[str]:
-    """What runs leave while they go on: groups, roots, and processes with a mark in their environment."""
-    found = {str(path) for path in Path("/sys/fs/cgroup").glob("**/lambda-artifact-*")}
-    found |= {str(path) for path in (cache / "roots").glob("*")}
-    found |= {
-        line.split()[1] for line in Path("/proc/self/mounts").read_text("utf-8").splitlines() if str(cache) in line
-    }
+def left(pid: int, mark: str, cache: Path) -> set[str]:
+    """What the runs of a process leave while they go on: groups, mounts, and processes with a mark in their variables."""
+    found = {str(path) for path in Path("/sys/fs/cgroup").glob(f"**/lambda-artifact-*-{pid}-*")}
+    mounts = Path("/proc/self/mounts").read_text("utf-8").splitlines()
+    found |= {line.split()[1] for line in mounts if str(cache) in line}
     for process in Path("/proc").glob("[0-9]*"):
-        try:
+        with contextlib.suppress(OSError):
             if mark.encode() in (process / "environ").read_bytes():
                 found.add(f"{process} {(process / 'cmdline').read_bytes()[:200]!r}")
-        except OSError:
-            continue
     return found
 
 
 def attacked(kind: str, cache: Path, task: Path, names: list[str], init_timeout: float) -> Attacked:
-    """Start functions, named like their modules, with a polite one between any two."""
+    """Start functions, named like their modules, between two polite ones."""
     mark = f"attack-{os.urandom(8).hex()}"
     starts = [replace(start(f"{name}.handler", ["{}"], MARK=mark), function=name) for name in names]
     polite = [replace(start("polite.handler", ["{}"], MARK=mark), function=f"polite{number}") for number in range(2)]
-    before = left(cache, mark)
-    job = a_job(task, polite[0], *starts, polite[1], init_timeout=init_timeout)
-    seen, memory = elsewhere(kind, cache, job)
-    new = left(cache, mark) - before
+    run = elsewhere(kind, cache, a_job(task, polite[0], *starts, polite[1], init_timeout=init_timeout))
     deadline = time.monotonic() + 20
-    while new and time.monotonic() < deadline:  # other tests run beside this one, and theirs goes, too
+    while (rest := left(run.pid, mark, cache)) and time.monotonic() < deadline:
         time.sleep(0.1)
-        new &= left(cache, mark)
-    return Attacked({one.function: one for one in seen}, memory, new)
+    return Attacked({one.function: one for one in run.seen}, run.memory, rest)
 
 
 def check(attack: Attacked) -> None:
@@ -540,8 +533,7 @@ NEIGHBOURS = {
     ),
     "a_process": (
         "libc.prctl(15, b'leader', 0, 0, 0)",
-        "if not [p for p in os.listdir('/proc') if p.isdigit() and b'leader' in open(f'/proc/{p}/comm', 'rb').read()]:\n"
-        "    raise OSError",
+        "open(next(p for p in __import__('glob').glob('/proc/[0-9]*/comm') if 'leader' in open(p).read()))",
     ),
 }
 # Looks for another function on every port, and signals all that there is.

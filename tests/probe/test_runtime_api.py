@@ -38,7 +38,8 @@ def api(listening: socket.socket) -> Iterator[RuntimeApi]:
 def client(api: RuntimeApi, listening: socket.socket) -> Iterator[http.client.HTTPConnection]:
     """One connection for everything, as the runtime client keeps it."""
     del api  # it answers
-    with contextlib.closing(http.client.HTTPConnection(*listening.getsockname(), timeout=30)) as connection:
+    host, port = listening.getsockname()
+    with contextlib.closing(http.client.HTTPConnection(host, port, timeout=30)) as connection:
         yield connection
 
 
