@@ -163,7 +163,7 @@ def _report(report: Report) -> ReportV1:
         harness=Harness(report.version),
         target=Target(report.runtime, report.architecture),
         engine=Engine(engine.name, engine.image, engine.digest, engine.python, engine.caveats),
-        artifacts=tuple(map(artifact, report.artifacts)),
+        artifacts=tuple(artifact(one) for one in report.artifacts),
         functions=tuple(
             Function(info.name, info.handler, measured(info.init_seconds, 3), measured(info.max_rss_mb, 1))
             for info in report.functions
