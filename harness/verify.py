@@ -242,7 +242,7 @@ class Verification:
             runtime=self.manifest.runtime,
             architecture=str(self.manifest.architecture),
             engine=engine,
-            artifacts=tuple(map(describe, self.materials.archives)),
+            artifacts=tuple(describe(archive) for archive in self.materials.archives),
             functions=tuple(_function(function, seen.get(function.name)) for function in self.manifest.functions),
             results=tuple(results),
             seconds=time.perf_counter() - self.began,

@@ -123,7 +123,7 @@ def _report(preflight: Preflight) -> PreflightV1:
             preflight.regions,
             tuple(ReportedStorage(room.region, room.used, room.limit) for room in preflight.storage),
         ),
-        artifacts=tuple(map(artifact, report.artifacts)),
+        artifacts=tuple(artifact(one) for one in report.artifacts),
         functions=tuple(_function(row, handlers[row.name]) for row in preflight.rows),
         results=tuple(map(check_result, report.results)),
         seconds=measured(report.seconds, 3) or 0.0,

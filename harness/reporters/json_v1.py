@@ -165,7 +165,7 @@ def _report(report: Report) -> ReportV1:
         harness=Harness(report.version),
         target=Target(report.runtime, report.architecture),
         engine=Engine(engine.name, engine.image, engine.digest, engine.python, engine.caveats, engine.sandbox),
-        artifacts=tuple(map(artifact, report.artifacts)),
+        artifacts=tuple(artifact(one) for one in report.artifacts),
         functions=tuple(
             Function(
                 info.name,

@@ -168,7 +168,7 @@ def _report(transition: Transition) -> TransitionV1:
 
 
 def _side(side: Side) -> ReportedSide:
-    return ReportedSide(side.runtime, side.architecture, tuple(map(artifact, side.artifacts)))
+    return ReportedSide(side.runtime, side.architecture, tuple(artifact(one) for one in side.artifacts))
 
 
 def _group(group: Group) -> ReportedGroup:
