@@ -1,6 +1,7 @@
 # make verify                       sets up, builds the sample application's archives and verifies them
 # make verify MANIFEST=path.toml    the same for one's own archives
 # make test                         sets up and runs the whole test suite
+# make quick                        the tests without Docker, network, handlers and the corpus: a minute and a half
 # make bench                        what checks cost
 # make crater                       verifies layers of popular distributions, and compares with what the runtime does
 # ARGS="…" is handed on, as in `make test ARGS="-k zip"` or `make verify ARGS="--engine process"`.
@@ -8,7 +9,7 @@
 # make itself exits with 2 whenever a command failed. A pipeline that must tell findings (1) from a wrong request (2)
 # or an incomplete run (3) calls .venv/bin/lambda-artifact after `make setup`.
 
-.PHONY: verify test lint format lock setup sample standin clean crater bench
+.PHONY: verify test quick lint format lock setup sample standin clean crater bench
 .DEFAULT_GOAL := verify
 .DELETE_ON_ERROR:
 
@@ -23,6 +24,9 @@ verify: $(STAMP) $(if $(MANIFEST),,sample)
 
 test: $(STAMP)
 	@$(BIN)/pytest -n auto --dist loadgroup $(ARGS)
+
+quick: $(STAMP)
+	@$(BIN)/pytest -n auto --dist loadgroup -m "not docker and not network and not starts and not slow" $(ARGS)
 
 lint: $(STAMP)
 	@$(BIN)/ruff check

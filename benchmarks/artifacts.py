@@ -7,6 +7,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -185,7 +187,9 @@ def sample(folder: Path) -> Artifact:
     home = folder / "sample"
     shutil.copytree(SAMPLE, home, ignore=shutil.ignore_patterns("backend", FILE_NAME), dirs_exist_ok=True)
     manifest = (SAMPLE / FILE_NAME).read_text("utf-8").replace('"../../build/', f'"{ROOT}/build/')
-    (home / FILE_NAME).write_text(manifest, "utf-8")
+    built = ROOT / "build" / "sample" / "x86_64" / "code.zip"
+    shutil.copyfile(built, home / built.name)  # it is built again and again here, and is others' there
+    (home / FILE_NAME).write_text(manifest.replace(f'"{built}"', f'"{home / built.name}"'), "utf-8")
     return _loaded(home / FILE_NAME)
 
 
@@ -212,6 +216,34 @@ def shared(shape: Shape, functions: int, folder: Path, *, invoked: bool = False)
         lines += [f'events = ["{_EVENT}"]'] if invoked else []
     manifest.write_text("\n".join([*lines, ""]), "utf-8")
     return _loaded(manifest)
+
+
+def copied(artifact: Artifact, place: Path) -> Path:
+    """The manifest of a copy of an artifact in another folder."""
+    place.mkdir(parents=True, exist_ok=True)
+    text = artifact.manifest.read_text("utf-8")
+    for archive in (artifact.code, artifact.layer):
+        shutil.copyfile(archive, place / archive.name)
+    for name in (artifact.code, artifact.layer):
+        for spelling in (f"../{name.name}", str(name)):
+            text = text.replace(f'"{spelling}"', f'"{place / name.name}"')
+    manifest = artifact.manifest.with_name(f"{place.parent.name}-{FILE_NAME}")
+    manifest.write_text(text, "utf-8")
+    return manifest
+
+
+def rebuild(artifact: Artifact) -> None:
+    """Change one file of the code, and zip the code again."""
+    with zipfile.ZipFile(artifact.code) as archive:
+        entries = [(entry, archive.read(entry)) for entry in archive.infolist()]
+    changed = next(number for number, (entry, _) in enumerate(entries) if entry.filename.endswith(".py"))
+    draft = artifact.code.with_suffix(".draft")
+    with zipfile.ZipFile(draft, "w", zipfile.ZIP_DEFLATED) as archive:
+        for number, (entry, content) in enumerate(entries):
+            stamp = f"\n# built at {time.time_ns()}\n".encode()
+            text = content.partition(b"\n# built at ")[0] + stamp if number == changed else content
+            archive.writestr(entry, text)
+    draft.replace(artifact.code)
 
 
 def _loaded(path: Path) -> Artifact:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import platform
-import re
 import shutil
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.measuring import Unmeasurable
+from benchmarks.measuring import Unmeasurable, file_system
 from benchmarks.workshop import versions
 from harness import __version__
 
@@ -31,7 +30,7 @@ def machine(workshop: Workshop) -> dict[str, str]:
     return {
         "processor": f"{_processor()}, {cores()} cores",
         "memory": f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / GIB:.0f} GiB",
-        "file system": _file_system(workshop.folder),
+        "file system": file_system(workshop.folder),
         "kernel": f"{platform.system()} {platform.release()}",
     }
 
@@ -67,18 +66,6 @@ def _processor() -> str:
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return platform.machine()
-
-
-def _file_system(folder: Path) -> str:
-    """The kind of that which the folder is on."""
-    real, found = folder.resolve(), ("", "unknown")
-    with suppress(OSError):
-        for line in Path("/proc/self/mounts").read_text("utf-8").splitlines():
-            _, where, kind, *_ = line.split()
-            place = re.sub(r"\\(\d{3})", lambda match: chr(int(match[1], 8)), where)
-            if real.is_relative_to(place) and len(place) >= len(found[0]):
-                found = place, kind
-    return found[1]
 
 
 def _commit() -> str:

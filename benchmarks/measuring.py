@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -215,3 +216,15 @@ def _field(pid: int, file: str, name: str) -> int:
             if line.startswith(f"{name}:"):
                 return int(line.split()[1]) * 1024
     return 0
+
+
+def file_system(folder: Path) -> str:
+    """The kind of that which the folder is on."""
+    real, found = folder.resolve(), ("", "unknown")
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/self/mounts").read_text("utf-8").splitlines():
+            _, where, kind, *_ = line.split()
+            place = re.sub(r"\\(\d{3})", lambda match: chr(int(match[1], 8)), where)
+            if real.is_relative_to(place) and len(place) >= len(found[0]):
+                found = place, kind
+    return found[1]

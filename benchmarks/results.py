@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import statistics
 import tomllib
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +32,10 @@ _WORDS = """\
 * *cold*: the cache folder has nothing about any archive. The runtime client, which is installed once per machine, is
   there. The archives themselves are in the system's page cache, for all contenders.
 * *warm*, *facts cached*: the same archives were verified before with the same cache folder.
+* *code rebuilt*: the same, but that one file of the code was changed and the code zipped again before each run; the
+  layer is as before. It is what people have who work on a function.
+* *on tmpfs*: archives, cache and whatever is unpacked lie in memory, on both sides. The other lines are on the file
+  system that the table above names, on both sides, too; there a disk that is busy writing back decides about much.
 * *bare imports*: for each handler in turn, the functions' Python (`-I`) imports its module from unpacked archives, and
   ends. *With bytecode*: an earlier import has written `__pycache__` beside the sources. Divided by the cores, it is the
   least that starting the handlers can take.
@@ -47,13 +51,15 @@ class Figure:
     """What a line came to.
 
     Attributes:
-        values: One for each round.
+        values: One for each round, of wall time.
         missing: Why there are none.
+        cpu: The same of processor time; none where a daemon has a part in it, whose time is not counted.
     """
 
     line: Line
     values: tuple[float, ...]
     missing: str = ""
+    cpu: tuple[float, ...] = ()
 
     @property
     def median(self) -> float:
@@ -134,14 +140,18 @@ def _rounded(value: object) -> object:
 def figures(scene: Scene, runs: Runs, cores: int) -> Iterator[Figure]:
     """What the lines of a scene came to."""
     for line in scene.lines:
-        values, missing = [], set()
+        values, cpu, missing = [], [], set()
         for samples in runs.rounds:
             try:
                 values.append(line.figure(samples, cores))
+                if not line.contained:
+                    # One core's worth: processor time is not spread over the cores.
+                    spent = {name: replace(one, seconds=one.cpu) for name, one in samples.items()}
+                    cpu.append(line.figure(spent, 1))
             except KeyError as name:  # a contender that was left out, or has failed since
                 missing.add(str(name.args[0]))
         reason = "; ".join(f"{name}: {runs.left_out.get(name, 'not measured')}" for name in sorted(missing))
-        yield Figure(line, tuple(values), reason)
+        yield Figure(line, tuple(values), reason, tuple(cpu))
 
 
 def all_figures(results: Results) -> Iterator[Figure]:
@@ -162,7 +172,12 @@ def said(figure: Figure) -> str:
     if not figure.values:
         return f"not measured: {figure.missing}"
     goal = "" if figure.met is None else f", goal {bound(figure.line)}, {'met' if figure.met else 'missed'}"
-    return f"{spread(figure.values, figure.line.unit)}{goal}"
+    return f"{spread(figure.values, figure.line.unit)}{goal}; CPU {spent(figure)}"
+
+
+def spent(figure: Figure) -> str:
+    """The same figure of processor time."""
+    return spread(figure.cpu, figure.line.unit) if figure.cpu and figure.line.unit != "MB" else "-"
 
 
 def bound(line: Line) -> str:
@@ -212,8 +227,8 @@ def _goals(found: Sequence[Figure], explained: Mapping[str, str]) -> Iterator[st
         if one.line.goal is not None:
             verdict = "not measured" if one.met is None else "met" if one.met else "**missed**"
             figure = spread(one.values, one.line.unit) if one.values else "-"
-            rows.append((one.line.id, one.line.means, figure, bound(one.line), verdict))
-    yield from _table(("Line", "Meaning", "Measured", "Goal", "Verdict"), rows)
+            rows.append((one.line.id, one.line.means, figure, bound(one.line), verdict, spent(one)))
+    yield from _table(("Line", "Meaning", "Measured", "Goal", "Verdict", "The same of CPU time"), rows)
     yield ""
     for one in found:
         if one.line.goal is not None and not one.values:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.measuring import Contender, Sample, Unmeasurable, timed
 from benchmarks.workshop import Workshop, remove, unzip, write_json
-from fixtures.standin.rootfs import EMULATOR
+from fixtures.standin.emulator import EMULATOR
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

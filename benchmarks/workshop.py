@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal
 
 from benchmarks import artifacts
 from benchmarks.artifacts import Artifact, Shape, environment, module
-from benchmarks.measuring import Contender, Sample, Unmeasurable, nothing, timed
+from benchmarks.measuring import Contender, Sample, Unmeasurable, file_system, nothing, timed
 from harness.caching import cache_folder
 from harness.engines.daemon import connect
 from harness.engines.interpreters import find
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 # A module, as `python -m` and every test runner find it: by a path that is put first. The site's packages stay away.
 BARE = "import importlib, sys; sys.path[:0] = sys.argv[2:]; importlib.import_module(sys.argv[1])"
 RUNTIMES = "runtimes"
+MEMORY = Path("/dev/shm")  # noqa: S108 - a file system in memory, on every Linux
 VERSION = (3, 12)
 
 Bytecode = Literal["kept", "written", "none"]
@@ -93,9 +94,19 @@ class Workshop:
             raise Unmeasurable(f"the container daemon has no image {image}: `python -m fixtures.standin` makes one")
         return command, image
 
-    def cache(self, kind: Literal["fresh", "kept"]) -> Path:
+    def in_memory(self, artifact: Artifact) -> Path:
+        """A folder in memory for what is written beside an artifact.
+
+        Raises:
+            Unmeasurable: This machine has no tmpfs that this user may write to.
+        """
+        if file_system(MEMORY) != "tmpfs" or not os.access(MEMORY, os.W_OK):
+            raise Unmeasurable(f"{MEMORY} is no tmpfs here, or not for this user")
+        return MEMORY / f"lambda-artifact-benchmarks-{os.getuid()}" / artifact.name
+
+    def cache(self, kind: Literal["fresh", "kept"], place: Path | None = None) -> Path:
         """A cache folder for the harness, which shares the runtime client with the user's own."""
-        folder = self.folder / "caches" / kind
+        folder = (place or self.folder) / "caches" / kind
         ours, theirs = folder / RUNTIMES, cache_folder(self.environ) / RUNTIMES
         theirs.mkdir(parents=True, exist_ok=True)
         folder.mkdir(parents=True, exist_ok=True)
@@ -104,20 +115,43 @@ class Workshop:
             ours.symlink_to(theirs)
         return folder
 
-    def forget(self) -> None:
+    def forget(self, place: Path | None = None) -> None:
         """Empty the fresh cache of everything that is about archives."""
-        for entry in self.cache("fresh").iterdir():
+        for entry in self.cache("fresh", place).iterdir():
             if entry.name != RUNTIMES:
                 remove(entry)
 
-    def verify(
-        self, name: str, artifact: Artifact, engine: Engine, *options: str, cold: bool = False, memory: bool = False
+    def verify(  # noqa: PLR0913 - what a run may differ in
+        self,
+        name: str,
+        artifact: Artifact,
+        engine: Engine,
+        *options: str,
+        cold: bool = False,
+        rebuilt: bool = False,
+        memory: bool = False,
+        place: Path | None = None,
     ) -> Contender:
-        """The command; cold, over a cache that has seen no archive, else over one that has seen this one."""
+        """The command.
+
+        Args:
+            name: Of the contender.
+            artifact: What is verified.
+            engine: The engine to do it with.
+            options: More options.
+            cold: Whether the cache has seen no archive, else it has seen this one.
+            rebuilt: Whether a file of the code is changed before each run, and the code zipped again.
+            memory: Whether memory is looked at, which costs time.
+            place: Where archives and cache are; in the workshop's folder where not given.
+        """
         script = Path(sys.executable).with_name("lambda-artifact")
-        command = [script, "verify", "--manifest", artifact.manifest, "--engine", engine, *options]
+        manifest = artifact.manifest
+        if place:
+            manifest = artifacts.copied(artifact, place)
+        command = [script, "verify", "--manifest", manifest, "--engine", engine, *options]
         command += ["--image", self.image] if engine == "container" and self.image else []
-        run = partial(timed, command, environ=self._with_cache("fresh" if cold else "kept"), memory=memory)
+        environ = self._with_cache("fresh" if cold else "kept", place)
+        run = partial(timed, command, environ=environ, memory=memory)
 
         def set_up() -> None:
             if engine == "container":
@@ -125,9 +159,10 @@ class Workshop:
             if engine == "process":
                 _ = self.python
             if not cold or engine == "process":  # the latter: the runtime client is installed once per machine
-                timed(command, environ=self._with_cache("kept"))
+                timed(command, environ=self._with_cache("kept", place))
 
-        return Contender(name, run, set_up, self.forget if cold else nothing)
+        prepare = partial(artifacts.rebuild, artifact) if rebuilt else nothing
+        return Contender(name, run, set_up, partial(self.forget, place) if cold else prepare)
 
     def pytest(self, name: str, artifact: Artifact) -> Contender:
         """The plug-in, in a project that has nothing else."""
@@ -142,8 +177,8 @@ class Workshop:
 
         return Contender(name, run, set_up)
 
-    def _with_cache(self, kind: Literal["fresh", "kept"]) -> dict[str, str]:
-        return {**self.environ, "LAMBDA_ARTIFACT_CACHE": str(self.cache(kind)), "NO_COLOR": "1"}
+    def _with_cache(self, kind: Literal["fresh", "kept"], place: Path | None = None) -> dict[str, str]:
+        return {**self.environ, "LAMBDA_ARTIFACT_CACHE": str(self.cache(kind, place)), "NO_COLOR": "1"}
 
     def start(self, name: str) -> Contender:
         """A Python that does nothing."""
@@ -180,9 +215,9 @@ class Workshop:
             lambda: remove(tree),
         )
 
-    def unzip(self, name: str, artifact: Artifact) -> Contender:
+    def unzip(self, name: str, artifact: Artifact, place: Path | None = None) -> Contender:
         """Unzip both archives."""
-        tree = self.folder / "trees" / "unzipped"
+        tree = (place or self.folder) / "trees" / "unzipped"
         return Contender(name, lambda: unzip(artifact, tree), prepare=lambda: remove(tree))
 
     def _import(self, artifact: Artifact, tree: Path, bytecode: Bytecode, some: int | None = None) -> Sample:

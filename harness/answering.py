@@ -58,7 +58,8 @@ def key_of(start: Start, engine: EngineInfo, trees: Sequence[str | None]) -> str
         engine: What answers it.
         trees: What stands for the content of code and layers.
     """
-    runtime = [engine.name, engine.image, engine.digest, engine.python, platform.machine(), platform.release()]
+    runtime = [engine.name, engine.sandbox, engine.image, engine.digest, engine.python]
+    runtime += [platform.machine(), platform.release()]
     parts = [_SCHEMA, start.events, start.environment, start.memory, runtime, list(trees)]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from harness.artifact.archive import recognise
 from harness.artifact.store import Store, needs_mask
 from harness.model import ArtifactInfo
 from harness.sources.aws import Aws
@@ -46,17 +45,9 @@ class Archives:
         store: Where they are unpacked.
     """
 
-    def __init__(
-        self,
-        cache: Path,
-        progress: Callable[[str], None],
-        profile: str | None = None,
-        *,
-        trust_mtime: bool = True,
-    ) -> None:
-        self.sources = Sources(cache, progress, Aws(profile), trust_mtime=trust_mtime)
+    def __init__(self, cache: Path, progress: Callable[[str], None], profile: str | None = None) -> None:
+        self.sources = Sources(cache, progress, Aws(profile))
         self.store = Store(cache / "trees")
-        self._known = cache / "archives" if trust_mtime else None
         self._progress = progress
         self._read: dict[tuple[str, Role], Archive] = {}
 
@@ -71,15 +62,6 @@ class Archives:
             self._progress(f"reading {source.text}")
             self._read[key] = self.sources.archive(source, role)
         return self._read[key]
-
-    def recognise(self, source: Source, role: Role) -> Archive | None:
-        """An archive that was read by an earlier run, and that nobody has touched since; else nothing is read."""
-        key = key_of(source, role)
-        if source.path is None or self._known is None:
-            return None
-        if (found := recognise(source.path, source.text, role, self._known)) is not None:
-            self._read[key] = found
-        return found
 
     def trees(self, bundle: Bundle, limit: int) -> tuple[Path, Path | None]:
         """The folders that stand at ``/var/task`` and ``/opt``, with what others may not read made unreadable.

@@ -20,7 +20,6 @@ import tempfile
 import time
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,10 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
     from typing import NoReturn
 
-    from harness.archives import Archives
-    from harness.manifest import Manifest
     from harness.model import Report
-    from harness.settings import Settings
     from harness.verify import Planned, Verification
 
 # pytest's controller imports this module too, and needs nothing of a verification.
@@ -44,21 +40,16 @@ STEP_SECONDS = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What to verify, and how.
-
-    Attributes:
-        whole: Whether no option is known to leave some of it out; then handlers may start before that is certain.
-    """
+    """What to verify, and how."""
 
     manifest: str
     engine: str
     image: str | None
     python: str | None
-    whole: bool = False
 
 
-def requested(asked: Asked, environ: Mapping[str, str]) -> tuple[Manifest, Settings]:
-    """The manifest, and how it is to be verified.
+def verification(asked: Asked, environ: Mapping[str, str]) -> Verification:
+    """The verification of a manifest.
 
     Raises:
         UsageError: The manifest is wrong.
@@ -68,6 +59,7 @@ def requested(asked: Asked, environ: Mapping[str, str]) -> tuple[Manifest, Setti
     from harness.manifest import load  # noqa: PLC0415
     from harness.policy import known_runtimes  # noqa: PLC0415
     from harness.settings import Settings  # noqa: PLC0415
+    from harness.verify import Verification  # noqa: PLC0415
 
     manifest = load(Path(asked.manifest), runtimes=known_runtimes(), checks=_waivable, environ=environ)
     cache, choice, python = cache_folder(environ), Choice(asked.engine), asked.python
@@ -78,24 +70,13 @@ def requested(asked: Asked, environ: Mapping[str, str]) -> tuple[Manifest, Setti
         today=datetime.now(tz=UTC).date(),
         static=choice is Choice.NONE,
     )
-    return manifest, settings
+    return Verification(manifest, settings)
 
 
 def _waivable() -> Collection[str]:
     from harness.catalogue import waivable  # noqa: PLC0415 - it knows all checks, and few manifests have waivers
 
     return waivable()
-
-
-def verification(asked: Asked, environ: Mapping[str, str]) -> Verification:
-    """The verification of a manifest.
-
-    Raises:
-        UsageError: The manifest is wrong.
-    """
-    from harness.verify import Verification  # noqa: PLC0415 - see the top
-
-    return Verification(*requested(asked, environ))
 
 
 def planned(verification: Verification) -> tuple[Planned, ...]:
@@ -239,25 +220,16 @@ def _ended(number: int, frame: object) -> NoReturn:
 
 def _serve(folder: Path, asked: Asked, environ: Mapping[str, str]) -> None:
     from harness.caching import cache_folder, using  # noqa: PLC0415 - see the top
-    from harness.early import beside  # noqa: PLC0415
 
     with using(cache_folder(environ)):
         try:
-            manifest, settings = requested(asked, environ)
-            work = partial(_work, folder, manifest)
-            if asked.whole:
-                beside(manifest, settings, work)
-            else:
-                work(settings)
+            _work(folder, verification(asked, environ))
         except UsageError as problem:
             _write(folder, PLANNED, json.dumps({"problem": str(problem)}).encode())
 
 
-def _work(folder: Path, manifest: Manifest, settings: Settings, archives: Archives | None = None) -> None:
+def _work(folder: Path, under_way: Verification) -> None:
     """Say what there is to verify, read what that needs, and once it is known what was selected, verify it."""
-    from harness.verify import Verification  # noqa: PLC0415 - see the top
-
-    under_way = Verification(manifest, settings, given=archives)
     known = planned(under_way)
     _write(folder, PLANNED, json.dumps({"names": [one.name for one in known]}).encode())
     with contextlib.suppress(Exception):  # it comes again where it is told

@@ -28,14 +28,13 @@ PARTS = {
     "trees": "unpacked archives",
     "facts": "facts of archives",
     "bytecode": "compiled modules",
-    "reached": "imports of handlers",
     "answers": "answers of runtimes",
-    "archives": "recognised archives",
     "downloads": "fetched archives",
     "runtimes": "runtimes",
 }
 LOCKS = "locks"
-DRAFT = re.compile(r"\.draft-|\.tmp")
+ROOTS = "roots"  # of functions that run now
+DRAFT = re.compile(r"\.draft|\.tmp")
 LEASE = "in-use.lock"
 FULL = (errno.EDQUOT, errno.EIO, errno.ENOSPC)  # said of a file that is open, without its name
 CLOSED = (errno.EACCES, errno.EEXIST, errno.ENAMETOOLONG, errno.ENOTDIR, errno.EPERM, errno.EROFS)
@@ -59,11 +58,15 @@ def cache_folder(environ: Mapping[str, str]) -> Path:
 def using(folder: Path) -> Iterator[None]:
     """Keep what is in the cache from being pruned; many may do so at a time. Waits while it is being pruned.
 
+    Who is alone removes first what runs left that were killed.
+
     Raises:
         CacheUnusable: It cannot be written, at the beginning or by what is done meanwhile.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(OSError), _leased(folder, alone=True):
+            _sweep(folder)
         with _leased(folder, alone=False):
             yield
     except OSError as error:
@@ -161,8 +164,7 @@ def prune_cache(folder: Path, most_bytes: int | None = None, older_than: float |
     if not folder.is_dir():
         return "removed nothing"
     with _leased(folder, alone=True):
-        for left in (path for part in PARTS for path in (folder / part).glob("*") if DRAFT.search(path.name)):
-            trees.remove(left)  # of a process that was killed: nobody makes anything now
+        _sweep(folder)
         things = list(_things(folder))
         everything = most_bytes is None and older_than is None
         stay, doomed = ([], things) if everything else _parted(things, most_bytes, older_than)
@@ -173,6 +175,14 @@ def prune_cache(folder: Path, most_bytes: int | None = None, older_than: float |
         else:
             kept.sum_up(folder)
     return f"removed {len(doomed)} of {len(things)}, {(_bytes(things) - _bytes(stay)) / MB:,.1f} MB"
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what processes half-made that were killed: nobody else makes anything now."""
+    places = [folder, *(folder / part for part in PARTS), *(folder / "trees").glob("*/")]
+    drafts = [path for place in places if place.is_dir() for path in place.iterdir() if DRAFT.search(path.name)]
+    for left in (*drafts, *(folder / ROOTS).glob("*")):
+        trees.remove(left)
 
 
 def _parted(

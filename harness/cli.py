@@ -271,12 +271,6 @@ def _add_verify(parser: argparse.ArgumentParser) -> None:
     add(
         "--init-timeout", metavar="S", type=_seconds, default=60.0, help="seconds until an init is stopped (default 60)"
     )
-    add(
-        "--no-trust-mtime",
-        action="store_true",
-        help="read archives again whose size and times say that they are as before",
-    )
-    add("--watch", action="store_true", help="verify again whenever something of it changes, until Ctrl-C")
     add = parser.add_argument_group("output").add_argument
     add("--format", metavar="F", default="terminal", help="what goes to standard output: terminal, json, markdown")
     add("--output", metavar="FORMAT=FILE", action="append", default=[], help="one more report, to a file")

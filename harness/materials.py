@@ -14,15 +14,13 @@ from harness.artifact.entries import Archive, Refused, Role
 from harness.check import Blocked, Subject
 from harness.facts.archive import ArchiveFacts
 from harness.facts.graph import When
-from harness.facts.program import Followed, Program
+from harness.facts.program import Program
 from harness.facts.store import FactStore
 from harness.facts.view import Facts
 from harness.model import Timing
 from harness.parity.supply import Supply
 from harness.policy import RuntimePolicy, runtime_policy
 from harness.project.gather import gather
-from harness.reaching import FOLDER, ReachStore
-from harness.reaching import key_of as key_of_handlers
 from harness.sources.local import SourceUnavailable
 from harness.sources.remarks import remarks
 
@@ -46,9 +44,7 @@ class Materials:
         progress: Told what is being done.
         unpacks: Whether the archives will be needed unpacked: then they are analysed as trees, and inflated once.
         profile: The user's profile for what lies in AWS; None for the SDK's default chain.
-        trust_mtime: Whether a file whose size and times are as before is taken for the same without being read.
         timings: Told how long each archive took.
-        given: The archives, where somebody has begun with them already.
     """
 
     manifest: Manifest
@@ -56,12 +52,10 @@ class Materials:
     progress: Callable[[str], None]
     unpacks: bool
     profile: str | None = None
-    trust_mtime: bool = True
     timings: list[Timing] = field(default_factory=list)
-    given: Archives | None = None
-    _read: dict[tuple[str, Role], tuple[Archive, ArchiveFacts]] = field(default_factory=dict)
+    _read: dict[tuple[str, Role], Archive] = field(default_factory=dict)
+    _analysed: dict[tuple[str, Role], ArchiveFacts] = field(default_factory=dict)
     _bundles: dict[tuple[Source | None, tuple[Source, ...]], Bundle] = field(default_factory=dict)
-    _followed: dict[str, Program] = field(default_factory=dict)
     _supplies: dict[tuple[Source | None, tuple[Source, ...]], Supply] = field(default_factory=dict)
 
     @cached_property
@@ -72,7 +66,7 @@ class Materials:
     @property
     def archives(self) -> tuple[Archive, ...]:
         """Those that were read so far."""
-        return tuple(archive for archive, _ in self._read.values())
+        return tuple(self._read.values())
 
     def bundle(self, function: Function | None) -> Bundle:
         """The archives of a function, or those that functions inherit.
@@ -90,29 +84,48 @@ class Materials:
         return self._bundles[code, layers]
 
     def _archive(self, source: Source, role: Role) -> Archive:
-        return self._reading(source, role)[0]
-
-    def _reading(self, source: Source, role: Role) -> tuple[Archive, ArchiveFacts]:
-        """An archive and what it says, read when it is first asked for."""
+        """An archive, read when it is first asked for, and unpacked where that will be needed."""
         key = key_of(source, role)
         if key not in self._read:
-            began = time.perf_counter()
-            archive = self.at_hand.read(source, role)
-            try:
-                self._read[key] = archive, self._analysed(archive)
-            except Refused as refused:
-                # What only the bytes themselves could tell: a checksum or a size that is not what was declared.
-                self._read[key] = replace(archive, refusals=(refused.refusal,)), ArchiveFacts()
-            self.timings.append(Timing(f"reading {source.text}", time.perf_counter() - began))
+            with self._timed(f"reading {source.text}"):
+                archive = self.at_hand.read(source, role)
+                try:
+                    if self._unpacked(archive):
+                        self.at_hand.store.tree(archive, self.policy.limits.unzipped_bytes)
+                    else:
+                        self._analysed[key] = self._analysis(archive)
+                except Refused as refused:
+                    # What only the bytes themselves could tell: a checksum or a size that is not what was declared.
+                    archive, self._analysed[key] = replace(archive, refusals=(refused.refusal,)), ArchiveFacts()
+            self._read[key] = archive
         return self._read[key]
 
-    def _analysed(self, archive: Archive) -> ArchiveFacts:
+    def _facts_of(self, source: Source, role: Role) -> ArchiveFacts:
+        """What an archive says. Where it is unpacked, handlers can start before that is known."""
+        archive, key = self._archive(source, role), key_of(source, role)
+        if key not in self._analysed:
+            with self._timed(f"analysing {source.text}"):
+                self._analysed[key] = self._analysis(archive)
+        return self._analysed[key]
+
+    def _unpacked(self, archive: Archive) -> bool:
+        within = archive.unzipped_bytes <= self.policy.limits.unzipped_bytes
+        return self.unpacks and within and not archive.refusals
+
+    def _analysis(self, archive: Archive) -> ArchiveFacts:
         limit = self.policy.limits.unzipped_bytes
         if archive.refusals or archive.unzipped_bytes > ABSURD * limit:
             return ArchiveFacts()
-        unpacks = self.unpacks and archive.unzipped_bytes <= limit
-        tree = self.at_hand.store.tree(archive, limit) if unpacks else None
+        tree = self.at_hand.store.tree(archive, limit) if self._unpacked(archive) else None
         return self._facts.facts(archive, self.policy.python, tree)
+
+    @contextlib.contextmanager
+    def _timed(self, name: str) -> Iterator[None]:
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.timings.append(Timing(name, time.perf_counter() - began))
 
     def keep(self) -> None:
         """Keep for the next time what was read of the archives' sources.
@@ -120,15 +133,9 @@ class Materials:
         Raises:
             OSError: The cache cannot be written.
         """
-        for archive, facts in self._read.values():
+        for key, facts in self._analysed.items():
             if facts.sources:
-                self._facts.keep(archive, self.policy.python, facts)
-
-    def keep_graphs(self) -> None:
-        """Keep for the next time what was followed of imports."""
-        for key, program in self._followed.items():
-            if program.is_followed:
-                self._reaches.keep(key, program.graph.rows())
+                self._facts.keep(self._read[key], self.policy.python, facts)
 
     def subject(self, function: Function | None) -> Subject:
         """One function, or with None what functions inherit.
@@ -170,25 +177,18 @@ class Materials:
         code, layers = (function or self.manifest).code, (function or self.manifest).layers
         key = (code, layers)
         if key not in self._supplies:
-            of = [self._reading(code, Role.CODE)[1]] if code else []
-            of += [self._reading(layer, Role.LAYER)[1] for layer in self.at_hand.sources.layers(layers)]
+            of = [self._facts_of(code, Role.CODE)] if code else []
+            of += [self._facts_of(layer, Role.LAYER) for layer in self.at_hand.sources.layers(layers)]
             sharing = [one for one in self.manifest.functions if (one.code, one.layers) == key]
             agreed = set.intersection(*(set(one.environment) for one in sharing)) if sharing else set()
-            handlers, environment = tuple(one.handler for one in sharing), tuple(sorted(agreed))
-            followed = ""
-            if sharing and not any(archive.refusals for archive in bundle.archives):
-                followed = key_of_handlers(self.policy.runtime, self.manifest.architecture, bundle, sharing)
             program = Program(
                 policy=self.policy,
                 facts=Facts(bundle, tuple(of)),
                 architecture=str(self.manifest.architecture),
-                handlers=handlers,
+                handlers=tuple(one.handler for one in sharing),
                 names=tuple(one.name for one in sharing),
-                environment=environment,
-                kept=Followed(handlers, environment, self._reaches.find(followed)) if followed else None,
+                environment=tuple(sorted(agreed)),
             )
-            if followed:
-                self._followed[followed] = program
             self._supplies[key] = Supply(program, self.project, self.manifest, partial(self._siblings, key))
         return self._supplies[key]
 
@@ -204,7 +204,7 @@ class Materials:
     @cached_property
     def at_hand(self) -> Archives:
         """The archives themselves."""
-        return self.given or Archives(self.cache, self.progress, self.profile, trust_mtime=self.trust_mtime)
+        return Archives(self.cache, self.progress, self.profile)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -223,10 +223,6 @@ class Materials:
     @cached_property
     def _facts(self) -> FactStore:
         return FactStore(self.cache / "facts")
-
-    @cached_property
-    def _reaches(self) -> ReachStore:
-        return ReachStore(self.cache / FOLDER)
 
     def trees(self, bundle: Bundle) -> tuple[Path, Path | None]:
         """The folders that stand at ``/var/task`` and ``/opt``, with what others may not read made unreadable."""

@@ -113,13 +113,19 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class EngineInfo:
-    """What ran the handlers, and what it cannot vouch for."""
+    """What ran the handlers, and what it cannot vouch for.
+
+    Attributes:
+        sandbox: What the handlers were shut in: ``container``, ``bubblewrap``, ``namespaces``, ``chroot``,
+            ``landlock`` or ``none``; None where nothing was started.
+    """
 
     name: str
     image: str | None = None
     digest: str | None = None
     python: str | None = None
     caveats: tuple[str, ...] = ()
+    sandbox: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,11 +153,18 @@ class ArtifactInfo:
 
 @dataclass(frozen=True, slots=True)
 class FunctionInfo:
-    """One function, and what its start cost; None where it was not started or did not get that far."""
+    """One function, and what its start cost; None where it was not started or did not get that far.
+
+    Attributes:
+        init_seconds: Wall time of init.
+        init_cpu_seconds: Processor time of the same, by which it is judged: it does not depend on what else this
+            machine does.
+    """
 
     name: str
     handler: str
     init_seconds: float | None = None
+    init_cpu_seconds: float | None = None
     max_rss_mb: float | None = None
 
 
@@ -176,6 +189,10 @@ class Verdict(StrEnum):
     PASS = "pass"  # noqa: S105 - a verdict, not a password
     FAIL = "fail"
     INCOMPLETE = "incomplete"
+
+
+UNSHUT = ("landlock", "none")
+"""What is no sandbox: the handlers ran in this machine's paths, with its programs and libraries."""
 
 
 class ExitCode(IntEnum):
@@ -224,7 +241,12 @@ class Report:
 
     @property
     def incomplete(self) -> bool:
-        """Whether something that was asked for was not done, or nothing was checked at all."""
+        """Whether something that was asked for was not done, or nothing was checked at all.
+
+        Strictly, handlers without a sandbox around them have not been observed as Lambda would start them.
+        """
+        if self.strict and self.engine.sandbox in UNSHUT:
+            return True
         outcomes = [result.outcome for result in self.results]
         return any(isinstance(o, Skipped | Crashed) for o in outcomes) or not any(
             isinstance(o, Completed) for o in outcomes

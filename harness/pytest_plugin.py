@@ -14,7 +14,6 @@ import os
 import re
 import sys
 import tomllib
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -91,7 +90,7 @@ class Handing:
 
         self._path = path
         self._prefix = f"{_node(config, path)}::"
-        self._helper = Helper(replace(_asked(config, path), whole=wants_all(config)))
+        self._helper = Helper(_asked(config, path))
         config.add_cleanup(self._helper.end)
 
     @pytest.hookimpl(optionalhook=True)
@@ -103,13 +102,6 @@ class Handing:
     def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
         """Called with what each worker has selected, which is the same in all."""
         self._helper.choose([one.removeprefix(self._prefix) for one in ids if one.startswith(self._prefix)])
-
-
-def wants_all(config: pytest.Config) -> bool:
-    """Whether no option is known to leave something out."""
-    narrowing = ("keyword", "deselect", "collectonly", "lf", "stepwise")
-    given = any(config.getoption(option, None) for option in narrowing)
-    return not given and not any("::" in argument for argument in config.invocation_params.args)
 
 
 def _load(path: Path) -> None:

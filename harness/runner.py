@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import time
 import traceback
 from dataclasses import replace
@@ -17,9 +18,15 @@ if TYPE_CHECKING:
 
     from harness.manifest import Waiver
 
+NO_ROOM = (errno.EDQUOT, errno.ENOSPC)
+
 
 def run(check: Check, subjects: Sequence[Subject], engines: Engines, today: date) -> Result:
-    """The result of one check: of one function, or of the artifact, which can be several code archives."""
+    """The result of one check: of one function, or of the artifact, which can be several code archives.
+
+    Raises:
+        OSError: There is no room to work in.
+    """
     began = time.perf_counter()
     outcomes = [_outcome(check, subject, engines) for subject in subjects]
     outcome = waive(check.id, _merge(outcomes), subjects[0].manifest.waivers, today)
@@ -39,6 +46,8 @@ def _outcome(check: Check, subject: Subject, engines: Engines) -> Outcome:
     except (Blocked, Unavailable) as reason:
         undone = str(reason)
     except Exception as error:  # noqa: BLE001 - see the module
+        if isinstance(error, OSError) and error.errno in NO_ROOM:
+            raise  # where nothing can be kept, the run ends in one sentence about that
         return Crashed(f"{type(error).__name__}: {error}", traceback.format_exc())
     findings = tuple(value for value in said if isinstance(value, Finding))
     if undone is not None:

@@ -28,7 +28,6 @@ class Settings:
         source_digests: Whether reports for people have the whole digests of the archives.
         profile: The user's profile for what lies in AWS; None for the SDK's default chain.
         today: For the waivers' dates.
-        trust_mtime: Whether a file whose size and times are as before is taken for the same without being read.
     """
 
     engine: Engine
@@ -42,4 +41,3 @@ class Settings:
     init_timeout: float = 60.0
     profile: str | None = None
     source_digests: bool = False
-    trust_mtime: bool = True

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 from harness import __version__
 from harness.answering import AnswerStore, key_of
 from harness.archives import describe
+from harness.artifact.store import content_key
 from harness.catalogue import CATALOGUE, PREFLIGHT, named
 from harness.check import Check, Need, Scope, Subject
 from harness.emulator import CAVEAT, Unusable, emulator
-from harness.engines.bytecode import content_key
 from harness.engines.environment import unusable_cache
 from harness.engines.protocol import (
     Answered,
@@ -28,7 +28,6 @@ from harness.engines.protocol import (
     Start,
     Unavailable,
 )
-from harness.jobs import job_of
 from harness.materials import Materials
 from harness.model import (
     EngineInfo,
@@ -47,7 +46,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
     from pathlib import Path
 
-    from harness.archives import Archives
     from harness.artifact.bundle import Bundle
     from harness.emulator import Emulator
     from harness.manifest import Function, Manifest
@@ -110,14 +108,12 @@ class Verification:
     Attributes:
         together: The functions that one job may start side by side; a process that will be asked about a single one
             names that one.
-        given: The archives, where somebody has begun with them already.
     """
 
     manifest: Manifest
     settings: Settings
     together: Collection[str] | None = None
     began: float = field(default_factory=time.perf_counter)
-    given: Archives | None = None
     _answers: dict[str, Observation | Unavailable] = field(default_factory=dict)
     _info: EngineInfo | None = None
     _timings: list[Timing] = field(default_factory=list)
@@ -132,9 +128,7 @@ class Verification:
             progress=settings.progress,
             unpacks=not settings.static,
             profile=settings.profile,
-            trust_mtime=settings.trust_mtime,
             timings=self._timings,
-            given=self.given,
         )
 
     @property
@@ -161,11 +155,6 @@ class Verification:
 
     def results(self, planned: Sequence[Planned]) -> list[Result]:
         """Run planned checks: those that start nothing go on beside the handlers."""
-        found = self._results(planned)
-        self.materials.keep_graphs()
-        return found
-
-    def _results(self, planned: Sequence[Planned]) -> list[Result]:
         starting = [one for one in planned if _starts(one.check)]
         if self.settings.static or not starting:
             return [self.result(one) for one in planned]
@@ -204,18 +193,26 @@ class Verification:
         yield
 
     def _groups(self, functions: Collection[Function]) -> list[tuple[list[Function], Bundle]]:
-        """The functions to start, by the archives that they share; everything that they need of these is read."""
+        """The functions to start, by the archives that they share; these are read and unpacked."""
         groups: dict[tuple[object, ...], tuple[list[Function], Bundle]] = {}
         for function in self.manifest.functions:
             with contextlib.suppress(SourceUnavailable):
-                subject = self.materials.subject(function)
-                if function in functions and not any(archive.refusals for archive in subject.bundle.archives):
-                    key = (function.code, function.layers)
-                    groups.setdefault(key, ([], subject.bundle))[0].append(function)
-        with self._timed("following the imports"):
-            for (first, *_), _ in groups.values():
-                self.materials.reached(first)
+                bundle = self.materials.bundle(function)
+                if function in functions and not any(archive.refusals for archive in bundle.archives):
+                    groups.setdefault((function.code, function.layers), ([], bundle))[0].append(function)
+        for group, _ in groups.values():
+            self._reached(group)
         return list(groups.values())
+
+    def _reached(self, group: Sequence[Function]) -> tuple[str, ...]:
+        """What functions load when they start, as far as that is known.
+
+        For a single one it is not worth the wait: to find it out takes as long as the start.
+        """
+        if len(group) == 1:
+            return ()
+        with self._timed("following the imports"):
+            return self.materials.reached(group[0])
 
     def result(self, planned: Planned) -> Result:
         """Run one planned check."""
@@ -347,8 +344,21 @@ class Verification:
         return {observation.function: observation for observation in answers.observations}
 
     def _run(self, group: Sequence[Function], bundle: Bundle, outside: Emulator | None) -> Answers:
-        trees, reached = self._unpacked(bundle), self.materials.reached(group[0])
-        return self._do(job_of(group, trees, reached, manifest=self.manifest, settings=self.settings, outside=outside))
+        (task, opt), reached = self._unpacked(bundle), self._reached(group)
+        starts = tuple(
+            Start(
+                function=function.name,
+                handler=function.handler,
+                memory=function.memory,
+                timeout=function.timeout,
+                environment=function.environment,
+                events=tuple(event.payload for event in function.events),
+                emulated=function.seed is not None,
+            )
+            for function in group
+        )
+        architecture, limit = str(self.manifest.architecture), self.settings.init_timeout
+        return self._do(Job(self.policy, architecture, task, opt, starts, limit, reached, outside))
 
     def _unpacked(self, bundle: Bundle) -> tuple[Path, Path | None]:
         """The folders that stand at ``/var/task`` and ``/opt``.
@@ -375,18 +385,13 @@ class Verification:
         return answers
 
 
-def verify(manifest: Manifest, settings: Settings, archives: Archives | None = None) -> Report:
+def verify(manifest: Manifest, settings: Settings) -> Report:
     """Verify everything that a manifest asks for.
-
-    Args:
-        manifest: What it asks for.
-        settings: How to verify.
-        archives: Those that it names, where somebody has begun with them already.
 
     Raises:
         UsageError: The request is wrong.
     """
-    verification = Verification(manifest, settings, given=archives)
+    verification = Verification(manifest, settings)
     verification.read()
     results = verification.results(plan(manifest, settings))
     report = verification.report(results)
@@ -406,5 +411,11 @@ def _reply(seen: Observation) -> str:
 def _function(function: Function, seen: Observation | None) -> FunctionInfo:
     if seen is None or not isinstance(seen.init, Ready):
         return FunctionInfo(function.name, function.handler)
-    # Lambda compiles what it imports, whatever a handler was lent here.
-    return FunctionInfo(function.name, function.handler, seen.init.seconds + seen.compiling, seen.max_rss_bytes / MB)
+    # Lambda compiles what it imports, whatever bytecode lay beside the sources here.
+    return FunctionInfo(
+        function.name,
+        function.handler,
+        init_seconds=seen.init.seconds + seen.compiling,
+        init_cpu_seconds=seen.init.cpu_seconds + seen.compiling,
+        max_rss_mb=seen.max_rss_bytes / MB,
+    )

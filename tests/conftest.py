@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
@@ -13,6 +13,7 @@ from fixtures.build import Sample, build_sample
 from harness.engines.daemon import connect
 from harness.engines.interpreters import find
 from harness.engines.protocol import Unavailable
+from harness.engines.sandbox import Sandbox
 from tests.canaries import PLANTED, Overheard, canaries_in
 
 if TYPE_CHECKING:
@@ -21,6 +22,45 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[1]
 IMAGE = "LAMBDA_ARTIFACT_TEST_IMAGE"
 REQUIRE_DOCKER = "LAMBDA_ARTIFACT_REQUIRE_DOCKER"
+SANDBOX = "LAMBDA_ARTIFACT_TEST_SANDBOX"
+"""Names the one kind of sandbox that is used, and has to work; without it, the tests use what this machine has."""
+
+STARTING = frozenset({"python", "image", "engine_name", "engines", "machine"})
+"""A test that uses one of these fixtures, through others too, starts something; so does what is marked ``docker``."""
+
+STARTING_MODULES = ("test_benchmarks.py", "test_readme.py", "emulator/test_endings.py", "engines/test_environment.py")
+"""Tests that start something without them, by commands that a page shows for instance."""
+
+
+@pytest.hookimpl(tryfirst=True)  # what -m selects is decided by these
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        fixtures = STARTING.intersection(getattr(item, "fixturenames", ()))
+        if fixtures or item.path.as_posix().endswith(STARTING_MODULES) or item.get_closest_marker("docker"):
+            item.add_marker(pytest.mark.starts)
+
+
+@pytest.fixture(autouse=True)
+def _what_starts_is_marked(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object) -> NoReturn:
+        raise AssertionError("this test starts a handler: give it a fixture of STARTING, or name its module there")
+
+    if request.node.get_closest_marker("starts") is None:
+        monkeypatch.setattr(Sandbox, "__init__", refused)
+
+
+def not_wanted(kind: str) -> None:
+    """Skip a test where another kind of sandbox is the only one to be used."""
+    wanted = os.environ.get(SANDBOX, kind)
+    if kind not in {wanted, "container"}:
+        pytest.skip(f"{SANDBOX}={wanted}")
+
+
+def missing(kind: str, reason: str) -> NoReturn:
+    """Skip a test where a kind of sandbox does not work; fail it where that kind is required."""
+    if os.environ.get(SANDBOX) == kind:
+        pytest.fail(f"{SANDBOX}={kind}, and {reason}", pytrace=False)
+    pytest.skip(reason)
 
 
 @pytest.fixture(scope="session")

@@ -34,7 +34,6 @@ ALLOWED = {
     "commands/options.py": {PRINTS},
     "commands/telling.py": {PRINTS},
     "commands/verifying.py": {PRINTS},
-    "commands/watch.py": {PRINTS},
     "emulator/server.py": {PRINTS, READS, EXITS},
     "progress.py": {PRINTS},
     "pytest_plugin.py": {READS},

@@ -85,10 +85,10 @@ class TestFigures:
     @pytest.mark.parametrize(
         ("figure", "met", "text"),
         [
-            (figure(0.4, 0.2, 0.9), True, "0.40 (0.20 to 0.90), goal 0.5, met"),
-            (figure(0.6), False, "0.60, goal 0.5, missed"),
+            (figure(0.4, 0.2, 0.9), True, "0.40 (0.20 to 0.90), goal 0.5, met; CPU -"),
+            (figure(0.6), False, "0.60, goal 0.5, missed; CPU -"),
             (figure(missing="ours: no daemon"), None, "not measured: ours: no daemon"),
-            (replace(figure(0.6), line=replace(LINE, goal=None, unit="s")), None, "0.600 s"),
+            (replace(figure(0.6), line=replace(LINE, goal=None, unit="s")), None, "0.600 s; CPU -"),
         ],
     )
     def test_a_line(self, *, figure: Figure, met: bool | None, text: str) -> None:
@@ -98,6 +98,7 @@ class TestFigures:
         runs = Runs([samples(1, 4), samples(3, 4), samples(1, 2)])
 
         assert [one.values for one in figures(SCENE, runs, 2)] == [(0.25, 0.75, 0.5)]
+        assert [one.cpu for one in figures(SCENE, runs, 2)] == [(0.25, 0.75, 0.5)]
 
     def test_a_line_without_its_peer_names_it(self) -> None:
         runs = Runs([{"ours": Sample(1, 1)}], {"theirs": "it is not installed"})
@@ -154,7 +155,7 @@ def test_a_quick_run_measures_and_tells(tmp_path: Path, capsys: pytest.CaptureFi
     assert kept["cores"] == cores() <= (os.cpu_count() or 1)
     text = (tmp_path / PAGE).read_text("utf-8")
     assert "A quick run" in text
-    assert "static, facts cached - python -c pass" in text
+    assert "static, facts cached ÷ python -c pass" in text
     assert ET.parse(tmp_path / PLOT).getroot().tag.endswith("svg")  # noqa: S314 - our own
     assert f"{PAGE}: 2 goals" in capsys.readouterr().out
 

@@ -44,6 +44,18 @@ def tree(cache: Path, name: str, size: int, age: float = 0.0) -> Path:
     return home
 
 
+def half_made(cache: Path) -> list[Path]:
+    """One draft of each kind."""
+    names = [
+        "facts/.draft-y",
+        "runtimes/python3.12-1.tmpz/file",
+        "trees/1-tree/.draft-z",
+        "uses.draft",
+        "roots/x/root/a",
+    ]
+    return [tree(cache, "1-tree.draft-x", 1), *(put(cache / name, 1) for name in names)]
+
+
 def left(cache: Path) -> set[str]:
     """Everything that is kept, without locks."""
     parts = [part for part in cache.iterdir() if part.is_dir()]
@@ -62,15 +74,15 @@ def full(tmp_path: Path) -> Path:
     tree(tmp_path, "1-tree", 2, 5 * HOUR)
     put(tmp_path / "facts" / "1-facts.msgpack", 1, 4 * HOUR)
     put(tmp_path / "bytecode" / "1-code.kept", 1, 3 * HOUR)
-    put(tmp_path / "archives" / "1-archive", 1, 2 * HOUR)
+    put(tmp_path / "answers" / "1-answer", 1, 2 * HOUR)
     put(tmp_path / "runtimes" / "python3.12-1" / "lang" / "bin" / "python3.12", 1)
     os.utime(tmp_path / "runtimes" / "python3.12-1", (NOW - HOUR, NOW - HOUR))
     return tmp_path
 
 
 TREE, FACTS, CODE = "trees/1-tree", "facts/1-facts.msgpack", "bytecode/1-code.kept"
-ARCHIVE, RUNTIME, DOWNLOAD = "archives/1-archive", "runtimes/python3.12-1", "downloads/1-download"
-ALL = {DOWNLOAD, TREE, FACTS, CODE, ARCHIVE, RUNTIME}
+ANSWER, RUNTIME, DOWNLOAD = "answers/1-answer", "runtimes/python3.12-1", "downloads/1-download"
+ALL = {DOWNLOAD, TREE, FACTS, CODE, ANSWER, RUNTIME}
 
 
 class TestDescribing:
@@ -134,7 +146,7 @@ class TestPruning:
             (7 * MB, ALL),
             (7 * MB - 1, ALL - {DOWNLOAD}),
             (4 * MB, ALL - {DOWNLOAD, TREE}),
-            (2 * MB, {ARCHIVE, RUNTIME}),
+            (2 * MB, {ANSWER, RUNTIME}),
             (MB, {RUNTIME}),
             (1, set()),
             (0, set()),
@@ -176,13 +188,12 @@ class TestPruning:
         assert left(tmp_path) == {"facts/1-new"}
 
     def test_what_was_left_by_one_that_was_killed(self, full: Path) -> None:
-        tree(full, "1-tree.draft-x", 1)
-        put(full / "facts" / ".draft-y", 1)
-        put(full / "runtimes" / "python3.12-1.tmpz" / "file", 1)
+        drafts = half_made(full)
 
         prune_cache(full, most_bytes=100 * MB)
 
         assert left(full) == ALL
+        assert not any(draft.exists() for draft in drafts)
 
     def test_counting_goes_on(self, full: Path) -> None:
         for part in (TREE, FACTS):
@@ -217,6 +228,23 @@ class TestPruning:
                 assert (home / "seal").read_text("utf-8") == repr(trees.listing(home / "tree"))
         prune_cache(tmp_path)
         assert left(tmp_path) == set()
+
+
+class TestUsing:
+    """What a run does before it begins."""
+
+    def test_what_was_left_by_one_that_was_killed(self, full: Path) -> None:
+        drafts = half_made(full)
+
+        with using(full):
+            assert left(full) == ALL
+            assert not any(draft.exists() for draft in drafts)
+
+    def test_not_what_another_makes_now(self, full: Path) -> None:
+        with using(full):
+            drafts = half_made(full)
+            with using(full):
+                assert all(draft.exists() for draft in drafts)
 
 
 class TestCounting:

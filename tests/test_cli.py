@@ -26,15 +26,12 @@ from harness.cli import run
 from harness.engines.choice import Choice
 from harness.pytest_plugin import ENGINES
 from harness.reporters import FORMATS
-from harness.verify import verify
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from harness.check import Check
-    from harness.manifest import Manifest
     from harness.model import Report
-    from harness.settings import Settings
 
 STATIC = ["--engine", "none"]
 COMMAND = [sys.executable, "-m", "harness"]
@@ -376,25 +373,6 @@ class TestOutput:
         assert re.search(r"^TIME \d\.\d\d s$", capsys.readouterr().out, re.MULTILINE)
         assert "### Time" in (bare / "r.md").read_text("utf-8")
         assert isinstance(json.loads((bare / "r.json").read_text("utf-8"))["timings"], list)
-
-    @pytest.mark.parametrize(("options", "trusted"), [([], True), (["--no-trust-mtime"], False)])
-    def test_what_is_known_of_archives_is_trusted_unless_one_says_so(
-        self,
-        options: list[str],
-        trusted: bool,  # noqa: FBT001 - the case
-        environ: dict[str, str],
-        monkeypatch: pytest.MonkeyPatch,
-    ) -> None:
-        seen = []
-
-        def spied(manifest: Manifest, settings: Settings) -> Report:
-            seen.append(settings.trust_mtime)
-            return verify(manifest, settings)
-
-        monkeypatch.setattr("harness.commands.verifying.run", spied)
-        run(["verify", *STATIC, *options], environ)
-
-        assert seen == [trusted]
 
     @pytest.mark.parametrize(
         ("extra", "coloured"),

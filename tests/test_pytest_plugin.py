@@ -17,7 +17,6 @@ from fixtures.corpus import CASES
 from harness.catalogue import CATALOGUE
 from harness.check import Scope
 from harness.kept import uses
-from harness.pytest_plugin import wants_all
 from tests.test_cli import HANGS, family, wait_for
 
 STATIC = ("--artifact-engine", "none")
@@ -546,22 +545,3 @@ def test_an_ordinary_run_imports_nothing_of_a_verification(pytester: pytest.Pyte
     pytester.run(
         sys.executable, "-m", "pytest", "-p", "no:xdist", "-p", "no:hypothesispytest", "-p", "no:cacheprovider"
     ).assert_outcomes(passed=1)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "whole"),
-    [
-        (["-m", "artifact"], True),
-        (["-m", "artifact", "tests", "-v"], True),
-        (["-m", "artifact", "-k", "layer"], False),
-        (["-m", "artifact", "--collect-only"], False),
-        (["-m", "artifact", "--lf"], False),
-        (["-m", "artifact", "--sw"], False),
-        (["-m", "artifact", "--deselect", "lambda-artifact.toml::layer-count"], False),
-        (["lambda-artifact.toml::layer-count"], False),
-    ],
-)
-def test_handlers_start_before_the_selection_only_where_all_is_wanted(
-    pytester: pytest.Pytester, arguments: list[str], *, whole: bool
-) -> None:
-    assert wants_all(pytester.parseconfig(*arguments)) is whole

@@ -11,7 +11,6 @@ import calendar
 import hashlib
 import re
 import stat
-import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import lru_cache
@@ -21,7 +20,6 @@ from harness import opening
 from harness.artifact import folder, names
 from harness.artifact.content import content
 from harness.artifact.entries import Archive, Entry, Kind, Refusal, Refusals, Refused
-from harness.artifact.known import Known, Seen, State
 from harness.artifact.layout import locate
 from harness.artifact.zipend import REBUILD, Bytes, find_directory
 from harness.artifact.zipformat import (
@@ -50,7 +48,7 @@ _LONGEST_TARGET = 4096
 _METHODS = {9: "Deflate64", 12: "bzip2", 14: "LZMA", 93: "Zstandard", 95: "xz", 98: "PPMd"}
 
 
-def read(path: Path, source: str, role: Role, known: Path | None = None, *, trust_mtime: bool = True) -> Archive:
+def read(path: Path, source: str, role: Role) -> Archive:
     """Read a zip archive or an unpacked folder.
 
     Bad content never raises: it is in the archive's refusals. Sizes and checksums are those that the archive declares;
@@ -60,59 +58,28 @@ def read(path: Path, source: str, role: Role, known: Path | None = None, *, trus
         path: The file or folder on this machine.
         source: How the user named it.
         role: What Lambda does with it; a layer may have no symlinks.
-        known: A folder for what was read, from which it comes the next time if nobody changed the file since.
-        trust_mtime: Whether a file counts as unchanged that has the same size, times and inode as before.
 
     Raises:
         OSError: The file or folder does not exist or may not be read.
     """
     if path.is_dir():
         return folder.read(path, source, role)
-    with opening.opened(path, opening.LARGEST_ARCHIVE) as file:
-        seen = _seen(Bytes(file.fileno()), path, role, Known(known) if known else None, trust_mtime=trust_mtime)
-    return _archive(seen, path, source, role)
-
-
-def recognise(path: Path, source: str, role: Role, known: Path) -> Archive | None:
-    """A zip archive that was read before and that nobody changed since; None for any other, and for a folder.
-
-    Args: as for :func:`read`. Nothing of the file itself is read.
-    """
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    seen = Known(known).find(path, role, State.of(status)) if stat.S_ISREG(status.st_mode) else None
-    return _archive(seen, path, source, role) if seen else None
-
-
-def _archive(seen: Seen, path: Path, source: str, role: Role) -> Archive:
+    refusals = Refusals()
+    with opening.opened(path, opening.LARGEST_ARCHIVE) as file, ThreadPoolExecutor(max_workers=1) as beside:
+        data = Bytes(file.fileno())
+        hashing = beside.submit(_digest, data)
+        entries = _entries(data, role, refusals)
+        digest = hashing.result()
     return Archive(
         role=role,
         source=source,
         path=path,
-        sha256=seen.sha256.hex(),
-        code_sha256=base64.b64encode(seen.sha256).decode(),
-        zipped_bytes=seen.state.size,
-        entries=seen.entries,
-        refusals=seen.refusals,
+        sha256=digest.hex(),
+        code_sha256=base64.b64encode(digest).decode(),
+        zipped_bytes=data.size,
+        entries=entries,
+        refusals=refusals.found(),
     )
-
-
-def _seen(data: Bytes, path: Path, role: Role, known: Known | None, *, trust_mtime: bool) -> Seen:
-    """What is in an archive file, from its bytes or from what is known of them."""
-    state = State.of(data.status())
-    if known and trust_mtime and (seen := known.find(path, role, state)):
-        return seen
-    moment = time.time_ns()
-    refusals = Refusals()
-    with ThreadPoolExecutor(max_workers=1) as beside:
-        digest = beside.submit(_digest, data)
-        entries = _entries(data, role, refusals)
-    seen = Seen(state, digest.result(), entries, refusals.found())
-    if known and State.of(data.status()) == state:
-        known.keep(path, role, seen, moment)
-    return seen
 
 
 def _digest(data: Bytes) -> bytes:

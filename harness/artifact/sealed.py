@@ -19,7 +19,16 @@ def load(path: Path) -> bytes | None:
     return packed if seal == _seal(packed) else None
 
 
-def save(path: Path, packed: bytes) -> None:
+def save(path: Path, packed: bytes, mode: int = 0o600) -> None:
+    """Write a file with its seal.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    replace_file(path, _seal(packed) + packed, mode)
+
+
+def replace_file(path: Path, content: bytes, mode: int = 0o600) -> None:
     """Write a file so that no moment shows half of it; of several processes that do so, one wins.
 
     A process that is killed leaves a file whose name begins with ``.draft-``.
@@ -30,7 +39,8 @@ def save(path: Path, packed: bytes) -> None:
     descriptor, draft = tempfile.mkstemp(prefix=".draft-", dir=path.parent)
     try:
         with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor, not a path
-            file.write(_seal(packed) + packed)
+            file.write(content)
+        Path(draft).chmod(mode)
         Path(draft).replace(path)
     except BaseException:
         Path(draft).unlink()

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
+import posixpath
 import tempfile
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import filelock
+import msgspec
 
-from harness.artifact import trees
+from harness.artifact import sealed, trees
 from harness.artifact.entries import Kind
 from harness.artifact.unpack import check_admitted, unpack
 from harness.kept import used
@@ -31,6 +34,7 @@ _BELIEVED = 30.0
 
 _TREE = "tree"
 _SEAL = "seal"
+_ADDED = "added-"
 _LOCKS = "locks"
 _DRAFT = ".draft-"
 _OTHERS_READ = 0o004
@@ -44,6 +48,36 @@ def needs_mask(entries: Iterable[Entry]) -> bool:
         or (entry.kind is Kind.DIRECTORY and entry.mode & _OTHERS_ENTER != _OTHERS_ENTER)
         for entry in entries
     )
+
+
+class Addition(NamedTuple):
+    """Bytecode to be put beside a source file of a tree.
+
+    Attributes:
+        source: The source file, as a path in the tree.
+        name: Of the file below ``__pycache__``.
+        content: Nothing where there is to be none.
+        seconds: What making it took.
+    """
+
+    source: str
+    name: str
+    content: bytes
+    seconds: float
+
+
+class Additions(msgspec.Struct):
+    """What was put into a tree beside what the archive has, for one version of Python.
+
+    Attributes:
+        costs: For each source that was looked at what its bytecode took to make, in seconds; 0 where it has none.
+        files: For each path that was added its mode, size and modification time in nanoseconds.
+        wanted: Sources that handlers loaded without bytecode.
+    """
+
+    costs: dict[str, float] = {}
+    files: dict[str, tuple[int, int, int]] = {}
+    wanted: set[str] = set()
 
 
 class Store:
@@ -104,40 +138,58 @@ class Store:
         sources = [self._source(tree)]
         return self._kept(_digest(["masked", self._key(tree)]), lambda path: trees.overlay(sources, path, masked=True))
 
-    def usage(self) -> tuple[int, int]:
-        """How many trees are kept, and how many bytes their files have; a file shared by trees counts once."""
-        sizes = {
-            (status.st_dev, status.st_ino): status.st_size for kept in self._all() for name, status in trees.walk(kept)
-        }
-        return len(self._all()), sum(sizes.values())
+    def additions(self, tree: Path, version: str) -> dict[str, float]:
+        """The sources of a tree of the store's own whose bytecode was made, each with the seconds that it took."""
+        return dict(_additions(tree.parent, version).costs)
 
-    def prune(self) -> None:
-        """Remove all trees and drafts, each as soon as nobody is making it.
+    def wanted(self, tree: Path, version: str) -> frozenset[str]:
+        """The sources whose bytecode was missed, see :meth:`want`."""
+        return frozenset(_additions(tree.parent, version).wanted)
+
+    def want(self, tree: Path, version: str, sources: Iterable[str]) -> None:
+        """Note sources whose bytecode was missed.
 
         Raises:
-            OSError: Some belong to somebody else.
+            OSError: The store cannot be written.
         """
-        for kept in self._all():
-            with self._lock(kept.name):
-                self._discard(kept)
-        for draft in self._folder.glob(f"*{_DRAFT}*"):
-            with self._lock(draft.name.partition(_DRAFT)[0]):
-                trees.remove(draft)
+        with self._lock(tree.parent.name):
+            found = _additions(tree.parent, version)
+            found.wanted.update(sources)
+            _note(tree.parent, version, found)
 
-    def _all(self) -> list[Path]:
-        if not self._folder.is_dir():
-            return []
-        return [path for path in self._folder.iterdir() if _DRAFT not in path.name and path.name != _LOCKS]
+    def add(self, tree: Path, version: str, additions: Iterable[Addition]) -> dict[str, float]:
+        """Put bytecode beside the sources of a tree of the store's own.
+
+        Returns:
+            What :meth:`additions` returns then.
+
+        Raises:
+            OSError: The store cannot be written.
+        """
+        with self._lock(tree.parent.name):
+            found = _additions(tree.parent, version)
+            for one in additions:
+                if one.source not in found.costs:
+                    found.costs[one.source] = one.seconds if one.content else 0.0
+                    if one.content:
+                        folder = f"{posixpath.dirname(one.source)}/__pycache__"
+                        found.files |= trees.add(tree, folder, one.name, one.content)
+            found.wanted.difference_update(found.costs)
+            _note(tree.parent, version, found)
+        self._seen.pop(tree.parent, None)
+        return dict(found.costs)
 
     def _source(self, tree: Path) -> trees.Source:
-        return trees.Source(tree, linked=self._owns(tree))
+        owned = self.owns(tree)
+        return trees.Source(tree, linked=owned, without=frozenset(_added(tree.parent)) if owned else frozenset())
 
-    def _owns(self, tree: Path) -> bool:
+    def owns(self, tree: Path) -> bool:
+        """Whether a tree is one of the store's own, and not a folder of the user's."""
         return tree.name == _TREE and tree.parent.parent == self._folder
 
     def _key(self, tree: Path) -> str:
         """What stands for the content of a tree: its own key, or for a user's folder what is in it now."""
-        return tree.parent.name if self._owns(tree) else _digest([os.fspath(tree.absolute()), trees.fingerprint(tree)])
+        return tree.parent.name if self.owns(tree) else _digest([os.fspath(tree.absolute()), trees.fingerprint(tree)])
 
     def _kept(self, digest: str, make: Callable[[Path], None]) -> Path:
         home = self._folder / f"{_LAYOUT}-{digest}"
@@ -159,7 +211,13 @@ class Store:
             if seen == look and time.monotonic() - when < _BELIEVED:
                 return True
             self._seen.pop(home, None)
-            intact = (home / _SEAL).read_text(encoding="utf-8") == trees.fingerprint(home / _TREE)
+            added = _added(home)
+            for name, state in added.items():
+                status = (home / _TREE / name).lstat()
+                if state != (status.st_mode, status.st_size if name.endswith(".pyc") else 0, status.st_mtime_ns):
+                    return False
+            seal = (home / _SEAL).read_text(encoding="utf-8")
+            intact = seal == trees.fingerprint(home / _TREE, frozenset(added))
         except (OSError, ValueError):
             return False
         if intact:
@@ -198,6 +256,31 @@ class Store:
         locks.mkdir(parents=True, exist_ok=True)
         with filelock.FileLock(locks / name):
             yield
+
+
+def content_key(tree: Path, cache: Path) -> str | None:
+    """What stands for the content of a tree; None for a folder of the user's own, which may change at any time."""
+    with contextlib.suppress(ValueError):
+        return tree.relative_to(cache.absolute() / "trees").parts[0]
+    return None
+
+
+def _additions(home: Path, version: str) -> Additions:
+    """What was added to a tree for a version of Python; nothing where that cannot be read."""
+    packed = sealed.load(home / f"{_ADDED}{version}")
+    with contextlib.suppress(msgspec.MsgspecError):
+        return msgspec.msgpack.decode(packed, type=Additions) if packed else Additions()
+    return Additions()
+
+
+def _added(home: Path) -> dict[str, tuple[int, int, int]]:
+    """All that was added to a tree."""
+    versions = [path.name.removeprefix(_ADDED) for path in home.glob(f"{_ADDED}*")]
+    return {name: state for version in versions for name, state in _additions(home, version).files.items()}
+
+
+def _note(home: Path, version: str, additions: Additions) -> None:
+    sealed.save(home / f"{_ADDED}{version}", msgspec.msgpack.encode(additions))
 
 
 def _look(home: Path) -> tuple[int, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import os
@@ -20,6 +21,7 @@ Listing: TypeAlias = list[list[str | int]]
 _CHUNK = 1024 * 1024
 _READ_ONLY = 0o555
 _ENTER = 0o500
+_LONG_PATH = 2048  # of 4095 characters that the kernel takes
 _NO_LINK = (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP)
 
 
@@ -28,10 +30,12 @@ class Source(NamedTuple):
 
     Attributes:
         linked: Whether its files may be shared by hard links: they are the store's own and never written again.
+        without: Paths in it that are left out.
     """
 
     root: Path
     linked: bool
+    without: frozenset[str] = frozenset()
 
 
 def listing(root: Path) -> Listing:
@@ -48,8 +52,12 @@ def listing(root: Path) -> Listing:
     )
 
 
-def fingerprint(root: Path) -> str:
+def fingerprint(root: Path, without: frozenset[str] = frozenset()) -> str:
     """What stands for a tree's listing; two trees with the same one have the same listing.
+
+    Args:
+        root: The tree.
+        without: Paths in it that do not count.
 
     Raises:
         OSError: Something may not be read, or disappears meanwhile.
@@ -57,6 +65,7 @@ def fingerprint(root: Path) -> str:
     lines = sorted(
         f"{name}\0{status.st_mode:o} {0 if stat.S_ISDIR(status.st_mode) else status.st_size} {status.st_mtime_ns}\0"
         for name, status in walk(root)
+        if name not in without
     )
     return hashlib.blake2b("".join(lines).encode("utf-8", "surrogateescape"), digest_size=32).hexdigest()
 
@@ -107,7 +116,12 @@ def remove(root: Path) -> None:
         with os.scandir(folder) as found:
             for child in found:
                 if child.is_dir(follow_symlinks=False):
-                    folders.append(child.path)
+                    path = child.path
+                    if len(path) > _LONG_PATH:
+                        path = f"{top}/.removed-{len(folders)}"
+                        os.chmod(child.path, 0o700)  # noqa: PTH101 - a text, as all names here
+                        os.rename(child.path, path)  # noqa: PTH104 - the same
+                    folders.append(path)
                 else:
                     os.unlink(child.path)  # noqa: PTH108 - the same
     for folder in reversed(folders):
@@ -129,6 +143,8 @@ def overlay(sources: Sequence[Source], destination: Path, *, masked: bool = Fals
     folders: dict[str, os.stat_result] = {}
     for source in sources:
         for name, status in walk(source.root):
+            if name in source.without:
+                continue
             path = f"{top}/{name}"
             if stat.S_ISDIR(status.st_mode):
                 if name not in folders:
@@ -147,6 +163,55 @@ def overlay(sources: Sequence[Source], destination: Path, *, masked: bool = Fals
         mode = folders[name].st_mode
         hidden = masked and _hidden(mode) and name  # the root is Lambda's own
         _finish(f"{top}/{name}", folders[name], masked_mode(mode) if hidden else mode)
+
+
+def add(root: Path, folder: str, name: str, content: bytes) -> dict[str, tuple[int, int, int]]:
+    """Put a file into a tree so that no moment shows half of it; its folder is made where it is not there.
+
+    The folders above look as they did before.
+
+    Args:
+        root: The tree.
+        folder: A path in it whose parent is there.
+        name: Of the file.
+        content: Of the file.
+
+    Returns:
+        What was added: for each path its mode, size (0 for a folder) and modification time in nanoseconds.
+
+    Raises:
+        OSError: The tree cannot be written.
+    """
+    folder = folder.removeprefix("/")
+    target, above = root / folder, (root / folder).parent
+    added: dict[str, tuple[int, int, int]] = {}
+    with _writable(above):
+        made = not target.exists()
+        if made:
+            target.mkdir()
+    with _writable(target):
+        draft = target / f".{name}"
+        draft.write_bytes(content)
+        draft.chmod(0o444)
+        draft.replace(target / name)
+    if made:
+        target.chmod(_READ_ONLY)
+        os.utime(target, ns=(0, 0))
+        added[folder] = (target.stat().st_mode, 0, 0)
+    status = (target / name).stat()
+    return {**added, f"{folder}/{name}": (status.st_mode, status.st_size, status.st_mtime_ns)}
+
+
+@contextlib.contextmanager
+def _writable(folder: Path) -> Iterator[None]:
+    """Let this user write into a folder that looks afterwards as it did before."""
+    status = folder.stat()
+    folder.chmod(status.st_mode | 0o700)
+    try:
+        yield
+    finally:
+        folder.chmod(stat.S_IMODE(status.st_mode))
+        os.utime(folder, ns=(status.st_mtime_ns, status.st_mtime_ns))
 
 
 def _anew(path: str, make: Callable[[str], None]) -> None:

@@ -36,11 +36,7 @@ class Bytes:
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
-        self.size = self.status().st_size
-
-    def status(self) -> os.stat_result:
-        """What the file system says of the file now."""
-        return os.fstat(self._descriptor)
+        self.size = os.fstat(descriptor).st_size
 
     def read(self, offset: int, length: int) -> bytes:
         """The bytes from ``offset``; fewer than ``length`` where the file ends."""

@@ -21,8 +21,8 @@ def check(subject: Subject, engines: Engines) -> Findings:
 
     The finding has Lambda's message, the line where it began, and the chain of imports that led there. A module that
     is missing belongs into the requirements that the layer is built from, and the layer is to be built again.
-    An init that takes longer than 10 seconds is a warning: Lambda stops it there and starts anew inside the first
-    invocation, at the caller's expense.
+    An init that takes more than 10 seconds of processor time is a warning: Lambda stops it there and starts anew inside
+    the first invocation, at the caller's expense.
     """
     function = subject.function
     if function is None:
@@ -32,13 +32,15 @@ def check(subject: Subject, engines: Engines) -> Findings:
     if not isinstance(seen.init, Ready):
         yield explain(seen, function, subject.supply)
         return
-    if seen.init.seconds > limit:
+    cpu_seconds = seen.init.cpu_seconds + seen.compiling
+    if cpu_seconds > limit:
         yield Finding(
-            f"init took {seen.init.seconds:.1f} s, and Lambda stops it after {limit} s: INIT_REPORT Phase: init "
-            "Status: timeout",
+            f"init took {cpu_seconds:.1f} s of processor time, and Lambda stops it after {limit} s: INIT_REPORT Phase: "
+            "init Status: timeout",
             f"handler {function.handler}",
             Severity.WARNING,
             "import less at module level (`python -X importtime` shows what costs), or give the function more memory, "
             "and with it more CPU",
         )
-    yield Note(f"init {seen.init.seconds:.2f} s, peak memory {seen.max_rss_bytes / (1024 * 1024):.0f} MB")
+    peak = seen.max_rss_bytes / (1024 * 1024)
+    yield Note(f"init {cpu_seconds:.2f} s of processor time, {seen.init.seconds:.2f} s here, peak memory {peak:.0f} MB")

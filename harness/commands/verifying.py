@@ -1,4 +1,4 @@
-"""``verify``: archives verified, once or whenever something changes."""
+"""``verify``: archives verified, and reports written."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from harness import opening
 from harness.commands.options import colour, engine_of, one_of, output, settings_of, spare
 from harness.commands.showing import show
-from harness.early import verify as run
 from harness.manifest import Manifest, Options, find, load
 from harness.model import UsageError
 from harness.policy import KNOWN_RUNTIMES
 from harness.reporters import FORMATS, terminal
 from harness.reporters.timings import timed
+from harness.verify import verify as run
 
 if TYPE_CHECKING:
     import argparse
@@ -24,12 +24,8 @@ if TYPE_CHECKING:
 
 
 def verify(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
-    """Verify archives and report, once or whenever something changes."""
+    """Verify archives and report."""
     request = Request(options, environ)
-    if options.watch:
-        from harness.commands.watch import watch  # noqa: PLC0415 - for those who build in a loop
-
-        watch(request)
     report = request.report(request.manifest())
     return request.write(report)
 
@@ -45,7 +41,7 @@ class Request:
         engine_of(options)
 
     def manifest(self) -> Manifest:
-        """What is to be verified, as it is declared now.
+        """What is to be verified, as it is declared.
 
         Raises:
             UsageError: The request is wrong.
@@ -66,7 +62,6 @@ class Request:
                 skip=tuple(options.skip),
                 strict=options.strict,
                 source_digests=options.source_digests,
-                trust_mtime=not options.no_trust_mtime,
             )
             return run(manifest, settings)
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @contextlib.contextmanager
-def baked(daemon: Daemon, reference: str, job: Job, progress: Progress) -> Iterator[str]:
+def baked(daemon: Daemon, reference: str, job: Job, bootstrap: Path | None, progress: Progress) -> Iterator[str]:
     """The tag of an image with the job's trees; removed afterwards.
 
     Raises:
@@ -28,7 +28,7 @@ def baked(daemon: Daemon, reference: str, job: Job, progress: Progress) -> Itera
     progress("sending the archives to the container daemon, which does not see this machine's files")
     tag = f"{LABEL}-{owner()[f'{LABEL}.pid']}-{os.urandom(4).hex()}"
     with tempfile.TemporaryFile() as context:
-        _write_context(context, job)
+        _write_context(context, job, bootstrap)
         context.seek(0)
         try:
             steps = daemon.client.api.build(
@@ -51,17 +51,33 @@ def baked(daemon: Daemon, reference: str, job: Job, progress: Progress) -> Itera
             remove_image(daemon, tag)
 
 
-def _write_context(target: IO[bytes], job: Job) -> None:
+def _write_context(target: IO[bytes], job: Job, bootstrap: Path | None) -> None:
     recipe = files("harness.engines").joinpath("Dockerfile.lambda").read_bytes()
     with tarfile.open(fileobj=target, mode="w") as tar, tempfile.TemporaryDirectory() as empty:
         entry = tarfile.TarInfo("Dockerfile")
         entry.size = len(recipe)
         tar.addfile(entry, io.BytesIO(recipe))
+        tar.addfile(_folder("runtime"))
+        if bootstrap:
+            member = tar.gettarinfo(bootstrap, "runtime/bootstrap.py")
+            member.mode = 0o644
+            with bootstrap.open("rb") as content:
+                tar.addfile(_as_root(member), content)
         for name, tree in (("task", job.task), ("opt", job.opt or Path(empty))):
             for path in (tree, *sorted(tree.rglob("*"))):
                 member = tar.gettarinfo(path, os.fspath(name / path.relative_to(tree)))
-                member.uid = member.gid = 0
-                member.uname = member.gname = "root"
                 # What nobody may read is empty in a masked tree, and this user could not open it either.
                 with path.open("rb") if member.isreg() and member.size else contextlib.nullcontext() as content:
-                    tar.addfile(member, content)
+                    tar.addfile(_as_root(member), content)
+
+
+def _folder(name: str) -> tarfile.TarInfo:
+    folder = tarfile.TarInfo(name)
+    folder.type, folder.mode = tarfile.DIRTYPE, 0o755
+    return folder
+
+
+def _as_root(member: tarfile.TarInfo) -> tarfile.TarInfo:
+    member.uid = member.gid = 0
+    member.uname = member.gname = "root"
+    return member

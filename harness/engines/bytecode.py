@@ -1,222 +1,208 @@
-"""Compiled modules, kept by the content of the tree that they are of and by the interpreter that they are for.
+"""Bytecode beside the sources in the cache's own trees, made once by the functions' own Python.
 
-Two thirds of most inits are compiling. What handlers reach is therefore compiled once, by the functions' own Python,
-and lent to all that start later: outside the trees, and invisible to the handlers (``harness/probe/lender.py``). No
-handler can change what another one executes: compiling executes nothing, and what is lent is sealed.
-
-Bytecode of ours never changes a verdict. A handler that was lent some and did anything but pass with ease (an error, an
-end, more than 70 % of its memory, more than half of a limit of time with the time for compiling added) is started again
-without, and only that counts. A module whose compilation warns or fails, or that has bytecode of its own beside it, is
-left to the handler.
+Two thirds of most inits are compiling. What handlers reach is compiled before they start, in processes that execute
+nothing of it. Lambda compiles in init, so what that took is measured and added to the init that is reported. No module
+gets bytecode whose archive ships its own, or whose compilation warns.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
-import mmap
-import tempfile
+import os
+import resource
+import subprocess
+import threading
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple
 
-import filelock
-import msgspec
-
-from harness.kept import used
+from harness.artifact.store import Addition, Store
+from harness.engines.programs import end_with_this_process, text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from pathlib import Path
 
-SCHEMA = 1
-"""Part of every name: raised when what is kept, or how it is made, is another."""
+    from harness.engines.protocol import Job
 
-_SEAL_BYTES = 16
-_HEAD_BYTES = _SEAL_BYTES + 8
-_WANTED = 20_000  # paths at most: what handlers say that they missed is not believed without end
-
-Row: TypeAlias = tuple[int, int, int, int, int]
-"""Of a source its modification time and size, of its bytecode the beginning and the length, and the microseconds that
-compiling it took."""
+LIMIT_SECONDS = 90  # of processor time; then the handlers compile for themselves
+LIMIT_BYTES = 4 * 1024**3
+OTHERS_READ, OTHERS_ENTER = 0o004, 0o001
+MOST = 20_000  # files: what handlers report is not believed without end
 
 
-class Index(msgspec.Struct, frozen=True):
-    """What is known of a tree's modules, by their paths below it.
+class Compiled(NamedTuple):
+    """One module.
 
     Attributes:
-        magic: What the interpreter's bytecode begins with, in hexadecimal digits.
-        refused: The modules that handlers are to compile themselves.
+        shown: Where its source stands in the function.
+        name: Of the bytecode file below ``__pycache__``.
+        content: Nothing where it is left to the handlers.
+        seconds: Processor time that compiling it took.
     """
 
-    magic: str = ""
-    modules: dict[str, Row] = {}
-    refused: tuple[str, ...] = ()
+    shown: str
+    name: str
+    content: bytes
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """The bytecode of one tree."""
+class Compiler:
+    """Runs ``harness/probe/compiler.py`` as processes of this machine.
 
-    index: Index
-    content: memoryview
-
-
-class BytecodeStore:
-    """Bytecode below one folder: a file per tree and interpreter, and beside it the paths that handlers missed."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder.absolute()
-
-    def kept(self, name: str) -> Kept:
-        """What is kept of a tree; nothing where nothing, or nothing sound, is there."""
-        with contextlib.suppress(OSError, ValueError, msgspec.MsgspecError), self._file(name).open("rb") as file:
-            content = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
-            if bytes(content[:_SEAL_BYTES]) == _seal(content[_SEAL_BYTES:]):
-                begin = _HEAD_BYTES + int.from_bytes(content[_SEAL_BYTES:_HEAD_BYTES], "little")
-                index = msgspec.msgpack.decode(content[_HEAD_BYTES:begin], type=Index)
-                used(self._file(name), hit=True)
-                return Kept(index, content[begin:])
-        return Kept(Index(), memoryview(b""))
-
-    def keep(self, name: str, more: Index, parts: Iterable[memoryview]) -> None:
-        """Add what was compiled; ``parts`` is its bytecode, one after the other.
-
-        Raises:
-            OSError: The store cannot be written.
-        """
-        self._folder.mkdir(parents=True, exist_ok=True)
-        with filelock.FileLock(self._file(name).with_suffix(".lock")):
-            for left in self._folder.glob(f".draft-{self._file(name).name}-*"):  # of a process that was killed
-                left.unlink()
-            before = self.kept(name)
-            if before.index.magic != more.magic:
-                before = Kept(Index(), memoryview(b""))
-            moved = {
-                path: (modified, size, begin + len(before.content), length, cost)
-                for path, (modified, size, begin, length, cost) in more.modules.items()
-                if path not in before.index.modules
-            }
-            refused = tuple(sorted({*before.index.refused, *more.refused}))
-            if not moved and refused == before.index.refused:
-                return
-            index = Index(more.magic, {**before.index.modules, **moved}, refused)
-            self._write(self._file(name), index, [before.content, *parts])
-
-    def _write(self, path: Path, index: Index, contents: Iterable[memoryview]) -> None:
-        packed = msgspec.msgpack.encode(index)
-        parts = [memoryview(len(packed).to_bytes(8, "little") + packed), *contents]
-        digest = hashlib.blake2b(digest_size=_SEAL_BYTES)
-        for part in parts:
-            digest.update(part)
-        replace_file(path, [memoryview(digest.digest()), *parts])
-        used(path, hit=False)
-
-    def missed(self, name: str) -> frozenset[str]:
-        """The paths that handlers would have been lent, had they been there."""
-        with contextlib.suppress(OSError, ValueError):
-            return frozenset(map(str, json.loads(self._file(name).with_suffix(".missed").read_text("utf-8"))))
-        return frozenset()
-
-    def miss(self, name: str, paths: frozenset[str]) -> None:
-        """Add to them, for the next time.
-
-        Raises:
-            OSError: The store cannot be written.
-        """
-        if not paths <= (before := self.missed(name)):
-            self._folder.mkdir(parents=True, exist_ok=True)
-            said = json.dumps(sorted(before | paths)[:_WANTED]).encode()
-            replace_file(self._file(name).with_suffix(".missed"), [memoryview(said)])
-
-    def _file(self, name: str) -> Path:
-        return self._folder / f"{SCHEMA}-{hashlib.sha256(name.encode()).hexdigest()}.kept"
-
-
-def _seal(content: memoryview) -> bytes:
-    """What stands before the content: bytes that were lost or changed must not be executed."""
-    return hashlib.blake2b(content, digest_size=_SEAL_BYTES).digest()
-
-
-def replace_file(path: Path, parts: Iterable[memoryview], mode: int = 0o400) -> None:
-    """Write a file so that no moment shows half of it.
-
-    Raises:
-        OSError: The folder is not there, or cannot be written.
+    Attributes:
+        python: The interpreter.
+        environment: The variables that it needs to start.
     """
-    with tempfile.NamedTemporaryFile(prefix=f".draft-{path.name}-", dir=path.parent, delete=False) as draft:
+
+    python: Path
+    environment: tuple[tuple[str, str], ...]
+
+    def __call__(self, modules: Sequence[tuple[Path, str]]) -> list[Compiled]:
+        """Compile source files, each with the path at which its function sees it; on all cores.
+
+        What cannot be compiled is missing from the answer.
+        """
+        # The large ones first: by turns, no process of the compiler's then has much more to do than another.
+        ordered = sorted(modules, key=lambda module: -_size(module[0]))
+        request = json.dumps([[os.fspath(file), shown] for file, shown in ordered]).encode()
         try:
-            for part in parts:
-                draft.write(part)
-            draft.close()
-            Path(draft.name).chmod(mode)
-            Path(draft.name).replace(path)
-        except BaseException:
-            Path(draft.name).unlink()
-            raise
+            done = subprocess.run(
+                [self.python, "-I", "-S", "-B", "-c", text("compiler")],
+                input=request,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                check=False,
+                env=dict(self.environment),
+                preexec_fn=_limit,
+                start_new_session=True,
+            )
+        except OSError:
+            return []
+        return list(answers(done.stdout))
 
 
-@dataclass(frozen=True, slots=True)
-class Lending:
-    """The bytecode that one job's handlers can be lent, and what becomes of what is made meanwhile.
+def _limit() -> None:
+    end_with_this_process()
+    resource.setrlimit(resource.RLIMIT_CPU, (LIMIT_SECONDS, LIMIT_SECONDS))
+    resource.setrlimit(resource.RLIMIT_AS, (LIMIT_BYTES, LIMIT_BYTES))
 
-    Attributes:
-        roots: For each folder that handlers see, with ``/`` at its end, what its content is kept by.
+
+def _size(file: Path) -> int:
+    with contextlib.suppress(OSError):
+        return file.stat().st_size
+    return 0
+
+
+def answers(printed: bytes) -> Iterable[Compiled]:
+    """What the compiler's output says, as far as it is whole."""
+    at = 0
+    with contextlib.suppress(ValueError, KeyError):
+        while at < len(printed):
+            end = printed.index(b"\n", at)
+            line = json.loads(printed[at:end])
+            content = printed[end + 1 : end + 1 + line["size"]]
+            if len(content) < line["size"]:
+                return
+            yield Compiled(line["shown"], line["name"], content, line["microseconds"] / 1e6)
+            at = end + 1 + line["size"]
+
+
+class Compiling:
+    """The bytecode of one job's trees: what there is, what is made for it, and what it costs the handlers on Lambda.
+
+    Args:
+        job: What is started.
+        binds: Where each tree stands in the function. Those that are not the cache's own get nothing.
+        compiler: Makes it.
+        cache: The user's cache folder of this tool.
     """
 
-    store: BytecodeStore
-    roots: Mapping[str, str]
+    def __init__(
+        self,
+        job: Job,
+        binds: Mapping[str, Path],
+        compiler: Callable[[Sequence[tuple[Path, str]]], Iterable[Compiled]],
+        cache: Path,
+    ) -> None:
+        self._store = Store(cache / "trees")
+        self._version = "cpython-{}{}".format(*job.policy.python)
+        self._trees = {root: tree for root, tree in binds.items() if self._store.owns(tree)}
+        self._compiler = compiler
+        self._reached = job.reached
+        self._made: dict[str, dict[str, float]] = {}
+        self._missed: set[str] = set()
+        self._lock = threading.Lock()
+        self._thread = threading.Thread(target=self._work, daemon=True)
 
-    def kept(self) -> tuple[dict[str, Any], list[memoryview], frozenset[str]]:
-        """What the probe is told of it, the bytecode itself, and the paths that need no compiling."""
-        rows: dict[str, Row] = {}
-        contents: list[memoryview] = []
-        refused: set[str] = set()
-        magic, at = "", 0
-        for root, name in self.roots.items():
-            found = self.store.kept(name)
-            if not found.index.magic or magic not in ("", found.index.magic):
-                continue
-            magic = found.index.magic
-            for path, (modified, size, begin, length, cost) in found.index.modules.items():
-                rows[root + path] = (modified, size, begin + at, length, cost)
-            refused.update(root + path for path in found.index.refused)
-            contents.append(found.content)
-            at += len(found.content)
-        return {"magic": magic, "modules": rows, "bytes": at}, contents, frozenset(refused.union(rows))
+    def begin(self) -> None:
+        """Compile what handlers will reach and what earlier ones missed, in another thread."""
+        for root, tree in self._trees.items():
+            self._made[root] = self._store.additions(tree, self._version)
+        self._thread.start()
 
-    def wanted(self, reached: Iterable[str]) -> set[str]:
-        """What handlers missed before, and those of the given paths that can be kept."""
-        missed = {root + path for root, name in self.roots.items() for path in self.store.missed(name)}
-        return missed.union(path for path in reached if path.startswith(tuple(self.roots)))
+    def ready(self) -> None:
+        """Wait until it is there."""
+        self._thread.join()
 
-    def keep(self, said: Mapping[str, Any], content: memoryview) -> None:
-        """Keep what the probe made: its index, and the bytecode."""
-        for root, name in self.roots.items():
-            modules: dict[str, Row] = {}
-            parts: list[memoryview] = []
-            at = 0
-            for path, (modified, size, begin, length, cost) in said["modules"].items():
-                if path.startswith(root):
-                    modules[path.removeprefix(root)] = (modified, size, at, length, cost)
-                    parts.append(content[begin : begin + length])
-                    at += length
-            refused = tuple(path.removeprefix(root) for path in said["refused"] if path.startswith(root))
-            if modules or refused:
-                with contextlib.suppress(OSError):  # a cache that is full: what needs it will say so
-                    self.store.keep(name, Index(said["magic"], modules, refused), parts)
+    def end(self) -> None:
+        """Note what handlers loaded and was not there, so that it is there the next time."""
+        self._thread.join()
+        for root, tree in self._trees.items():
+            missed = {self._below(root, path) for path in self._missed if path.startswith(f"{root}/")}
+            if missed := missed.difference(self._made.get(root, ())):
+                with contextlib.suppress(OSError):
+                    self._store.want(tree, self._version, missed)
 
-    def miss(self, paths: Iterable[str]) -> None:
-        """Keep in mind what handlers missed."""
-        found = [path for path in paths if path.endswith(".py") and "/../" not in path]
-        for root, name in self.roots.items():
-            below = frozenset(path.removeprefix(root) for path in found if path.startswith(root))
-            with contextlib.suppress(OSError):
-                self.store.miss(name, below)
+    def cost(self, modules: Iterable[str], back: Callable[[str], str]) -> float:
+        """Seconds that compiling would have taken of modules that a handler loaded with this bytecode."""
+        total = 0.0
+        for path in map(back, modules):
+            for root, costs in self._made.items():
+                if path.startswith(f"{root}/") and ".." not in path:
+                    seconds = costs.get(self._below(root, path))
+                    if seconds is None:
+                        with self._lock:
+                            self._missed.add(path)
+                    else:
+                        total += seconds
+        return total
 
+    @staticmethod
+    def _below(root: str, path: str) -> str:
+        return path.removeprefix(f"{root}/")
 
-def content_key(tree: Path, cache: Path) -> str | None:
-    """What stands for the content of a tree; None for a folder of the user's own, which may change at any time."""
-    with contextlib.suppress(ValueError):
-        return tree.relative_to(cache.absolute() / "trees").parts[0]
-    return None
+    def _work(self) -> None:
+        wanted: list[tuple[Path, str]] = []
+        for root, tree in self._trees.items():
+            # A single start compiles what it loads as fast as anything could before it. What it has loaded is noted,
+            # and compiled where the tree is met again.
+            names = {self._below(root, path) for path in self._reached if path.startswith(f"{root}/")}
+            names |= self._store.wanted(tree, self._version)
+            wanted += [
+                (tree / name, f"{root}/{name}")
+                for name in sorted(names.difference(self._made[root]))[:MOST]
+                if self._is_plain(tree, name)
+            ]
+        if not wanted:
+            return
+        with contextlib.suppress(OSError):
+            found = list(self._compiler(wanted))
+            for root, tree in self._trees.items():
+                own = [one for one in found if one.shown.startswith(f"{root}/")]
+                added = [Addition(self._below(root, one.shown), one.name, one.content, one.seconds) for one in own]
+                if added:
+                    self._made[root] = self._store.add(tree, self._version, added)
+
+    def _is_plain(self, tree: Path, name: str) -> bool:
+        """Whether a name is that of a source file that handlers may read, and no bytecode was shipped for it."""
+        path = tree / name
+        if not name.endswith(".py") or ".." in name or not path.is_file() or path.resolve().parent != path.parent:
+            return False
+        folders = (folder for folder in path.parents if folder.is_relative_to(tree))
+        # Python that finds bytecode does not open the source, and so would not find that it may not.
+        if not path.stat().st_mode & OTHERS_READ or any(not one.stat().st_mode & OTHERS_ENTER for one in folders):
+            return False
+        stem = path.name.removesuffix(".py")
+        return not (path.parent / "__pycache__" / f"{stem}.{self._version}.pyc").exists()

@@ -62,7 +62,7 @@ def engine(  # noqa: PLR0913 - what a user may choose, and the switch
     image: str | None,
     python: Path | None,
     *,
-    lends: bool = True,
+    compiles: bool = True,
 ) -> Engine:
     """The engine for a choice.
 
@@ -72,19 +72,18 @@ def engine(  # noqa: PLR0913 - what a user may choose, and the switch
         cache: Where the runtime's packages and compiled modules are kept.
         image: ``--image``.
         python: ``--python``.
-        lends: Whether handlers are lent bytecode that was made before; False lets each compile what it loads.
+        compiles: Whether bytecode is put beside the sources; False lets each handler compile what it loads.
     """
-    bytecode = cache / "bytecode" if lends else None
     # An interpreter that the user names is meant to be used.
     alone = choice is Choice.PROCESS or (choice is Choice.AUTO and python is not None and image is None)
     if choice is Choice.NONE:
         return Missing("--engine none: no handler was started.")
     from harness.engines.process import ProcessEngine  # noqa: PLC0415 - a tenth of what static checks take to import
 
-    process = ProcessEngine(environ, cache, python, bytecode=bytecode)
+    process = ProcessEngine(environ, cache, python, compiles=compiles)
     if alone:
         return process
     from harness.engines.container import ContainerEngine  # noqa: PLC0415 - the same
 
-    container = ContainerEngine(environ, image, bytecode)
+    container = ContainerEngine(environ, cache, image, compiles)
     return container if choice is Choice.CONTAINER else First(container, process)

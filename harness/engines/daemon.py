@@ -8,20 +8,26 @@ import os
 import platform
 import socket
 import tarfile
+import threading
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from harness.engines.protocol import Progress, Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     import docker
 
+T = TypeVar("T")
+
 LABEL = "lambda-artifact-harness"
-PING_SECONDS, CALL_SECONDS = 5, 300
+PING_SECONDS, CALL_SECONDS = 5, 60
+SHOWN = 300  # characters of what a daemon says
 STALE_SECONDS = 6 * 3600  # longer than any run; what is older belongs to nobody
 PLATFORMS = {"x86_64": "amd64", "arm64": "arm64"}
 
@@ -49,23 +55,72 @@ def connect(environ: Mapping[str, str]) -> Daemon:
         if url.startswith("unix://") and not Path(url.removeprefix("unix://")).exists():
             reasons.append(f"{url} is not there")
             continue
-        import docker  # noqa: PLC0415 - 150 ms that only this engine needs
-
         try:
-            if environ.get("DOCKER_HOST"):
-                client = docker.from_env(environment=dict(environ), timeout=PING_SECONDS)
-            else:
-                client = docker.DockerClient(base_url=url, timeout=PING_SECONDS)
-            client.ping()
+            client = _within(PING_SECONDS, partial(_client, environ, url))
         except Exception as error:  # noqa: BLE001 - the SDK lets its transports' own exceptions through
             reasons.append(f"{url} does not answer: {first_line(error)}")
             continue
-        client.api.timeout = CALL_SECONDS
+        _bound(client)
         return Daemon(client, url.startswith(("unix://", "npipe://")))
     raise Unavailable(
         f"no Docker or Podman daemon answers ({'; '.join(reasons) or 'no socket was found'}): start one, or name it "
         "in DOCKER_HOST."
     )
+
+
+def _client(environ: Mapping[str, str], url: str) -> docker.DockerClient:
+    """A client whose daemon has answered."""
+    import docker  # noqa: PLC0415 - 150 ms that only this engine needs
+
+    if environ.get("DOCKER_HOST"):
+        client = docker.from_env(environment=dict(environ), timeout=PING_SECONDS)
+    else:
+        client = docker.DockerClient(base_url=url, timeout=PING_SECONDS)
+    client.ping()
+    return client
+
+
+def _bound(client: docker.DockerClient) -> None:
+    """Let each call have an end; a daemon that kept one waiting is not asked again."""
+    send, silent = client.api.send, threading.Event()
+
+    def bounded(*request: Any, **options: Any) -> Any:  # noqa: ANN401 - the transport's
+        if silent.is_set():
+            raise TimeoutError(f"it did not answer within {CALL_SECONDS} seconds")
+        try:
+            return _within(CALL_SECONDS, partial(send, *request, **options))
+        except TimeoutError:
+            silent.set()
+            raise
+
+    client.api.timeout = CALL_SECONDS
+    vars(client.api)["send"] = bounded
+
+
+def _within(seconds: float, call: Callable[[], T]) -> T:
+    """The result of a call.
+
+    The time-out of a socket begins anew with each byte, so that of the whole is kept here.
+
+    Raises:
+        TimeoutError: There is none in time; the call goes on in a thread that nobody waits for.
+    """
+    done: SimpleQueue[tuple[T | None, BaseException | None]] = SimpleQueue()
+
+    def work() -> None:
+        try:
+            done.put((call(), None))
+        except BaseException as error:  # noqa: BLE001 - raised where it was asked for
+            done.put((None, error))
+
+    threading.Thread(target=work, daemon=True).start()
+    try:
+        value, error = done.get(timeout=seconds)
+    except Empty:
+        raise TimeoutError(f"it did not answer within {seconds} seconds") from None
+    if error is not None:
+        raise error
+    return cast("T", value)
 
 
 def _addresses(environ: Mapping[str, str]) -> Iterator[str]:
@@ -87,7 +142,7 @@ def first_line(error: Exception) -> str:
     """What went wrong, on one line."""
     # The daemon's own explanation, where there is one, without the address that it was asked at.
     said = str(getattr(error, "explanation", None) or error)
-    return (said.splitlines() or [type(error).__name__])[0]
+    return (said.splitlines() or [type(error).__name__])[0][:SHOWN]
 
 
 def ensure_image(daemon: Daemon, reference: str, architecture: str, progress: Progress) -> Any:  # noqa: ANN401 - the SDK's

@@ -1,74 +1,95 @@
-"""The runtime's own packages and CPython, laid out as Lambda lays them out, kept in the user's cache folder."""
+"""The root of a runtime's sandbox, kept in the user's cache folder."""
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
 import shutil
-import subprocess
-import sys
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 
-from harness.artifact.trees import Listing, listing
+from harness.artifact import sealed
+from harness.artifact.trees import fingerprint
+from harness.engines import root, system
 from harness.engines.hooking import hooked
-from harness.engines.protocol import Progress, Unavailable
+from harness.policy.files import system_files
+from harness.policy.programs import programs
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from harness.engines.interpreters import Interpreter
+    from harness.engines.protocol import Progress
     from harness.policy import RuntimePolicy
 
-LAYOUT = 2  # part of the key: another layout of the environment is another environment
+LAYOUT = 4  # part of the key: another layout of the environment is another environment
 SEAL = "seal"
 USER, GROUP = 993, 990  # Lambda's sbx_user1051, as functions that print their own user show it
 HOME = "/home/sbx_user1051"  # in its passwd entry, and not there
-IDENTITY_FILES = {
-    "passwd": f"root:x:0:0::/root:/bin/false\nsbx_user1051:x:{USER}:{GROUP}::{HOME}:/bin/false\n",
-    "group": f"root:x:0:\nsbx_user1051:x:{GROUP}:\n",
-}
-NOT_LAMBDAS = {"site-packages", "dist-packages", "sitecustomize.py", "usercustomize.py", "test"}
 
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """What plays ``/var/lang`` and ``/var/runtime``.
+    """What plays the runtime.
 
     Attributes:
         home: The folder that holds it, below the user's cache folder.
+        interpreter: The CPython of this machine that was copied into it.
     """
 
     home: Path
     interpreter: Interpreter
 
     @property
+    def root(self) -> Path:
+        """Its whole file system, readable for everybody, with ``/var/task``, ``/opt`` and ``/tmp`` empty."""
+        return self.home / "root"
+
+    @property
     def lang(self) -> Path:
         """CPython and, in its ``site-packages``, the runtime client and the SDK."""
-        return self.home / "lang"
+        return self.root / "var" / "lang"
 
     @property
     def runtime(self) -> Path:
-        """``bootstrap.sh`` and ``bootstrap.py``."""
-        return self.home / "runtime"
+        """``bootstrap`` and ``bootstrap.py``."""
+        return self.root / "var" / "runtime"
+
+    @property
+    def lacking(self) -> tuple[str, ...]:
+        """What the runtime has and this machine lacks, sorted: programs by name, libraries by SONAME, files by path.
+
+        Raises:
+            OSError: The environment was not made, or is no longer there.
+        """
+        return tuple(self._seal["lacking"])
 
     @property
     def intact(self) -> bool:
         """Whether everything in it is as it was when it was made."""
         try:
-            sealed = json.loads((self.home / SEAL).read_text("utf-8"))
-            return bool(sealed == _listing(self.home))
-        except (OSError, ValueError):
+            return bool(self._seal["root"] == fingerprint(self.root))
+        except OSError:
             return False
 
     @property
     def python(self) -> str:
         """The interpreter's name below ``bin``."""
         return "python" + ".".join(self.interpreter.version.split(".")[:2])
+
+    @property
+    def _seal(self) -> dict[str, Any]:
+        if (packed := sealed.load(self.home / SEAL)) is None:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self.home / SEAL))
+        seal: dict[str, Any] = json.loads(packed)
+        return seal
 
 
 def prepare(policy: RuntimePolicy, interpreter: Interpreter, cache: Path, progress: Progress) -> Environment:
@@ -77,8 +98,7 @@ def prepare(policy: RuntimePolicy, interpreter: Interpreter, cache: Path, progre
     Raises:
         Unavailable: Its packages cannot be installed, or do not work with the interpreter.
     """
-    inputs = [str(LAYOUT), str(interpreter), *policy.runtime_requirements, *_scripts().values()]
-    key = hashlib.sha256("\n".join(inputs).encode()).hexdigest()[:16]
+    key = hashlib.sha256("\n".join(_inputs(policy, interpreter)).encode()).hexdigest()[:16]
     home = cache / "runtimes" / f"{policy.runtime}-{key}"
     environment = Environment(home, interpreter)
     if not environment.intact:
@@ -89,84 +109,35 @@ def prepare(policy: RuntimePolicy, interpreter: Interpreter, cache: Path, progre
     return environment
 
 
+def _inputs(policy: RuntimePolicy, interpreter: Interpreter) -> Iterator[str]:
+    """What an environment is made of; an update of one of the machine's files makes another one."""
+    yield from (str(LAYOUT), str(interpreter), *policy.runtime_requirements, *_scripts(policy).values())
+    yield from (str(sorted(programs(policy.python))), str(system_files(policy.operating_system)))
+    for path in system.watched(interpreter, policy):
+        try:
+            found = path.stat()
+        except OSError:
+            continue
+        yield f"{path} {found.st_size} {int(found.st_mtime)}"  # an archive of the file tells whole seconds
+
+
 def _make(environment: Environment, policy: RuntimePolicy, progress: Progress) -> None:
-    home, interpreter = environment.home, environment.interpreter
+    home = environment.home
     for left in home.parent.glob(f"{home.name}.tmp*"):  # of a process that was killed; the lock is ours now
         shutil.rmtree(left, ignore_errors=True)
     building = Path(mkdtemp(prefix=f"{home.name}.tmp", dir=home.parent))
     building.chmod(0o755)
     try:
-        library = building / "lang" / "lib" / f"python{policy.python[0]}.{policy.python[1]}"
-        _lay_out(building / "lang", library, interpreter)
-        progress(f"installing the {policy.runtime} runtime client and SDK (first use)")
-        _install(library / "site-packages", policy)
-        runtime = building / "runtime"
-        runtime.mkdir()
-        for name, text in _scripts().items():
-            (runtime / name).write_text(text, "utf-8")
-        (runtime / "etc").mkdir()
-        for name, text in IDENTITY_FILES.items():
-            (runtime / "etc" / name).write_text(text, "utf-8")
-        for name in ("opt", "home"):  # they play /opt without layers, and where the home of Lambda's user is not
-            (runtime / "empty" / name).mkdir(mode=0o555, parents=True)
-        _try(building / "lang" / "bin" / environment.python, library / "site-packages")
-        (building / SEAL).write_text(json.dumps(_listing(building)), "utf-8")
+        made = building / "root"
+        made.mkdir()
+        lacking = root.make(made, policy, environment.interpreter, _scripts(policy), progress)
+        sealed.save(building / SEAL, json.dumps({"root": fingerprint(made), "lacking": lacking}).encode(), 0o644)
         if home.exists():  # and is no longer what it was
             home.rename(building.with_name(f"{home.name}.tmp-old"))
         building.rename(home)
         shutil.rmtree(building.with_name(f"{home.name}.tmp-old"), ignore_errors=True)
     finally:
         shutil.rmtree(building, ignore_errors=True)  # nothing is left of it where it was renamed
-
-
-def _lay_out(lang: Path, library: Path, interpreter: Interpreter) -> None:
-    """A prefix of its own: the executable copied, the library linked entry by entry, nobody's packages.
-
-    CPython finds its prefix from where its executable lies, so ``sys.prefix`` and every ``__file__`` of the standard
-    library are as in Lambda once this folder stands at ``/var/lang``.
-    """
-    (lang / "bin").mkdir(parents=True)
-    library.mkdir(parents=True)
-    shutil.copy2(interpreter.executable, lang / "bin" / library.name)
-    for entry in interpreter.stdlib.iterdir():
-        if entry.name not in NOT_LAMBDAS:
-            (library / entry.name).symlink_to(entry)
-    for shared in (interpreter.prefix / "lib").glob("libpython*.so*"):
-        (library.parent / shared.name).symlink_to(shared)
-
-
-def _install(target: Path, policy: RuntimePolicy) -> None:
-    """Install the pinned packages with the user's own pip configuration (index, proxy, certificates).
-
-    Raises:
-        Unavailable: pip could not; its last words are in the message.
-    """
-    version = f"{policy.python[0]}.{policy.python[1]}"
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
-    command += ["--no-deps", "--only-binary", ":all:", "--implementation", "cp", "--python-version", version]
-    command += ["--target", os.fspath(target), "--no-compile", *policy.runtime_requirements]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
-    if done.returncode:
-        errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or ["pip failed"]
-        raise Unavailable(
-            f"the process engine could not install {', '.join(policy.runtime_requirements[:1])} and the SDK for "
-            f"{policy.runtime}: {errors[-1]}. It needs a package index once; `pip config list` shows which it asks."
-        )
-
-
-def _try(python: Path, packages: Path) -> None:
-    """Import what every handler is started with: a fault of it must not look like one of a handler.
-
-    Raises:
-        Unavailable: It does not import; the interpreter's last words are in the message.
-    """
-    # Appended as bootstrap.py does it: a distribution's own CPython, Debian's say, looks elsewhere.
-    script = "import sys; sys.path.append(sys.argv[1]); import awslambdaric.__main__, ctypes, http.server, selectors"
-    command = [os.fspath(python), "-I", "-B", "-c", script, os.fspath(packages)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, env={})
-    if done.returncode:
-        said = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
-        raise Unavailable(f"the runtime client does not start with the interpreter found here: {said[-1]}.")
 
 
 def broken_cache(cache: Path) -> str:
@@ -182,11 +153,8 @@ def unusable_cache(cache: Path, error: OSError) -> str:
     )
 
 
-def _listing(home: Path) -> list[Listing]:
-    return [listing(home / part) for part in ("lang", "runtime")]
-
-
-def _scripts() -> dict[str, str]:
+def _scripts(policy: RuntimePolicy) -> dict[str, str]:
     probe = files("harness.probe")
-    texts = {name: probe.joinpath(name).read_text("utf-8") for name in ("bootstrap.py", "bootstrap.sh")}
-    return {**texts, "bootstrap.py": hooked(texts["bootstrap.py"])}
+    texts = {name: probe.joinpath(name).read_text("utf-8") for name in ("bootstrap", "bootstrap.py", "bootstrap.sh")}
+    own = {"bootstrap": texts["bootstrap"].replace("@RUNTIME@", policy.runtime)}
+    return {**texts, **own, "bootstrap.py": hooked(texts["bootstrap.py"])}

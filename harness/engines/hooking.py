@@ -1,47 +1,56 @@
-"""The runtime's bootstrap, with the lender of bytecode before it."""
+"""The runtime's bootstrap with the patch before it that reports how the import of the handler's module went."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
-from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from harness.engines.bytecode import replace_file
+from harness.artifact.sealed import replace_file
+from harness.engines.programs import text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+BOOTSTRAP = "/var/runtime/bootstrap.py"
+
 
 def hooked(bootstrap: str) -> str:
-    """The text of a bootstrap that first lets bytecode be lent, and is then the given one: in its own ``__main__``.
+    """The text of a bootstrap that first applies the patch, and is then the given one: in its own ``__main__``.
 
-    The lender's frames count as the import system's own, which tracebacks and warnings leave out.
+    The patch's frames count as the bootstrap's own, which the runtime client leaves out of stack traces.
     """
-    lender = files("harness.probe").joinpath("lender.py").read_text("utf-8")
     lines = [
-        "# Plays the runtime's bootstrap.py; before that, the lender of bytecode, which does nothing without a loan.",
-        f"exec(compile({lender!r}, '<frozen importlib._bootstrap_external>', 'exec'), {{'__name__': 'lender'}})",
+        "# The runtime's bootstrap.py; before that, a patch that reports where the import of the handler fails.",
+        f"exec(compile({text('bootstrap_patch')!r}, {BOOTSTRAP!r}, 'exec'), {{'__name__': 'bootstrap_patch'}})",
         f"exec(compile({bootstrap!r}, __file__, 'exec'))",
     ]
     return "\n".join([*lines, ""])
 
 
-def hooked_file(folder: Path | None, image: str, read: Callable[[], str | None]) -> Path | None:
-    """The bootstrap of an image with the lender, as a file below a folder; made once for each image.
+def hooked_file(folder: Path, image: str, read: Callable[[], str | None]) -> Path | None:
+    """The bootstrap of an image with the patch, as a file below a folder; made once for each image.
 
-    None where no folder is given, or can be written, or the image has no bootstrap to ``read``.
+    None where the folder cannot be written, or the image has no bootstrap to ``read``.
     """
-    if folder is None:
-        return None
-    digest = hashlib.sha256(f"{image} {hooked('')}".encode()).hexdigest()
-    path = folder / f"{digest}.py"
-    if not path.exists():
-        text = read()
-        if text is None:
-            return None
+    key = hashlib.sha256(f"{image} {hooked('')}".encode()).hexdigest()
+    for path in folder.glob(f"{key}-*.py"):
         with contextlib.suppress(OSError):
-            folder.mkdir(parents=True, exist_ok=True)
-            replace_file(path, [memoryview(hooked(text).encode())], mode=0o444)
-    return path if path.exists() else None
+            if path.name == _named(key, path.read_bytes()):
+                return path
+    original = read()
+    if original is None:
+        return None
+    content = hooked(original).encode()
+    path = folder / _named(key, content)
+    with contextlib.suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
+        replace_file(path, content, 0o444)
+        return path
+    return None
+
+
+def _named(key: str, content: bytes) -> str:
+    """The name of a file, which what is in it must match."""
+    return f"{key}-{hashlib.sha256(content).hexdigest()}.py"

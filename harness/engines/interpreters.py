@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.engines.bytecode import replace_file
+from harness.artifact import sealed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -154,8 +154,7 @@ class Heard:
         self._said: dict[str, Any] = {}
         if memory is not None:
             with contextlib.suppress(OSError, ValueError):
-                said = json.loads(memory.read_text("utf-8"))
-                self._said = said if isinstance(said, dict) else {}
+                self._said = json.loads(sealed.load(memory) or b"{}")
 
     def ask(self, path: Path, version: tuple[int, int]) -> Interpreter | Rejected:
         """What a candidate is, asked if it did not say so before."""
@@ -179,7 +178,7 @@ class Heard:
         self._said = {**self._said, key: said}
         with contextlib.suppress(OSError):
             self._memory.parent.mkdir(parents=True, exist_ok=True)
-            replace_file(self._memory, [memoryview(json.dumps(self._said).encode())], mode=0o600)
+            sealed.save(self._memory, json.dumps(self._said).encode())
 
 
 def _identity(path: Path) -> str | None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 if TYPE_CHECKING:
@@ -53,47 +51,6 @@ class Outside(Protocol):
         """
 
 
-class Ending:
-    """Lets a job that is under way in another thread be ended. Another process begins anew."""
-
-    def __init__(self) -> None:
-        self._lock, self._stops, self._asked = threading.Lock(), list[Callable[[], object]](), False
-
-    def __reduce__(self) -> tuple[type[Ending], tuple[()]]:
-        return (type(self), ())
-
-    @property
-    def asked(self) -> bool:
-        """Whether nobody wants the answers any more."""
-        return self._asked
-
-    def ask(self) -> None:
-        """End whatever is under way, and what is begun later."""
-        with self._lock:
-            self._asked, stops = True, tuple(self._stops)
-        for stop in stops:
-            _stop(stop)
-
-    @contextlib.contextmanager
-    def by(self, stop: Callable[[], object]) -> Iterator[None]:
-        """While something is under way that ``stop`` ends, in whatever thread it is called."""
-        with self._lock:
-            self._stops.append(stop)
-        if self._asked:
-            _stop(stop)
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._stops.remove(stop)
-
-
-def _stop(stop: Callable[[], object]) -> None:
-    """Stop what may have ended by itself a moment ago: a connection that the other side has closed says so."""
-    with contextlib.suppress(OSError):
-        stop()
-
-
 @dataclass(frozen=True, slots=True)
 class Job:
     """Handlers to start on one pair of trees.
@@ -105,7 +62,6 @@ class Job:
         reached: The source files that handlers are expected to load when they start, in the paths of the function; a
             guess, which costs a little time where it is wrong.
         outside: What the handlers reach that have something to reach.
-        ending: Ends it before its time; then it counts as one that could not be done.
     """
 
     policy: RuntimePolicy
@@ -116,12 +72,11 @@ class Job:
     init_timeout: float
     reached: tuple[str, ...] = ()
     outside: Outside | None = None
-    ending: Ending = field(default_factory=Ending, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class LambdaError:
-    """An error as the runtime client told it to Lambda."""
+    """An error as the runtime client posts it to Lambda."""
 
     type: str
     message: str
@@ -134,9 +89,15 @@ class LambdaError:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """The runtime client asked for an event: init succeeded."""
+    """The runtime client asked for an event: init succeeded.
+
+    Attributes:
+        seconds: Wall time.
+        cpu_seconds: Processor time of all of its processes.
+    """
 
     seconds: float
+    cpu_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,8 +166,8 @@ class Observation:
         answers: One for each event that was handed out.
         max_rss_bytes: The largest resident size of any of its processes.
         output: What it printed, to a bound.
-        compiling: Seconds that compiling would have taken in init, had the handler not been lent bytecode: ``init``'s
-            own are without them, and Lambda's are with them.
+        compiling: Seconds of processor time that compiling would have taken in init, had there been no bytecode beside
+            the sources: ``init``'s own are without them, and Lambda's are with them.
     """
 
     function: str
@@ -224,7 +185,7 @@ class Answers:
 
     Attributes:
         seconds: What took how long, one after the other: ``prepare`` (find the interpreter or the daemon, and what
-            plays the runtime), ``start`` (the sandbox, until the probe answers), ``compile``, ``handlers``, ``end``.
+            plays the runtime), ``handlers``.
     """
 
     info: EngineInfo

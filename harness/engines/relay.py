@@ -1,7 +1,7 @@
-"""Carries the connections of handlers whose AWS is emulated from a supervisor's lines to the services, and back.
+"""Carries the connections of handlers whose AWS is emulated from a container's lines to the services, and back.
 
 The other half is ``harness/probe/relay.py``, which has the lines' meaning. Nothing that is done on behalf of a
-connection holds up the reading of the supervisor's lines.
+connection holds up the reading of the container's lines.
 """
 
 from __future__ import annotations
@@ -97,16 +97,16 @@ def shared(stream: socket.socket) -> Stream:
 
 
 class Relay:
-    """The connections of one supervisor; closes them all when it is left.
+    """The connections of one container; closes them all when it is left.
 
     Args:
-        outside: What opens a connection to the services of a function; None where no handler has any.
-        token: Tells the runs of this supervisor from those of every other.
-        send: Writes to the supervisor's standard input.
+        outside: What opens a connection to the services of a function; None where it has none.
+        run: Names this run of the function's among all others.
+        send: Writes to the standard input of the container's first process.
     """
 
-    def __init__(self, outside: Outside | None, token: str, send: Callable[[bytes], None]) -> None:
-        self._outside, self._token, self._send = outside, token, send
+    def __init__(self, outside: Outside | None, run: str, send: Callable[[bytes], None]) -> None:
+        self._outside, self._run, self._send = outside, run, send
         self._sending = threading.Lock()
         self._links: dict[int, _Link] = {}
 
@@ -124,26 +124,26 @@ class Relay:
         for link in links:
             link.join()
 
-    def heard(self, line: dict[str, Any]) -> None:
-        """Take a line of the supervisor's; returns at once."""
+    def received(self, line: dict[str, Any]) -> None:
+        """Take a line of the container's; returns at once."""
         number: int = line["link"]
         if "open" in line:
-            function, run = line["open"]
-            self._links[number] = _Link(self, number, lambda: self._connect(function, run))
+            function = line["open"]
+            self._links[number] = _Link(self, number, lambda: self._connect(function))
         elif number in self._links:
-            self._links[number].heard(line)
+            self._links[number].received(line)
 
-    def _connect(self, function: str, run: int) -> socket.socket:
+    def _connect(self, function: str) -> socket.socket:
         if self._outside is None:
             raise ConnectionRefusedError("no services were declared")
-        return self._outside.connect(function, f"{self._token}-{run}")
+        return self._outside.connect(function, self._run)
 
     def forget(self, number: int) -> None:
         """A connection is closed."""
         self._links.pop(number, None)
 
     def say(self, number: int, what: str, value: object = True) -> None:  # noqa: FBT002 - a line's value, not a switch
-        """A line for the supervisor.
+        """A line for the container.
 
         Raises:
             OSError: It is gone.
@@ -165,8 +165,8 @@ class _Link:
         self._thread = threading.Thread(target=self._carry, daemon=True)
         self._thread.start()
 
-    def heard(self, line: dict[str, Any]) -> None:
-        """Take a line of the supervisor's about this connection."""
+    def received(self, line: dict[str, Any]) -> None:
+        """Take a line of the container's about this connection."""
         if "data" in line:
             self._requests.put(base64.b64decode(line["data"]))
         elif "taken" in line:

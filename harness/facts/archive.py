@@ -92,7 +92,7 @@ def contents_of(archive: Archive, scratch: Path, tree: Path | None = None) -> Co
         Refused: The bytes are not what the archive declares.
         OSError: Something cannot be read or written.
     """
-    with tempfile.TemporaryDirectory(prefix="facts-", dir=scratch) as folder:
+    with tempfile.TemporaryDirectory(prefix=".draft-", dir=scratch) as folder:
         pass_ = _Pass()
         for entry, content in files(archive, Path(folder), tree):
             pass_.take(entry, content)
@@ -101,15 +101,16 @@ def contents_of(archive: Archive, scratch: Path, tree: Path | None = None) -> Co
 
 def analyse(archive: Archive, python: tuple[int, int], scratch: Path, tree: Path | None = None) -> ArchiveFacts:
     """Everything that an archive says; for the arguments and what it raises see ``contents_of`` and ``described``."""
-    return described(archive, contents_of(archive, scratch, tree), python, tree)
+    return described(archive, contents_of(archive, scratch, tree), python, tree, scratch=scratch)
 
 
-def described(
+def described(  # noqa: PLR0913, PLR0917 - what is known, and where
     archive: Archive,
     contents: Contents,
     python: tuple[int, int],
     tree: Path | None = None,
     known: Known | None = None,
+    scratch: Path | None = None,
 ) -> ArchiveFacts:
     """The facts of an archive, which read its sources when they are asked for.
 
@@ -119,6 +120,7 @@ def described(
         python: The version of the runtime, on which the meaning of source code depends.
         tree: Where the archive was unpacked to, if it was.
         known: What was found of its sources before.
+        scratch: A folder for files that are gone afterwards; None for the system's.
     """
     entries = {entry.name: entry for entry in archive.files}
     root = archive.path if archive.is_folder else tree
@@ -126,7 +128,7 @@ def described(
     def content(name: str) -> bytes:
         return opening.read(root / name, LONGEST) if root else read_file(archive, entries[name], LONGEST)
 
-    sources = Sources(contents.sources, contents.recorded, python, content, known)
+    sources = Sources(contents.sources, contents.recorded, python, content, known, scratch)
     return ArchiveFacts(**{one.name: getattr(contents, one.name) for one in fields(contents)}, modules=sources)
 
 

@@ -7,20 +7,15 @@ from collections import deque
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cached_property
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from harness.facts.search import DEEPEST, Found, Missing, Portions, Resolution, Search
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping
 
     from harness.facts.imports import Import
     from harness.facts.view import Modules
-
-
-Row: TypeAlias = tuple[str, str, int, int, int, bool]
-"""Of a file that is reached: name, path, when, the place of its parent's row (-1: none), the line there, and whether it
-is known that all its imports find something."""
 
 
 class When(IntEnum):
@@ -86,7 +81,6 @@ class Graph:
         search: Search,
         roots: Iterable[str],
         own: frozenset[str],
-        kept: Sequence[Row] = (),
     ) -> None:
         """Prepare a graph.
 
@@ -95,29 +89,19 @@ class Graph:
             search: Where modules are found.
             roots: Names of the modules to start from.
             own: Paths of the first-party files.
-            kept: What :meth:`rows` gave for all of this before.
         """
         self._modules = modules
         self._search = search
         self._roots = tuple(roots)
         self._own = own
-        self._kept = kept
-        self._sound = {row[1] for row in kept if row[-1]}
+        self._lost: dict[str, tuple[Unresolved, ...]] = {}
         self._known: dict[str, tuple[tuple[str, str, When, int], ...]] = {}
         self._executed: dict[str, tuple[tuple[str, str], ...]] = {}
 
     @cached_property
     def reached(self) -> Mapping[str, Reach]:
         """Every file that is reached, by path: as early as can be, and then by the shortest chain."""
-        return _restored(self._kept) if self._kept else self.reached_from(self._roots)
-
-    def rows(self) -> list[Row]:
-        """Everything that is reached, to be kept: it is all in what the graph was prepared with."""
-        places = {path: place for place, path in enumerate(self.reached)}
-        return [
-            (one.name, path, one.when, places[one.parent.path] if one.parent else -1, one.line, path in self._sound)
-            for path, one in self.reached.items()
-        ]
+        return self.reached_from(self._roots)
 
     def reached_from(self, roots: Iterable[str]) -> Mapping[str, Reach]:
         """The same for some of the modules to start from, by their names."""
@@ -215,13 +199,11 @@ class Graph:
         name = self.absolute(module, len(dotted) - len(module), path)
         return name is None or isinstance(self._search.find(name), Missing)
 
-    def unresolved(self, path: str) -> Iterator[Unresolved]:
-        """The imports of a file that find nothing, but those that expect it or are not executed."""
-        if path not in self._sound:
-            found = tuple(self._unresolved(path))
-            if not found:
-                self._sound.add(path)
-            yield from found
+    def unresolved(self, path: str) -> tuple[Unresolved, ...]:
+        """The imports of a file that find nothing, but those that expect it or are not executed; found once."""
+        if (known := self._lost.get(path)) is None:
+            known = self._lost[path] = tuple(self._unresolved(path))
+        return known
 
     def _unresolved(self, path: str) -> Iterator[Unresolved]:
         for statement in self._modules[path].imports:
@@ -256,11 +238,3 @@ class Graph:
             return False
         absent = name not in module.names.bound and not name.startswith("__")
         return absent and not self._modules.faults([resolution.path])
-
-
-def _restored(rows: Sequence[Row]) -> Mapping[str, Reach]:
-    """What the rows were made of; a parent is reached, and stands, before what it imports."""
-    found: list[Reach] = []
-    for name, path, when, parent, line, _ in rows:
-        found.append(Reach(name, path, When(when), found[parent] if parent >= 0 else None, line))
-    return {one.path: one for one in found}

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.facts.loader import fits
-from harness.policy.programs import SHELLS, programs
+from harness.policy.programs import FOLDERS, programs
 
 if TYPE_CHECKING:
     from harness.facts.program import Program
 
 _LOADERS = ("/lib64", "/lib", "/usr/lib64", "/usr/lib")
-_ENV = frozenset(f"{folder}/env" for folder in SHELLS)
+_ENV = frozenset(f"{folder}/env" for folder in FOLDERS["bin"])
 _OTHERS_EXECUTE = 0o001
 _EXEC_FORMAT = "exec format error"
 _NO_FILE = "no such file or directory"

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from harness.artifact.entries import Archive
-    from harness.facts.graph import Reach, Row
+    from harness.facts.graph import Reach
     from harness.policy import RuntimePolicy
 
 # What no import names: what macOS adds to archives, templates of files.
@@ -28,15 +28,6 @@ _ASIDE = re.compile(
     r"|(?:^|/)(?:test_[^/]*|[^/]*_test|conftest|setup|noxfile|tasks|fabfile|locustfile|gunicorn[\w.]*)\.py$"
 )
 _VENDORED = frozenset({"_vendor", "vendor", "vendored", "_vendored", "third_party", "node_modules", "site-packages"})
-
-
-@dataclass(frozen=True, slots=True)
-class Followed:
-    """The graph of a program as it was kept, and for which handlers: a program of others has another graph."""
-
-    handlers: tuple[str, ...]
-    environment: tuple[tuple[str, str], ...]
-    rows: tuple[Row, ...]
 
 
 @dataclass(frozen=True)  # without slots: what is derived is computed once, and cached properties keep it in __dict__
@@ -50,7 +41,6 @@ class Program:
         handlers: The handlers of the functions that share these archives, as they are declared.
         names: The names of these functions, in the same order.
         environment: The variables that these functions declare, as far as they agree.
-        kept: What was kept of the graph, if it was followed before.
     """
 
     policy: RuntimePolicy
@@ -59,7 +49,6 @@ class Program:
     handlers: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
     environment: tuple[tuple[str, str], ...] = ()
-    kept: Followed | None = None
 
     @cached_property
     def search(self) -> Search:
@@ -79,15 +68,7 @@ class Program:
     @cached_property
     def graph(self) -> Graph:
         """The imports, from the handlers on."""
-        kept = self.kept
-        same = kept is not None and (kept.handlers, kept.environment) == (self.handlers, self.environment)
-        rows = kept.rows if kept is not None and same else ()
-        return Graph(self.facts.modules, self.search, self.roots, self.own, rows)
-
-    @property
-    def is_followed(self) -> bool:
-        """Whether somebody has asked for what the handlers reach."""
-        return "graph" in vars(self) and "reached" in vars(self.graph)
+        return Graph(self.facts.modules, self.search, self.roots, self.own)
 
     @cached_property
     def reached_by(self) -> Mapping[str, Mapping[str, Reach]]:

@@ -46,13 +46,14 @@ class Sources(Mapping[str, Module]):
     therefore not even parsed.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - all have defaults: of nothing
         self,
         names: Iterable[str] = (),
         recorded: frozenset[str] = frozenset(),
         python: tuple[int, int] = (3, 12),
         read: Callable[[str], bytes] = _nothing,
         known: Known | None = None,
+        scratch: Path | None = None,
     ) -> None:
         """Prepare to read.
 
@@ -62,11 +63,13 @@ class Sources(Mapping[str, Module]):
             python: The version of the runtime.
             read: Has the bytes of a source, by its name.
             known: What was found before; added to.
+            scratch: A folder for files that are gone afterwards; None for the system's.
         """
         self._names = dict.fromkeys(names)
         self._recorded = recorded
         self._python = python
         self._read = read
+        self._scratch = scratch
         self.known = known or Known()
 
     def __getitem__(self, name: str) -> Module:
@@ -104,11 +107,14 @@ class Sources(Mapping[str, Module]):
         """
         asked = [name for name in names if name in self._names]
         if unknown := [name for name in asked if name not in self.known.faults]:
-            with tempfile.TemporaryDirectory(prefix="sources-") as folder:
+            with tempfile.TemporaryDirectory(prefix=".draft-", dir=self._scratch) as draft:
+                folder, scratch = Path(draft, "sources"), Path(draft, "scratch")
+                folder.mkdir()
+                scratch.mkdir()
                 # By number, whatever their names: one may be two thousand folders deep.
                 for number, name in enumerate(unknown):
                     Path(folder, f"{number}.py").write_bytes(self._read(name))
-                found = syntax_faults(Path(folder), self._python)
+                found = syntax_faults(folder, self._python, scratch)
             self.known.faults.update({name: found.get(f"{number}.py") for number, name in enumerate(unknown)})
         faults = {name: self.known.faults[name] for name in asked}
         return {name: fault for name, fault in faults.items() if fault is not None}

@@ -58,7 +58,7 @@ class FactStore:
         of = self._sources(archive, python)
         known = _load(of, Known) or Known()
         self._kept[of] = known.size
-        return described(archive, contents, python, tree, known)
+        return described(archive, contents, python, tree, known, self._folder)
 
     def keep(self, archive: Archive, python: tuple[int, int], facts: ArchiveFacts) -> None:
         """Keep what was read of an archive's sources since, together with what other processes have kept.
@@ -79,16 +79,6 @@ class FactStore:
 
     def _lock(self, path: Path) -> filelock.BaseFileLock:
         return filelock.FileLock(path.with_suffix(".lock"))
-
-    def usage(self) -> tuple[int, int]:
-        """How many archives' facts are kept, and how many bytes they take."""
-        kept = list(self._folder.glob("*.msgpack"))
-        return sum(_SOURCES not in path.name for path in kept), sum(path.stat().st_size for path in kept)
-
-    def prune(self) -> None:
-        """Remove all facts."""
-        for path in self._folder.glob("*.msgpack"):
-            path.unlink(missing_ok=True)
 
 
 def _name(archive: Archive) -> str:

@@ -63,12 +63,13 @@ class SyntaxFault:
     message: str
 
 
-def syntax_faults(folder: Path, python: tuple[int, int]) -> dict[str, SyntaxFault]:
+def syntax_faults(folder: Path, python: tuple[int, int], scratch: Path | None = None) -> dict[str, SyntaxFault]:
     """The modules below a folder that do not compile.
 
     Args:
         folder: Where they are; every file whose name ends in ``.py`` is judged, wherever it is.
         python: The version that is to compile them; of one that is too new to be known, the newest that is.
+        scratch: A folder for files that are gone afterwards; None for the system's.
 
     Returns:
         The first fault of each module that has one, by its path from the folder on.
@@ -80,7 +81,7 @@ def syntax_faults(folder: Path, python: tuple[int, int]) -> dict[str, SyntaxFaul
     root = folder.resolve()
     faults: dict[str, SyntaxFault] = {}
     judged: dict[str, str] = {}  # the name that is given to ruff → the path
-    with tempfile.TemporaryDirectory(prefix="syntax-") as copies:
+    with tempfile.TemporaryDirectory(prefix="syntax-", dir=scratch) as copies:
         for path in _modules(root):
             source = opening.read(root / path, opening.LARGEST_ARCHIVE)
             text = _text(source)

@@ -1,21 +1,33 @@
-"""Which programs of the runtime a script may name as its interpreter: data, in ``programs.toml``."""
+"""Which programs the runtime has: data, in ``programs.toml``."""
 
 from __future__ import annotations
 
 import tomllib
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
-SHELLS = ("/bin", "/usr/bin")
+FOLDERS = {"bin": ("/bin", "/usr/bin"), "sbin": ("/sbin", "/usr/sbin")}
 LANGUAGES = "/var/lang/bin"
 
 
 @cache
 def programs(python: tuple[int, int]) -> frozenset[str]:
-    """Their paths in the runtime of one version of Python."""
-    document = tomllib.loads(files(__package__).joinpath("programs.toml").read_text("utf-8"))
+    """Their paths in the runtime of one version of Python, all that lead to one program."""
     version = "{}.{}".format(*python)
-    shells = {f"{folder}/{name}" for folder in SHELLS for name in document["shells"]["values"]}
+    system = {
+        f"{folder}/{name}" for kind, folders in FOLDERS.items() for folder in folders for name in system_programs(kind)
+    }
     return frozenset(
-        shells | {f"{LANGUAGES}/{name.format(version=version)}" for name in document["languages"]["values"]}
+        system | {f"{LANGUAGES}/{name.format(version=version)}" for name in _document()["languages"]["values"]}
     )
+
+
+def system_programs(folder: str) -> tuple[str, ...]:
+    """The names of those that the operating system has below ``/usr``, in ``bin`` or ``sbin``."""
+    return tuple(name for names in _document()[folder]["packages"].values() for name in names)
+
+
+@cache
+def _document() -> dict[str, Any]:
+    return tomllib.loads(files(__package__).joinpath("programs.toml").read_text("utf-8"))

@@ -1,12 +1,12 @@
-"""Carries connections out of the sandbox: as lines between the supervisor and who started it, and to nobody else.
+"""Carries connections out of a container: as lines between its first process and the engine, and to nobody else.
 
-A handler whose AWS is emulated gets a port on the loopback of the sandbox. What it sends there goes up in lines of the
-supervisor's output, what comes down in lines of its input goes back. Nothing is mounted and no network is there, so it
-is the same for a process, a container and a container of a daemon on another machine.
+A handler whose AWS is emulated gets a port on the loopback of the container. What it sends there goes up in lines of
+the first process's output, what comes down in lines of its input goes back. Nothing is mounted and no network is there,
+so it is the same in a container of a daemon on another machine.
 
 A line holds ``link``, the connection's number, and one of
 
-* ``open``: the function and which of its runs; upwards only,
+* ``open``: the function; upwards only,
 * ``data``: bytes in Base64; the next may follow when this one was ``taken``, so that neither side ever holds more than
   one chunk of a connection whose other end does not read,
 * ``taken``,
@@ -35,8 +35,8 @@ READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 class Link:
     """One connection of a handler's."""
 
-    def __init__(self, relay: Relay, number: int, run: int, client: socket.socket) -> None:
-        self.relay, self.number, self.run, self.client = relay, number, run, client
+    def __init__(self, relay: Relay, number: int, client: socket.socket) -> None:
+        self.relay, self.number, self.client = relay, number, client
         self.data = b""  # what the handler is still to read
         self.untaken = self.silent = self.over = self.closed = False
         self.events = 0
@@ -84,7 +84,7 @@ class Link:
             self.silent = True
             self.say("end")
 
-    def heard(self, line: dict[str, Any]) -> None:
+    def received(self, line: dict[str, Any]) -> None:
         """A line from above."""
         if "data" in line:
             self.data += base64.b64decode(line["data"])
@@ -111,65 +111,42 @@ class Link:
 
 
 class Relay:
-    """All connections of a supervisor; it lives in the supervisor's own loop, and starts no thread."""
+    """All connections of the container; it lives in one thread's loop, and starts no other."""
 
     def __init__(self, selector: selectors.BaseSelector, say: Callable[[str, dict[str, Any]], None]) -> None:
         self.selector, self.say = selector, say
         self.links: dict[int, Link] = {}
-        self.doors: dict[int, socket.socket] = {}
         self.numbers = itertools.count(1)
-        self.runs = itertools.count(1)
         self.rest = b""
 
-    def opened(self, start: dict[str, Any]) -> dict[str, Any]:
-        """The start with ``endpoints``, where it has an emulated AWS: one for itself, one for the start that traces it.
-
-        Each is a run with services of its own, as the seed says; what an earlier run did to them it does not see.
-        """
-        if not start["emulated"]:
-            return start
-        runs = [next(self.runs) for _ in range(2)]
-        return {**start, "runs": runs, "endpoints": [self.door(start["function"], run) for run in runs]}
-
-    def door(self, function: str, run: int) -> str:
-        """The address of a new port for a run."""
-        listening = self.doors[run] = socket.create_server(("127.0.0.1", 0), backlog=MOST)
+    def opened(self, function: str) -> str:
+        """The address of a port at which the function finds its emulated AWS."""
+        listening = socket.create_server(("127.0.0.1", 0), backlog=MOST)
         listening.setblocking(False)
 
         def knocked(events: int) -> None:
             del events
             with contextlib.suppress(OSError):
                 client, _ = listening.accept()
-                self.admit(client, function, run)
+                self.admit(client, function)
 
         self.selector.register(listening, READ, knocked)
         return f"http://127.0.0.1:{listening.getsockname()[1]}"
 
-    def admit(self, client: socket.socket, function: str, run: int) -> None:
+    def admit(self, client: socket.socket, function: str) -> None:
         """Begin a connection."""
         if len(self.links) >= MOST:
             client.close()
             return
         client.setblocking(False)
         number = next(self.numbers)
-        link = self.links[number] = Link(self, number, run, client)
-        link.say("open", [function, run])
+        link = self.links[number] = Link(self, number, client)
+        link.say("open", function)
 
-    def heard(self, chunk: bytes) -> None:
+    def received(self, chunk: bytes) -> None:
         """Lines from above, whole or in part."""
         *lines, self.rest = (self.rest + chunk).split(b"\n")
-        for line in lines:
-            said = json.loads(line)
-            if link := self.links.get(said["link"]):
-                link.heard(said)
-
-    def closed(self, start: dict[str, Any]) -> None:
-        """A start is over, and so are its runs."""
-        runs = start.get("runs", ())
-        for link in [link for link in self.links.values() if link.run in runs]:
-            link.say("gone")
-            link.close()
-        for run in runs:
-            door = self.doors.pop(run)
-            self.selector.unregister(door)
-            door.close()
+        for text in lines:
+            line = json.loads(text)
+            if link := self.links.get(line["link"]):
+                link.received(line)

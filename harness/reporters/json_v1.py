@@ -52,6 +52,7 @@ class Engine(Struct, frozen=True):
     digest: str | None
     python: str | None
     caveats: tuple[str, ...]
+    sandbox: Annotated[str | None, Meta(description="What the handlers were shut in; null where none was started.")]
 
 
 class Artifact(Struct, frozen=True):
@@ -71,8 +72,9 @@ class Function(Struct, frozen=True):
 
     name: str
     handler: str
-    init_seconds: Amount | None
+    init_seconds: Annotated[Amount | None, Meta(description="Wall time.")]
     max_rss_mb: Amount | None
+    init_cpu_seconds: Annotated[Amount | None, Meta(description="Processor time, by which init is judged.")]
 
 
 class ReportedFinding(Struct, frozen=True):
@@ -162,10 +164,16 @@ def _report(report: Report) -> ReportV1:
         exit_code=cast("Literal[0, 1, 3]", int(report.exit_code)),
         harness=Harness(report.version),
         target=Target(report.runtime, report.architecture),
-        engine=Engine(engine.name, engine.image, engine.digest, engine.python, engine.caveats),
+        engine=Engine(engine.name, engine.image, engine.digest, engine.python, engine.caveats, engine.sandbox),
         artifacts=tuple(artifact(one) for one in report.artifacts),
         functions=tuple(
-            Function(info.name, info.handler, measured(info.init_seconds, 3), measured(info.max_rss_mb, 1))
+            Function(
+                info.name,
+                info.handler,
+                measured(info.init_seconds, 3),
+                measured(info.max_rss_mb, 1),
+                measured(info.init_cpu_seconds, 3),
+            )
             for info in report.functions
         ),
         results=tuple(check_result(result) for result in report.results),

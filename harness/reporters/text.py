@@ -215,6 +215,16 @@ def platform(report: Report) -> str:
     return runs_on(report.runtime, report.architecture, report.engine)
 
 
+SANDBOXES = {
+    "bubblewrap": "in bubblewrap",
+    "namespaces": "in namespaces of its own",
+    "chroot": "in a chroot",
+    "landlock": "behind Landlock",
+    "none": "without a sandbox",
+}
+"""What the process engine shuts handlers in, as reports say it."""
+
+
 def runs_on(runtime: str, architecture: str, engine: EngineInfo) -> str:
     """A runtime, and what plays it."""
     image = engine.image and f"{engine.image}@{engine.digest[:19]}" if engine.digest else engine.image
@@ -225,6 +235,7 @@ def runs_on(runtime: str, architecture: str, engine: EngineInfo) -> str:
         runner,
         image,
         engine.python and f"Python {engine.python}",
+        engine.sandbox and engine.name == "process" and SANDBOXES.get(engine.sandbox),
     )
     return ", ".join(part for part in parts if part)
 

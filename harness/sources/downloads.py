@@ -76,23 +76,6 @@ class Downloads:
         """Remove an archive that is not what its name says."""
         path.unlink(missing_ok=True)
 
-    def usage(self) -> tuple[int, int]:
-        """How many archives are kept, and how many bytes they have."""
-        sizes = [path.stat().st_size for path in self._archives()]
-        return len(sizes), sum(sizes)
-
-    def prune(self) -> None:
-        """Remove all of them, and what was left of others.
-
-        Raises:
-            OSError: Some belong to somebody else.
-        """
-        for path in (*self._archives(), *self._folder.glob(f"{_DRAFT}*"), *(self._folder / _KNOWN).glob("*")):
-            path.unlink(missing_ok=True)
-
-    def _archives(self) -> list[Path]:
-        return [path for path in self._folder.glob("*.zip") if path.is_file()]
-
     def _path(self, digest: str) -> Path:
         return self._folder / f"{digest}.zip"
 

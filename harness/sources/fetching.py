@@ -39,11 +39,8 @@ class Sources:
         progress: Callable[[str], None],
         aws: Aws | None = None,
         pause: Callable[[float], object] = time.sleep,
-        *,
-        trust_mtime: bool = True,
     ) -> None:
         self.told: list[Told] = []
-        self._known, self._trust_mtime = cache / "archives", trust_mtime
         self._downloads = Downloads(cache / FOLDER)
         self._progress = progress
         self._aws = aws or Aws()
@@ -59,7 +56,7 @@ class Sources:
             OSError: The cache cannot be written.
         """
         if source.path is not None:
-            return local.fetch(source, role, self._known, trust_mtime=self._trust_mtime)
+            return local.fetch(source, role)
         with self._asked_once(source.text):
             return self._archive(source, role)
 
@@ -121,7 +118,7 @@ class Sources:
     def _archive(self, source: Source, role: Role) -> Archive:
         for _ in range(_TIMES):
             path, sha256 = self._had(_place(source), source.text)
-            archive = local.read_as(path, source, role, self._known)
+            archive = local.read_as(path, source, role)
             if archive.sha256 == sha256:
                 return archive
             self._downloads.drop(path)  # something has written to the cache

@@ -169,7 +169,7 @@ def peak():
     return int(re.search(r"VmHWM:\\s*([0-9]+)", Path("/proc/self/status").read_text())[1]) // 1024
 
 before = peak()
-archive = read(Path(sys.argv[1]), "layer.zip", Role.LAYER, Path(sys.argv[2], "known"))
+archive = read(Path(sys.argv[1]), "layer.zip", Role.LAYER)
 with tempfile.TemporaryDirectory(dir=sys.argv[2]) as scratch:
     size = sum(len(content) for entry, content in files(archive, Path(scratch)))
 Store(Path(sys.argv[2])).tree(archive, 262_144_000)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from harness.engines.protocol import Engine
+    from harness.engines.sandbox import Rung
     from harness.manifest.seeds import Seed
 
 SEED = """
@@ -182,7 +183,7 @@ def test_without_a_seed_nothing_is_there(an_engine: Engine, task: Callable[..., 
 
 @pytest.mark.network
 @pytest.mark.usefixtures("python")
-def test_without_a_sandbox_too(cache: Path, task: Callable[..., Path], sown: Callable[[str], Seed]) -> None:
-    plain = ProcessEngine(os.environ, cache, sandboxed=False)
+def test_on_every_rung(rung: Rung, cache: Path, task: Callable[..., Path], sown: Callable[[str], Seed]) -> None:
+    engine = ProcessEngine(os.environ, cache, rungs=(rung,))
 
-    assert Rehearsal(plain, task({"one.py": COUNT}), sown(ONE)).answers("one.handler", {}) == [["mine", "seeded"]]
+    assert Rehearsal(engine, task({"one.py": COUNT}), sown(ONE)).answers("one.handler", {}) == [["mine", "seeded"]]

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.engines.container import ContainerEngine
+from harness.engines.process import ProcessEngine
 from harness.engines.protocol import Engine, Job, Observation, Start
+from harness.engines.sandbox import rungs
 from harness.policy import runtime_policy
+from harness.probe.observer import peak
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
+    from multiprocessing.connection import Connection
+
+
+def a_job(task: Path, *starts: Start, init_timeout: float = 5.0) -> Job:
+    """Starts on one tree."""
+    return Job(runtime_policy("python3.12"), "x86_64", task, None, starts, init_timeout)
 
 
 @dataclass(frozen=True)
@@ -19,7 +31,7 @@ class Bench:
     task: Path
 
     def job(self, *starts: Start, init_timeout: float = 5.0) -> Job:
-        return Job(runtime_policy("python3.12"), "x86_64", self.task, None, starts, init_timeout)
+        return a_job(self.task, *starts, init_timeout=init_timeout)
 
     def run(self, *starts: Start, init_timeout: float = 5.0) -> tuple[Observation, ...]:
         return self.engine.run(self.job(*starts, init_timeout=init_timeout), lambda _: None).observations
@@ -33,3 +45,45 @@ def start(handler: str, events: Sequence[str] = (), **environment: object) -> St
     """A function named like its handler, of 256 MB, with 3 seconds for each event."""
     variables = tuple((name, str(value)) for name, value in environment.items())
     return Start(handler, handler, 256, 3, variables, tuple(events))
+
+
+def made(kind: str, cache: Path) -> Engine:
+    """An engine by the name of what it shuts handlers in."""
+    if kind == "container":
+        return ContainerEngine(dict(os.environ), cache, os.environ["LAMBDA_ARTIFACT_TEST_IMAGE"])
+    names = {kind, "none"} if kind == "landlock" else {kind}
+    return ProcessEngine(
+        dict(os.environ), cache, rungs=tuple(rung for rung in rungs(os.environ, cache) if rung.name in names)
+    )
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """A run in a process of its own, which is over.
+
+    Attributes:
+        pid: The process's.
+        memory: The most that it had, in bytes.
+    """
+
+    seen: tuple[Observation, ...]
+    pid: int
+    memory: int
+
+
+def elsewhere(kind: str, cache: Path, job: Job) -> Elsewhere:
+    """Run a job in a process that does nothing else."""
+    spawn = multiprocessing.get_context("spawn")
+    ours, its = spawn.Pipe()
+    process = spawn.Process(target=_run, args=(kind, cache, job, its))
+    process.start()
+    its.close()
+    with ours:
+        found: Elsewhere = ours.recv()
+    process.join()
+    return found
+
+
+def _run(kind: str, cache: Path, job: Job, answer: Connection) -> None:
+    seen = made(kind, cache).run(job, lambda _: None).observations
+    answer.send(Elsewhere(seen, os.getpid(), peak(os.getpid())))

@@ -1,65 +1,35 @@
-"""What handlers are lent speeds up a pass and does nothing else: nobody sees it, nobody can change it."""
+"""Bytecode is put beside the sources of what handlers reach, once, and changes nothing that a handler does."""
 
 from __future__ import annotations
 
-import importlib.util
-import json
 import os
 import py_compile
 import shutil
 import tempfile
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.engines.bytecode import BytecodeStore, Index, Lending, content_key
+from fixtures.broken import mini
+from harness.artifact.archive import read
+from harness.artifact.entries import Role
+from harness.artifact.store import Addition, Store
+from harness.engines.bytecode import answers
 from harness.engines.choice import Choice, engine
 from harness.engines.protocol import Answered, Failed, Observation, Ready
 from tests.engines.bench import Bench, start
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from harness.engines.protocol import Engine
 
-MAGIC = importlib.util.MAGIC_NUMBER.hex()
 HANDLER = "def handler(event, context):\n    return {}\n"
-LOOK = """
-import importlib.machinery, importlib.util, json, os, sys, threading
-modules = sorted(sys.modules)
-from library import Thing, where
-def folders():
-    return {root: sorted(os.listdir(root)) for root in ("/var/task", "/var/task/library", "/var/runtime", "/tmp", "/")}
-def handler(event, context):
-    spec = importlib.util.find_spec("library")
-    return {
-        "modules": modules,
-        "more": sorted(sys.modules),
-        "flags": repr(sys.flags),
-        "path": sys.path,
-        "hooks": [repr(hook)[:30] for hook in (*sys.path_hooks, *sys.meta_path)],
-        "environment": {k: v for k, v in os.environ.items() if k not in ("AWS_LAMBDA_RUNTIME_API",)},
-        "cwd": os.getcwd(),
-        "prefix": sys.pycache_prefix,
-        "cached": [sys.modules["library"].__cached__, spec.cached, spec.origin, repr(type(spec.loader))],
-        "main": sorted(vars(sys.modules["__main__"])),
-        "code": [where(), Thing.method.__code__.co_filename, Thing.method.__code__.co_firstlineno, Thing.__doc__],
-        "loader": [importlib.machinery.SourceFileLoader.get_code.__qualname__, sys.dont_write_bytecode],
-        "folders": folders(),
-        "threads": threading.active_count(),
-    }
-"""
-LIBRARY = '''
-import sys
-def where():
-    return sys._getframe().f_code.co_filename, sys._getframe().f_lineno
-class Thing:
-    """A docstring."""
-    def method(self):
-        assert False
-'''
+CACHED = "import os, library\ndef handler(event, context):\n    return os.path.exists(library.__cached__)\n"
+LIMIT = 262_144_000
+VERSION = "cpython-312"
 
 
 def heavy(lines: int) -> str:
@@ -70,350 +40,203 @@ def heavy(lines: int) -> str:
 
 
 @pytest.fixture
-def lends(engine_name: str, cache: Path) -> Iterator[Callable[[bool], Engine]]:
-    """Each engine with bytecode that nobody else has a part in, or without any."""
+def own_cache(cache: Path) -> Iterator[Path]:
+    """A cache whose trees are a test's own."""
+    (cache / "runtimes").mkdir(parents=True, exist_ok=True)
     own = Path(tempfile.mkdtemp(prefix="bytecode-of-a-test-", dir=cache))
-    image = os.environ.get("LAMBDA_ARTIFACT_TEST_IMAGE") if engine_name == "container" else None
-
-    def lends(lending: bool) -> Engine:  # noqa: FBT001 - the question
-        made = engine(Choice(engine_name), os.environ, cache, image, None)
-        return replace(made, bytecode=own if lending else None)  # type: ignore[type-var]  # both engines have it
-
-    yield lends
+    (own / "runtimes").symlink_to(cache / "runtimes")
+    yield own
+    (own / "runtimes").unlink()
+    for path, _, _ in os.walk(own):
+        Path(path).chmod(0o700)
     shutil.rmtree(own)
 
 
-def twice(made: Engine, task: Path, handler: str, **environment: object) -> tuple[Observation, Observation]:
-    """What is seen at first, when nothing is kept, and then."""
-    bench = Bench(made, task)
-    job = replace(bench.job(start(handler, ["{}"], **environment), init_timeout=20.0), reached=())
-    first, second = (made.run(job, lambda _: None).observations[0] for _ in range(2))
-    return first, second
+@pytest.fixture
+def task(own_cache: Path, tmp_path: Path) -> Callable[..., Path]:
+    """From files to their tree in that cache."""
+
+    def task(files: Mapping[str, str | bytes], modes: Mapping[str, int] | None = None) -> Path:
+        archive = read(mini(tmp_path / "code.zip", dict(files), modes=dict(modes or {})), "code.zip", Role.CODE)
+        store = Store(own_cache / "trees")
+        tree = store.tree(archive, LIMIT)
+        return store.masked(tree) if modes else tree
+
+    return task
 
 
-def body(seen: Observation) -> Any:  # noqa: ANN401 - whatever the handler says
+@pytest.fixture
+def made(engine_name: str, own_cache: Path) -> Engine:
+    image = os.environ.get("LAMBDA_ARTIFACT_TEST_IMAGE") if engine_name == "container" else None
+    return engine(Choice(engine_name), os.environ, own_cache, image, None)
+
+
+def run(made: Engine, task: Path, handler: str, *reached: str) -> Observation:
+    job = replace(Bench(made, task).job(start(handler, ["{}"]), init_timeout=20.0), reached=reached)
+    return made.run(job, lambda _: None).observations[0]
+
+
+def body(seen: Observation) -> str:
     (answer,) = seen.answers
     assert isinstance(answer, Answered), answer
-    return json.loads(answer.body)
+    return answer.body
 
 
-def test_what_was_missed_is_lent_the_next_time(lends: Callable[[bool], Engine], unpack: Callable[..., Path]) -> None:
-    task = unpack({"app.py": f"import heavy\n{HANDLER}", "heavy.py": heavy(2000)})
+def test_what_handlers_reach_is_compiled_before_they_start(made: Engine, task: Callable[..., Path]) -> None:
+    tree = task({"one.py": CACHED, "library.py": heavy(2000)})
+    seen = run(made, tree, "one.handler", "/var/task/one.py", "/var/task/library.py")
 
-    first, second = twice(lends(True), task, "app.handler")
-
-    assert isinstance(second.init, Ready)
-    assert second.compiling > 2 * first.compiling  # of which the runtime's own client has a little at first
-    assert body(first) == body(second) == {}
-
-
-def test_what_will_be_reached_is_lent_the_first_time(
-    lends: Callable[[bool], Engine], unpack: Callable[..., Path]
-) -> None:
-    task = unpack({"app.py": f"import heavy\n{HANDLER}", "heavy.py": heavy(500)})
-    made = lends(True)
-    job = Bench(made, task).job(start("app.handler"), init_timeout=20.0)
-    job = replace(job, reached=("/var/task/app.py", "/var/task/heavy.py"))
-
-    answers = made.run(job, lambda _: None)
-
-    assert answers.observations[0].compiling > 0.0
-    assert [name for name, _ in answers.seconds] == ["prepare", "start", "compile", "handlers", "end"]
+    assert body(seen) == "true"
+    assert seen.compiling > 0.01
+    assert sorted(path.name for path in tree.glob("__pycache__/*")) == [f"library.{VERSION}.pyc", f"one.{VERSION}.pyc"]
 
 
-def test_beside_a_single_handler_it_is_compiled_for_the_next_time(
-    lends: Callable[[bool], Engine], unpack: Callable[..., Path]
-) -> None:
-    names = [f"m{number}" for number in range(120)]
-    app = f"import time\nimport {', '.join(names)}\ntime.sleep(1)\n{HANDLER}"
-    files = {f"{name}.py": heavy(5) for name in names}
-    task = unpack({"app.py": app, **files})
-    made = lends(True)
-    job = replace(Bench(made, task).job(start("app.handler")), reached=tuple(f"/var/task/{name}" for name in files))
+def test_what_they_loaded_without_is_there_the_next_time(made: Engine, task: Callable[..., Path]) -> None:
+    tree = task({"one.py": CACHED, "library.py": heavy(200)})
 
-    first, second = (made.run(job, lambda _: None).observations[0] for _ in range(2))
-
-    assert isinstance(first.init, Ready)
-    if (os.cpu_count() or 1) > 1:
-        assert first.compiling == 0.0
-    assert second.compiling > 0.0
+    assert [body(run(made, tree, "one.handler")) for _ in range(2)] == ["false", "true"]
 
 
-def test_a_handler_sees_nothing_of_it(lends: Callable[[bool], Engine], unpack: Callable[..., Path]) -> None:
-    task = unpack({"look.py": LOOK, "library/__init__.py": LIBRARY})
+def test_a_warning_of_the_compiler_is_there_every_time(made: Engine, task: Callable[..., Path]) -> None:
+    tree = task({"one.py": f"{HANDLER}x = 1 is 1\n"})
+    seen = [run(made, tree, "one.handler", "/var/task/one.py") for _ in range(2)]
 
-    _, lent = twice(lends(True), task, "look.handler")
-    without, _ = twice(lends(False), task, "look.handler")
-
-    assert lent.compiling > 0.0
-    assert body(lent) == {**body(without), "loader": ["SourceLoader.get_code", False]}
+    assert ["SyntaxWarning" in one.output for one in seen] == [True, True]
+    assert not (tree / "__pycache__").exists()
 
 
-FAULTY: dict[str, dict[str, str | bytes]] = {
-    "an error in init": {"app.py": f"import heavy\nraise ValueError('no')\n{HANDLER}"},
-    "an error in an event": {"app.py": "import heavy\ndef handler(event, context):\n    raise ValueError('no')\n"},
-    "a module that is not there": {"app.py": f"import heavy, absent\n{HANDLER}"},
-    "a syntax error": {"app.py": f"import heavy, wrong\n{HANDLER}", "wrong.py": "def f(:\n"},
-    "an exit": {"app.py": f"import heavy, os\nos._exit(3)\n{HANDLER}"},
-    "four fifths of its memory": {
-        "app.py": f"import heavy\nx = bytearray(170 << 20)\nx[::4096] = x[1::4096]\n{HANDLER}"
-    },
-    "half of its time": {"app.py": "import heavy, time\ndef handler(event, context):\n    time.sleep(1.6)\n"},
-}
+def test_what_does_not_compile_fails_in_pythons_words(made: Engine, task: Callable[..., Path]) -> None:
+    tree = task({"one.py": "def handler(:\n"})
+    seen = run(made, tree, "one.handler", "/var/task/one.py")
 
-
-@pytest.mark.parametrize("name", FAULTY)
-def test_what_is_not_a_pass_with_ease_counts_without(
-    name: str, lends: Callable[[bool], Engine], unpack: Callable[..., Path]
-) -> None:
-    task = unpack({"heavy.py": heavy(500), **FAULTY[name]})
-
-    first, second = twice(lends(True), task, "app.handler")
-    without, _ = twice(lends(False), task, "app.handler")
-
-    assert second.compiling == 0.0
-    for seen in (first, second):
-        assert type(seen.init) is type(without.init)
-        assert [type(answer) for answer in seen.answers] == [type(answer) for answer in without.answers]
-        assert seen.trace == without.trace
-        if isinstance(without.init, Failed):
-            assert isinstance(seen.init, Failed)
-            assert seen.init.error == without.init.error
-
-
-def test_what_met_its_own_leftovers_is_started_in_a_clean_place(
-    lends: Callable[[bool], Engine], unpack: Callable[..., Path]
-) -> None:
-    """The start that is thrown away leaves a folder behind; in Lambda, there is none."""
-    once = f"import heavy, os\nos.mkdir('/tmp/own')\nx = bytearray(170 << 20)\nx[::4096] = x[1::4096]\n{HANDLER}"
-    task = unpack({"heavy.py": heavy(500), "app.py": once})
-
-    _, second = twice(lends(True), task, "app.handler")
-
-    assert isinstance(second.init, Ready), second
-
-
-def test_neighbours_that_make_the_same_folder_do_not_disturb_each_other(
-    lends: Callable[[bool], Engine], unpack: Callable[..., Path]
-) -> None:
-    made = lends(False)
-    bench = Bench(made, unpack({"app.py": f"import os\nos.mkdir('/tmp/own')\n{HANDLER}"}))
-    starts = [replace(start("app.handler"), function=f"number {number}") for number in range(3)]
-
-    assert all(isinstance(seen.init, Ready) for seen in bench.run(*starts))
-
-
-WARNS = "x = '\\d'\ny = 1 is 1\n"
-
-
-def test_a_warning_of_the_compiler_is_there_every_time(
-    lends: Callable[[bool], Engine], unpack: Callable[..., Path]
-) -> None:
-    task = unpack({"app.py": f"import warns, heavy\n{HANDLER}", "warns.py": WARNS, "heavy.py": heavy(200)})
-
-    first, second = twice(lends(True), task, "app.handler")
-
-    assert second.compiling > 0.0
-    assert first.output.count("SyntaxWarning") == second.output.count("SyntaxWarning") == 2
+    assert isinstance(seen.init, Failed)
+    assert seen.init.error.type == "Runtime.UserCodeSyntaxError"
 
 
 def test_bytecode_of_the_archive_stays_what_is_executed(
-    lends: Callable[[bool], Engine], unpack: Callable[..., Path], python: Path, tmp_path: Path
+    made: Engine, task: Callable[..., Path], tmp_path: Path
 ) -> None:
-    """Unchecked, and of another source: what Lambda would execute, however wrong."""
-    del python
-    (tmp_path / "m.py").write_text("x = 'stale'\n", "utf-8")
-    stale = py_compile.compile(
-        str(tmp_path / "m.py"), dfile="/var/task/m.py", invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH
+    (tmp_path / "library.py").write_text("HERE = 'the bytecode'\n")
+    os.utime(tmp_path / "library.py", (0, 0))
+    shipped = tmp_path / "library.pyc"
+    py_compile.compile(
+        str(tmp_path / "library.py"),
+        str(shipped),
+        invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
     )
-    assert stale
-    with open(stale, "rb") as file:  # noqa: PTH123 - a text
-        content = file.read()
-    app = "import m, heavy\ndef handler(event, context):\n    return m.x\n"
-    files = {"app.py": app, "m.py": "x = 'fresh'\n", "heavy.py": heavy(200)}
-    task = unpack({**files, "__pycache__/m.cpython-312.pyc": content})
-
-    first, second = twice(lends(True), task, "app.handler")
-    without, _ = twice(lends(False), task, "app.handler")
-
-    assert second.compiling > 0.0
-    assert body(first) == body(second) == body(without)
-
-
-REWRITES = """
-import importlib.machinery, importlib.util, sys
-class Loader(importlib.machinery.SourceFileLoader):
-    def source_to_code(self, data, path, *, _optimize=-1):
-        return super().source_to_code(data.replace(b"plain", b"other"), path, _optimize=_optimize)
-def load(name):
-    path = f"/var/task/{name}.py"
-    spec = importlib.util.spec_from_file_location(name, path, loader=Loader(name, path))
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-"""
-PATCHES = """
-import importlib.machinery
-loader = importlib.machinery.SourceFileLoader
-original = loader.source_to_code
-def source_to_code(self, data, path, *, _optimize=-1):
-    return original(self, data.replace(b"plain", b"other"), path, _optimize=_optimize)
-"""
-
-
-@pytest.mark.parametrize(
-    "how",
-    [
-        "import plain, rewrites\nx = rewrites.load('plain').x\n",
-        "import patches\npatches.loader.source_to_code = patches.source_to_code\nfrom plain import x\n",
-    ],
-    ids=["a loader of its own", "a patch of the loader"],
-)
-def test_a_handler_that_rewrites_its_modules_does(
-    how: str, lends: Callable[[bool], Engine], unpack: Callable[..., Path]
-) -> None:
-    app = f"{how}def handler(event, context):\n    return x\n"
-    files = {"app.py": app, "plain.py": "x = 'plain'\n", "rewrites.py": REWRITES, "patches.py": PATCHES}
-
-    first, second = twice(lends(True), unpack(files), "app.handler")
-
-    assert body(first) == body(second) == "other"
-
-
-@pytest.mark.parametrize(("name", "expected"), [("PYTHONOPTIMIZE", None), ("COLOUR", "AssertionError")])
-def test_variables_that_steer_the_compiler_do(
-    name: str, expected: str | None, lends: Callable[[bool], Engine], unpack: Callable[..., Path]
-) -> None:
-    checks = (
-        "def check():\n    try:\n        assert False\n    except AssertionError:\n        return 'AssertionError'\n"
+    magic = bytes.fromhex("cb0d0d0a")  # of CPython 3.12
+    tree = task(
+        {
+            "one.py": "import library\ndef handler(event, context):\n    return library.HERE\n",
+            "library.py": "HERE = 'the source'\n",
+            f"__pycache__/library.{VERSION}.pyc": magic + shipped.read_bytes()[4:],
+        }
     )
-    app = "import checks\ndef handler(event, context):\n    return checks.check()\n"
-    task = unpack({"app.py": app, "checks.py": checks})
-    made = lends(True)
-    twice(made, task, "app.handler")
+    before = (tree / f"__pycache__/library.{VERSION}.pyc").read_bytes()
+    run(made, tree, "one.handler", "/var/task/one.py", "/var/task/library.py")
 
-    first, second = twice(made, task, "app.handler", **{name: "1"})
-
-    assert body(first) == body(second) == expected
+    assert (tree / f"__pycache__/library.{VERSION}.pyc").read_bytes() == before
 
 
-TAMPERS = """
-import os
-def attempt(deed):
-    try:
-        deed()
-    except OSError as error:
-        return type(error).__name__
-    return "done"
-def handler(event, context):
-    return [
-        attempt(lambda: os.pwrite(1000, b"x", 0)),
-        attempt(lambda: os.ftruncate(1000, 0)),
-        attempt(lambda: os.pwrite(os.open("/proc/self/fd/1000", os.O_RDWR), b"x", 0)),
-        attempt(lambda: os.pwrite(1001, b"x", 1 << 20)),
-    ]
-"""
+def test_what_others_may_not_read_gets_none(made: Engine, task: Callable[..., Path]) -> None:
+    tree = task({"one.py": HANDLER}, modes={"one.py": 0o600})
+    seen = run(made, tree, "one.handler", "/var/task/one.py")
+
+    assert isinstance(seen.init, Failed)
+    assert seen.init.error.type == "PermissionError"
+    assert not (tree / "__pycache__").exists()
 
 
-def test_nobody_can_change_what_others_are_lent(lends: Callable[[bool], Engine], unpack: Callable[..., Path]) -> None:
-    _, second = twice(lends(True), unpack({"app.py": TAMPERS}), "app.handler")
-    assert second.compiling > 0.0
-    assert "done" not in body(second)
+def test_a_folder_of_the_users_own_gets_none(made: Engine, tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    (tmp_path / "one.py").write_text(HANDLER)
+    (tmp_path / "one.py").chmod(0o644)
+    seen = run(made, tmp_path, "one.handler", "/var/task/one.py")
+
+    assert isinstance(seen.init, Ready)
+    assert [path.name for path in tmp_path.iterdir()] == ["one.py"]
 
 
-@pytest.mark.parametrize(
-    "closes",
-    ["os.closerange(3, 1024)", "os.dup2(os.open('/etc/passwd', os.O_RDONLY), 1000)", "os.closerange(1001, 1002)"],
-)
-def test_a_handler_that_closes_everything_compiles_for_itself(
-    closes: str, lends: Callable[[bool], Engine], unpack: Callable[..., Path]
-) -> None:
-    # In a thread of the runtime client nothing is open yet but what is ours.
-    app = f"import os\n{closes}\nimport late\ndef handler(event, context):\n    return late.x\n"
-    task = unpack({"app.py": app, "late.py": "x = 1\n", "heavy.py": heavy(200)})
-
-    _, second = twice(lends(True), task, "app.handler")
-
-    assert isinstance(second.init, Ready)
-    assert body(second) == 1
+ONE = Addition("pkg/one.py", f"one.{VERSION}.pyc", b"bytecode", 0.25)
+NONE = Addition("pkg/two.py", f"two.{VERSION}.pyc", b"", 0.5)
 
 
-@pytest.mark.network
-@pytest.mark.usefixtures("python")
-def test_a_folder_of_the_users_own_gets_none(cache: Path, tmp_path: Path) -> None:
-    (tmp_path / "app.py").write_text(f"import heavy\n{HANDLER}", "utf-8")
-    (tmp_path / "heavy.py").write_text(heavy(200), "utf-8")
-    made = engine(Choice.PROCESS, os.environ, cache, None, None)
-
-    seen = twice(made, tmp_path, "app.handler")
-
-    assert content_key(tmp_path, cache) is None
-    (tmp_path / "heavy.py").write_text("raise ValueError('another')\n", "utf-8")
-    assert [isinstance(one.init, Ready) for one in seen] == [True, True]
-    assert isinstance(twice(made, tmp_path, "app.handler")[1].init, Failed)
+@pytest.fixture
+def tree(task: Callable[..., Path]) -> Path:
+    return task({"pkg/one.py": HANDLER, "pkg/two.py": HANDLER})
 
 
-ROWS = Index(MAGIC, {"a.py": (1, 2, 0, 3, 4)}, ("b.py",))
+@pytest.fixture
+def stored(own_cache: Path, tmp_path: Path) -> Callable[[], Path]:
+    """The tree as another run finds it."""
+    archive = read(tmp_path / "code.zip", "code.zip", Role.CODE)
+    return lambda: Store(own_cache / "trees").tree(archive, LIMIT)
 
 
-def test_what_is_kept_is_there_again(tmp_path: Path) -> None:
-    store = BytecodeStore(tmp_path)
-    store.keep("a tree", ROWS, [memoryview(b"one")])
-    store.keep("a tree", Index(MAGIC, {"c.py": (5, 6, 0, 3, 7)}, ()), [memoryview(b"two")])
+def test_a_tree_with_additions_is_found_as_it_is(tree: Path, stored: Callable[[], Path], own_cache: Path) -> None:
+    store, inode = Store(own_cache / "trees"), tree.stat().st_ino
+    times = (tree / "pkg").stat().st_mtime_ns
 
-    found = store.kept("a tree")
-
-    assert found.index.modules == {"a.py": (1, 2, 0, 3, 4), "c.py": (5, 6, 3, 3, 7)}
-    assert (found.index.refused, bytes(found.content)) == (("b.py",), b"onetwo")
-    assert store.kept("another tree").index == Index()
-    assert [path for path in tmp_path.iterdir() if path.name.startswith(".draft-")] == []
+    assert store.add(tree, VERSION, [ONE, NONE]) == {"pkg/one.py": 0.25, "pkg/two.py": 0.0}
+    assert stored().stat().st_ino == inode
+    assert (tree / "pkg").stat().st_mtime_ns == times
+    assert Store(own_cache / "trees").additions(tree, VERSION) == {"pkg/one.py": 0.25, "pkg/two.py": 0.0}
 
 
-def test_what_a_killed_process_left_is_cleaned_away(tmp_path: Path) -> None:
-    store = BytecodeStore(tmp_path)
-    store.keep("a tree", ROWS, [memoryview(b"one")])
-    (kept,) = tmp_path.glob("*.kept")
-    (tmp_path / f".draft-{kept.name}-1234").touch()
-    store.keep("a tree", Index(MAGIC, {"c.py": (5, 6, 0, 3, 7)}, ()), [memoryview(b"two")])
-    assert list(tmp_path.glob(".draft-*")) == []
+def test_a_tree_of_several_has_the_additions_of_none(tree: Path, own_cache: Path) -> None:
+    store = Store(own_cache / "trees")
+    store.add(tree, VERSION, [ONE])
+    other = tree.parent / "other"
+    other.mkdir()
+    merged = store.merged([tree, other])
+
+    assert sorted(path.name for path in (merged / "pkg").iterdir()) == ["one.py", "two.py"]
 
 
-def test_bytecode_of_another_interpreter_is_replaced(tmp_path: Path) -> None:
-    store = BytecodeStore(tmp_path)
-    store.keep("a tree", ROWS, [memoryview(b"one")])
-    store.keep("a tree", Index("00", {"c.py": (5, 6, 0, 3, 7)}, ()), [memoryview(b"two")])
-    assert store.kept("a tree").index == Index("00", {"c.py": (5, 6, 0, 3, 7)}, ())
-
-
-@pytest.mark.parametrize("at", [0, 20, 40, -1], ids=["in its seal", "in its length", "in its index", "in the bytecode"])
-def test_what_was_damaged_is_not_there(at: int, tmp_path: Path) -> None:
-    store = BytecodeStore(tmp_path)
-    store.keep("a tree", ROWS, [memoryview(b"one")])
-    (path,) = tmp_path.glob("*.kept")
-    content = bytearray(path.read_bytes())
-    content[at] ^= 1
+def changed(path: Path) -> None:
     path.chmod(0o600)
-    path.write_bytes(content)
-    assert store.kept("a tree").index == Index()
+    path.write_bytes(b"other bytes")
 
 
-def test_the_trees_of_a_job_lie_one_after_another(tmp_path: Path) -> None:
-    lending = Lending(BytecodeStore(tmp_path), {"/var/task/": "code", "/opt/": "layers"})
-    rows = {"/var/task/a.py": [1, 2, 0, 3, 4], "/opt/python/b.py": [5, 6, 3, 4, 7]}
-    lending.keep({"magic": MAGIC, "modules": rows, "refused": ["/opt/python/c.py"]}, memoryview(b"onefour"))
-    lending.miss(["/opt/python/d.py", "/opt/python/../e.py", "/elsewhere/f.py", "/opt/data.txt"])
-
-    kept, contents, known = lending.kept()
-
-    assert kept == {"magic": MAGIC, "bytes": 7, "modules": {path: tuple(row) for path, row in rows.items()}}
-    assert b"".join(contents) == b"onefour"
-    assert known == {*rows, "/opt/python/c.py"}
-    assert lending.wanted(["/var/task/g.py", "/elsewhere/h.py"]) == {"/opt/python/d.py", "/var/task/g.py"}
+def removed(path: Path) -> None:
+    path.parent.chmod(0o700)
+    path.unlink()
 
 
-def test_a_store_that_cannot_be_written_keeps_nothing(tmp_path: Path) -> None:
-    (tmp_path / "bytecode").touch()  # and no folder
-    lending = Lending(BytecodeStore(tmp_path / "bytecode"), {"/opt/": "layers"})
-    lending.keep({"magic": MAGIC, "modules": {"/opt/a.py": [1, 2, 0, 3, 4]}, "refused": []}, memoryview(b"one"))
-    lending.miss(["/opt/b.py"])
-    assert lending.kept()[0]["modules"] == {}
+def unknown(path: Path) -> None:
+    """What a process that was killed leaves, before it has noted what it added."""
+    path.parent.chmod(0o700)
+    (path.parent / "three.pyc").write_bytes(b"")
+
+
+@pytest.mark.parametrize("damage", [changed, removed, unknown], ids=lambda damage: damage.__name__)
+def test_additions_that_are_not_as_they_were_are_not_there(
+    damage: Callable[[Path], None], tree: Path, stored: Callable[[], Path], own_cache: Path
+) -> None:
+    Store(own_cache / "trees").add(tree, VERSION, [ONE])
+    damage(tree / "pkg/__pycache__" / ONE.name)
+
+    assert not (stored() / "pkg/__pycache__").exists()
+    assert Store(own_cache / "trees").additions(stored(), VERSION) == {}
+
+
+def test_a_record_of_them_that_is_damaged_is_none(tree: Path, stored: Callable[[], Path], own_cache: Path) -> None:
+    Store(own_cache / "trees").add(tree, VERSION, [ONE])
+    (record,) = tree.parent.glob("added-*")
+    record.write_bytes(record.read_bytes()[:-1])
+
+    assert not (stored() / "pkg/__pycache__").exists()
+
+
+@pytest.mark.parametrize(
+    ("printed", "expected"),
+    [
+        (b"", []),
+        (b'{"shown": "/x.py", "size": 3, "microseconds": 5, "name": "x.pyc"}\nabc', [b"abc"]),
+        (b'{"shown": "/x.py", "size": 3, "microseconds": 5, "name": "x.pyc"}\nab', []),
+        (b"Traceback (most recent call last):\n", []),
+    ],
+    ids=["nothing", "whole", "cut", "no answer"],
+)
+def test_of_the_compilers_answer_what_is_whole_counts(printed: bytes, expected: list[bytes]) -> None:
+    assert [one.content for one in answers(printed)] == expected

@@ -57,13 +57,13 @@ def test_else_a_process_and_the_report_says_why(tmp_path: Path) -> None:
 
 
 def test_a_real_daemon_that_is_not_there(tmp_path: Path) -> None:
-    answers, _ = run(First(ContainerEngine(NO_DAEMON), Working("process")), tmp_path)
+    answers, _ = run(First(ContainerEngine(NO_DAEMON, tmp_path), Working("process")), tmp_path)
     assert "unix:///nowhere/docker.sock is not there" in answers.info.caveats[0]
 
 
 def test_when_neither_works_one_message_has_both_reasons(tmp_path: Path) -> None:
     named = tmp_path / "python"
-    neither = First(ContainerEngine(NO_DAEMON), ProcessEngine({}, tmp_path, named))
+    neither = First(ContainerEngine(NO_DAEMON, tmp_path), ProcessEngine({}, tmp_path, named))
     with pytest.raises(Unavailable) as reason:
         run(neither, tmp_path)
     assert f"--python {named} is no CPython 3.12" in str(reason.value)
@@ -71,9 +71,8 @@ def test_when_neither_works_one_message_has_both_reasons(tmp_path: Path) -> None
 
 
 CACHE, PYTHON = Path("/cache"), Path("/usr/bin/python3.12")
-KEPT = CACHE / "bytecode"
-CONTAINER = ContainerEngine(NO_DAEMON, None, KEPT)
-PROCESS = ProcessEngine(NO_DAEMON, CACHE, None, bytecode=KEPT)
+CONTAINER = ContainerEngine(NO_DAEMON, CACHE)
+PROCESS = ProcessEngine(NO_DAEMON, CACHE)
 NAMED = replace(PROCESS, python=PYTHON)
 AN_IMAGE = replace(CONTAINER, image="an-image")
 
@@ -108,8 +107,8 @@ def test_when_neither_can_be_prepared_the_run_will_say_why() -> None:
 
 
 def test_handlers_compile_everything_where_that_is_wanted() -> None:
-    without = engine(Choice.AUTO, NO_DAEMON, CACHE, None, None, lends=False)
-    assert without == First(ContainerEngine(NO_DAEMON, None), ProcessEngine(NO_DAEMON, CACHE, None))
+    without = engine(Choice.AUTO, NO_DAEMON, CACHE, None, None, compiles=False)
+    assert without == First(replace(CONTAINER, compiles=False), replace(PROCESS, compiles=False))
 
 
 def test_none_says_so(tmp_path: Path) -> None:

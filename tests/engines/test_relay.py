@@ -100,8 +100,8 @@ def test_a_plain_connection_is_what_it_was() -> None:
 def test_a_connection_that_nothing_is_behind_ends() -> None:
     said: list[bytes] = []
     with Relay(None, "token", said.append) as relay:
-        relay.heard({"link": 1, "open": ["app", 1]})
-        relay.heard({"link": 1, "data": "R0VU"})
-        relay.heard({"link": 2, "data": "R0VU"})  # one that was never opened
+        relay.received({"link": 1, "open": "app"})
+        relay.received({"link": 1, "data": "R0VU"})
+        relay.received({"link": 2, "data": "R0VU"})  # one that was never opened
 
     assert said == [b'{"link": 1, "end": true}\n']

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness.engines.process import ProcessEngine
 from harness.engines.protocol import Answered, Exited, Failed
 from tests.engines.bench import Bench, start
 
@@ -125,36 +124,6 @@ def test_the_variables_are_lambdas_and_the_users(
     assert {"AWS_ACCESS_KEY_ID", "AWS_SESSION_TOKEN", "AWS_LAMBDA_LOG_GROUP_NAME"} <= set(environment)
 
 
-WRITES = """
-import pathlib
-here = pathlib.Path(__file__)
-def attempt(action):
-    try:
-        action()
-    except OSError as error:
-        return type(error).__name__
-    return "done"
-attempt(lambda: here.write_text("changed"))
-attempt(lambda: here.with_name("added.py").touch())
-def handler(event, context):
-    return 1
-"""
-
-
-@pytest.mark.network
-def test_without_a_sandbox_the_users_folder_is_left_alone(
-    environ: Mapping[str, str], cache: Path, python: Path, tmp_path: Path
-) -> None:
-    (tmp_path / "app.py").write_text(WRITES, "utf-8")
-
-    answers = Bench(ProcessEngine(environ, cache, python, sandboxed=False), tmp_path)
-    (seen,) = answers.run(start("app.handler", events=["{}"]))
-
-    assert isinstance(seen.answers[0], Answered)
-    assert [path.name for path in tmp_path.iterdir()] == ["app.py"]
-    assert (tmp_path / "app.py").read_text("utf-8") == WRITES
-
-
 LOCK = """
 def lock(event, context):
     import multiprocessing
@@ -181,23 +150,3 @@ def test_a_runtime_that_the_user_leads_astray_is_the_users_affair(
 
     assert isinstance(seen.init, Exited)
     assert "ValueError: not the one" in seen.output
-
-
-@pytest.mark.network
-def test_without_a_sandbox_messages_have_lambdas_paths(
-    environ: Mapping[str, str], cache: Path, python: Path, unpack: Callable[..., Path]
-) -> None:
-    engine = ProcessEngine(environ, cache, python, sandboxed=False)
-    broken = {"app.py": "import look\nimport rich\n", "look.py": LOOK}
-    answers = engine.run(Bench(engine, unpack(broken)).job(start("app.handler")), lambda _: None)
-    (one,) = answers.observations
-    assert isinstance(one.init, Failed)
-    assert str(one.init.error) == "Runtime.ImportModuleError: Unable to import module 'app': No module named 'rich'"
-    assert one.trace is not None
-    assert [(frame.file, frame.line) for frame in one.trace.frames] == [("/var/task/app.py", 2)]
-    assert answers.info.caveats[0].startswith("no sandbox (plain processes were asked for): the code ran as this user")
-    found = look(engine, unpack)
-    assert (
-        found["home"] == "PermissionError: [Errno 13] Permission denied: '/home/sbx_user1051'"
-        or "Errno" in found["home"]
-    )

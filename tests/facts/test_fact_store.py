@@ -64,7 +64,6 @@ def test_another_python_reads_the_sources_anew(layer: Archive, tmp_path: Path) -
     for python, facts in zip((PYTHON, (3, 13)), read, strict=True):
         kept.keep(layer, python, facts)
 
-    assert kept.usage()[0] == 1
     assert [list(kept.facts(layer, python).modules.known.modules) for python in (PYTHON, (3, 13))] == [[name], [name]]
 
 
@@ -108,17 +107,7 @@ def test_nothing_is_kept_of_an_archive_that_is_not_what_it_declares(tmp_path: Pa
     with pytest.raises(Refused, match="does not match its checksum"):
         kept.facts(archive.read(path, "bad.zip", Role.LAYER), PYTHON)
 
-    assert kept.usage() == (0, 0)
     assert [path.name for path in (tmp_path / "facts").iterdir() if not path.name.endswith(".lock")] == []
-
-
-def test_pruned(layer: Archive, tmp_path: Path) -> None:
-    kept = FactStore(tmp_path / "facts")
-    kept.facts(layer, PYTHON)
-
-    kept.prune()
-
-    assert kept.usage() == (0, 0)
 
 
 def test_zip_tree_and_folder_say_the_same(layer: Archive, tmp_path: Path) -> None:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from harness.facts.graph import When
-from harness.facts.program import Followed
 from tests import build
 
 if TYPE_CHECKING:
@@ -164,46 +162,3 @@ def test_what_an_import_does_not_find(source: str, missing: list[tuple[str, str 
     ).graph.unresolved("/var/task/app/main.py")
 
     assert [(one.missing, one.name) for one in found] == missing
-
-
-KEPT = {
-    "app/__init__.py": "",
-    MAIN: "from app import a\nimport app.b, gone\ntry:\n    import maybe\nexcept ImportError:\n    import app.c\n",
-    "app/a.py": "from .c import x\nimport lib.deep\ndef f():\n    import app.late\n",
-    "app/b.py": "import lib\nimport lost.entirely\n",
-    "app/c.py": "x = 1\n",
-    "app/late.py": "import app.b\n",
-}
-
-
-def test_what_is_kept_of_a_graph_is_the_graph() -> None:
-    layer = {"python/lib/__init__.py": "from . import other\n", "python/lib/deep.py": "import nothing_like_it\n"}
-    followed = program(KEPT, layer)
-    graph, unresolved = followed.graph, {}
-    for path in graph.reached:
-        unresolved[path] = list(graph.unresolved(path))
-
-    kept = Followed(followed.handlers, followed.environment, tuple(graph.rows()))
-    again = replace(followed, kept=kept).graph
-
-    assert dict(again.reached) == dict(graph.reached)
-    assert list(again.reached) == list(graph.reached)
-    assert {path: list(again.unresolved(path)) for path in again.reached} == unresolved
-    assert again.rows() == graph.rows()
-    assert {one.missing for found in unresolved.values() for one in found} >= {"gone", "lost"}
-
-
-@pytest.mark.parametrize(
-    ("handlers", "environment"), [(("app.b.handler",), ()), ((HANDLER,), (("PYTHONPATH", "/opt/lib"),))]
-)
-def test_what_is_kept_for_one_handler_says_nothing_of_another(
-    handlers: tuple[str, ...], environment: tuple[tuple[str, str], ...]
-) -> None:
-    layer = {"lib/gone.py": "import app.b\n"}
-    followed = program(KEPT, layer)
-    kept = Followed(followed.handlers, followed.environment, tuple(followed.graph.rows()))
-
-    another = replace(followed, kept=kept, handlers=handlers, environment=environment)
-
-    assert dict(another.graph.reached) == dict(replace(another, kept=None).graph.reached)
-    assert dict(another.graph.reached) != dict(followed.graph.reached)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import socket
 import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness.probe.runtime_api import BODY_BYTES, PREFIX, RESPONSE_BYTES, RuntimeApi
+from harness.probe.runtime_api import BODY_BYTES, CLIENT, PREFIX, RESPONSE_BYTES, TOLD_BYTES, RuntimeApi
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,16 +22,24 @@ EVENTS = ['{"n": 1}', '"zwei ü"']
 
 
 @pytest.fixture
-def api() -> Iterator[RuntimeApi]:
-    made = RuntimeApi("a-function", EVENTS, 3.0)
+def listening() -> Iterator[socket.socket]:
+    with socket.create_server(("127.0.0.1", 0)) as made:
+        yield made
+
+
+@pytest.fixture
+def api(listening: socket.socket) -> Iterator[RuntimeApi]:
+    made = RuntimeApi(listening, "a-function", EVENTS, 3.0)
     yield made
     made.close()
 
 
 @pytest.fixture
-def client(api: RuntimeApi) -> Iterator[http.client.HTTPConnection]:
+def client(api: RuntimeApi, listening: socket.socket) -> Iterator[http.client.HTTPConnection]:
     """One connection for everything, as the runtime client keeps it."""
-    with contextlib.closing(http.client.HTTPConnection(api.address, timeout=30)) as connection:
+    del api  # it answers
+    host, port = listening.getsockname()
+    with contextlib.closing(http.client.HTTPConnection(host, port, timeout=30)) as connection:
         yield connection
 
 
@@ -202,10 +211,59 @@ def test_after_the_last_event_it_waits_until_it_is_closed(api: RuntimeApi, clien
         ended.set()
 
     waiting = threading.Thread(target=wait)
-    waiting.start()
     with api.changed:
-        assert api.changed.wait_for(lambda: api.idle, 30)
+        waiting.start()
+        assert api.changed.wait(30)  # it has asked
     assert not ended.is_set()
     api.close()
     waiting.join(30)
     assert ended.is_set()
+
+
+def test_awss_client_shows_that_it_is_in_its_loop_before_it_is_handed_an_event(
+    api: RuntimeApi, client: http.client.HTTPConnection
+) -> None:
+    client.request("GET", NEXT, headers={"User-Agent": f"{CLIENT}3.12-4.2.2"})
+    response = client.getresponse()
+    ping = response.headers
+    assert response.read() == b"null"
+    with pytest.raises(ValueError, match="Expecting value"):
+        json.loads(ping["Lambda-Runtime-Client-Context"])
+    assert (api.genuine, api.settled_at, api.handed_out) == (True, None, None)
+
+    assert post(client, answer_path(ping), b"1") == 404  # whatever answers it is no client of AWS's
+    assert post(client, answer_path(ping, "error"), b"{}") == 202
+
+    assert api.settled_at is not None
+    headers, body = asked(client)
+    assert body == EVENTS[0]
+    assert "Lambda-Runtime-Client-Context" not in headers
+    assert api.answers == []
+
+
+def test_who_is_not_admitted_meets_a_closed_door(listening: socket.socket) -> None:
+    refused: list[int] = []
+
+    def admits(connection: socket.socket) -> bool:
+        refused.append(connection.getpeername()[1])
+        return False
+
+    api = RuntimeApi(listening, "a-function", EVENTS, 3.0, admits)
+    with socket.create_connection(listening.getsockname(), 30) as connection:
+        assert connection.recv(1) == b""
+        assert refused == [connection.getsockname()[1]]
+    api.close()
+
+
+def test_of_an_error_a_megabyte_is_read(api: RuntimeApi, client: http.client.HTTPConnection) -> None:
+    body = json.dumps({"errorType": "X", "errorMessage": "m" * TOLD_BYTES}).encode()
+    assert post(client, INIT_ERROR, body, Lambda_Runtime_Function_Error_Type="From.Header") == 202
+    assert api.init_error is not None
+    assert (api.init_error["type"], len(api.init_error["message"])) == ("From.Header", 4096)
+
+
+def test_half_a_character_is_replaced(api: RuntimeApi, client: http.client.HTTPConnection) -> None:
+    assert (
+        post(client, INIT_ERROR, rb'{"errorType": "\ud800", "errorMessage": "\udfff", "stackTrace": ["\ud801"]}') == 202
+    )
+    assert api.init_error == {"type": "?", "message": "?", "stack": ["?"]}

@@ -1,0 +1,49 @@
+"""What stands in the runtime's file system beside programs, libraries and Python: data, in ``files.toml``."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class SystemFiles:
+    """Folders and files of the runtime's operating system, by their path below its root.
+
+    Attributes:
+        folders: Those that are there even if empty.
+        links: Symbolic links with their targets, all relative.
+        texts: Files whose content is known.
+        copies: What any Linux has: the places where one may have it, ``{machine}`` standing for its architecture.
+        terminals: Terminals that have a description.
+    """
+
+    folders: tuple[str, ...]
+    links: Mapping[str, str]
+    texts: Mapping[str, str]
+    copies: Mapping[str, tuple[str, ...]]
+    terminals: tuple[str, ...]
+
+
+@cache
+def system_files(operating_system: str) -> SystemFiles:
+    """Those of an operating system, named as :attr:`RuntimePolicy.operating_system` names it.
+
+    Raises:
+        KeyError: There are none for it.
+    """
+    document = tomllib.loads(files(__package__).joinpath("files.toml").read_text("utf-8"))
+    texts = document["texts"]["values"] | document["systems"][operating_system]["values"]
+    return SystemFiles(
+        folders=tuple(document["folders"]["values"]),
+        links=document["links"]["values"],
+        texts={name: text.lstrip("\n") for name, text in texts.items()},
+        copies={name: tuple(places) for name, places in document["copies"]["values"].items()},
+        terminals=tuple(document["terminals"]["values"]),
+    )

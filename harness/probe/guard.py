@@ -1,0 +1,104 @@
+"""What there is where the kernel gives no namespaces: another root and user for root, Landlock for an ordinary user.
+
+The guard starts the runtime and stays outside of what it is shut in. It ends with all that it started as soon as the
+harness closes the pipe that it waits on. As root, the runtime belongs to a user of its own, so nothing of it can signal
+or read the guard, and everything of that user is ended. Else the guard adopts what loses its parent, and ends that.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import selectors
+import signal
+import socket
+import sys
+import time
+from typing import Any
+
+from . import kernel
+from .launch import become, listening, passed
+from .observer import descendants
+
+
+def main() -> None:
+    """Read the order, start the runtime in it, and end with it."""
+    door = socket.socket(fileno=int(sys.argv[2]))
+    order = json.loads(sys.argv[3])
+    kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
+    kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
+    program = passed(door, listening(order["sockets"]))
+    child = os.fork()
+    if child == 0:
+        door.close()
+        shut_in(order)
+        become(program)
+    for descriptor in (1, 2):
+        os.dup2(os.open(os.devnull, os.O_RDWR), descriptor)
+    status = waited(child)
+    end(order["own_user"])
+    os._exit(status)
+
+
+def shut_in(order: dict[str, Any]) -> None:
+    """Do what can be done here, for ever.
+
+    Raises:
+        OSError: The kernel refuses what it allowed before.
+    """
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    if order["chroot"]:
+        os.chroot(order["chroot"])
+    elif (landlock := kernel.Landlock()).abi:
+        landlock.restrict(order["readable"], order["writable"])
+    kernel.renounce(own_ipc=False)
+
+
+def waited(child: int) -> int:
+    """Wait for the runtime, or for the harness to close standard input; the exit status as a shell has it."""
+    with selectors.DefaultSelector() as selector:
+        selector.register(0, selectors.EVENT_READ)
+        try:
+            process = os.pidfd_open(child)
+        except OSError:
+            process = None
+        if process is not None:
+            selector.register(process, selectors.EVENT_READ)
+        while True:
+            ready = {key.fd for key, _ in selector.select(None if process is not None else 0.02)}
+            if 0 in ready and not os.read(0, 1):
+                return 128 + signal.SIGKILL
+            pid, status = os.waitpid(child, os.WNOHANG)
+            if pid:
+                code = os.waitstatus_to_exitcode(status)
+                return 128 - code if code < 0 else code
+
+
+def end(own_user: int | None) -> None:
+    """End everything that was started."""
+    for _ in range(2000):
+        if own_user is not None:
+            end_all_of(own_user)
+        for generation in descendants(os.getpid()):
+            for pid in generation:
+                with contextlib.suppress(OSError):
+                    os.kill(pid, signal.SIGKILL)
+        try:
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        except ChildProcessError:  # no child is left, so nothing that descends from one is either
+            return
+        time.sleep(0.005)
+
+
+def end_all_of(user: int) -> None:
+    """End all processes of a user: a process of that user asks for it, which nothing of that user can outrun."""
+    child = os.fork()
+    if child == 0:
+        with contextlib.suppress(OSError):
+            os.setresuid(user, user, user)
+            os.kill(-1, signal.SIGKILL)
+        os._exit(0)
+    with contextlib.suppress(OSError):
+        os.waitpid(child, 0)

@@ -1,0 +1,390 @@
+"""Observe one start of a function from outside of what it is shut in.
+
+The process engine observes from the harness itself, the container engine from process 1 of the container, which
+belongs to another user than the handler. Nothing that is observed can reach the observer but by the Runtime API and by
+its output, both of which are bounded.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import threading
+import time
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from .runtime_api import RuntimeApi
+
+HEAD_BYTES, TAIL_BYTES = 16_384, 65_536
+PAGE = os.sysconf("SC_PAGE_SIZE")
+TICKS = os.sysconf("SC_CLK_TCK")
+LOOK_SECONDS = 0.05  # between two looks at what the processes use
+SHARES_SECONDS = 0.5  # for the kernel to share out what processes have in common
+GRACE_SECONDS = 2.0  # for a process that has posted its error to end by itself
+SETTLE_SECONDS = 1.0  # for a client that is not AWS's: an error that follows its first request still counts
+DUMP_SECONDS = 0.5  # for Python to write where it stands
+PROCESSES = 1024  # Lambda's quota for processes and threads (developer guide, gettingstarted-limits)
+STACK = re.compile(r"^(?:Current thread|Thread|Stack) .*\(most recent call first\):$")
+FRAME = re.compile(r'^  File "(.+)", line (\d+) in ')
+
+
+class Tree(Protocol):
+    """The processes of one start, as whoever started them can see and end them."""
+
+    def poll(self) -> int | None:
+        """The exit status of the first of them (negative: the signal that ended it); None while it runs."""
+
+    def pids(self) -> list[int]:
+        """The processes that are the function's own, the first one first."""
+
+    def dump(self, number: int) -> None:
+        """Send the first of them a signal."""
+
+    def end(self) -> None:
+        """End all of them."""
+
+    def out_of_memory(self) -> bool:
+        """Whether the kernel ended one of them because the memory of all was used up."""
+
+    def memory(self) -> int | None:
+        """The bytes that all of them hold together, where the kernel counts them."""
+
+
+class Output:
+    """What the processes print: the beginning and the end, and how much is missing between."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._head, self._tail, self._lost = b"", b"", 0
+        self._descriptor = descriptor
+        self._text: str | None = None
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        with contextlib.suppress(OSError):
+            while chunk := os.read(self._descriptor, 65_536):
+                room = HEAD_BYTES - len(self._head)
+                self._head += chunk[:room]
+                self._tail += chunk[room:]
+                if (excess := len(self._tail) - TAIL_BYTES) > 0:
+                    self._tail = self._tail[excess:]
+                    self._lost += excess
+
+    def close(self) -> None:
+        """Wait for the end of what was printed."""
+        self._reader.join(1.0)
+        if not self._reader.is_alive():
+            os.close(self._descriptor)
+
+    def cut(self, text: str) -> None:
+        """Forget what was printed after this."""
+        self._text = text
+
+    def text(self) -> str:
+        """What was printed up to now."""
+        if self._text is not None:
+            return self._text
+        gap = f"\n… {self._lost:,} bytes left out …\n".encode() if self._lost else b""
+        return (self._head + gap + self._tail).decode("utf-8", "replace")
+
+
+class Watch:
+    """What the processes of a start use, looked at every now and then."""
+
+    def __init__(self, tree: Tree, memory: int) -> None:
+        self.tree, self.memory = tree, memory
+        self.peak = 0
+        self._looked = 0.0
+        self._shares: threading.Thread | None = None
+        self._shared_out = 0
+
+    def exceeded(self) -> str | None:
+        """Which limit is exceeded now, if one is."""
+        if (now := time.monotonic()) - self._looked < LOOK_SECONDS:
+            return None
+        self._looked = now
+        pids = self.tree.pids()
+        if len(pids) > PROCESSES:
+            return "processes"
+        self.peak = max([self.peak, *map(peak, pids)])
+        return "memory" if self._used(pids) > self.memory else None
+
+    def _used(self, pids: list[int]) -> int:
+        """The memory that processes hold, in bytes.
+
+        Pages that processes share count once for each of them in the cheap sum; the dear one, which shares them out, is
+        taken only where the cheap one is over the limit. Files in memory (``memfd_create``) that no process has mapped
+        belong to no process's size, and are counted by their descriptors.
+        """
+        total, counted = sum(map(resident, pids)), self.tree.memory()
+        if counted is not None:
+            return max(total, counted) if len(pids) == 1 else counted
+        files = _unmapped(pids)
+        if len(pids) > 1 and total + files > self.memory:
+            total = self._share_out(pids)
+        return total + files
+
+    def _share_out(self, pids: list[int]) -> int:
+        """The dear sum; the last one while the kernel lets us wait for it, as while a thousand processes fork."""
+        if self._shares is None or not self._shares.is_alive():
+            self._shares = threading.Thread(target=self._sum, args=(pids,), daemon=True)
+            self._shares.start()
+        self._shares.join(SHARES_SECONDS)
+        return self._shared_out
+
+    def _sum(self, pids: list[int]) -> None:
+        self._shared_out = sum(map(_proportional, pids))
+
+    def cpu_seconds(self) -> float:
+        """Processor time of all that is running, and of what these have waited for."""
+        pids = self.tree.pids()
+        self.peak = max([self.peak, *map(peak, pids)])
+        return sum(map(cpu, pids)) / TICKS
+
+
+def observe(start: dict[str, Any], api: RuntimeApi, output: Output, tree: Tree) -> dict[str, Any]:
+    """Everything about one start: how init ended, the answers to its events, its peak memory, its output.
+
+    Args:
+        start: ``function``, ``events``, ``timeout`` (seconds for each event), ``memory`` (bytes), ``init_timeout``
+            (seconds) and ``asks`` (its events are questions of ours).
+        api: What the processes talk to.
+        output: What they print.
+        tree: The processes. All of them have ended afterwards.
+    """
+    watch = Watch(tree, start["memory"])
+    began = time.monotonic()
+    try:
+        init = _initialised(start, api, watch, began)
+        answers = _answered(start, api, watch) if init["kind"] == "ready" else []
+        if init["kind"] == "ready" and api.init_error is not None:  # so it was something else that asked for events
+            init, answers = {"kind": "error", "seconds": init["seconds"], "error": api.init_error}, []
+        stands = _stack(tree, output) if init["kind"] == "timeout" else None
+        if init["kind"] == "error":
+            _until(lambda: False, api, watch, time.monotonic() + GRACE_SECONDS)
+    finally:
+        tree.end()
+        api.close()  # after the processes: the client would complain of it
+        output.close()
+    text = output.text()
+    crashed = init["kind"] == "exit" and (init["status"] or 0) < 0
+    imported = api.imported or {}
+    modules = imported.get("modules")
+    return {
+        "function": start["function"],
+        "init": init,
+        "answers": answers,
+        "max_rss_bytes": watch.peak,
+        "output": without_ping(text, api.ping),
+        "trace": imported if "frames" in imported else stands or (_dumped(text) if crashed else None),
+        "modules": [one for one in modules if isinstance(one, str)] if isinstance(modules, list) else [],
+    }
+
+
+def _initialised(start: dict[str, Any], api: RuntimeApi, watch: Watch, began: float) -> dict[str, Any]:
+    """How init ended: ``ready`` when the runtime client asked for its first event, else how it failed."""
+    limit = began + start["init_timeout"]
+    ended = _until(lambda: api.ready_at is not None or api.init_error is not None, api, watch, limit)
+    if ended == "settled" and api.init_error is None:
+        cpu_seconds = watch.cpu_seconds()
+        ended = _settled(start, api, watch)
+        if ended == "settled" and api.init_error is None:
+            return {"kind": "ready", "seconds": (api.ready_at or began) - began, "cpu_seconds": cpu_seconds}
+    seconds = time.monotonic() - began
+    if api.init_error is not None:
+        return {"kind": "error", "seconds": seconds, "error": api.init_error}
+    return {"kind": ended, "seconds": seconds, "status": watch.tree.poll() if ended == "exit" else None}
+
+
+def _settled(start: dict[str, Any], api: RuntimeApi, watch: Watch) -> str:
+    """Wait until whoever asked for the first event has shown that init is over.
+
+    Any code can ask for an event while the import of the handler still goes on, and fail afterwards.
+    """
+    if start["asks"]:
+        return "settled"
+    if api.genuine:
+        over = lambda: api.settled_at is not None or api.init_error is not None  # noqa: E731 - two of a kind
+        ended = _until(over, api, watch, time.monotonic() + start["init_timeout"])
+        if ended != "settled" or _has_imported(api):
+            return ended
+    # Another client, or one that speaks before the import is reported to be over: an error that follows still counts.
+    over = lambda: api.init_error is not None or (api.genuine and _has_imported(api))  # noqa: E731 - the same
+    ended = _until(over, api, watch, time.monotonic() + SETTLE_SECONDS)
+    return "settled" if ended == "timeout" else ended
+
+
+def _has_imported(api: RuntimeApi) -> bool:
+    return api.imported is not None and "frames" not in api.imported
+
+
+def _answered(start: dict[str, Any], api: RuntimeApi, watch: Watch) -> list[dict[str, Any]]:
+    """One entry for each event: a body or an error, or how the process ended instead; none follow an end."""
+    answers: list[dict[str, Any]] = []
+    for number in range(1, len(start["events"]) + 1):
+        began = time.monotonic()
+
+        def settled(number: int = number) -> bool:
+            return len(api.answers) >= number
+
+        ended = _until(settled, api, watch, began + start["timeout"])
+        if ended == "settled":
+            answers.append(api.answers[number - 1])
+            continue
+        status = watch.tree.poll() if ended == "exit" else None
+        answers.append({"seconds": time.monotonic() - began, "ended": ended, "status": status})
+        break
+    if answers:
+        watch.cpu_seconds()  # a last look at the peak
+    return answers
+
+
+def _until(settled: Any, api: RuntimeApi, watch: Watch, deadline: float) -> str:  # noqa: ANN401 - a predicate
+    """Wait for ``settled``.
+
+    Returns:
+        ``settled``, or what came first: ``exit``, ``timeout``, ``memory`` or ``processes``.
+    """
+    while True:
+        ended = watch.tree.poll() is not None
+        with api.changed:
+            # Looked at after the process: what it posted before it ended is here by now.
+            if settled():
+                return "settled"
+            if not ended:
+                api.changed.wait(0.01)
+        if ended:
+            return "memory" if watch.tree.out_of_memory() else "exit"
+        if time.monotonic() > deadline:
+            return "timeout"
+        if limit := watch.exceeded():
+            return limit
+
+
+def _stack(tree: Tree, output: Output) -> dict[str, Any] | None:
+    """Where a process that goes on for too long stands, written by its own Python."""
+    from .bootstrap_patch import DUMP_SIGNAL  # noqa: PLC0415 - data of a module that runs in the handler's process
+
+    before = output.text()
+    tree.dump(DUMP_SIGNAL)
+    deadline = time.monotonic() + DUMP_SECONDS
+    while time.monotonic() < deadline and not _dumped(output.text()[len(before) :]):
+        time.sleep(0.01)
+    time.sleep(0.02)
+    dumped = _dumped(output.text())
+    output.cut(before)
+    return dumped
+
+
+def _dumped(text: str) -> dict[str, Any] | None:
+    """What faulthandler wrote last, in the form of the bootstrap's own report: it lists frames innermost first."""
+    found: list[dict[str, Any]] = []
+    lines = text.splitlines()
+    starts = [number for number, line in enumerate(lines) if STACK.match(line)]
+    if not starts:
+        return None
+    for line in lines[starts[-1] + 1 :]:
+        if not (frame := FRAME.match(line)):
+            break
+        if not frame[1].startswith("<"):
+            found.insert(0, {"file": frame[1], "line": int(frame[2]), "module": None})
+    return {"frames": found, "causes": [], "error": None, "missing": None} if found else None
+
+
+def without_ping(text: str, ping: str) -> str:
+    """The output without the lines in which the runtime client refuses the ping, and warns of it."""
+    marks = ("Runtime.LambdaContextUnmarshalError", *([ping] if ping else []))
+    lines = re.split(r"(?<=\n)", text)  # there are carriage returns in the client's lines
+    return "".join(line for line in lines if not any(mark in line for mark in marks))
+
+
+def oom_killed(folders: Iterable[str]) -> bool:
+    """Whether the kernel ended a process of a control group because the memory was used up."""
+    for folder in folders:
+        for name in ("memory.events", "memory.oom_control"):
+            with contextlib.suppress(OSError), open(f"{folder}/{name}", encoding="ascii") as file:
+                if any(line.startswith("oom_kill ") and line.split()[1] != "0" for line in file):
+                    return True
+    return False
+
+
+def in_memory(folders: Iterable[str]) -> int | None:
+    """What the processes of a control group hold, files in memory included, in bytes."""
+    for folder in folders:
+        with (
+            contextlib.suppress(OSError, ValueError, KeyError),
+            open(f"{folder}/memory.stat", encoding="ascii") as file,
+        ):
+            counted = dict(line.split() for line in file)
+            return int(counted["anon" if "anon" in counted else "rss"]) + int(counted["shmem"])
+    return None
+
+
+def descendants(root: int) -> list[list[int]]:
+    """Every living process below ``root``, by generations; empty where it has ended."""
+    found: list[list[int]] = []
+    level = [root]
+    while level:
+        level = [child for pid in level for child in _children(pid)]
+        if level:
+            found.append(level)
+    return found
+
+
+def _children(pid: int) -> list[int]:
+    found: list[int] = []
+    with contextlib.suppress(OSError):
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            with contextlib.suppress(OSError), open(f"/proc/{pid}/task/{thread}/children", "rb") as children:
+                found += map(int, children.read().split())
+    return found
+
+
+def resident(pid: int) -> int:
+    """The memory of a process, in bytes."""
+    with contextlib.suppress(OSError, ValueError), open(f"/proc/{pid}/statm", "rb") as statm:
+        return int(statm.read().split()[1]) * PAGE
+    return 0
+
+
+def _proportional(pid: int) -> int:
+    with contextlib.suppress(OSError, ValueError), open(f"/proc/{pid}/smaps_rollup", "rb") as smaps:
+        for line in smaps:
+            if line.startswith(b"Pss:"):
+                return int(line.split()[1]) * 1024
+    return 0
+
+
+def _unmapped(pids: list[int]) -> int:
+    """What files without a name on any disk hold, each counted once."""
+    found: dict[tuple[int, int], int] = {}
+    for pid in pids[:64]:
+        with contextlib.suppress(OSError):
+            for descriptor in os.listdir(f"/proc/{pid}/fd"):
+                with contextlib.suppress(OSError):
+                    if os.readlink(f"/proc/{pid}/fd/{descriptor}").startswith("/memfd:"):
+                        status = os.stat(f"/proc/{pid}/fd/{descriptor}")
+                        found[status.st_dev, status.st_ino] = status.st_blocks * 512
+    return sum(found.values())
+
+
+def peak(pid: int) -> int:
+    """The largest resident size that a process reached, in bytes."""
+    with contextlib.suppress(OSError, ValueError), open(f"/proc/{pid}/status", "rb") as status:
+        for line in status:
+            if line.startswith(b"VmHWM:"):
+                return int(line.split()[1]) * 1024
+    return 0
+
+
+def cpu(pid: int) -> int:
+    """Processor time of a process and of the children that it waited for, in clock ticks."""
+    with contextlib.suppress(OSError, ValueError, IndexError), open(f"/proc/{pid}/stat", "rb") as stat:
+        # The name, in parentheses, may hold anything, parentheses too.
+        fields = stat.read().rpartition(b")")[2].split()
+        return sum(int(fields[place]) for place in (11, 12, 13, 14))
+    return 0
