@@ -45,7 +45,7 @@ def _outcome(check: Check, subject: Subject, engines: Engines) -> Outcome:
         return NotApplicable(str(reason))
     except (Blocked, Unavailable) as reason:
         undone = str(reason)
-    except Exception as error:  # noqa: BLE001 - see the module
+    except Exception as error:
         if isinstance(error, OSError) and error.errno in NO_ROOM:
             raise  # where nothing can be kept, the run ends in one sentence about that
         return Crashed(f"{type(error).__name__}: {error}", traceback.format_exc())

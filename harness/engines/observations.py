@@ -57,7 +57,7 @@ def _init(found: dict[str, Any], translate: Callable[[str], str]) -> Init:
 def _answer(found: dict[str, Any], translate: Callable[[str], str]) -> Answer:
     seconds: float = found["seconds"]
     if "body" in found:
-        return Answered(found["body"], seconds)
+        return Answered(translate(found["body"]), seconds)
     if "error" in found:
         return Failed(_error(found["error"], translate), seconds)
     return Exited(found["status"], seconds) if found["ended"] == "exit" else Exceeded(found["ended"], seconds)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path  # noqa: TC003 - a dataclass that another process unpickles
 from typing import TYPE_CHECKING
 
 from harness.engines.container import ContainerEngine
