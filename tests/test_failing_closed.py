@@ -52,7 +52,6 @@ FULL = "LAMBDA_ARTIFACT_TEST_ALL_EXCEPTIONS"
 EARNED: Mapping[str, type[BaseException]] = {
     "progress.py:Progress._watch": BaseException,  # a thread of its own, which only shows what is being done
     "kept.py:_append": OSError,  # how useful the cache is, on a disk that may be full
-    "artifact/known.py:Known._trim": OSError,  # how large it may become
 }
 """What may fail in such ways without a loss of what was verified."""
 

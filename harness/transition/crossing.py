@@ -174,7 +174,8 @@ class _Crossing:
         for name, at in self.every:
             if at is state and (bundle := self._bundle(name, at)):
                 archives |= {(str(archive.role), archive.source): archive for archive in bundle.archives}
-        return Side(manifest.runtime, str(manifest.architecture), tuple(map(describe, archives.values())))
+        described = tuple(describe(archive) for archive in archives.values())
+        return Side(manifest.runtime, str(manifest.architecture), described)
 
     def notes(self) -> Iterator[str]:
         """What is worth knowing and does not count."""

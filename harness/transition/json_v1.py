@@ -159,7 +159,7 @@ def _report(transition: Transition) -> TransitionV1:
             tuple(order.value for order in transition.safe),
             words.advice(transition),
         ),
-        groups=tuple(map(_group, transition.groups)),
+        groups=tuple(_group(group) for group in transition.groups),
         functions=tuple(_function(transition, way) for way in transition.ways),
         seconds=measured(transition.seconds, 3) or 0.0,
         static=transition.static,
