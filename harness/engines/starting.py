@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from harness.engines.protocol import Job, Observation, Start
 
 MB = 1024 * 1024
+SLACK_PROCESSES = 16
 STARTING_SECONDS = 30  # for what is around a start: a process, a container, its sandbox
 # Variables by which a function decides how its Python starts.
 STEERING = ("PYTHON", "LD_", "AWS_LAMBDA_EXEC_WRAPPER")
@@ -49,7 +50,8 @@ def limits(job: Job, *, processes: bool) -> dict[str, int]:
         processes: Whether the kernel counts the processes of the sandbox alone.
     """
     found = {"RLIMIT_NOFILE": job.policy.limits.file_descriptors, "RLIMIT_CORE": 0}
-    return {**found, "RLIMIT_NPROC": job.policy.limits.processes} if processes else found
+    # A little more than Lambda allows: what reaches its limit is to be seen and ended, and not to go on trying.
+    return {**found, "RLIMIT_NPROC": job.policy.limits.processes + SLACK_PROCESSES} if processes else found
 
 
 def time_limit(job: Job, start: Start) -> float:
