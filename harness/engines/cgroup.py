@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from harness.engines.starting import SLACK_PROCESSES
 from harness.probe.observer import PROCESSES, oom_killed
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ STALE_SECONDS = 600
 BURYING_SECONDS = 20.0
 PREFIX = "lambda-artifact-"
 SLACK_BYTES = 64 * 1024 * 1024  # for the sandbox's own programs and what the kernel counts beside pages
-SLACK_PROCESSES = 16
 
 
 @dataclass(frozen=True, slots=True)
