@@ -45,7 +45,7 @@ def _init(found: dict[str, Any], translate: Callable[[str], str]) -> Init:
     seconds: float = found["seconds"]
     match found["kind"]:
         case "ready":
-            return Ready(seconds, found["cpu_seconds"])
+            return Ready(seconds, found["cpu_seconds"], found["undisturbed_seconds"])
         case "error":
             return Failed(_error(found["error"], translate), seconds)
         case "exit":

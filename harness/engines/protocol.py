@@ -94,10 +94,12 @@ class Ready:
     Attributes:
         seconds: Wall time.
         cpu_seconds: Processor time of all of its processes.
+        undisturbed_seconds: Wall time without what its first process waited for a processor.
     """
 
     seconds: float
     cpu_seconds: float = 0.0
+    undisturbed_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

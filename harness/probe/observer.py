@@ -148,6 +148,10 @@ class Watch:
         self.peak = max([self.peak, *map(peak, pids)])
         return sum(map(cpu, pids)) / TICKS
 
+    def waited_seconds(self) -> float:
+        """How long the first process was ready to run and got no processor."""
+        return sum(map(waited, self.tree.pids()[:1]))
+
 
 def observe(start: dict[str, Any], api: RuntimeApi, output: Output, tree: Tree) -> dict[str, Any]:
     """Everything about one start: how init ended, the answers to its events, its peak memory, its output.
@@ -193,10 +197,17 @@ def _initialised(start: dict[str, Any], api: RuntimeApi, watch: Watch, began: fl
     limit = began + start["init_timeout"]
     ended = _until(lambda: api.ready_at is not None or api.init_error is not None, api, watch, limit)
     if ended == "settled" and api.init_error is None:
-        cpu_seconds = watch.cpu_seconds()
+        cpu_seconds, waited = watch.cpu_seconds(), watch.waited_seconds()
         ended = _settled(start, api, watch)
         if ended == "settled" and api.init_error is None:
-            return {"kind": "ready", "seconds": (api.ready_at or began) - began, "cpu_seconds": cpu_seconds}
+            seconds = (api.ready_at or began) - began
+            undisturbed = max(0.0, seconds - waited)
+            return {
+                "kind": "ready",
+                "seconds": seconds,
+                "cpu_seconds": cpu_seconds,
+                "undisturbed_seconds": undisturbed,
+            }
     seconds = time.monotonic() - began
     if api.init_error is not None:
         return {"kind": "error", "seconds": seconds, "error": api.init_error}
@@ -389,6 +400,13 @@ def peak(pid: int) -> int:
             if line.startswith(b"VmHWM:"):
                 return int(line.split()[1]) * 1024
     return 0
+
+
+def waited(pid: int) -> float:
+    """How long a process was ready to run and got no processor, in seconds, as far as the kernel counts it."""
+    with contextlib.suppress(OSError, ValueError, IndexError), open(f"/proc/{pid}/schedstat", "rb") as schedstat:
+        return int(schedstat.read().split()[1]) / 1e9
+    return 0.0
 
 
 def cpu(pid: int) -> int:

@@ -10,13 +10,22 @@ from tests.build import archive, code, error, findings, function, observation, s
 LOOKED_AT = subject(code("app/main.py"), archive("python/x.py"), function=function())
 
 
-@pytest.mark.parametrize("seconds", [0.01, 9.99, 10.0])
-def test_a_handler_that_starts_in_time_is_only_noted(seconds: float) -> None:
-    assert said(check, LOOKED_AT, observation(Ready(seconds))) == [Note(f"init {seconds:.2f} s, peak memory 50 MB")]
+@pytest.mark.parametrize(
+    "init",
+    [Ready(0.01, 0.01, 0.01), Ready(9.99, 9.99, 9.99), Ready(10.0, 3.0, 10.0), Ready(12.6, 3.0, 3.6)],
+    ids=["at once", "just in time", "it waits", "on a busy machine"],
+)
+def test_a_handler_that_starts_in_time_is_only_noted(init: Ready) -> None:
+    note = f"init {init.seconds:.2f} s, of which {init.cpu_seconds:.2f} s CPU, peak memory 50 MB"
+
+    assert said(check, LOOKED_AT, observation(init)) == [Note(note)]
 
 
-def test_an_init_that_lambda_would_stop_is_a_warning() -> None:
-    (finding,) = findings(check, LOOKED_AT, observation(Ready(10.5)))
+@pytest.mark.parametrize(
+    "init", [Ready(11.0, 10.5, 1.0), Ready(10.5, 0.1, 10.5)], ids=["it computes", "it waits for something else"]
+)
+def test_an_init_that_lambda_would_stop_is_a_warning(init: Ready) -> None:
+    (finding,) = findings(check, LOOKED_AT, observation(init))
 
     assert finding.severity is Severity.WARNING
     assert finding.message == (
