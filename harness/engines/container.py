@@ -72,7 +72,7 @@ class ContainerEngine:
     cache: Path
     image: str | None = None
     compiles: bool = True
-    _ready: Once[Ready] = field(default_factory=Once, compare=False, repr=False)
+    _ready: Once[Ready] = field(default_factory=Once, init=False, compare=False, repr=False)
 
     def prepare(self, policy: RuntimePolicy, architecture: str, progress: Progress) -> bool:
         """Connect, tidy up after runs that are no more, pull the image where it is not there; False where it fails."""

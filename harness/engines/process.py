@@ -55,8 +55,8 @@ class ProcessEngine:
     python: Path | None = None
     rungs: tuple[Rung, ...] | None = None
     compiles: bool = True
-    _environments: Once[Environment] = field(default_factory=Once, compare=False, repr=False)
-    _ladders: Once[Ladder] = field(default_factory=Once, compare=False, repr=False)
+    _environments: Once[Environment] = field(default_factory=Once, init=False, compare=False, repr=False)
+    _ladders: Once[Ladder] = field(default_factory=Once, init=False, compare=False, repr=False)
 
     def prepare(self, policy: RuntimePolicy, architecture: str, progress: Progress) -> bool:
         """Find the interpreter, and make or check what plays the runtime; False where that cannot be done."""
