@@ -164,8 +164,8 @@ class FunctionInfo:
     name: str
     handler: str
     init_seconds: float | None = None
-    init_cpu_seconds: float | None = None
     max_rss_mb: float | None = None
+    init_cpu_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

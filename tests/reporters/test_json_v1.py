@@ -63,11 +63,23 @@ def test_a_report_by_value() -> None:
         "exit_code": 3,
         "harness": {"version": "0.1.0"},
         "target": {"runtime": "python3.12", "architecture": "x86_64"},
-        "engine": {"name": "none", "image": None, "digest": None, "python": None, "caveats": []},
+        "engine": {"name": "none", "image": None, "digest": None, "python": None, "caveats": [], "sandbox": None},
         "artifacts": [code, layer],
         "functions": [
-            {"name": "api", "handler": "app.main.handler", "init_seconds": 1.42, "max_rss_mb": 118.4},
-            {"name": "worker", "handler": "app.worker.handler", "init_seconds": 0.317, "max_rss_mb": 90.0},
+            {
+                "name": "api",
+                "handler": "app.main.handler",
+                "init_seconds": 1.42,
+                "max_rss_mb": 118.4,
+                "init_cpu_seconds": None,
+            },
+            {
+                "name": "worker",
+                "handler": "app.worker.handler",
+                "init_seconds": 0.317,
+                "max_rss_mb": 90.0,
+                "init_cpu_seconds": None,
+            },
         ],
         "results": [
             {
