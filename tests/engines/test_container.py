@@ -296,8 +296,8 @@ def test_a_daemon_that_goes_away(
     # What was made and not started is a later run's, once this process has ended.
     for left in daemon.client.containers.list(all=True, filters=label_of(), ignore_removed=True):
         left.remove(force=True)
-    for left in daemon.client.images.list(filters=label_of()):
-        daemon.client.images.remove(str(left.id), force=True)
+    for image in daemon.client.images.list(filters=label_of()):
+        daemon.client.images.remove(str(image.id), force=True)
 
 
 @docker
