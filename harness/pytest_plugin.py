@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness import opening
 from harness.invoking import FunctionError, LambdaRuntime
 from harness.model import Completed, Crashed, NotApplicable, Result, Severity, Skipped, UsageError
 
@@ -164,6 +163,8 @@ def _named(path: Path, config: pytest.Config) -> bool:
 def _is_manifest(path: Path) -> bool:
     if path.name != "pyproject.toml":
         return True
+    from harness import opening  # noqa: PLC0415 - see the module
+
     try:
         return "lambda-artifact" in tomllib.loads(opening.read(path).decode()).get("tool", {})
     except (OSError, ValueError, RecursionError):
