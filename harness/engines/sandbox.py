@@ -30,7 +30,7 @@ from harness.engines.environment import GROUP, HOME, USER, Environment
 from harness.engines.programs import text
 from harness.engines.protocol import Unavailable
 from harness.probe import kernel
-from harness.probe.observer import descendants
+from harness.probe.observer import children, descendants
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -450,7 +450,8 @@ class Sandbox:
 
     def _end_namespace(self) -> None:
         """End process 1 of the namespace: the kernel ends all others before that is over."""
-        _kill(next(iter(self._generations()), []))
+        if self._process.returncode is None:
+            _kill(children(self._process.pid))  # and not a look at all, of which there may be a thousand
         try:
             self._process.wait(ENDING_SECONDS if self.sockets else 0)
         except subprocess.TimeoutExpired:

@@ -350,13 +350,14 @@ def descendants(root: int) -> list[list[int]]:
     found: list[list[int]] = []
     level = [root]
     while level:
-        level = [child for pid in level for child in _children(pid)]
+        level = [child for pid in level for child in children(pid)]
         if level:
             found.append(level)
     return found
 
 
-def _children(pid: int) -> list[int]:
+def children(pid: int) -> list[int]:
+    """The living processes that a process has started and not buried."""
     found: list[int] = []
     with contextlib.suppress(OSError):
         for thread in os.listdir(f"/proc/{pid}/task"):
