@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from docker.errors import NotFound
+from docker.errors import APIError, NotFound
 
 from harness.engines.container import OBSERVER_MB, OBSERVER_PROCESSES, ContainerEngine
 from harness.engines.daemon import LABEL, Daemon, connect, owner, sweep
@@ -295,7 +295,8 @@ def test_a_daemon_that_goes_away(
     assert eventually(lambda: not daemon.client.containers.list(filters=label_of(), ignore_removed=True))
     # What was made and not started is a later run's, once this process has ended.
     for left in daemon.client.containers.list(all=True, filters=label_of(), ignore_removed=True):
-        left.remove(force=True)
+        with contextlib.suppress(APIError):  # it is on its way
+            left.remove(force=True)
     for image in daemon.client.images.list(filters=label_of()):
         daemon.client.images.remove(str(image.id), force=True)
 
