@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
     from harness.engines.protocol import Job, Observation
 
+# One after another: a daemon that loses an image while it builds another of the same layers refuses that.
+pytestmark = pytest.mark.xdist_group("daemon")
 docker = pytest.mark.docker
 SPAWN = multiprocessing.get_context("spawn")
 SLEEPS = "import time\ntime.sleep({})\ndef handler(event, context):\n    pass\n"
