@@ -112,7 +112,11 @@ def open_scene(runtime: Path, environ: Mapping[str, str]) -> Iterator[Scene]:
 def test_of_somebody_else(open_scene: Scene, owner: str) -> None:
     """Root in a user's cache, and a user in root's: by turns, so that each meets what the other has left."""
     roots = open_scene
-    home = {**roots.environ, "HOME": f"/home/{USER}", "PYENV_ROOT": os.environ.get("PYENV_ROOT", "/root/.pyenv")}
+    home = {
+        **roots.environ,
+        "HOME": f"/home/{USER}",
+        "PYENV_ROOT": os.environ.get("PYENV_ROOT", f"{Path.home()}/.pyenv"),
+    }
     users = replace(roots, environ=home, user=USER)
     right = roots.run().report
     roots.empty()
