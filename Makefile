@@ -1,7 +1,7 @@
 # make verify                       sets up, builds the sample application's archives and verifies them
 # make verify MANIFEST=path.toml    the same for one's own archives
 # make test                         sets up and runs the whole test suite
-# make quick                        the tests without Docker, network, handlers and the corpus: a minute and a half
+# make quick                        the tests without Docker, network, handlers and what is slow
 # make bench                        what checks cost
 # make crater                       verifies layers of popular distributions, and compares with what the runtime does
 # ARGS="…" is handed on, as in `make test ARGS="-k zip"` or `make verify ARGS="--engine process"`.
