@@ -138,7 +138,7 @@ class _Parsed(BaseException):
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser whose end is told from any other SystemExit, and whose messages are harmless."""
+    """A parser that ends by an exception of its own, and whose messages are harmless."""
 
     def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
         """End with a message.

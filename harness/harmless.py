@@ -1,4 +1,4 @@
-"""Text from outside, made harmless for whoever reads the output: a person, a terminal, a CI service.
+"""Text from outside, made harmless for a person, a terminal or a CI service that reads the output.
 
 File names, messages of exceptions and options can hold terminal escapes, reversed text, and lines that a CI service
 takes for commands: GitHub's ``::name::`` and ``##[name]``, Azure's ``##vso[``, GitLab's ``section_start:``.

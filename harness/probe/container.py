@@ -120,7 +120,7 @@ def started(order: dict[str, Any], write: int) -> int:
         os.setsid()
         kernel.renounce(own_ipc=True)  # a daemon's own filter may be switched off
         become(order)
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is told in the one way that is left
+    except Exception as error:  # noqa: BLE001 - the output is the one way that is left to report it
         os.write(2, f"{error}\n".encode())
     finally:
         os._exit(127)

@@ -28,13 +28,13 @@ GRACE_SECONDS = 2.0  # for a process that has posted its error to end by itself
 SETTLE_SECONDS = 1.0  # for a client that is not AWS's: an error that follows its first request still counts
 DUMP_SECONDS = 0.5  # for Python to write where it stands
 PROCESSES = 1024  # Lambda's quota for processes and threads (developer guide, gettingstarted-limits)
-CROWD = 64  # processes; so many would leave little of the processors to whoever watches them
+CROWD = 64  # processes; so many would leave little of the processors to the observer
 STACK = re.compile(r"^(?:Current thread|Thread|Stack) .*\(most recent call first\):$")
 FRAME = re.compile(r'^  File "(.+)", line (\d+) in ')
 
 
 class Tree(Protocol):
-    """The processes of one start, as whoever started them can see and end them."""
+    """The processes of one start, seen and ended from outside."""
 
     def poll(self) -> int | None:
         """The exit status of the first of them (negative: the signal that ended it); None while it runs."""
@@ -215,7 +215,7 @@ def _initialised(start: dict[str, Any], api: RuntimeApi, watch: Watch, began: fl
 
 
 def _settled(start: dict[str, Any], api: RuntimeApi, watch: Watch) -> str:
-    """Wait until whoever asked for the first event has shown that init is over.
+    """Wait until the client that asked for the first event has shown that init is over.
 
     Any code can ask for an event while the import of the handler still goes on, and fail afterwards.
     """
