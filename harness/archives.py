@@ -9,6 +9,7 @@ from harness.artifact.store import Store, needs_mask
 from harness.model import ArtifactInfo
 from harness.sources.aws import Aws
 from harness.sources.fetching import Sources
+from harness.sources.local import SourceUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -49,10 +50,10 @@ class Archives:
         self.sources = Sources(cache, progress, Aws(profile))
         self.store = Store(cache / "trees")
         self._progress = progress
-        self._read: dict[tuple[str, Role], Archive] = {}
+        self._read: dict[tuple[str, Role], Archive | SourceUnavailable] = {}
 
     def read(self, source: Source, role: Role) -> Archive:
-        """An archive, read when it is first asked for.
+        """An archive, read when it is first asked for. What cannot be had is not tried again.
 
         Raises:
             SourceUnavailable: It cannot be had.
@@ -60,8 +61,13 @@ class Archives:
         key = key_of(source, role)
         if key not in self._read:
             self._progress(f"reading {source.text}")
-            self._read[key] = self.sources.archive(source, role)
-        return self._read[key]
+            try:
+                self._read[key] = self.sources.archive(source, role)
+            except SourceUnavailable as unavailable:
+                self._read[key] = unavailable
+        if isinstance(found := self._read[key], SourceUnavailable):
+            raise found
+        return found
 
     def trees(self, bundle: Bundle, limit: int) -> tuple[Path, Path | None]:
         """The folders that stand at ``/var/task`` and ``/opt``, with what others may not read made unreadable.

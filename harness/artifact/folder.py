@@ -22,6 +22,7 @@ _CHUNK = 1024 * 1024
 _KINDS = {stat.S_IFREG: Kind.FILE, stat.S_IFDIR: Kind.DIRECTORY, stat.S_IFLNK: Kind.SYMLINK}
 _TOO_MUCH = f"holds more than {opening.LARGEST_ARCHIVE:,} bytes or {names.MOST_ENTRIES:,} entries"
 _LEAVE_OUT = "Leave it out of the folder."
+_READABLE = "Make it readable for the user who builds, or leave it out of the folder."
 
 
 def read(path: Path, source: str, role: Role) -> Archive:
@@ -51,7 +52,7 @@ def read(path: Path, source: str, role: Role) -> Archive:
         try:
             entry, content = _entry(path, name, status)
         except OSError as error:
-            refusals.add(name, f"cannot be read: {error.strerror}", "Make it readable for the user who builds.")
+            refusals.add(name, f"cannot be read: {error.strerror}", _READABLE)
             continue
         entries.append(entry)
         for part in (entry.kind, f"{entry.mode:o}", entry.name, content):
@@ -70,17 +71,15 @@ def _walk(root: Path, refusals: Refusals) -> Iterator[tuple[str, os.stat_result]
         folder = waiting.pop()
         try:
             with os.scandir(f"{top}/{folder}") as found:
-                children = sorted(found, key=lambda child: child.name)
+                children = [(child.name, child.stat(follow_symlinks=False)) for child in found]
         except OSError as error:
             if not folder:
                 raise
-            refusals.add(folder, f"cannot be read: {error.strerror}", "Make it readable for the user who builds.")
+            refusals.add(folder, f"cannot be read: {error.strerror}", _READABLE)
             continue
-        for child in children:
-            name = f"{folder}/{child.name}" if folder else child.name
-            yield name, child.stat(follow_symlinks=False)
-        folders = [child.name for child in children if child.is_dir(follow_symlinks=False)]
-        waiting += [f"{folder}/{name}" if folder else name for name in reversed(folders)]
+        below = [(f"{folder}/{name}" if folder else name, status) for name, status in sorted(children)]
+        yield from below
+        waiting += [name for name, status in reversed(below) if stat.S_ISDIR(status.st_mode)]
 
 
 def _entry(root: Path, name: str, status: os.stat_result) -> tuple[Entry, str]:
