@@ -118,7 +118,7 @@ def waiver(check: str, match: str, reason: str = "accepted", expires: date | Non
 def manifest(
     *functions: Function,
     required: tuple[str, ...] = (),
-    upload: Upload = Upload.S3,
+    upload: Upload | None = None,
     waivers: tuple[Waiver, ...] = (),
     code: str | None = "code.zip",
     layers: tuple[str, ...] = (),

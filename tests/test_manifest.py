@@ -24,7 +24,7 @@ from harness.manifest import (
     load,
 )
 from harness.manifest.explain import NATIVE, diagnose
-from harness.manifest.resolve import DEFAULT_RUNTIME
+from harness.manifest.resolve import DEFAULT_RUNTIME, MOST_MEMORY, MOST_TIMEOUT
 from harness.manifest.tables import FunctionTable, ManifestTable, Memory, Timeout, WaiverTable
 from harness.policy import KNOWN_RUNTIMES, limits
 
@@ -73,8 +73,8 @@ BAD = {
         [
             (
                 "{file}:4: `functions.api.zzz`: unknown key; "
-                "known are aws-seed, code, deployed-as, environment, events, handler, layers, layers-deployed-as, "
-                "memory, source, timeout"
+                "known are aws-seed, capacity-provider, code, deployed-as, environment, events, handler, layers, "
+                "layers-deployed-as, memory, snap-start, source, timeout"
             )
         ],
     ),
@@ -84,14 +84,14 @@ BAD = {
         ["{file}:12: `waivers[1].expiry`: unknown key; did you mean `expires`?"],
     ),
     "everything at once": (
-        'code = 3\nlayers = "layer.zip"\nmemory = 64\ntimeout = 901\nupload = "ftp"\n[functions.api]\nmemory = true\n',
+        'code = 3\nlayers = "layer.zip"\nmemory = 64\ntimeout = 5401\nupload = "ftp"\n[functions.api]\nmemory = true\n',
         [
             "{file}:1: `code`: expected a string that is not empty, found 3",
             '{file}:2: `layers`: expected a list, found "layer.zip"',
-            "{file}:3: `memory`: expected a whole number of megabytes from 128 to 10,240, found 64",
-            "{file}:4: `timeout`: expected a whole number of seconds from 1 to 900, found 901",
+            "{file}:3: `memory`: expected a whole number of megabytes from 128 to 32,768, found 64",
+            "{file}:4: `timeout`: expected a whole number of seconds from 1 to 5,400, found 5401",
             '{file}:5: `upload`: expected "direct" or "s3", found "ftp"',
-            "{file}:7: `functions.api.memory`: expected a whole number of megabytes from 128 to 10,240, found true",
+            "{file}:7: `functions.api.memory`: expected a whole number of megabytes from 128 to 32,768, found true",
             "{file}:6: `functions.api`: `handler` is missing",
         ],
     ),
@@ -144,7 +144,7 @@ BAD = {
     ),
     "a long wrong value": (
         f'memory = "{"x" * 100}"',
-        [f'{{file}}:1: `memory`: expected a whole number of megabytes from 128 to 10,240, found "{"x" * 59}…'],
+        [f'{{file}}:1: `memory`: expected a whole number of megabytes from 128 to 32,768, found "{"x" * 59}…'],
     ),
     "a variable that is no string": (
         "[environment]\nDEBUG = 1\n",
@@ -179,7 +179,7 @@ BAD = {
     "an unknown runtime beside another fault": (
         'runtime = "python2.7"\nmemory = 64\n',
         [
-            "{file}:2: `memory`: expected a whole number of megabytes from 128 to 10,240, found 64",
+            "{file}:2: `memory`: expected a whole number of megabytes from 128 to 32,768, found 64",
             '{file}:1: `runtime`: unknown runtime "python2.7"; known are python3.12, python3.13',
         ],
     ),
@@ -305,7 +305,7 @@ def test_a_pyproject_without_the_table(folder: Path) -> None:
 def test_lines_in_a_pyproject(folder: Path) -> None:
     path = write(folder, "[project]\nmemory = 1\n[tool.lambda-artifact]\nmemory = 1\n", "pyproject.toml")
     assert sentences(path) == [
-        f"{path}:4: `memory`: expected a whole number of megabytes from 128 to 10,240, found 1",
+        f"{path}:4: `memory`: expected a whole number of megabytes from 128 to 32,768, found 1",
     ]
 
 
@@ -341,7 +341,7 @@ BAD_OPTIONS = {
     'found ""': Options(env=("=1",)),
     '--handler: expected a string that is not empty, found ""': Options(handlers=("",)),
     "--handler: a.b is given twice": Options(handlers=("a.b", "a.b")),
-    "--memory: expected a whole number of megabytes from 128 to 10,240, found 64": Options(memory=64),
+    "--memory: expected a whole number of megabytes from 128 to 32,768, found 64": Options(memory=64),
     '--arch: expected "x86_64" or "arm64", found "arm"': Options(arch="arm"),
     '--runtime: unknown runtime "java21"; known are python3.12, python3.13': Options(code="unpacked", runtime="java21"),
     "--code: {folder}/a.zip does not exist": Options(code="a.zip"),
@@ -360,10 +360,36 @@ def test_a_bad_option_is_named_as_the_user_typed_it(folder: Path, sentence: str,
     assert sentences(None, replace(options, folder=folder)) == [sentence.format(folder=folder)]
 
 
+@pytest.mark.parametrize(
+    ("lines", "beyond"),
+    [
+        ("memory = 10240\ntimeout = 1800\n", {}),
+        ("memory = 10241\ntimeout = 1801\n", {"memory": "10,240, found 10,241", "timeout": "1,800, found 1,801"}),
+    ],
+)
+def test_some_limits_are_those_of_managed_instances(folder: Path, lines: str, beyond: dict[str, str]) -> None:
+    path = write(folder, MINIMAL + lines)
+    wrong = [
+        f"{path}:{line}: `functions.api.{key}`: expected at most {figures}: Lambda accepts more only for a function on "
+        "managed instances (`capacity-provider = true`)"
+        for line, (key, figures) in enumerate(beyond.items(), 4)
+    ]
+    if wrong:
+        assert sentences(path, Options(folder=folder)) == wrong
+    with path.open("a", encoding="utf-8") as more:
+        more.write("capacity-provider = true\n")
+    assert load(path, runtimes=RUNTIMES).functions[0].capacity_provider
+
+
+def test_a_start_may_take_longer_from_a_snapshot(folder: Path) -> None:
+    path = write(folder, f"snap-start = true\n{MINIMAL}[functions.other]\nhandler = 'a.b'\nsnap-start = false\n")
+    assert [one.prolonged for one in load(path, runtimes=RUNTIMES).functions] == [True, False]
+
+
 def test_options_and_file_are_complained_of_together(folder: Path) -> None:
     path = write(folder, 'code = 3\nruntime = "python2.7"\n')
     assert sentences(path, Options(folder=folder, memory=64)) == [
-        "--memory: expected a whole number of megabytes from 128 to 10,240, found 64",
+        "--memory: expected a whole number of megabytes from 128 to 32,768, found 64",
         f"{path}:1: `code`: expected a string that is not empty, found 3",
         f'{path}:2: `runtime`: unknown runtime "python2.7"; known are python3.12, python3.13',
     ]
@@ -480,7 +506,7 @@ def test_defaults(folder: Path) -> None:
         required_files=(),
         requirements=(),
         project=None,
-        upload=Upload.S3,
+        upload=None,
         functions=(Function("api", "app.main.handler", code, (), 512, 30, (), ()),),
         waivers=(),
     )
@@ -569,8 +595,9 @@ def test_the_ranges_are_those_that_the_policy_gives_with_their_sources() -> None
     memory, timeout = (
         next(part for part in get_args(kind) if isinstance(part, msgspec.Meta)) for kind in (Memory, Timeout)
     )
-    assert (memory.ge, memory.le) == (promised.memory_min_mb, promised.memory_max_mb)
-    assert timeout.le == promised.timeout_max_seconds
+    assert (memory.ge, memory.le) == (promised.memory_min_mb, promised.memory_managed_max_mb)
+    assert timeout.le == promised.timeout_managed_max_seconds
+    assert (promised.memory_max_mb, promised.timeout_disputed_seconds) == (MOST_MEMORY, MOST_TIMEOUT)
 
 
 def test_the_runtime_by_default_is_a_known_one() -> None:

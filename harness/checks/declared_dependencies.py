@@ -42,6 +42,8 @@ def check(subject: Subject, engines: Engines) -> Findings:
         yield Note(
             f"{declared.shown}: its dependencies are computed by its build back-end, and not known here", limit=True
         )
+    elif supply.project.build and not agreement.declares(supply):
+        yield Note(f"{declared.shown} lists no dependencies: {supply.input_shown} alone says what production needs")
     else:
         for one in agreement.left_out(supply) if supply.input_shown else ():
             yield _left_out(supply, one)

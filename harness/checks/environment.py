@@ -19,20 +19,22 @@ FOLDERS = {"LD_LIBRARY_PATH": ("/opt/lib", "/var/task/lib"), "PATH": ("/opt/bin"
 
 @define(since="0.1", scope=Scope.FUNCTION)
 def check(subject: Subject, engines: Engines) -> Findings:
-    """Every function's handler and variables are such that Lambda accepts them.
+    """Every function's handler, variables and limits are such that Lambda accepts them.
 
     ## Why it matters
 
     Lambda refuses a function that declares a reserved variable or more than 4 KB of them, after the archives are
     uploaded. It accepts others that keep the function from starting: a handler without a dot
     (`Runtime.MalformedHandlerName`), a wrapper script that is not there, a `PYTHONPATH`, which takes `/opt/python` with
-    all layers off the search path.
+    all layers off the search path. A timeout above 900 seconds is for functions on managed instances, and those run
+    Python 3.13 or newer.
 
     ## How to fix
 
     Name the handler `module.function`. Leave out the variables that Lambda sets itself. Where a variable must be set,
     let it keep what the runtime puts there: `PYTHONPATH=/opt/python:…`, `LD_LIBRARY_PATH=…:/opt/lib`. Large
-    configuration belongs in Parameter Store, Secrets Manager or a file of the artifact.
+    configuration belongs in Parameter Store, Secrets Manager or a file of the artifact. A function with a capacity
+    provider says so in the manifest: `capacity-provider = true`.
     """
     del engines
     function = subject.function
@@ -42,6 +44,7 @@ def check(subject: Subject, engines: Engines) -> Findings:
     if fault := handler.misnamed(function.handler, subject.program):
         yield fault
     yield from _accepted(subject, function, variables)
+    yield from _limited(subject, function)
     yield from _wrapper(subject, function, variables.get("AWS_LAMBDA_EXEC_WRAPPER"))
     if "PYTHONPATH" in variables:
         yield from _search_path(subject, function, variables)
@@ -68,6 +71,27 @@ def _accepted(subject: Subject, function: Function, variables: dict[str, str]) -
             f"{function.name}: environment",
             remedy=f"keep what is large elsewhere and read it at the start; the largest is {largest} "
             f"({len(variables[largest].encode()):,} bytes)",
+        )
+
+
+def _limited(subject: Subject, function: Function) -> Iterator[Finding]:
+    """What Lambda accepts with a capacity provider only, and what such a function needs."""
+    limits = subject.policy.limits
+    if function.timeout > limits.timeout_max_seconds and not function.capacity_provider:
+        yield Finding(
+            f"a timeout of {function.timeout:,} s: without a capacity provider Lambda may refuse more than "
+            f"{limits.timeout_max_seconds} s",
+            f"{function.name}: timeout",
+            Severity.WARNING,
+            f"declare {limits.timeout_max_seconds} or less, or say `capacity-provider = true` if it has one",
+        )
+    oldest = limits.managed_python
+    if function.capacity_provider and subject.policy.python < oldest:
+        yield Finding(
+            f"{subject.manifest.runtime} with a capacity provider: managed instances run Python "
+            f"{'.'.join(map(str, oldest))} and newer",
+            f"{function.name}: capacity-provider",
+            remedy=f"deploy it with python{'.'.join(map(str, oldest))} or newer, or without a capacity provider",
         )
 
 

@@ -22,13 +22,15 @@ def check(subject: Subject, engines: Engines) -> Findings:
     The finding has Lambda's message, the line where it began, and the chain of imports that led there. A module that
     is missing belongs into the requirements that the layer is built from, and the layer is to be built again.
     An init that takes longer than 10 seconds is a warning: Lambda stops it there and starts anew inside the first
-    invocation, at the caller's expense. Time that it only waited for a processor of this machine does not count.
+    invocation, at the caller's expense. With `snap-start` or `capacity-provider` in the manifest it may take 130
+    seconds, or as long as the function's timeout. Time that it only waited for a processor of this machine does not
+    count.
     """
     function = subject.function
     if function is None:
         raise Inapplicable("no function is declared")
     seen = engines.observe(function)
-    limit = subject.policy.limits.init_seconds
+    limit = subject.policy.limits.init_of(function.timeout, prolonged=function.prolonged)
     if not isinstance(seen.init, Ready):
         yield explain(seen, function, subject.supply)
         return

@@ -56,7 +56,8 @@ def _partial(subject: Subject, places: dict[str, str], given: list[str]) -> Iter
         f"{'is' if len(given) == 1 else 'are'} the runtime's, which AWS replaces at any time: the next update can end "
         "every start with an ImportError",
         _where(subject, first, places[first]),
-        remedy=f"add {' and '.join(given)} to the archive, in versions that fit, or leave {' and '.join(places)} out",
+        Severity.WARNING,  # that it does today, only a start can show
+        f"add {' and '.join(given)} to the archive, in versions that fit, or leave {' and '.join(places)} out",
         cause=f"boto3 is imported at {users[0]}" if users else None,
     )
 

@@ -22,11 +22,14 @@ def check(subject: Subject, engines: Engines) -> Findings:
     ## How to fix
 
     Upload it to S3 and name bucket and key in the call, and say `upload = "s3"` in the manifest; or make it smaller.
-    The finding is an error with `upload = "direct"`, else a warning.
+    The finding is an error with `upload = "direct"`, a warning where the manifest does not say how archives are
+    uploaded, and none with `upload = "s3"`.
     """
     del engines
     limit = subject.policy.limits.direct_request_bytes
     direct = subject.manifest.upload is Upload.DIRECT
+    if subject.manifest.upload is Upload.S3:
+        raise Inapplicable("the archives are uploaded through S3, where an archive has no limit of its own")
     sizes = {a.source: a.zipped_bytes for a in subject.bundle.archives if a.zipped_bytes is not None}
     if not sizes:
         raise Inapplicable("unpacked folders are not uploaded")
@@ -38,6 +41,5 @@ def check(subject: Subject, engines: Engines) -> Findings:
                 f"{request:,} or more",
                 source,
                 Severity.ERROR if direct else Severity.WARNING,
-                "upload it to S3 and name bucket and key in the call"
-                + ('; then say `upload = "s3"` in the manifest' if direct else ""),
+                'upload it to S3 and name bucket and key in the call; then say `upload = "s3"` in the manifest',
             )

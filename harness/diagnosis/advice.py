@@ -55,9 +55,10 @@ def for_init(  # noqa: PLR0911 - a table
         case Exceeded(limit="memory"):
             return Advice(f"import less, or declare more than {function.memory} MB of memory")
         case Exceeded(limit="timeout"):
+            limit = program.policy.limits.init_of(function.timeout, prolonged=function.prolonged)
             return Advice(
-                f"Lambda stops init after {program.policy.limits.init_seconds} s: do not wait for a network or a lock "
-                "while importing; --init-timeout bounds the wait here"
+                f"Lambda stops init after {limit} s: do not wait for a network or a lock while importing; "
+                "--init-timeout bounds the wait here"
             )
         case Exceeded():
             return Advice("start fewer processes and threads")

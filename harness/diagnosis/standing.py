@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from harness.diagnosis import history
-from harness.parity.agreement import lost_extras
+from harness.parity.agreement import declares, lost_extras
 from harness.parity.supply import Presence
 from harness.project.requirements import written_by
 from harness.project.values import MAIN, Kind
@@ -188,7 +188,7 @@ def _numbered(steps: Sequence[str]) -> str:
 
 def _declare(supply: Supply, name: str, version: str | None) -> Iterator[str]:
     declared = supply.project.declared
-    if declared is None or declared.dynamic:
+    if declared is None or declared.dynamic or (supply.project.build and not declares(supply)):
         return
     lock = supply.lock.shown if supply.lock else None
     tool = supply.lock.tool if supply.lock else declared.tool

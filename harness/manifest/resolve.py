@@ -22,7 +22,6 @@ from harness.manifest.values import (
     ManifestError,
     Source,
     SourceKind,
-    Upload,
     VersionStamp,
     Waiver,
 )
@@ -36,6 +35,10 @@ if TYPE_CHECKING:
 DEFAULT_RUNTIME = "python3.12"
 DEFAULT_MEMORY = 512
 DEFAULT_TIMEOUT = 30
+MOST_MEMORY = 10_240
+"""Megabytes without a capacity provider."""
+MOST_TIMEOUT = 1800
+"""Seconds without a capacity provider."""
 
 _S3 = re.compile(r"s3://[^/]+/.+")
 _FUNCTION = "function:"
@@ -138,7 +141,7 @@ class _Resolver:
             required_files=(),
             requirements=self.files(lambda table: table.requirements, "requirements"),
             project=self.project(),
-            upload=Upload.S3,
+            upload=None,
             functions=(),
             waivers=(),
             inputs=self.files(lambda table: table.inputs, "inputs"),
@@ -151,7 +154,7 @@ class _Resolver:
             code=code,
             layers=layers,
             required_files=_value(self.scopes, lambda table: table.required_files, ()),
-            upload=_value(self.scopes, lambda table: table.upload, Upload.S3),
+            upload=_value(self.scopes, lambda table: table.upload, None),
             source=self.source_folder(self.scopes),
             source_excludes=_value(self.scopes, lambda table: table.source_excludes, ()),
             version_stamps=tuple(self.version_stamps(known.environ)),
@@ -186,7 +189,23 @@ class _Resolver:
                 deployed_as=self.deployed_as(name, scopes),
                 layers_deployed_as=self.layers_deployed_as(layers, scopes),
                 stated=frozenset(key for key in ("memory", "timeout") if any(getattr(s.table, key) for s in scopes)),
+                capacity_provider=self.capacity_provider(scopes),
+                snap_start=_value(scopes, lambda settings: settings.snap_start, default=False),
             )
+
+    def capacity_provider(self, scopes: Sequence[Scope[Settings]]) -> bool:
+        """Whether a function has one; without, its limits are lower than those of the tables."""
+        has = _value(scopes, lambda settings: settings.capacity_provider, default=False)
+        for key, declared, most in (
+            ("memory", _first(scopes, lambda settings: settings.memory), MOST_MEMORY),
+            ("timeout", _first(scopes, lambda settings: settings.timeout), MOST_TIMEOUT),
+        ):
+            if declared and declared[0] > most and not has:
+                self.problems.append(
+                    f"{declared[1].where(key)}: expected at most {most:,}, found {declared[0]:,}: Lambda accepts more "
+                    "only for a function on managed instances (`capacity-provider = true`)"
+                )
+        return has
 
     def distinct(self, functions: tuple[Function, ...]) -> tuple[Function, ...]:
         self.problems += deployed.twice(functions)

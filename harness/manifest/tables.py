@@ -20,10 +20,11 @@ Variable: TypeAlias = Annotated[
         description="a name that Lambda accepts (a letter, then at least one more letter, digit or underscore)",
     ),
 ]
+# Some of these need a capacity provider, which the whole manifest tells; see harness/manifest/resolve.py.
 Memory: TypeAlias = Annotated[
-    int, Meta(ge=128, le=10_240, description="a whole number of megabytes from 128 to 10,240")
+    int, Meta(ge=128, le=32_768, description="a whole number of megabytes from 128 to 32,768")
 ]
-Timeout: TypeAlias = Annotated[int, Meta(ge=1, le=900, description="a whole number of seconds from 1 to 900")]
+Timeout: TypeAlias = Annotated[int, Meta(ge=1, le=5400, description="a whole number of seconds from 1 to 5,400")]
 Day: TypeAlias = Annotated[date, Meta(description="a date without quotes, such as 2027-01-31")]
 
 Chip: TypeAlias = Annotated[Architecture, Meta(description='"x86_64" or "arm64"')]
@@ -42,6 +43,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, re
     source: Text | None = None
     memory: Memory | None = None
     timeout: Timeout | None = None
+    capacity_provider: bool | None = None
+    snap_start: bool | None = None
     environment: dict[Variable, Value] | None = None
     deployed_as: DeployedFunction | None = None
     layers_deployed_as: tuple[DeployedLayer, ...] | None = None

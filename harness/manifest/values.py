@@ -92,6 +92,8 @@ class Function:
             nothing says so.
         layers_deployed_as: The same of each of its layers; empty where nothing says so.
         stated: Those of ``memory`` and ``timeout`` that are declared; the others are assumed.
+        capacity_provider: Whether it runs on managed instances, which have other limits.
+        snap_start: Whether it starts from a snapshot of its init.
     """
 
     name: str
@@ -107,6 +109,13 @@ class Function:
     deployed_as: str | None = None
     layers_deployed_as: tuple[str, ...] = ()
     stated: frozenset[str] = frozenset()
+    capacity_provider: bool = False
+    snap_start: bool = False
+
+    @property
+    def prolonged(self) -> bool:
+        """Whether its init may take longer than an on-demand function's."""
+        return self.capacity_provider or self.snap_start
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +167,7 @@ class Manifest:
         requirements: What the layer is built from.
         project: What declares the dependencies.
         inputs: What else the archives are made from: build scripts, a Dockerfile.
+        upload: How the archives reach Lambda; None where nothing says so.
         source: The folder whose content the code archive is made of.
         source_excludes: Patterns of what in it stays out of the archive.
         version_stamps: The files of the artifact that tell its version.
@@ -172,7 +182,7 @@ class Manifest:
     required_files: tuple[str, ...]
     requirements: tuple[Path, ...]
     project: Path | None
-    upload: Upload
+    upload: Upload | None
     functions: tuple[Function, ...]
     waivers: tuple[Waiver, ...]
     inputs: tuple[Path, ...] = ()

@@ -42,6 +42,12 @@ def is_development(group: Group) -> bool:
     return group.kind is not Kind.MAIN and bool(words & _DEVELOPMENT) and words <= _DEVELOPMENT | _BESIDE
 
 
+def declares(supply: Supply) -> bool:
+    """Whether the project lists anything for what is deployed; many a file configures linters alone."""
+    declared = supply.project.declared
+    return declared is not None and any(not is_development(one.group) for one in declared.asked)
+
+
 @dataclass(frozen=True, slots=True)
 class LeftOut:
     """Something that is declared for production, and that the build does not ask for.

@@ -22,7 +22,8 @@ def known_runtimes() -> tuple[str, ...]:
 @cache
 def limits() -> Limits:
     """The service's quotas."""
-    return Limits(**{name: figure["value"] for name, figure in _document()["limits"].items()})
+    figures = {name: figure["value"] for name, figure in _document()["limits"].items()}
+    return Limits(**{**figures, "managed_python": _version(figures["managed_python"])})
 
 
 @cache
@@ -57,7 +58,7 @@ def runtime_policy(runtime: str) -> RuntimePolicy:
         loaders=tuple(loaders.items()),
         symbols=tuple(_ceiling(family, figure["value"]) for family, figure in system["symbols"].items()),
         preinstalled=preinstalled,
-        runtime_requirements=tuple(document["packages"]["requirements"]["values"]),
+        runtime_requirements=(*document["packages"]["requirements"]["values"], *own.get("requirements", [])),
         sdk_requirements=tuple(document["packages"]["sdk"]["values"]),
         stdlib=stdlib.modules(python),
         builtins=stdlib.builtins(python),

@@ -24,7 +24,8 @@ class UnknownRuntime(ValueError):  # noqa: N818 - named for what it is, and show
 class Limits:
     """The service's quotas, equal for all runtimes.
 
-    A name ends in its unit: bytes, MB (of 1,048,576 bytes) or seconds. What has none is a number of things.
+    A name ends in its unit: bytes, MB (of 1,048,576 bytes) or seconds. What has none is a number of
+    things, or a version.
 
     Attributes:
         unzipped_bytes: Code and all layers together, unpacked.
@@ -35,11 +36,16 @@ class Limits:
         tmp_mb: Size of ``/tmp`` where the function does not configure it.
         tmp_max_mb: The most that it can configure.
         init_seconds: The init phase; what takes longer is started again, on the function's own time.
+        init_long_seconds: The init phase with SnapStart or a capacity provider, or the timeout if that is longer.
         memory_min_mb: The least memory of a function.
         memory_max_mb: The most.
+        memory_managed_max_mb: The most with a capacity provider.
         timeout_max_seconds: The longest that a function may run.
+        timeout_disputed_seconds: What some sources say instead; what is longer needs a capacity provider.
+        timeout_managed_max_seconds: The longest with a capacity provider.
         processes: Processes and threads together.
         file_descriptors: Open files of a process.
+        managed_python: The oldest Python of functions with a capacity provider.
     """
 
     unzipped_bytes: int
@@ -50,11 +56,25 @@ class Limits:
     tmp_mb: int
     tmp_max_mb: int
     init_seconds: int
+    init_long_seconds: int
     memory_min_mb: int
     memory_max_mb: int
+    memory_managed_max_mb: int
     timeout_max_seconds: int
+    timeout_disputed_seconds: int
+    timeout_managed_max_seconds: int
     processes: int
     file_descriptors: int
+    managed_python: tuple[int, ...]
+
+    def init_of(self, timeout: int, *, prolonged: bool) -> int:
+        """The seconds of a function's init phase.
+
+        Args:
+            timeout: The function's, in seconds.
+            prolonged: Whether it has SnapStart or a capacity provider.
+        """
+        return max(self.init_long_seconds, timeout) if prolonged else self.init_seconds
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,13 +30,13 @@ def app(source: str, *layers: Files) -> Subject:
     return program_of(code, *layers, declared=manifest(function(handler="main.handler")))
 
 
-def test_botocore_without_boto3_is_an_error_where_boto3_is_imported() -> None:
+def test_botocore_without_boto3_is_a_warning_where_boto3_is_imported() -> None:
     (finding,) = findings(check, app("import boto3", layer("botocore")))
 
     assert finding.message.startswith(
         "botocore 1.29.0 is in the artifact, and boto3 and s3transfer are the runtime's, which AWS replaces at any time"
     )
-    assert (finding.severity, finding.where) == (Severity.ERROR, "layer.zip!python/botocore-1.29.0.dist-info")
+    assert (finding.severity, finding.where) == (Severity.WARNING, "layer.zip!python/botocore-1.29.0.dist-info")
     assert finding.cause == "boto3 is imported at /var/task/main.py:1"
     assert finding.remedy is not None
     assert finding.remedy.startswith("add boto3 and s3transfer to the archive")
@@ -52,8 +52,8 @@ def test_botocore_without_boto3_is_an_error_where_boto3_is_imported() -> None:
         ("", ("boto3", "s3transfer")),
     ],
 )
-def test_a_part_of_the_sdk_is_an_error(source: str, names: tuple[str, ...]) -> None:
-    assert [finding.severity for finding in findings(check, app(source, layer(*names)))] == [Severity.ERROR]
+def test_a_part_of_the_sdk_is_a_warning(source: str, names: tuple[str, ...]) -> None:
+    assert [finding.severity for finding in findings(check, app(source, layer(*names)))] == [Severity.WARNING]
 
 
 def test_modules_without_metadata_count_too() -> None:

@@ -35,14 +35,19 @@ def test_the_request_is_measured_as_it_would_be_sent() -> None:
     )
 
 
-@pytest.mark.parametrize(("upload", "severity"), [(Upload.DIRECT, Severity.ERROR), (Upload.S3, Severity.WARNING)])
-def test_by_way_of_s3_it_is_only_worth_knowing(upload: Upload, severity: Severity) -> None:
+@pytest.mark.parametrize(("upload", "severity"), [(Upload.DIRECT, Severity.ERROR), (None, Severity.WARNING)])
+def test_where_nothing_says_how_it_is_only_worth_knowing(upload: Upload | None, severity: Severity) -> None:
     looked_at = subject(code("app.py", zipped=FITS + 1), archive("python/x.py"), declared=manifest(upload=upload))
 
     (finding,) = findings(check, looked_at)
 
     assert (finding.severity, finding.where) == (severity, "code.zip")
     assert finding.message.startswith("Request must be smaller than 69905067 bytes: ")
+
+
+def test_by_way_of_s3_there_is_no_limit() -> None:
+    with pytest.raises(Inapplicable, match="through S3"):
+        findings(check, subject(code("app.py", zipped=FITS + 1), declared=manifest(upload=Upload.S3)))
 
 
 def test_each_archive_is_uploaded_by_itself() -> None:

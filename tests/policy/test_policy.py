@@ -39,11 +39,16 @@ LIMITS = [
     ("tmp_mb", 512),
     ("tmp_max_mb", 10_240),
     ("init_seconds", 10),
+    ("init_long_seconds", 130),
     ("memory_min_mb", 128),
     ("memory_max_mb", 10_240),
+    ("memory_managed_max_mb", 32_768),
     ("timeout_max_seconds", 900),
+    ("timeout_disputed_seconds", 1800),
+    ("timeout_managed_max_seconds", 5400),
     ("processes", 1024),
     ("file_descriptors", 1024),
+    ("managed_python", (3, 13)),
 ]
 
 
@@ -67,7 +72,7 @@ def test_every_runtime_is_in_the_table_above() -> None:
 
 
 @pytest.mark.parametrize(("name", "value"), LIMITS)
-def test_limit(name: str, value: int) -> None:
+def test_limit(name: str, value: object) -> None:
     assert getattr(policy.limits(), name) == value
 
 
@@ -100,7 +105,7 @@ def test_no_figure_stands_outside_such_a_table() -> None:
             else:
                 yield f"{name}.{key}"
 
-    allowed = ("name", "system", "packages", "source")
+    allowed = ("name", "system", "packages", "requirements", "source")
     assert [path for path in loose(document()) if not path.endswith(allowed)] == []
 
 
@@ -141,10 +146,18 @@ def test_setuptools_left_with_3_12() -> None:
     assert "setuptools" not in PYTHON312.preinstalled
 
 
-def test_the_requirements_pin_what_is_preinstalled() -> None:
-    pinned = {requirement.partition("==")[0] for requirement in PYTHON312.runtime_requirements}
-    assert pinned == PYTHON312.preinstalled
-    assert all(requirement.count("==") == 1 for requirement in PYTHON312.runtime_requirements)
+@pytest.mark.parametrize("minor", range(10, 16))
+def test_the_sdk_of_durable_functions_came_with_3_13(minor: int) -> None:
+    known = runtime_policy(f"python3.{minor}")
+    assert ("aws_durable_execution_sdk_python" in dict(known.preinstalled_modules)) is (minor in {13, 14})
+
+
+@pytest.mark.parametrize("runtime", KNOWN_RUNTIMES)
+def test_the_requirements_pin_what_is_preinstalled(runtime: str) -> None:
+    known = runtime_policy(runtime)
+    pinned = {requirement.partition("==")[0] for requirement in known.runtime_requirements}
+    assert pinned == known.preinstalled - {"setuptools"}  # which comes with those Pythons
+    assert all(requirement.count("==") == 1 for requirement in known.runtime_requirements)
 
 
 def test_the_image_searches_libraries_as_the_image_does() -> None:
