@@ -344,6 +344,7 @@ class Sandbox:
         self.user = enclosure.user
         self._enclosure, self._group = enclosure, group
         self._ended = threading.Lock()
+        self._proc: int | None = None
         self.sockets: list[socket.socket] = []
         self._door, theirs = socket.socketpair()
         self.output, write = os.pipe()
@@ -365,10 +366,11 @@ class Sandbox:
         self._door.settimeout(STARTING_SECONDS)
         descriptors: list[int] = []
         with contextlib.suppress(OSError):
-            _, descriptors, _, _ = socket.recv_fds(self._door, 1, sockets)
-        if len(descriptors) != sockets:
+            _, descriptors, _, _ = socket.recv_fds(self._door, 1, sockets + 1)
+        if len(descriptors) != sockets + 1:
             self.end()
             raise NotHere(self._last_words())
+        self._proc = descriptors.pop()
         return [socket.socket(fileno=descriptor) for descriptor in descriptors]
 
     def _last_words(self) -> str:
@@ -408,15 +410,26 @@ class Sandbox:
         levels = self._generations()[self._enclosure.generation - 1 :]
         return [pid for level in levels for pid in level]
 
+    def crowd(self) -> int:
+        """How many processes there are; see ``observer.Tree``."""
+        if self._proc is None or not self._enclosure.alone:
+            return 0
+        return sum(map(str.isdigit, os.listdir(self._proc)))  # noqa: PTH208 - a descriptor
+
     def _generations(self) -> list[list[int]]:
         """All processes below the first program; none where that is buried, and its number may be another's."""
         return descendants(self._process.pid) if self._process.returncode is None else []
 
     def dump(self, number: int) -> None:
         """Send the runtime's process a signal."""
-        for pid in self.pids()[:1]:
-            with contextlib.suppress(OSError):
-                os.kill(pid, number)
+        _kill(self.first(), number)
+
+    def first(self) -> list[int]:
+        """The runtime's process, where there is one; found without a look at the others."""
+        level = [self._process.pid] if self._process.returncode is None else []
+        for _ in range(self._enclosure.generation):
+            level = children(level[0])[:1] if level else []
+        return level
 
     def out_of_memory(self) -> bool:
         """Whether the kernel ended a process because the memory of all was used up."""
@@ -441,6 +454,9 @@ class Sandbox:
             else:
                 self._end_namespace()
             self._process.wait()
+            if self._proc is not None:
+                os.close(self._proc)
+                self._proc = None
             if self._group:
                 self._group.close()
                 self._group = None
@@ -458,10 +474,10 @@ class Sandbox:
             self._process.kill()
 
 
-def _kill(pids: Iterable[int]) -> None:
+def _kill(pids: Iterable[int], number: int = signal.SIGKILL) -> None:
     for pid in pids:
         with contextlib.suppress(OSError):
-            os.kill(pid, signal.SIGKILL)
+            os.kill(pid, number)
 
 
 def _owner(connection: socket.socket) -> int | None:

@@ -51,6 +51,14 @@ class Container:
         found = [int(name) for name in os.listdir("/proc") if name.isdigit() and name != "1"]
         return sorted(found, key=lambda pid: pid != self._child)
 
+    def first(self) -> list[int]:
+        """See ``observer.Tree``."""
+        return [self._child]
+
+    def crowd(self) -> int:
+        """See ``observer.Tree``."""
+        return len(self.pids())
+
     def dump(self, number: int) -> None:
         """See ``observer.Tree``."""
         with contextlib.suppress(OSError):

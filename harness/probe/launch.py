@@ -22,12 +22,14 @@ def listening(count: int) -> list[socket.socket]:
 
 
 def passed(door: socket.socket, sockets: list[socket.socket]) -> dict[str, Any]:
-    """Pass sockets out, and wait for what to become.
+    """Pass sockets and this place's ``/proc`` out, and wait for what to become.
 
     Raises:
         SystemExit: Nobody is outside any more.
     """
-    socket.send_fds(door, [b"."], [one.fileno() for one in sockets])
+    processes = os.open("/proc", os.O_RDONLY | os.O_DIRECTORY)
+    socket.send_fds(door, [b"."], [*(one.fileno() for one in sockets), processes])
+    os.close(processes)
     for one in sockets:
         one.close()
     received = b""

@@ -23,7 +23,6 @@ HEAD_BYTES, TAIL_BYTES = 16_384, 65_536
 PAGE = os.sysconf("SC_PAGE_SIZE")
 TICKS = os.sysconf("SC_CLK_TCK")
 LOOK_SECONDS = 0.05  # between two looks at what the processes use
-SHARES_SECONDS = 0.5  # for the kernel to share out what processes have in common
 GRACE_SECONDS = 2.0  # for a process that has posted its error to end by itself
 SETTLE_SECONDS = 1.0  # for a client that is not AWS's: an error that follows its first request still counts
 DUMP_SECONDS = 0.5  # for Python to write where it stands
@@ -41,6 +40,12 @@ class Tree(Protocol):
 
     def pids(self) -> list[int]:
         """The processes that are the function's own, the first one first."""
+
+    def first(self) -> list[int]:
+        """The first of them alone, where there is one."""
+
+    def crowd(self) -> int:
+        """How many processes there are, in one system call or two; 0 where only ``pids`` can say."""
 
     def dump(self, number: int) -> None:
         """Send the first of them a signal."""
@@ -100,21 +105,38 @@ class Watch:
         self.tree, self.memory = tree, memory
         self.peak = 0
         self._looked = 0.0
-        self._shares: threading.Thread | None = None
-        self._shared_out = 0
+        self._number = 0
+        self._limit: str | None = None
+        self._aside: threading.Thread | None = None
 
     def exceeded(self) -> str | None:
-        """Which limit is exceeded now, if one is."""
-        if (now := time.monotonic()) - self._looked < LOOK_SECONDS:
-            return None
-        self._looked = now
-        pids = self.tree.pids()
-        if len(pids) > CROWD:
-            yield_to_others(pids)
-        if len(pids) > PROCESSES:
+        """Which limit is exceeded, if one is.
+
+        A thousand processes that fork leave the observer no time for more than to count them: it looks at each of them
+        aside, and whether there are too many of them does not wait for that.
+        """
+        crowd = self.tree.crowd()
+        if crowd > PROCESSES:
             return "processes"
+        if max(crowd, self._number) > CROWD:
+            if self._aside is None or not self._aside.is_alive():
+                self._aside = threading.Thread(target=self._look, daemon=True)
+                self._aside.start()
+        elif time.monotonic() - self._looked > LOOK_SECONDS:
+            self._look()
+        return self._limit
+
+    def _look(self) -> None:
+        self._looked = time.monotonic()
+        pids = self.tree.pids()
+        self._number = len(pids)
+        if self._number > CROWD:
+            yield_to_others(pids)
         self.peak = max([self.peak, *map(peak, pids)])
-        return "memory" if self._used(pids) > self.memory else None
+        if self._number > PROCESSES:
+            self._limit = "processes"
+        elif self._used(pids) > self.memory:
+            self._limit = "memory"
 
     def _used(self, pids: list[int]) -> int:
         """The memory that processes hold, in bytes.
@@ -128,19 +150,8 @@ class Watch:
             return max(total, counted) if len(pids) == 1 else counted
         files = _unmapped(pids)
         if len(pids) > 1 and total + files > self.memory:
-            total = self._share_out(pids)
+            total = sum(map(_proportional, pids))
         return total + files
-
-    def _share_out(self, pids: list[int]) -> int:
-        """The dear sum; the last one while the kernel lets us wait for it, as while a thousand processes fork."""
-        if self._shares is None or not self._shares.is_alive():
-            self._shares = threading.Thread(target=self._sum, args=(pids,), daemon=True)
-            self._shares.start()
-        self._shares.join(SHARES_SECONDS)
-        return self._shared_out
-
-    def _sum(self, pids: list[int]) -> None:
-        self._shared_out = sum(map(_proportional, pids))
 
     def cpu_seconds(self) -> float:
         """Processor time of all that is running, and of what these have waited for."""
@@ -150,7 +161,7 @@ class Watch:
 
     def waited_seconds(self) -> float:
         """How long the first process was ready to run and got no processor."""
-        return sum(map(waited, self.tree.pids()[:1]))
+        return sum(map(waited, self.tree.first()))
 
 
 def observe(start: dict[str, Any], api: RuntimeApi, output: Output, tree: Tree) -> dict[str, Any]:
