@@ -13,7 +13,7 @@ from harness.check import Need
 from harness.engines.container import ContainerEngine
 from harness.engines.process import ProcessEngine
 from harness.engines.protocol import Missing
-from harness.engines.sandbox import rungs
+from harness.engines.rungs import rungs
 from harness.manifest import load
 from harness.model import Crashed, Severity
 from harness.policy import KNOWN_RUNTIMES
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from harness.engines.enclosure import Rung
     from harness.engines.protocol import Engine
-    from harness.engines.sandbox import Rung
     from harness.model import Report
 
 Found: TypeAlias = frozenset[tuple[str, str | None, str, str, tuple[str, ...]]]

@@ -15,13 +15,15 @@ from typing import TYPE_CHECKING, Any
 
 from harness.engines.bridge import Bridge
 from harness.engines.bytecode import Compiler, Compiling
+from harness.engines.enclosure import NotHere, Trees
 from harness.engines.environment import Environment, broken_cache, prepare, unusable_cache
 from harness.engines.interpreters import Interpreter, Rejected, find
 from harness.engines.observations import observation
 from harness.engines.once import Once
 from harness.engines.programs import text
 from harness.engines.protocol import Answers, Job, Observation, Progress, Start, Unavailable
-from harness.engines.sandbox import Ladder, NotHere, Sandbox, Trees, rungs
+from harness.engines.rungs import rungs
+from harness.engines.sandbox import Ladder, Sandbox
 from harness.engines.starting import IN_TEXT, MB, PATHS, limits, observed, rule_out_the_runtime, variables
 from harness.model import EngineInfo
 from harness.probe.observer import Output, observe
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from harness.engines.sandbox import Rung
+    from harness.engines.enclosure import Rung
     from harness.policy import RuntimePolicy
 
 MOST_NAMES = 3

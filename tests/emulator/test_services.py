@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness.engines.process import ProcessEngine
-from harness.engines.sandbox import rungs
+from harness.engines.rungs import rungs
 from tests.emulator.rehearsing import Rehearsal
 from tests.engines.bench import start
 

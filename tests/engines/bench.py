@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from harness.engines.container import ContainerEngine
 from harness.engines.process import ProcessEngine
 from harness.engines.protocol import Engine, Job, Observation, Start
-from harness.engines.sandbox import rungs
+from harness.engines.rungs import rungs
 from harness.policy import runtime_policy
 from harness.probe.observer import peak
 
