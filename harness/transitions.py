@@ -8,9 +8,10 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from harness.catalogue import waivable
-from harness.manifest import Manifest, ManifestError, Options, find, load
+from harness.manifest import Architecture, Manifest, ManifestError, Options, find, load
 from harness.model import UsageError
 from harness.policy import KNOWN_RUNTIMES
+from harness.sources.places import LambdaFunction, place
 from harness.transition import json_v1, markdown, terminal
 from harness.transition.crossing import cross
 from harness.transition.values import Order, Transition
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from harness.settings import Settings
 
-__all__ = ["FORMATS", "Order", "Transition", "run", "sides"]
+__all__ = ["FORMATS", "Order", "Transition", "assumed", "run", "sides"]
 
 FORMATS: Final[Mapping[str, Callable[..., str]]] = MappingProxyType(
     {"terminal": terminal.render, "json": json_v1.render, "markdown": markdown.render}
@@ -47,6 +48,8 @@ def sides(options: argparse.Namespace, environ: Mapping[str, str]) -> tuple[Mani
         "arch": options.from_arch,
         "env": tuple(options.from_env),
     }
+    if not said["layers"] and _function(options.from_code):
+        said["layers"] = (options.from_code,)  # a function runs with the layers that it carries, never with others
     given = {name: value for name, value in said.items() if value}
     if options.from_manifest is None and not given:
         raise UsageError(NOTHING_LIVE)
@@ -74,7 +77,54 @@ def sides(options: argparse.Namespace, environ: Mapping[str, str]) -> tuple[Mani
     after = _load(path, new, environ)
     if not after.functions:
         raise UsageError(NO_HANDLER)
+    if options.from_manifest is None:
+        before = _as_deployed(before, options)
     return before, after
+
+
+def _function(text: str | None) -> LambdaFunction | None:
+    """The function that an option names as what is live; None where it names an archive, or nothing."""
+    found = place(text) if text else None
+    return found if isinstance(found, LambdaFunction) else None
+
+
+def _as_deployed(before: Manifest, options: argparse.Namespace) -> Manifest:
+    """What is live, with the runtime, the architecture and the handler of the function that it is.
+
+    Raises:
+        UsageError: The function is not written in Python.
+    """
+    if (function := _function(options.from_code)) is None:
+        return before
+    from harness.sources.aws import Aws, AwsUnavailable  # noqa: PLC0415 - most transitions ask AWS nothing
+    from harness.sources.aws_packages import configuration  # noqa: PLC0415 - imports the SDK
+
+    try:
+        live = configuration(Aws(options.profile), function, options.from_code)
+    except AwsUnavailable:
+        return before  # nothing of it is known; the look at what is live says why
+    if live.runtimes and not options.from_runtime:
+        if live.runtimes[0] not in KNOWN_RUNTIMES:
+            raise UsageError(f"--from-code {options.from_code}: it runs on {live.runtimes[0]}, which is not Python")
+        before = replace(before, runtime=live.runtimes[0])
+    if live.architectures and not options.from_arch:
+        before = replace(before, architecture=Architecture(live.architectures[0]))
+    if live.handler and len(before.functions) == 1:  # of several functions, each has a handler of its own
+        before = replace(before, functions=(replace(before.functions[0], handler=live.handler),))
+    return before
+
+
+def assumed(options: argparse.Namespace, after: Manifest) -> tuple[str, ...]:
+    """A sentence on each archive of what is live that no option names, and that the new side's stands for."""
+    if options.from_manifest is not None:
+        return ()
+    found = []
+    layered = any(function.layers for function in after.functions)
+    if options.from_code and layered and not options.from_layer and not _function(options.from_code):
+        found.append("what is live is taken to have the new layers: --from-layer names others")
+    if options.from_layer and not options.from_code:
+        found.append("what is live is taken to have the new code: --from-code names another")
+    return tuple(found)
 
 
 def _by_its_option(problem: str, given: Collection[str]) -> str:
@@ -90,6 +140,14 @@ def _load(path: Path | None, options: Options, environ: Mapping[str, str]) -> Ma
     return load(path, options, runtimes=KNOWN_RUNTIMES, checks=waivable, environ=environ)
 
 
-def run(sides: tuple[Manifest, Manifest], settings: Settings, order: str | None, *, rollback: bool) -> Transition:
-    """Look at the whole way."""
-    return cross(*sides, settings, Order(order) if order else None, rollback=rollback)
+def run(
+    sides: tuple[Manifest, Manifest],
+    settings: Settings,
+    order: str | None,
+    *,
+    rollback: bool,
+    notes: tuple[str, ...] = (),
+) -> Transition:
+    """Look at the whole way; the notes are added to the report's."""
+    found = cross(*sides, settings, Order(order) if order else None, rollback=rollback)
+    return replace(found, notes=(*notes, *found.notes))

@@ -109,6 +109,83 @@ def test_the_old_side_is_what_is_deployed(call: Call, desk: Path, account: aws.A
     assert not canaries_in(out + err)
 
 
+@pytest.mark.parametrize(
+    "named", ["function:api", "function:api:live", f"{aws.FUNCTION}api", f"{aws.FUNCTION}api:live"]
+)
+@pytest.mark.parametrize("layered", [True, False], ids=["with a layer", "without one"])
+def test_a_function_that_is_live_has_its_own_layers(
+    call: Call,
+    desk: Path,
+    account: aws.Account,
+    named: str,
+    layered: bool,  # noqa: FBT001 - the case
+) -> None:
+    """Without ``--from-layer``, never the new ones; nor the new runtime and handler."""
+    layers = [account.layer("parts", (desk / "live/layer.zip").read_bytes())] if layered else []
+    code = desk / "live/code.zip"
+    mini(code, {"old.py": ("import a\n" if layered else "") + HANDLER, "api.py": "import b\n" + HANDLER})
+    more = {"Handler": "old.handler", "Layers": layers, "Runtime": "python3.11", "Publish": True}
+    account.function("api", code.read_bytes(), **more)
+    account.functions.create_alias(FunctionName="api", Name="live", FunctionVersion="1")
+
+    result, out, _ = call("--from-code", named, *JSON)
+
+    report = json.loads(out)
+    assert [one["source"] for one in report["from"]["artifacts"]] == [named, *layers]
+    changes = {change["what"]: change["before"] for change in report["functions"][0]["changes"]}
+    assert changes == {
+        "code": named,
+        "layers": ", ".join(layers) or "none",
+        "handler": "old.handler",
+        "runtime": "python3.11",
+    }
+    assert [state["outcome"] for state in report["functions"][0]["states"]][::3] == ["works", "works"]
+    assert result == (1 if report["order"]["safe"] == ["atomic"] else 0)
+    assert not report["notes"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "layers"),
+    [
+        (["--from-code", "function:api", "--from-layer", "live/layer.zip"], ["live/layer.zip"]),
+        (["--from", "live.toml", "--from-code", "function:api"], ["parts"]),
+    ],
+)
+def test_what_is_said_of_the_old_layers_holds(
+    call: Call, desk: Path, account: aws.Account, arguments: list[str], layers: list[str]
+) -> None:
+    arn = account.layer("parts", (desk / "live/layer.zip").read_bytes())
+    account.function("api", (desk / "live/code.zip").read_bytes(), Handler="api.handler", Layers=[arn])
+
+    _, out, _ = call(*arguments, *JSON)
+
+    found = [one["source"] for one in json.loads(out)["from"]["artifacts"] if one["role"] == "layer"]
+    assert found == [arn if name == "parts" else name for name in layers]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "note"),
+    [
+        (["--from-code", "live/code.zip"], "what is live is taken to have the new layers: --from-layer names others"),
+        (["--from-layer", "live/layer.zip"], "what is live is taken to have the new code: --from-code names another"),
+        (ARCHIVES, None),
+        (["--from", "live.toml", "--from-code", "live/code.zip"], None),
+    ],
+)
+def test_what_is_taken_from_the_new_side_is_said(call: Call, arguments: list[str], note: str | None) -> None:
+    notes = json.loads(call(*arguments, *JSON)[1])["notes"]
+
+    assert notes == ([note] if note else [])
+
+
+def test_a_function_that_is_not_python_is_refused(call: Call, desk: Path, account: aws.Account) -> None:
+    account.function("api", (desk / "live/code.zip").read_bytes(), Runtime="nodejs20.x")
+
+    code, _, err = call("--from-code", "function:api", *STATIC)
+
+    assert (code, "it runs on nodejs20.x, which is not Python" in err) == (2, True)
+
+
 def test_a_deployed_side_that_cannot_be_had_leaves_it_unknown(call: Call, account: aws.Account) -> None:
     del account
 

@@ -253,6 +253,42 @@ class TestOrders:
         assert steps["order"].startswith("configuration first: `update-function-configuration`")
         assert steps["back"] == "the same way in reverse: code first"
 
+    @pytest.mark.parametrize(
+        ("old", "new", "safe", "said", "back"),
+        [
+            (one("a", "a"), one("b", "b"), "at once, by an alias", "both ends work", "`update-alias` to the version"),
+            (one("a", "a"), one("a", "a b"), "at once, by an alias", "both ends work", "`update-alias` to the version"),
+            (one("a b", "a"), one("a", "a"), "at once, by an alias", "what will be live works", "none for api"),
+            (one("a", "a"), one("a b", "a"), "-", "what is to be live does not work", None),
+            (one("a", "a"), one("a", "a"), "-", "nothing is updated", None),
+        ],
+        ids=["two archives", "one", "what is live is broken", "what will be is", "nothing changes"],
+    )
+    def test_what_a_switch_at_once_means_for_a_function(  # noqa: PLR0913, PLR0917 - the row
+        self, desk: Desk, old: Release, new: Release, safe: str, said: str, back: str | None
+    ) -> None:
+        before = old.write(desk.folder / "live")
+        after = before if old == new else new.write(desk.folder / "next")
+
+        transition = desk.cross(before, after, Order.ATOMIC, rollback=False)
+
+        assert next(words.rows(transition))[-1] == safe
+        assert words.verdict(transition).startswith(said)
+        steps = dict(words.steps(transition))
+        assert ("back" in steps) is (back is not None)
+        if back is not None:
+            assert steps["back"].startswith(back)
+            assert "`publish-version`, then `update-alias`" in steps["order"]
+            assert steps["note"].startswith("api: `deployed-as` names no alias")
+
+    def test_the_alias_that_is_switched_is_named(self, desk: Desk) -> None:
+        new = one("b", "b").write(desk.folder / "next", deployed_as="parcel-desk-api:live")
+
+        transition = desk.cross(one("a", "a"), new, Order.ATOMIC)
+
+        assert next(words.rows(transition))[-1] == "at once, alias live"
+        assert [label for label, _ in words.steps(transition)] == ["order", "back"]
+
 
 class TestEnds:
     """What is live, and what will be."""
@@ -293,6 +329,76 @@ class TestEnds:
         assert transition.exit_code is ExitCode.OK
         assert outcome(transition) == (FAILS, FAILS, WORKS, WORKS)
         assert told(transition, State.BEFORE).severity is Severity.WARNING
+
+    @pytest.mark.parametrize("static", [False, True], ids=["started", "static"])
+    @pytest.mark.parametrize(
+        ("old", "new", "seen", "state", "cause"),
+        [
+            # The new code was started with the new configuration, and the old code never worked with anything.
+            (one("a b", "a"), one("a b", "a b", x=""), (FAILS, FAILS, WORKS, WORKS), State.CODE_FIRST, None),
+            (
+                one("x", "a"),
+                one("c", "c"),
+                (FAILS, FAILS, FAILS, WORKS),
+                State.CONFIGURATION_FIRST,
+                "the same code fails the same way with the old configuration",
+            ),
+            (
+                one("a x", "a"),
+                one("c", "c"),
+                (FAILS, FAILS, FAILS, WORKS),
+                State.CONFIGURATION_FIRST,
+                "No module named 'x') with the old configuration",
+            ),
+            (
+                one("a", "a"),
+                one("c x", "c"),
+                (WORKS, FAILS, FAILS, FAILS),
+                State.CODE_FIRST,
+                "No module named 'x') with the new configuration",
+            ),
+        ],
+        ids=["the deploy mends it", "old code never worked", "old code fails otherwise", "new code never works"],
+    )
+    def test_each_state_is_told_as_it_was_seen(  # noqa: PLR0913, PLR0917 - the row
+        self,
+        desk: Desk,
+        old: Release,
+        new: Release,
+        seen: tuple[str, ...],
+        state: State,
+        cause: str | None,
+        static: bool,  # noqa: FBT001 - the case
+    ) -> None:
+        desk.static = static
+
+        transition = desk.cross(old, new, rollback=False)
+
+        assert outcome(transition) == seen
+        said = told(transition, state).cause or ""
+        assert cause is None or cause in said
+        assert "the same code works with the old configuration" not in said
+        if transition.exit_code is ExitCode.OK:
+            assert words.advice(transition) == "what is live does not work, so no order makes it worse"
+            assert dict(words.steps(transition))["back"].startswith("none for api: what is live does not work")
+
+    def test_what_could_not_be_started_is_not_said_to_work(self, desk: Desk) -> None:
+        before, after = (one("a", "a", x=name).write(desk.folder / name) for name in ("live", "next"))
+        desk.engine.runtimes = ("python3.13",)
+
+        transition = desk.cross(before, replace(after, runtime="python3.13"))
+
+        assert outcome(transition) == (UNKNOWN, UNKNOWN, WORKS, WORKS)
+        assert dict(words.steps(transition))["back"] == "not known for api: what is live could not be looked at"
+
+    def test_without_an_engine_nothing_is_said_to_have_worked(self, desk: Desk) -> None:
+        desk.static = True
+
+        transition = desk.cross(one("a b", "a"), one("a", "a b"))
+
+        cause = told(transition, State.BEFORE).cause or ""
+        assert "the old configuration is at fault: the same code finds what it imports with the new one" in cause
+        assert "works" not in cause
 
     def test_a_mixture_is_no_worse_than_what_is_down_already(self, desk: Desk) -> None:
         transition = desk.cross(one("a b", "a"), one("a b", "a b", **{"fix.txt": ""}))

@@ -39,7 +39,8 @@ def transition(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
     for manifest in sides:
         spare(manifest, outputs)
     with settings_of(options, environ) as settings:
-        found = transitions.run(sides, settings, order, rollback=not options.without_rollback)
+        notes = transitions.assumed(options, sides[1])
+        found = transitions.run(sides, settings, order, rollback=not options.without_rollback, notes=notes)
     return show(_written(found, chosen, outputs, environ, formats), found.exit_code)
 
 

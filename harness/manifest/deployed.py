@@ -34,6 +34,14 @@ def filled(pattern: str, name: str) -> str | None:
     return pattern.replace(FUNCTION, name) if _PLAIN.fullmatch(name) else None
 
 
+def alias_of(called: str | None) -> str | None:
+    """The alias in what a function is called; None where its callers use none."""
+    if called is None:
+        return None
+    own = called.split(":", 7)[7:] if called.startswith("arn:") else called.split(":", 1)[1:]
+    return own[0] if own else None
+
+
 def unnamed(name: str) -> str:
     """The sentence about a function whose own name cannot stand for what it is called."""
     return (

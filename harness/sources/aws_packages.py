@@ -43,6 +43,7 @@ class Told:
         runtimes: The function's, or those that the layer is declared for; none: not told.
         architectures: The same.
         layers: The ARNs of those that the function carries, in their order.
+        handler: The function's; None for a layer.
     """
 
     text: str
@@ -51,6 +52,7 @@ class Told:
     runtimes: tuple[str, ...] = ()
     architectures: tuple[str, ...] = ()
     layers: tuple[str, ...] = ()
+    handler: str | None = None
 
 
 def configuration(aws: Aws, place: LambdaFunction, text: str) -> Told:
@@ -131,6 +133,7 @@ def _function(said: Mapping[str, Any], text: str) -> Told:
         runtimes=(runtime,) if runtime else (),
         architectures=tuple(said.get("Architectures", ())),
         layers=tuple(one["Arn"] for one in said.get("Layers", ())),
+        handler=said.get("Handler"),
     )
 
 

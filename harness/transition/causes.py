@@ -37,11 +37,28 @@ def between(finding: Finding, here: Look, there: Look, changes: Sequence[Change]
         there: The state at that end of the way that has the same code.
         changes: What differs between the ends.
     """
-    told = list(dict.fromkeys(_specific(finding, here, there, changes)))
-    if not told:
-        own = [finding.cause] if finding.cause else []
-        told = [*own, f"the same code works with the {_side(there.mixed.state)} configuration"]
-    return replace(finding, cause="\n".join([stands(here.mixed.state, changes), *told]))
+    reasons = list(dict.fromkeys(_specific(finding, here, there, changes)))
+    if not reasons and finding.cause:
+        reasons.append(finding.cause)
+    if (not reasons or there.seen.works is False) and (seen := _same_code(finding, there)):
+        reasons.append(seen)
+    return replace(finding, cause="\n".join([stands(here.mixed.state, changes), *reasons]))
+
+
+def _same_code(finding: Finding, there: Look) -> str | None:
+    """What the same code did with its own configuration; None where it was not looked at."""
+    configuration = f"the {_side(there.mixed.state)} configuration"
+    if there.seen.works is None:
+        return None
+    if there.seen.findings:
+        first = there.seen.findings[0].message
+        how = "the same way" if first == finding.message else f"too ({first})"
+        return f"the same code fails {how} with {configuration}: mixing the two is not what breaks it"
+    if there.seen.init_seconds is None:
+        return f"with {configuration}, the same code finds what it imports; it was not started"
+    if there.unanswered:
+        return f"the same code starts with {configuration}, and fails at an event"
+    return f"the same code works with {configuration}"
 
 
 def beside(finding: Finding, here: Look, there: Look) -> Finding:
@@ -88,7 +105,7 @@ def _specific(finding: Finding, here: Look, there: Look, changes: Sequence[Chang
         yield from _modules(finding, mine, other, there.mixed.state)
         yield from _versions(finding, here, other)
     if "runtime" in changed:
-        yield f"it runs on {here.mixed.manifest.runtime}, and works on {there.mixed.manifest.runtime}"
+        yield f"it runs on {here.mixed.manifest.runtime}; this code is made for {there.mixed.manifest.runtime}"
 
 
 def _handler(finding: Finding, here: Function, there: Function) -> Iterator[str]:
@@ -157,9 +174,11 @@ def _names(message: str) -> Iterator[str]:
 
 
 def behind(way: Way) -> str | None:
-    """Which half of what is live is at fault, told by the states that take over the other half alone."""
-    if way.works(State.CONFIGURATION_FIRST):
-        return "the old configuration is at fault: the same code works with the new one"
-    if way.works(State.CODE_FIRST):
-        return "the old code is at fault: the new code works with the same configuration"
+    """Which half of what is live is at fault, as the states show that exchange the other half alone."""
+    if (seen := way.at(State.CONFIGURATION_FIRST)) and seen.works:
+        does = "works" if seen.init_seconds is not None else "finds what it imports"
+        return f"the old configuration is at fault: the same code {does} with the new one"
+    if (seen := way.at(State.CODE_FIRST)) and seen.works:
+        does = "works" if seen.init_seconds is not None else "finds what it imports"
+        return f"the old code is at fault: the new code {does} with the same configuration"
     return None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from harness import __version__
 from harness.archives import describe
+from harness.manifest.deployed import alias_of
 from harness.model import Severity
 from harness.transition.causes import beside, between
 from harness.transition.judging import Judging, groups
@@ -136,7 +137,9 @@ class _Crossing:
             if state is not same
         }
         both = seen | copies
-        return Way(pair.name, kind(pair, found), found, tuple(both[state] for state in State if state in both))
+        seen_in_order = tuple(both[state] for state in State if state in both)
+        alias = alias_of(pair.after.deployed_as) if pair.after else None
+        return Way(pair.name, kind(pair, found), found, seen_in_order, alias)
 
     def _seen(self, name: str, state: State) -> Seen:
         look = self.looks[name, state]
@@ -155,8 +158,9 @@ class _Crossing:
         """What goes wrong in a mixed state, and not where the same code has its own configuration."""
         lacking = {(finding.message, finding.where) for finding in there.missing}
         if look.seen.findings:
-            # Without an engine, what starts is told by the imports too, and what both lack is not the mixture's fault.
-            known = lacking if self.looking.settings.static else set()
+            # Without an engine, the imports decide. What the end lacks as well, and works without, is no fault here.
+            fatal = {(finding.message, finding.where) for finding in there.seen.findings}
+            known = lacking - fatal if self.looking.settings.static else set()
             yield from (one for one in look.seen.findings if (one.message, one.where) not in known)
             return
         known_events = {number for number, _ in there.unanswered}

@@ -16,6 +16,7 @@ from harness.model import Completed, Crashed, Severity, Skipped
 from harness.parity.supply import Supply
 from harness.runner import run
 from harness.sources.local import SourceUnavailable
+from harness.sources.remarks import remarks
 from harness.transition.values import Ran, Seen, State
 from harness.verify import Verification
 
@@ -117,9 +118,14 @@ class Looking:
         return self._materials[_platform(mixed.manifest)]
 
     def notes(self, *manifests: Manifest) -> tuple[str, ...]:
-        """What AWS says of what was fetched for the platforms of these."""
-        found = (self._materials.get(_platform(manifest)) for manifest in manifests)
-        return tuple(dict.fromkeys(note for materials in found if materials for note in materials.notes))
+        """What AWS says of what was fetched for these; of what another side has mixed into their platform, nothing."""
+        return tuple(dict.fromkeys(note for manifest in manifests for note in self._notes(manifest)))
+
+    def _notes(self, manifest: Manifest) -> Iterator[str]:
+        if (materials := self._materials.get(_platform(manifest))) is not None:
+            sources = materials.at_hand.sources
+            its = {name for one in manifest.functions for s in (one.code, *one.layers) for name in sources.names(s)}
+            yield from remarks(manifest, [one for one in sources.told if one.text in its])
 
     def bundle(self, mixed: Mixed) -> Bundle | None:
         """The archives of a function in a state; None where one cannot be had, which the look at it will tell."""

@@ -92,7 +92,7 @@ def changes(old: Mixed, new: Mixed, before: Bundle | None, after: Bundle | None)
     if old.manifest.architecture is not new.manifest.architecture:
         yield Change("architecture", str(old.manifest.architecture), str(new.manifest.architecture))
     if not _same_layers(was, will, before, after):
-        yield Change("layers", _listed(was.layers), _listed(will.layers))
+        yield Change("layers", _layers(was, before), _layers(will, after))
     plain = (
         ("handler", was.handler, will.handler),
         ("runtime", old.manifest.runtime, new.manifest.runtime),
@@ -108,6 +108,11 @@ def changes(old: Mixed, new: Mixed, before: Bundle | None, after: Bundle | None)
 
 def _listed(several: Iterator[str] | Sequence[Source]) -> str:
     return ", ".join(one if isinstance(one, str) else one.text for one in several) or "none"
+
+
+def _layers(function: Function, bundle: Bundle | None) -> str:
+    """The layers by their names; in place of a function that stands for them, those that it carries."""
+    return _listed(layer.source for layer in bundle.layers) if bundle else _listed(function.layers)
 
 
 def _same_code(was: Function, will: Function, before: Bundle | None, after: Bundle | None) -> bool:

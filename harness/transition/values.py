@@ -125,12 +125,14 @@ class Way:
 
     Attributes:
         seen: Each state that it was looked at in: a new function in one, a removed one in none.
+        alias: The alias that callers use, where the manifest names one.
     """
 
     name: str
     kind: Kind
     changes: tuple[Change, ...] = ()
     seen: tuple[Seen, ...] = ()
+    alias: str | None = None
 
     def at(self, state: State) -> Seen | None:
         """What it did there; None where it was not looked at there."""

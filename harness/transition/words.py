@@ -40,10 +40,24 @@ def verdict(transition: Transition) -> str:
     if State.BEFORE in errors:
         return "what is live does not start, and is no way back"
     if transition.order is Order.ATOMIC:
-        return "both ends work, and nothing is between them"
+        return _at_once(transition)
     if transition.order and not transition.undone:
         return f"{transition.order.words} is {'not ' if errors else ''}safe"
     return advice(transition)
+
+
+def _at_once(transition: Transition) -> str:
+    """What is known of a switch by an alias."""
+    if transition.undone:
+        return "not all of it is known"
+    changed = _changed(transition)
+    if any(way.works(State.BEFORE) is False for way in changed):
+        return "what will be live works, and replaces what does not"
+    return "both ends work, and nothing is between them" if changed else "nothing is updated"
+
+
+def _changed(transition: Transition) -> list[Way]:
+    return [way for way in transition.ways if way.kind is Kind.CHANGED]
 
 
 def _failing(transition: Transition) -> set[State]:
@@ -58,6 +72,8 @@ def advice(transition: Transition) -> str:
         return "what is to be live does not work"
     if call := _one_call(transition.ways):
         return f"{call} alone is called, and nothing is mixed"
+    if all(way.works(State.BEFORE) is False for way in _changed(transition)):
+        return "what is live does not work, so no order makes it worse"
     return _orders(transition)
 
 
@@ -79,19 +95,45 @@ def _one_call(ways: Sequence[Way]) -> str | None:
 
 def steps(transition: Transition) -> Iterator[tuple[str, str]]:
     """How to get there, and back: a label, and what to do."""
-    if not all(group.safe for group in transition.groups) or _one_call(transition.ways):
+    if not transition.groups or not all(group.safe for group in transition.groups):
         return
-    if transition.groups and (orders := _stepwise(transition.safe)):
+    if transition.order is Order.ATOMIC:
+        yield "order", f"at once: {CALLS[Order.ATOMIC]}"
+        yield "back", _back(transition, "`update-alias` to the version before")
+        if without := [way.name for way in _changed(transition) if way.alias is None]:
+            yield (
+                "note",
+                (
+                    f"{_names(without)}: `deployed-as` names no alias; who calls the function without one gets what "
+                    "stands between the two calls, which was not looked at"
+                ),
+            )
+        return
+    if _one_call(transition.ways):
+        return
+    if orders := _stepwise(transition.safe):
         chosen = transition.order if transition.order in orders else orders[-1]
         yield "order", f"{_first(orders)}: {CALLS[chosen]}"
-        yield "back", f"the same way in reverse: {_first([OTHER[one] for one in orders])}"
+        yield "back", _back(transition, f"the same way in reverse: {_first([OTHER[one] for one in orders])}")
         return
     for group in transition.groups:
         own = _stepwise(group.safe)
         if own or not group.unknown:
             yield "order", f"{_names(group.functions)}: {_first(own) if own else CALLS[Order.ATOMIC]}"
     if any(map(_stuck, transition.groups)):
-        yield "back", "`update-alias` to the version before"
+        yield "back", _back(transition, "`update-alias` to the version before")
+
+
+def _back(transition: Transition, way_back: str) -> str:
+    """The way back, as far as what is live works."""
+    changed = _changed(transition)
+    broken = [way.name for way in changed if way.works(State.BEFORE) is False]
+    unknown = [way.name for way in changed if way.works(State.BEFORE) is None]
+    if broken:
+        return f"none for {_names(broken)}: what is live does not work; go back to an older version that does"
+    if unknown:
+        return f"not known for {_names(unknown)}: what is live could not be looked at"
+    return way_back
 
 
 def _stepwise(orders: Sequence[Order]) -> list[Order]:
@@ -116,7 +158,7 @@ def rows(transition: Transition) -> Iterator[tuple[str, ...]]:
     of = {name: group for group in transition.groups for name in group.functions}
     for way in transition.ways:
         cells = (_cell(way.at(state)) for state in State)
-        yield way.name, changed(way), *cells, _safe(way, of.get(way.name))
+        yield way.name, changed(way), *cells, _safe(way, of.get(way.name), transition.order)
 
 
 def changed(way: Way) -> str:
@@ -132,8 +174,16 @@ def _cell(seen: Seen | None) -> str:
     return {True: "works", False: "fails", None: "unknown"}[seen.works]
 
 
-def _safe(way: Way, group: Group | None) -> str:
-    if group is None or not group.safe or way.works(State.BEFORE) is False:
+def _safe(way: Way, group: Group | None, order: Order | None) -> str:
+    """What the order means for one function."""
+    if way.kind is Kind.NEW:
+        return "one call" if way.works(State.AFTER) else "-"
+    if group is None or not group.safe:
+        return "-"
+    if order is Order.ATOMIC:
+        known = way.works(State.AFTER) is not None
+        return (f"at once, alias {way.alias}" if way.alias else "at once, by an alias") if known else "unknown"
+    if way.works(State.BEFORE) is False:
         return "-"
     if len(way.calls) == 1:
         return "one call"
