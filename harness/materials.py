@@ -13,7 +13,6 @@ from harness.artifact.bundle import Bundle
 from harness.artifact.entries import Archive, Refused, Role
 from harness.check import Blocked, Subject
 from harness.facts.archive import ArchiveFacts
-from harness.facts.graph import When
 from harness.facts.program import Program
 from harness.facts.store import FactStore
 from harness.facts.view import Facts
@@ -153,7 +152,7 @@ class Materials:
             SourceUnavailable: An archive cannot be had.
         """
         graph = self.subject(function).program.graph
-        return tuple(path for path, reach in graph.reached.items() if reach.when is not When.LATER)
+        return tuple(path for path, reach in graph.reached.items() if reach.when.starting)
 
     def subjects(self) -> Iterator[Subject]:
         """One subject for each set of archives that functions share."""

@@ -18,6 +18,26 @@ class Severity(StrEnum):
     WARNING = "warning"
 
 
+class When(IntEnum):
+    """When a function gets to a place in the code; what is earlier is more certain."""
+
+    AT_START = 0
+    """Each time it starts: it cannot start without."""
+    AT_EVENT = 1
+    """With every event: its handler certainly takes this path."""
+    PERHAPS_AT_START = 2
+    """When it starts, under a condition that only the run time tells."""
+    LATER = 3
+    """On some path: when a function is called that may be called."""
+    NEVER = 4
+    """Nothing is known to lead there."""
+
+    @property
+    def starting(self) -> bool:
+        """Whether that is while the function starts, for certain or perhaps."""
+        return self in {When.AT_START, When.PERHAPS_AT_START}
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One thing that is wrong.
@@ -29,6 +49,8 @@ class Finding:
         remedy: What to change, and in which file.
         cause: Why it is so, where facts prove it.
         chain: The modules whose imports led there, the handler's own first.
+        when: When a function gets there; None where that is no question.
+        functions: The names of the functions that it stops, or may stop; none where that is not known.
     """
 
     message: str
@@ -37,6 +59,8 @@ class Finding:
     remedy: str | None = None
     cause: str | None = None
     chain: tuple[str, ...] = ()
+    when: When | None = None
+    functions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from harness.artifact.bundle import CODE_ROOT, LAYER_ROOT, Item, where
 from harness.check import Engines, Findings, Inapplicable, Scope, Subject, define
 from harness.diagnosis import handler
-from harness.facts.graph import Graph, Reach, When
+from harness.facts.graph import Graph, Reach
 from harness.facts.search import Missing, Search, site_folders
 from harness.manifest import Function
-from harness.model import Finding, Note, Severity
+from harness.model import Finding, Note, Severity, When
 from harness.policy import environment_size
 
 EXECUTABLE = 0o005  # what the runtime's user needs, who is neither owner nor group
@@ -150,8 +150,7 @@ def _search(subject: Subject, variables: dict[str, str]) -> Search:
 
 def _needed(subject: Subject, function: Function, search: Search) -> list[Reach]:
     """The modules that the handler reaches where the layers are on the search path."""
-    root = function.handler.rpartition(".")[0].replace("/", ".")
-    graph = Graph(subject.facts.modules, search, (root,), subject.program.own)
+    graph = Graph(subject.facts.modules, search, (function.handler,), subject.program.own)
     return list(graph.reached.values())
 
 

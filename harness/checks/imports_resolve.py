@@ -8,8 +8,8 @@ from harness.check import Engines, Findings, Inapplicable, Subject, define
 from harness.diagnosis import missing
 from harness.diagnosis.values import Advice
 from harness.facts.binaries import extension_name
-from harness.facts.graph import Unresolved, When
-from harness.model import Finding, Note, Severity
+from harness.facts.graph import Unresolved
+from harness.model import Finding, Note, Severity, When
 
 SHOWN = 3
 

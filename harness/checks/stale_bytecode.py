@@ -9,9 +9,8 @@ from enum import Enum
 from harness.artifact.bundle import where
 from harness.check import Engines, Findings, Inapplicable, Subject, define
 from harness.facts.bytecode import Bytecode
-from harness.facts.graph import When
 from harness.facts.search import Found
-from harness.model import Finding, Note, Severity
+from harness.model import Finding, Note, Severity, When
 
 CACHE = "__pycache__"
 MB = 1024 * 1024

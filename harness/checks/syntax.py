@@ -4,8 +4,7 @@ from collections.abc import Iterator
 
 from harness.artifact.bundle import where
 from harness.check import Engines, Findings, Inapplicable, Subject, define
-from harness.facts.graph import When
-from harness.model import Finding, Severity
+from harness.model import Finding, Severity, When
 
 
 @define(since="0.1")

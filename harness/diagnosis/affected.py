@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.facts.graph import When
+from harness.model import When
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

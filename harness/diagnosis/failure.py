@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.facts.graph import When
 from harness.facts.search import Found
+from harness.model import When
 
 if TYPE_CHECKING:
     from harness.facts.graph import Unresolved

@@ -149,3 +149,20 @@ def _compare(left: Value, comparison: ast.cmpop, right: Value) -> bool:
     if isinstance(left, _Version) and isinstance(right, tuple) and len(right) > len(left) and right[:2] == left:
         raise _Unknown  # the patch release decides
     return _COMPARISONS[type(comparison)](left, right)
+
+
+def parts(node: ast.AST) -> tuple[list[ast.AST], list[ast.AST]]:
+    """The parts of an expression: first those that may not be evaluated, then those that are."""
+    match node:
+        case ast.IfExp(test=test, body=body, orelse=orelse):
+            return [body, orelse], [test]
+        case ast.BoolOp(values=[first, *others]):
+            return [*others], [first]
+        case ast.Lambda(args=args, body=body):
+            return [body], [args]
+        case ast.ListComp(elt=element) | ast.SetComp(elt=element) | ast.GeneratorExp(elt=element):
+            return [element], [*node.generators]
+        case ast.DictComp(key=key, value=value):
+            return [key, value], [*node.generators]
+        case _:
+            return [], [*ast.iter_child_nodes(node)]

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from harness.artifact.bundle import CODE_ROOT
-from harness.facts.graph import When
 from harness.facts.places import Places
 from harness.facts.uses import Guard
+from harness.model import When
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

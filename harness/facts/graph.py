@@ -5,25 +5,19 @@ from __future__ import annotations
 import posixpath
 from collections import deque
 from dataclasses import dataclass
-from enum import IntEnum
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from harness.facts.calling import Calls, Entry
 from harness.facts.search import DEEPEST, Found, Missing, Portions, Resolution, Search
+from harness.model import When
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from harness.facts.imports import Import
+    from harness.facts.routines import Flow
     from harness.facts.view import Modules
-
-
-class When(IntEnum):
-    """When a module is imported; what is earlier is more certain."""
-
-    AT_START = 0
-    PERHAPS_AT_START = 1
-    LATER = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +62,109 @@ class Unresolved:
     name: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Edge:
+    """That one module imports another.
+
+    Attributes:
+        name: The other's name.
+        path: Its file.
+        line: Of the statement.
+        certain: Whether nothing but the reaching of the statement decides that it is executed, and must succeed.
+        lazy: Whether it stands in a function.
+        routine: Which one, where that is known.
+    """
+
+    name: str
+    path: str
+    line: int
+    certain: bool
+    lazy: bool
+    routine: str | None
+
+
+def weaker(when: When) -> When:
+    """When that runs which stands under a condition, in what runs then."""
+    return When.PERHAPS_AT_START if when is When.AT_START else max(when, When.LATER if when is When.AT_EVENT else when)
+
+
+def within(line: int, spans: Iterable[tuple[int, int]]) -> bool:
+    """Whether a line is in one of these."""
+    return any(first <= line <= last for first, last in spans)
+
+
+class Walk:
+    """One walk along the imports and the calls, the most certain first.
+
+    Attributes:
+        reached: The files that it came to, by path: as early as can be, and then by the shortest chain.
+        entered: The functions that it certainly came to, by file and name, and when.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+        self._waiting: dict[When, deque[Reach | tuple[Entry, Reach]]] = {when: deque() for when in When}
+        self._done = set[Entry]()
+        self.reached: dict[str, Reach] = {}
+        self.entered: dict[tuple[str, str], When] = {}
+
+    def add(self, reach: Reach) -> None:
+        """Come to a module."""
+        if reach.path not in self.reached:
+            self._waiting[reach.when].append(reach)
+
+    def enter(self, entry: Entry, when: When, caller: Reach) -> None:
+        """Come to a function, from a module."""
+        if entry not in self._done:
+            self._waiting[when].append((entry, caller))
+
+    def finish(self) -> None:
+        """Walk on until nothing is left."""
+        while (when := next((when for when, queue in self._waiting.items() if queue), None)) is not None:
+            step = self._waiting[when].popleft()
+            if isinstance(step, Reach):
+                self._module(step)
+            else:
+                self._routine(*step, when)
+
+    def when(self, path: str, line: int) -> When:
+        """When a line is run."""
+        reach = self.reached.get(path)
+        if reach is None:
+            return When.NEVER
+        flow = self._graph.flow(path)
+        routine = flow.at(line) if flow else None
+        if routine is None:
+            return When.LATER if self._graph.lazy(path, line) else reach.when
+        base = self.entered.get((path, routine.name), When.LATER) if routine.name else reach.when
+        if within(line, routine.never):
+            return When.NEVER
+        return weaker(base) if within(line, routine.unsure) else base
+
+    def _module(self, reach: Reach) -> None:
+        if reach.path in self.reached:
+            return
+        self.reached[reach.path] = reach
+        for edge in self._graph.edges(reach.name, reach.path):
+            when = When.LATER if edge.lazy else reach.when if edge.certain else weaker(reach.when)
+            self.add(Reach(edge.name, edge.path, when, reach, edge.line))
+        self.enter(Entry(reach.path, ""), reach.when, reach)
+
+    def _routine(self, entry: Entry, caller: Reach, when: When) -> None:
+        if entry in self._done:
+            return
+        self._done.add(entry)
+        self.entered.setdefault((entry.path, entry.name), when)
+        reach = self.reached.get(entry.path, caller)
+        if entry.name:
+            for edge in self._graph.edges(reach.name, entry.path):
+                if edge.routine == entry.name:
+                    sooner = when if edge.certain else weaker(when)
+                    self.add(Reach(edge.name, edge.path, sooner, reach, edge.line))
+        for called in self._graph.made(entry):
+            self.enter(called, when, reach)
+
+
 class Graph:
     """The imports of all modules that a function sees.
 
@@ -79,7 +176,7 @@ class Graph:
         self,
         modules: Modules,
         search: Search,
-        roots: Iterable[str],
+        handlers: Iterable[str],
         own: frozenset[str],
     ) -> None:
         """Prepare a graph.
@@ -87,57 +184,80 @@ class Graph:
         Args:
             modules: All source files, by path.
             search: Where modules are found.
-            roots: Names of the modules to start from.
+            handlers: Names of the functions to start from: ``app.main.handler``.
             own: Paths of the first-party files.
         """
         self._modules = modules
         self._search = search
-        self._roots = tuple(roots)
+        self._handlers = tuple(handlers)
         self._own = own
+        self._calls = Calls(modules, search, own, self.absolute)
         self._lost: dict[str, tuple[Unresolved, ...]] = {}
-        self._known: dict[str, tuple[tuple[str, str, When, int], ...]] = {}
+        self._known: dict[str, tuple[_Edge, ...]] = {}
+        self._made: dict[Entry, tuple[Entry, ...]] = {}
         self._executed: dict[str, tuple[tuple[str, str], ...]] = {}
 
-    @cached_property
+    @property
     def reached(self) -> Mapping[str, Reach]:
         """Every file that is reached, by path: as early as can be, and then by the shortest chain."""
-        return self.reached_from(self._roots)
+        return self.walked.reached
 
-    def reached_from(self, roots: Iterable[str]) -> Mapping[str, Reach]:
-        """The same for some of the modules to start from, by their names."""
-        found: dict[str, Reach] = {}
-        waiting: dict[When, deque[Reach]] = {when: deque() for when in When}
-        for root in roots:
-            waiting[When.AT_START].extend(Reach(name, path, When.AT_START) for name, path in self._files(root))
-        while soonest := next((queue for queue in waiting.values() if queue), None):
-            reach = soonest.popleft()
-            if reach.path not in found:
-                found[reach.path] = reach
-                for name, path, when, line in self._edges(reach.name, reach.path):
-                    if path not in found:
-                        later = max(when, reach.when)
-                        waiting[later].append(Reach(name, path, later, reach, line))
-        return found
+    @cached_property
+    def walked(self) -> Walk:
+        """What all handlers reach together."""
+        return self.walk(self._handlers)
 
-    def _edges(self, name: str, path: str) -> tuple[tuple[str, str, When, int], ...]:
-        """What a module imports in its turn: names, files, when, and on which line; found once."""
+    def walk(self, handlers: Iterable[str]) -> Walk:
+        """What some handlers reach, by their names."""
+        walk = Walk(self)
+        for handler in handlers:
+            module, _, function = handler.rpartition(".")
+            root = module.replace("/", ".")
+            for name, path in self._files(root):
+                walk.add(Reach(name, path, When.AT_START))
+            if isinstance(found := self._search.find(root), Found):
+                reach = Reach(root, found.path, When.AT_EVENT)
+                for entry in self._calls.resolve(f":{function}", Entry(found.path, "")):
+                    walk.enter(entry, When.AT_EVENT, reach)
+        walk.finish()
+        return walk
+
+    def edges(self, name: str, path: str) -> tuple[_Edge, ...]:
+        """What a module imports in its turn; found once."""
         if (known := self._known.get(path)) is None:
             known = self._known[path] = tuple(self._imported(name, path))
         return known
 
-    def _imported(self, name: str, path: str) -> Iterator[tuple[str, str, When, int]]:
+    def made(self, entry: Entry) -> tuple[Entry, ...]:
+        """What a routine calls each time; found once."""
+        if (known := self._made.get(entry)) is None:
+            known = self._made[entry] = tuple(self._calls.made(entry))
+        return known
+
+    def flow(self, path: str) -> Flow | None:
+        """What is known of a file's routines; None where it is not followed."""
+        return self._calls.flow(path)
+
+    def lazy(self, path: str, line: int) -> bool:
+        """Whether an import stands on that line, in a function."""
         module = self._modules.get(path)
+        return any(one.lazy for one in module.imports if one.line == line) if module else False
+
+    def _imported(self, name: str, path: str) -> Iterator[_Edge]:
+        module = self._modules.get(path)
+        flow = self.flow(path)
         for statement in module.imports if module else ():
             if statement.never or (statement.lazy and path not in self._own):
                 continue
             if not self.applies(statement, path):
                 continue
-            when = When.LATER if statement.lazy else When.AT_START if statement.certain else When.PERHAPS_AT_START
-            if statement.plugins:
-                when = max(when, When.PERHAPS_AT_START)
+            certain = statement.certain and not statement.plugins
+            routine = flow.at(statement.line) if flow and statement.lazy else None
+            if routine:
+                certain = certain and not within(statement.line, routine.unsure)
             for target in self._plugins(name, path) if statement.plugins else self.targets(statement, path):
                 for found, file in self._files(target):
-                    yield found, file, when, statement.line
+                    yield _Edge(found, file, statement.line, certain, statement.lazy, routine.name if routine else None)
 
     def _files(self, name: str) -> tuple[tuple[str, str], ...]:
         """The files that importing a module executes, its parents' and its own, with their names."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.facts.graph import Unresolved, When
+from harness.facts.graph import Unresolved
 from harness.facts.search import Found, Missing, Portions, Search
+from harness.model import When
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -190,7 +190,7 @@ class _Finder:
         self.block(node.orelse, within)
 
     def _try(self, node: ast.Try | ast.TryStar, within: _Context) -> None:
-        catching = [handler for handler in node.handlers if _catches(handler.type)]
+        catching = [handler for handler in node.handlers if catches(handler.type)]
         before = len(self.found)
         if catching and _leaves(catching[0].body):  # its failure is only told in other words
             self.block(node.body, replace(within, conditional=within.conditional or within.lazy))
@@ -209,7 +209,7 @@ class _Finder:
         self._search(node.items, within)
         managers = [item.context_expr for item in node.items if isinstance(item.context_expr, ast.Call)]
         suppressed = any(
-            called(manager.func) in _SUPPRESSORS and any(_catches(argument) for argument in manager.args)
+            called(manager.func) in _SUPPRESSORS and any(catches(argument) for argument in manager.args)
             for manager in managers
         )
         # Such as `with try_import() as attempt:`, which some libraries have.
@@ -248,12 +248,12 @@ def called(node: ast.expr) -> str | None:
     return node.id if isinstance(node, ast.Name) else None
 
 
-def _catches(caught: ast.expr | None) -> bool:
+def catches(caught: ast.expr | None) -> bool:
     """Whether an except clause catches a failed import; a bare one does."""
     if caught is None:
         return True
     if isinstance(caught, ast.Tuple):
-        return any(_catches(one) for one in caught.elts)
+        return any(catches(one) for one in caught.elts)
     name = called(caught)
     # A name of the module's own can stand for any exceptions.
     return name in _CATCHES or (isinstance(caught, ast.Name) and name not in _EXCEPTIONS)

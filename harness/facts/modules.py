@@ -14,6 +14,7 @@ from harness.facts.lookups import Lookup, lookups, may_look
 from harness.facts.names import Names, names
 from harness.facts.outline import outline
 from harness.facts.revisions import TRIGGER, Revision, revision
+from harness.facts.routines import Flow, flow
 from harness.facts.uses import TRIGGERS, Uses, uses
 
 # What makes the names of a library's module unknowable: its text is not followed any closer than this.
@@ -38,6 +39,7 @@ class Module:
         lookups: What it asks of the metadata of distributions.
         uses: What it does with paths; of a distribution's module, nothing.
         revision: What it says as a migration, if it is one.
+        flow: What its functions do each time they are called; of a distribution's module, nothing.
     """
 
     size: int
@@ -48,6 +50,7 @@ class Module:
     lookups: tuple[Lookup, ...] = ()
     uses: Uses = field(default_factory=Uses)
     revision: Revision | None = None
+    flow: Flow = field(default_factory=Flow)
 
 
 def module(source: bytes, python: tuple[int, int], *, recorded: bool = False) -> Module:
@@ -72,6 +75,7 @@ def module(source: bytes, python: tuple[int, int], *, recorded: bool = False) ->
         lookups=lookups(tree, python) if may_look(source) else (),
         uses=uses(tree, python) if not recorded and TRIGGERS.search(source) else Uses(),
         revision=revision(tree) if TRIGGER in source else None,
+        flow=Flow() if recorded else flow(tree, python),
     )
     return _expressible(found) if _SURROGATE.search(source) else found
 
@@ -90,6 +94,7 @@ def _expressible(found: Module) -> Module:
         lookups=tuple(filter(_is_text, found.lookups)),
         uses=found.uses if _is_text(found.uses) else Uses(),
         revision=found.revision if _is_text(found.revision) else None,
+        flow=found.flow if _is_text(found.flow) else Flow(),
     )
 
 

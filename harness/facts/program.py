@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from harness.artifact.entries import Archive
-    from harness.facts.graph import Reach
+    from harness.facts.graph import Reach, Walk
+    from harness.model import When
     from harness.policy import RuntimePolicy
 
 # What no import names: what macOS adds to archives, templates of files.
@@ -68,13 +69,22 @@ class Program:
     @cached_property
     def graph(self) -> Graph:
         """The imports, from the handlers on."""
-        return Graph(self.facts.modules, self.search, self.roots, self.own)
+        return Graph(self.facts.modules, self.search, self.handlers, self.own)
+
+    def when(self, path: str, line: int) -> When:
+        """When a function gets to a line of a file, of the functions that get there the one that does so first."""
+        return self.graph.walked.when(path, line)
 
     @cached_property
     def reached_by(self) -> Mapping[str, Mapping[str, Reach]]:
         """What each handler reaches by itself, by the name of its function and then by path."""
-        apart = {root: self.graph.reached_from((root,)) for root in self.roots}
-        return {name: apart[_module(handler)] for name, handler in zip(self.names, self.handlers, strict=False)}
+        return {name: walk.reached for name, walk in self.walks.items()}
+
+    @cached_property
+    def walks(self) -> Mapping[str, Walk]:
+        """What each handler reaches by itself, by the name of its function."""
+        apart = {handler: self.graph.walk((handler,)) for handler in dict.fromkeys(self.handlers)}
+        return {name: apart[handler] for name, handler in zip(self.names, self.handlers, strict=False)}
 
     @cached_property
     def roots(self) -> tuple[str, ...]:

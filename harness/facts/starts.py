@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.facts.graph import When
+from harness.model import When
 
 if TYPE_CHECKING:
     from harness.facts.graph import Reach

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from harness.facts.accesses import NAMES, Act, accesses, resource, templates
 from harness.facts.bindings import Function, assigned_once, bound, imported, locations
-from harness.facts.conditions import Truth, truth
+from harness.facts.conditions import Truth, parts, truth
 from harness.facts.imports import called
 from harness.facts.paths import Evaluator, Location, Value
 
@@ -261,7 +261,7 @@ class _Finder:
             node, context = waiting.pop()
             if isinstance(node, ast.Call) and not context.never:
                 self._call(node, scope, context)
-            unsure, sure = _parts(node)
+            unsure, sure = parts(node)
             perhaps = replace(context, conditional=True) if unsure else context
             if isinstance(node, ast.IfExp) and _ELSEWHERE.search(ast.unparse(node.test)):
                 perhaps = replace(perhaps, elsewhere=True)
@@ -320,23 +320,6 @@ class _Finder:
                 self._signs.add("locates")
             elif name == "upgrade":
                 self._upgrades += [one for one in constants if isinstance(one, str)]
-
-
-def _parts(node: ast.AST) -> tuple[list[ast.AST], list[ast.AST]]:
-    """The parts of an expression: first those that may not be evaluated, then those that are."""
-    match node:
-        case ast.IfExp(test=test, body=body, orelse=orelse):
-            return [body, orelse], [test]
-        case ast.BoolOp(values=[first, *others]):
-            return [*others], [first]
-        case ast.Lambda(args=args, body=body):
-            return [body], [args]
-        case ast.ListComp(elt=element) | ast.SetComp(elt=element) | ast.GeneratorExp(elt=element):
-            return [element], [*node.generators]
-        case ast.DictComp(key=key, value=value):
-            return [key, value], [*node.generators]
-        case _:
-            return [], [*ast.iter_child_nodes(node)]
 
 
 def _guard(handler: ast.ExceptHandler) -> Guard | None:

@@ -11,7 +11,6 @@ from harness.check import Blocked, Subject
 from harness.checks import handler_imports, handler_responds, imports_resolve, unzipped_size
 from harness.diagnosis.handler import fault
 from harness.engines.protocol import Observation, Ready, Unavailable
-from harness.facts.graph import When
 from harness.model import Completed, Crashed, Severity, Skipped
 from harness.parity.supply import Supply
 from harness.runner import run
@@ -258,7 +257,7 @@ def _later(finding: Finding, subject: Subject) -> bool:
     reach = subject.program.graph.reached.get(path)
     statements = subject.facts.modules[path].imports if path in subject.facts.modules else ()
     lazy = any(statement.lazy for statement in statements if str(statement.line) == line)
-    return lazy or (reach is not None and reach.when is When.LATER)
+    return lazy or (reach is not None and not reach.when.starting)
 
 
 def _platform(manifest: Manifest) -> tuple[str, str]:

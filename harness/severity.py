@@ -1,0 +1,57 @@
+"""The one rule of how bad a finding is.
+
+An *error* is what a declared function certainly hits: when it starts, with every event, or because AWS refuses it. A
+*warning* is what some path may hit. Everything else is a *note*. What the runtime has just disproved, since the
+function started, is no error about the start.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from harness.model import Finding, Note, Severity, When
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+
+def severity(when: When) -> Severity | None:
+    """How bad it is that something fails which a function gets to then; None where it is no more than worth knowing."""
+    if when in {When.AT_START, When.AT_EVENT}:
+        return Severity.ERROR
+    return None if when is When.NEVER else Severity.WARNING
+
+
+def rated(finding: Finding, when: When, *, at_most: Severity | None = None) -> Finding | Note:
+    """A finding with the severity that it deserves, or a note where it is none.
+
+    Args:
+        finding: What fails, whatever severity it has.
+        when: When a function gets there.
+        at_most: What it is at most, where it is not certain that it fails.
+    """
+    found = severity(when)
+    if found is None:
+        return Note(f"{finding.message} ({finding.where}): nothing is known to lead there from a handler")
+    return replace(finding, severity=at_most if at_most is Severity.WARNING else found, when=when)
+
+
+def disproved(finding: Finding, started: Collection[str]) -> Finding:
+    """A finding about the start of functions, as it stands after some have started.
+
+    Args:
+        finding: The finding.
+        started: The names of the functions that the runtime has started.
+    """
+    about_start = finding.severity is Severity.ERROR and finding.when is When.AT_START
+    if not (about_start and finding.functions and set(finding.functions) <= set(started)):
+        return finding
+    names = ", ".join(finding.functions)
+    said = f"the runtime started {names} all the same"
+    return replace(
+        finding,
+        severity=Severity.WARNING,
+        when=When.PERHAPS_AT_START,
+        cause=f"{finding.cause}\n{said}" if finding.cause else said,
+    )
