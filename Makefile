@@ -4,12 +4,13 @@
 # make quick                        the tests without Docker, network, handlers and what is slow
 # make bench                        what checks cost
 # make crater                       verifies layers of popular distributions, and compares with what the runtime does
+# make crater-apps                  verifies applications that lie built in a folder, and shows what nobody has judged yet
 # ARGS="…" is handed on, as in `make test ARGS="-k zip"` or `make verify ARGS="--engine process"`.
 #
 # make itself exits with 2 whenever a command failed. A pipeline that must tell findings (1) from a wrong request (2)
 # or an incomplete run (3) calls .venv/bin/lambda-artifact after `make setup`.
 
-.PHONY: verify test quick lint format lock setup sample standin clean crater bench
+.PHONY: verify test quick lint format lock setup sample standin clean crater crater-apps bench
 .DEFAULT_GOAL := verify
 .DELETE_ON_ERROR:
 
@@ -93,3 +94,7 @@ bench: $(STAMP)
 # The first run builds some 165 layers, with the network and for most of an hour; ARGS="--only numpy pandas" for a few.
 crater: $(STAMP)
 	@$(BIN)/python -m benchmarks.crater $(ARGS)
+
+# ARGS="--folder DIR" names the folder, ARGS="--engine process" starts the functions, too; docs/crater-apps.md says more.
+crater-apps: $(STAMP)
+	@$(BIN)/python -m benchmarks.crater_apps $(ARGS)
