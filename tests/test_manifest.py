@@ -73,8 +73,8 @@ BAD = {
         [
             (
                 "{file}:4: `functions.api.zzz`: unknown key; "
-                "known are aws-seed, capacity-provider, code, deployed-as, environment, events, handler, layers, "
-                "layers-deployed-as, memory, snap-start, source, timeout"
+                "known are aws-seed, capacity-provider, code, deployed-as, environment, events, file-systems, handler, "
+                "layers, layers-deployed-as, memory, snap-start, source, timeout"
             )
         ],
     ),

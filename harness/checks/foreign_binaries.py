@@ -52,7 +52,9 @@ def _judge(subject: Subject, foreigners: Foreigners, owner: Owner, several: Sequ
     if not foreign_wheel:  # a wheel that fits may bring the files of others: it knows which to import
         broken = [one for one in broken if one.is_sure and (one.wanted or one.path not in recorded)]
     needed = [one for one in several if one.path in foreigners.needed]
-    if broken or needed:
+    if foreign_wheel and not needed and (pure := _pure(foreigners, owner, several)):
+        yield _slower(subject, owner, pure)
+    elif broken or needed:
         yield _broken(subject, foreigners, owner, several, sorted(broken, key=lambda one: one.wanted is None) + needed)
     elif foreign_wheel and not _has_fit(subject, foreigners, owner):
         yield _broken(subject, foreigners, owner, several, several)
@@ -67,6 +69,25 @@ def _judge(subject: Subject, foreigners: Foreigners, owner: Owner, several: Sequ
             Severity.WARNING,
             f"replace it by one for Linux on {subject.program.architecture}, or leave it out",
         )
+
+
+def _pure(foreigners: Foreigners, owner: Owner, several: Sequence[Foreign]) -> list[Foreign]:
+    """The modules that are there in pure Python, too; none if some module is there for another system alone."""
+    named = foreigners.named(owner.installed) if owner.installed else frozenset()
+    if any(one.module and not one.instead and (one.wanted or one.module in named) for one in several):
+        return []
+    return [one for one in several if one.instead and one.instead.endswith(".py")]
+
+
+def _slower(subject: Subject, owner: Owner, pure: Sequence[Foreign]) -> Finding:
+    first = pure[0]
+    return Finding(
+        f"{owner.name} is slower than it could be: {first.path.rpartition('/')[2]}{_and_more(pure)} is built for "
+        f"{first.built_for}, and imports take {first.instead} in its place",
+        where(subject.bundle.items[first.path]),
+        Severity.WARNING,
+        rebuilding.remedy(subject.policy, subject.program.architecture, owner.installed),
+    )
 
 
 def _has_fit(subject: Subject, foreigners: Foreigners, owner: Owner) -> bool:

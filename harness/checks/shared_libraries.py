@@ -134,12 +134,16 @@ def _faults(subject: Subject, natives: Natives) -> Iterator[Finding]:
     for path in sorted(loaded):
         if subject.facts.binaries[path].faults:
             groups[natives.owner(path)].append(path)
-    for owner, paths in groups.items():
+    needed = {path for path, native in natives.needed.items() if native.is_certain}
+    needed |= {native.path for native in natives.started if native.is_certain}
+    for owner, several in groups.items():
+        paths = sorted(several, key=lambda path: path not in needed)
         fault = subject.facts.binaries[paths[0]].faults[0]
         more = f" and {len(paths) - 1:,} more" if len(paths) > 1 else ""
         yield Finding(
             f"{paths[0]}{more}: the loader refuses it: it {fault} ({owner.name})",
             where(subject.bundle.items[paths[0]]),
+            Severity.ERROR if paths[0] in needed else Severity.WARNING,
             remedy="take the file as its distribution has it: `strip` and other tools that shrink damage libraries "
             "that were already edited; leave them out of the build",
         )

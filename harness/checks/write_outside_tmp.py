@@ -13,7 +13,9 @@ from harness.model import Finding, Severity
 
 # What a function may write to.
 WRITABLE = ("/tmp", "/dev", "/proc/self")  # noqa: S108 - in the function
-# What it certainly may not.
+# Where it may have a file system: Lambda takes no other place for one.
+MOUNTS = "/mnt/"
+# What it certainly may not write to.
 READ_ONLY = (CODE_ROOT, LAYER_ROOT, HOME, "/var/runtime", "/var/lang")
 
 
@@ -40,7 +42,7 @@ def check(subject: Subject, engines: Engines) -> Findings:
     places = Places(subject.program)
     writes = defaultdict(list)
     for deed in deeds(subject.program):
-        if _fails(deed, places):
+        if _fails(deed, places) and not _is_mounted(subject, deed):
             writes[deed.file].append(deed)
     for by in writes.values():
         yield from _findings(by)
@@ -60,6 +62,18 @@ def _fails(deed: Deed, places: Places) -> bool:
             return not places.exists(path)
         case _:
             return False
+
+
+def _is_mounted(subject: Subject, deed: Deed) -> bool:
+    """Whether every function that gets there has a file system at that place."""
+    path, program = deed.paths[0], subject.program
+    functions = [
+        function
+        for function in subject.manifest.functions
+        if function.name in program.names and (deed.reach is None or deed.file in program.reached_by[function.name])
+    ]
+    has = [any(f"{path}/".startswith(f"{mount}/") for mount in function.file_systems) for function in functions]
+    return path.startswith(MOUNTS) and bool(has) and all(has)
 
 
 def _findings(by: list[Deed]) -> Iterator[Finding]:
@@ -88,6 +102,8 @@ def _words(deed: Deed) -> str:
         return f"sqlite3.OperationalError: unable to open database file {path}"
     if path.startswith(READ_ONLY):
         return f"OSError: [Errno 30] Read-only file system: {path!r}"
+    if path.startswith(MOUNTS):
+        return f"{path} is there only if the function has a file system (EFS, S3 Files), and the manifest names none"
     return f"{path} is not below /tmp"
 
 
@@ -95,4 +111,7 @@ def _remedy(deed: Deed) -> str:
     if deed.use.call.endswith("Handler") or deed.use.call == "basicConfig":
         return "log to standard output instead: Lambda collects it"
     path = deed.paths[0]
+    if path.startswith(MOUNTS):
+        mount = "/".join(path.split("/")[:3])
+        return f'say that the function has it (`file-systems = ["{mount}"]` in the manifest), or write to /tmp'
     return f"write to /tmp/{path.rpartition('/')[2]} instead: nothing else is writable"

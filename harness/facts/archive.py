@@ -14,6 +14,7 @@ from harness.facts import distributions
 from harness.facts.binaries import Binary, read_binary
 from harness.facts.bytecode import Bytecode, read_bytecode
 from harness.facts.distributions import EDITABLE, Distribution, distribution
+from harness.facts.impostors import impostor, pointer
 from harness.facts.modules import notable
 from harness.facts.secrets import Secret, secrets
 from harness.facts.sources import LONGEST, Sources
@@ -50,6 +51,8 @@ class Contents:
         shebangs: The first line of files that begin with ``#!``, its line ending included.
         texts: ``.pth`` files, what configures migrations, and the stamp, whole.
         packed: Files that are archives themselves, or compressed, with their format.
+        pointers: Pointers of Git LFS, each with the size of the file that it stands for.
+        impostors: Files with the name of a library that are neither ELF nor Mach-O nor PE, with what they are.
         secrets: Files that hold secrets.
     """
 
@@ -61,6 +64,8 @@ class Contents:
     shebangs: dict[str, str] = field(default_factory=dict)
     texts: dict[str, str] = field(default_factory=dict)
     packed: dict[str, str] = field(default_factory=dict)
+    pointers: dict[str, int] = field(default_factory=dict)
+    impostors: dict[str, str] = field(default_factory=dict)
     secrets: dict[str, tuple[Secret, ...]] = field(default_factory=dict)
 
     @property
@@ -146,6 +151,8 @@ class _Pass:
         name, head = entry.name, bytes(content[:8])
         if binary := read_binary(content):
             self._facts.binaries[name] = binary
+        elif kind := impostor(name, content):
+            self._facts.impostors[name] = kind
         elif name.endswith(".py") and len(content) <= LONGEST:
             self._sources.append(name)
             if notable(bytes(content)):
@@ -163,6 +170,8 @@ class _Pass:
                 self._facts.secrets[name] = held
 
     def _take_text(self, name: str, content: bytes) -> None:
+        if (size := pointer(content)) is not None:
+            self._facts.pointers[name] = size
         folder, _, file = name.rpartition("/")
         if folder.endswith(distributions.FOLDERS):
             self._metadata.setdefault(folder, {})[file] = content.decode("utf-8", "replace")

@@ -63,6 +63,7 @@ class Binary:
         version_definitions: Which versions of symbols it offers.
         init_functions: The Python modules that it is: what its exported ``PyInit_`` functions are for.
         faults: Why the loader would refuse it: clauses whose subject is the file.
+        numpy_1: Whether it is an extension that was compiled for NumPy 1 alone.
     """
 
     format: Format
@@ -79,6 +80,7 @@ class Binary:
     version_definitions: tuple[str, ...] = ()
     init_functions: tuple[str, ...] = ()
     faults: tuple[str, ...] = ()
+    numpy_1: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +142,10 @@ _UNIVERSAL: Final = {b"\xca\xfe\xba\xbe": struct.Struct(">I4xII4x"), b"\xca\xfe\
 _MOST_MACHINES: Final = 44  # the same place in a Java class, which has the same magic, is its version: 45 and above
 _STATIC_LIBRARY: Final = b"!<arch>\n"
 
+# What `import_array` of NumPy's headers asks for: since 2.0 it tries the second name first, and then the first.
+_NUMPY_1: Final = re.compile(rb"numpy\.core\._multiarray_umath\0")
+_NUMPY_2: Final = re.compile(rb"numpy\._core\._multiarray_umath\0")
+
 _PE_MAGIC: Final = b"PE\0\0"
 _PE_HEADER: Final = struct.Struct("<H16xHH")
 _PE_MACHINES: Final = {0x14C: "i386", 0x1C0: "arm", 0x1C4: "arm", 0x8664: "x86_64", 0xAA64: "arm64"}
@@ -179,6 +185,7 @@ def _elf(data: memoryview) -> Binary:
         machine = "ppc64le"
     kind = "executable" if image.is_executable else _ELF_KINDS.get(image.type or 0, f"type {image.type or 0}")
     sonames = image.names(Tag.SONAME)
+    functions = tuple(sorted({_initialised(name) for name in init_functions(image)}))
     return Binary(
         format=Format.ELF,
         machines=() if image.machine is None else (machine,),
@@ -192,8 +199,9 @@ def _elf(data: memoryview) -> Binary:
         interpreter=image.interpreter,
         version_needs=tuple(VersionNeed(*need) for need in version_needs(image)),
         version_definitions=version_definitions(image),
-        init_functions=tuple(sorted({_initialised(name) for name in init_functions(image)})),
-        faults=tuple(image.faults),  # the last, for all of the above adds to them
+        init_functions=functions,
+        faults=tuple(image.faults),  # the last of what is read by way of the image, for all of it adds to them
+        numpy_1=bool(functions and _NUMPY_1.search(data) and not _NUMPY_2.search(data)),
     )
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from packaging.tags import Tag, parse_tag
 
 from harness.facts.binaries import Format, extension_name, extension_suffixes
-from harness.facts.loader import fits, is_musl, musl
+from harness.facts.loader import fits, is_cut_off, is_musl, musl
 from harness.facts.natives import Natives, Owner
 from harness.facts.search import Found, Given, Missing, Portions, Unknown
 from harness.facts.starts import certain
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from harness.facts.graph import Reach
     from harness.facts.program import Program
     from harness.facts.search import Resolution
+    from harness.facts.view import Installed
 
 _DASHES = 2  # of a tag: python-abi-platform
 _SYSTEMS = {Format.MACHO: "macOS", Format.PE: "Windows"}
@@ -87,7 +88,7 @@ class Foreigners:
 
     def _built_for(self, path: str, binary: Binary) -> str | None:
         """What a file was made for, if that is not what the function is."""
-        if binary.kind == "object":
+        if binary.kind == "object" or is_cut_off(binary):
             return None
         if not fits(binary, self._program.architecture):
             system = _SYSTEMS.get(binary.format, "Linux")
@@ -128,6 +129,16 @@ class Foreigners:
                 for name in (base, *(f"{base}.{name}" for name in one.names)) if base else ():
                     found.setdefault(name, reach)
         return found
+
+    def named(self, installed: Installed) -> frozenset[str]:
+        """The modules that the sources of a distribution import, certainly or not."""
+        program, found = self._program, set[str]()
+        for path, owner in program.facts.owners.items():
+            if owner is installed and path in program.facts.modules:
+                for one in program.facts.modules[path].imports:
+                    base = program.graph.absolute(one.module, one.level, path)
+                    found.update((base, *(f"{base}.{name}" for name in one.names)) if base else ())
+        return frozenset(found)
 
     @cached_property
     def needed(self) -> Mapping[str, tuple[str, str]]:

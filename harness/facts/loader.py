@@ -196,6 +196,11 @@ def fits(binary: Binary, architecture: str) -> bool:
     return binary.format is Format.ELF and architecture in binary.machines and binary.kind != "object"
 
 
+def is_cut_off(binary: Binary) -> bool:
+    """Whether a file ends before the header of an ELF file does."""
+    return binary.format is Format.ELF and not binary.machines
+
+
 def is_musl(binary: Binary) -> bool:
     """Whether a file was linked with musl instead of glibc."""
     return musl(binary) is not None or "ld-musl-" in (binary.interpreter or "")

@@ -147,6 +147,16 @@ class Facts:
         return self._seen(lambda facts: facts.packed)
 
     @cached_property
+    def pointers(self) -> Mapping[str, int]:
+        """The pointers of Git LFS that it sees, with the sizes of what they stand for."""
+        return self._seen(lambda facts: facts.pointers)
+
+    @cached_property
+    def impostors(self) -> Mapping[str, str]:
+        """The files with the name of a library that are none, with what they are."""
+        return self._seen(lambda facts: facts.impostors)
+
+    @cached_property
     def revisions(self) -> Mapping[str, Revision]:
         """The migrations that it sees."""
         found = ((path, self.modules[path].revision) for path in self.modules if path in self.notable)

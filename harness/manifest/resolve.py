@@ -188,6 +188,7 @@ class _Resolver:
                 seed=self.seed(own, scopes),
                 deployed_as=self.deployed_as(name, scopes),
                 layers_deployed_as=self.layers_deployed_as(layers, scopes),
+                file_systems=_value(scopes, lambda settings: settings.file_systems, ()),
                 stated=frozenset(key for key in ("memory", "timeout") if any(getattr(s.table, key) for s in scopes)),
                 capacity_provider=self.capacity_provider(scopes),
                 snap_start=_value(scopes, lambda settings: settings.snap_start, default=False),

@@ -25,6 +25,14 @@ Memory: TypeAlias = Annotated[
     int, Meta(ge=128, le=32_768, description="a whole number of megabytes from 128 to 32,768")
 ]
 Timeout: TypeAlias = Annotated[int, Meta(ge=1, le=5400, description="a whole number of seconds from 1 to 5,400")]
+Mount: TypeAlias = Annotated[
+    str,
+    Meta(
+        pattern=r"\A/mnt/[a-zA-Z0-9._-]+\Z",
+        max_length=160,
+        description='a folder in /mnt, such as "/mnt/data"',
+    ),
+]
 Day: TypeAlias = Annotated[date, Meta(description="a date without quotes, such as 2027-01-31")]
 
 Chip: TypeAlias = Annotated[Architecture, Meta(description='"x86_64" or "arm64"')]
@@ -46,6 +54,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, re
     capacity_provider: bool | None = None
     snap_start: bool | None = None
     environment: dict[Variable, Value] | None = None
+    file_systems: tuple[Mount, ...] | None = None
     deployed_as: DeployedFunction | None = None
     layers_deployed_as: tuple[DeployedLayer, ...] | None = None
 

@@ -91,6 +91,7 @@ class Function:
         deployed_as: What it is called in the account, with an alias after a colon where its callers use one; None where
             nothing says so.
         layers_deployed_as: The same of each of its layers; empty where nothing says so.
+        file_systems: The folders below ``/mnt`` where it has a file system, of EFS or S3 Files.
         stated: Those of ``memory`` and ``timeout`` that are declared; the others are assumed.
         capacity_provider: Whether it runs on managed instances, which have other limits.
         snap_start: Whether it starts from a snapshot of its init.
@@ -109,6 +110,7 @@ class Function:
     deployed_as: str | None = None
     layers_deployed_as: tuple[str, ...] = ()
     stated: frozenset[str] = frozenset()
+    file_systems: tuple[str, ...] = ()
     capacity_provider: bool = False
     snap_start: bool = False
 

@@ -28,18 +28,24 @@ def extensions(event: dict[str, Any]) -> list[dict[str, Any]]:
     """What keeps each extension from being loaded: ``{"path", "error", "signal"}`` for those that something does."""
     found = []
     for path, module in event["extensions"]:
-        alone = apart(partial(load, path))
+        alone = apart(partial(load, path, module.rpartition(".")[2]))
         # Some need what their package loads first; one that can be imported is sound.
         if alone and apart(partial(original, module)):
             found.append({"path": path, **alone})
     return found
 
 
-def load(path: str) -> None:
-    """Load a library as the interpreter does, without running its init function."""
+def load(path: str, name: str) -> None:
+    """Load a library as the interpreter does, and look for its init function without running it."""
     import _ctypes  # noqa: PLC0415 - here, so that a crash of it hides nothing
 
-    _ctypes.dlopen(path, sys.getdlopenflags())
+    library = _ctypes.dlopen(path, sys.getdlopenflags())
+    if name.isascii():
+        try:
+            _ctypes.dlsym(library, f"PyInit_{name}")
+        except OSError:
+            said = f"dynamic module does not define module export function (PyInit_{name})"
+            raise ImportError(said) from None
 
 
 def apart(deed: Callable[[], object]) -> dict[str, Any] | None:

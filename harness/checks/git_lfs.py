@@ -1,0 +1,66 @@
+"""See the check."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from harness.artifact.bundle import where
+from harness.check import Engines, Findings, Subject, define
+from harness.facts.accesses import Act
+from harness.facts.deeds import Deed, deeds
+from harness.facts.starts import certain
+from harness.model import Finding, Severity
+
+SHOWN = 3
+
+
+@define(since="0.1")
+def check(subject: Subject, engines: Engines) -> Findings:
+    """No file is a pointer of Git LFS in place of its content.
+
+    ## Why it matters
+
+    Git LFS stores large files elsewhere, and a checkout without it has a text of three lines in the place of each:
+    `version https://git-lfs.github.com/spec/v1`. Zipped like that, a model ends in `UnpicklingError: invalid load key,
+    'v'`, a JSON file in `JSONDecodeError: Expecting value: line 1 column 1`, a library in `invalid ELF header`.
+
+    ## How to fix
+
+    Fetch the files before the archive is made: `git lfs install && git lfs pull`; in GitHub Actions `lfs: true` for
+    `actions/checkout`, in GitLab a `GIT_LFS_SKIP_SMUDGE` that is not set, in CodeBuild an image with `git-lfs`.
+    """
+    del engines
+    read = {path: deed for deed in _read(subject) for path in deed.paths}
+    archives: dict[int, list[str]] = defaultdict(list)
+    for path in sorted(subject.facts.pointers):
+        archives[id(subject.bundle.items[path].archive)].append(path)
+    for paths in archives.values():
+        yield _finding(subject, sorted(paths, key=lambda path: (not _needed(subject, path, read), path)), read)
+
+
+def _read(subject: Subject) -> Iterator[Deed]:
+    if subject.facts.pointers:
+        found = (deed for deed in deeds(subject.program) if deed.use.act in {Act.READ, Act.DATABASE})
+        yield from sorted(found, key=lambda deed: deed.at_start)  # of several, the last one counts
+
+
+def _needed(subject: Subject, path: str, read: dict[str, Deed]) -> bool:
+    """Whether a handler cannot start without what the file should be."""
+    return certain(path, subject.program) is not None or (path in read and read[path].at_start)
+
+
+def _finding(subject: Subject, paths: list[str], read: dict[str, Deed]) -> Finding:
+    first = paths[0]
+    reach, deed = certain(first, subject.program), read.get(first)
+    size = subject.facts.pointers[first]
+    by = f", which {deed.where} reads" if deed else ", which is imported" if reach else ""
+    others = [path.rpartition("/")[2] for path in paths[1:]]
+    more = f"; so are {', '.join(others[:SHOWN])}" if others else ""
+    more += f" and {len(others) - SHOWN:,} more" if len(others) > SHOWN else ""
+    archive = subject.bundle.items[first].archive.source
+    return Finding(
+        f"{first}{by}, is a pointer of Git LFS, a few lines of text in the place of {size:,} bytes{more}",
+        where(subject.bundle.items[first]),
+        Severity.ERROR if _needed(subject, first, read) else Severity.WARNING,
+        f"run `git lfs pull` (or `lfs: true` for actions/checkout) before {archive} is built, and build it again",
+        chain=reach.chain if reach else deed.chain if deed else (),
+    )
