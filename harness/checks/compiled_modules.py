@@ -8,8 +8,8 @@ from harness.check import Engines, Findings, Inapplicable, Subject, define
 from harness.diagnosis import rebuilding
 from harness.facts.compiled import Compiled, Unloadable
 from harness.facts.natives import Natives, Owner
-from harness.facts.starts import certain
-from harness.model import Finding, Severity
+from harness.facts.starts import failing, stopped, sure
+from harness.model import Finding, Severity, When
 
 SHOWN = 3
 
@@ -40,15 +40,13 @@ def check(subject: Subject, engines: Engines) -> Findings:
         if one.path not in subject.facts.pointers:  # git-lfs speaks of those
             groups[natives.owner(one.path), one.numpy is not None].append(one)
     for (owner, _), several in groups.items():
-        yield _finding(subject, owner, sorted(several, key=lambda one: certain(one.path, subject.program) is None))
+        yield _finding(subject, owner, sorted(several, key=lambda one: sure(one.path, subject.program) is None))
 
 
 def _finding(subject: Subject, owner: Owner, several: Sequence[Unloadable]) -> Finding:
     first = several[0]
-    reach = certain(first.path, subject.program)
-    words = f"ImportError: {first.words}"
-    if reach:
-        words = f"Runtime.ImportModuleError: Unable to import module {reach.chain[0]!r}: {first.words}"
+    reach = sure(first.path, subject.program)
+    words = failing(first.words, reach)
     name = first.path.rpartition("/")[2]
     more = f" and {len(several) - 1:,} more" if len(several) > 1 else ""
     return Finding(
@@ -58,6 +56,8 @@ def _finding(subject: Subject, owner: Owner, several: Sequence[Unloadable]) -> F
         _remedy(subject, owner, first),
         "also " + ", ".join(one.path for one in several[1 : SHOWN + 1]) if len(several) > 1 else None,
         reach.chain if reach else (),
+        reach.when if reach else When.LATER,
+        stopped(first.path, subject.program),
     )
 
 

@@ -10,8 +10,8 @@ from harness.check import Engines, Findings, Inapplicable, Need, Subject, define
 from harness.diagnosis import libraries, rebuilding
 from harness.facts.compiled import Compiled
 from harness.facts.natives import Natives
-from harness.facts.starts import certain
-from harness.model import Finding, Note, Severity
+from harness.facts.starts import stopped, sure
+from harness.model import Finding, Note, Severity, When
 
 SHOWN = 3
 
@@ -26,7 +26,8 @@ def check(subject: Subject, engines: Engines) -> Findings:
     needed, such as SQLAlchemy's greenlet, fails then: `undefined symbol`, `ELF load command address/offset not
     properly aligned` after a `strip` that went wrong, or a crash of the whole process. Each file that this Python would
     take for an extension is loaded in the runtime, in a process of its own; one that fails alone is imported with its
-    package around it, and counts as sound if that works. It is an error where a handler cannot start without it.
+    package around it, and counts as sound if that works. It is an error where a handler cannot start or answer
+    without it.
 
     ## How to fix
 
@@ -43,9 +44,13 @@ def check(subject: Subject, engines: Engines) -> Findings:
     groups: dict[tuple[str, str], list[str]] = defaultdict(list)
     for said in broken:
         groups[_owner(subject, said["path"]), _words(said)].append(said["path"])
+    needed = {
+        owner or words for (owner, words), paths in groups.items() if any(sure(path, subject.program) for path in paths)
+    }
     for (owner, words), paths in groups.items():
-        needed = [path for path in paths if certain(path, subject.program)]
-        yield _finding(subject, owner, words, needed or paths, Severity.ERROR if needed else Severity.WARNING)
+        paths.sort(key=lambda path: sure(path, subject.program) is None)
+        # What is needed of a distribution is mended together with the rest of it.
+        yield _finding(subject, owner, words, paths, Severity.ERROR if (owner or words) in needed else Severity.WARNING)
     yield Note(f"{len(extensions) - len(broken)} of {len(extensions)} extensions can be loaded")
 
 
@@ -71,6 +76,8 @@ def _finding(subject: Subject, owner: str, words: str, paths: list[str], severit
         _remedy(subject, paths[0]),
         "also " + ", ".join(paths[1 : SHOWN + 1]) if len(paths) > 1 else None,
         reach.chain if reach else (),
+        reach.when if reach else When.LATER,
+        stopped(paths[0], subject.program),
     )
 
 

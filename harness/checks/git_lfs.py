@@ -7,8 +7,9 @@ from harness.artifact.bundle import where
 from harness.check import Engines, Findings, Subject, define
 from harness.facts.accesses import Act
 from harness.facts.deeds import Deed, deeds
-from harness.facts.starts import certain
-from harness.model import Finding, Severity
+from harness.facts.starts import sure
+from harness.model import Finding, Severity, When
+from harness.severity import severity
 
 SHOWN = 3
 
@@ -34,23 +35,30 @@ def check(subject: Subject, engines: Engines) -> Findings:
     for path in sorted(subject.facts.pointers):
         archives[id(subject.bundle.items[path].archive)].append(path)
     for paths in archives.values():
-        yield _finding(subject, sorted(paths, key=lambda path: (not _needed(subject, path, read), path)), read)
+        yield _finding(subject, sorted(paths, key=lambda path: (_needed(subject, path, read), path)), read)
 
 
 def _read(subject: Subject) -> Iterator[Deed]:
     if subject.facts.pointers:
         found = (deed for deed in deeds(subject.program) if deed.use.act in {Act.READ, Act.DATABASE})
-        yield from sorted(found, key=lambda deed: deed.at_start)  # of several, the last one counts
+        # Of several that read one file, the last one counts.
+        yield from sorted(found, key=lambda deed: _when(subject, deed), reverse=True)
 
 
-def _needed(subject: Subject, path: str, read: dict[str, Deed]) -> bool:
-    """Whether a handler cannot start without what the file should be."""
-    return certain(path, subject.program) is not None or (path in read and read[path].at_start)
+def _when(subject: Subject, deed: Deed) -> When:
+    return subject.program.when(deed.file, deed.use.line)
+
+
+def _needed(subject: Subject, path: str, read: dict[str, Deed]) -> When:
+    """When a function needs what the file should be."""
+    if reach := sure(path, subject.program):
+        return reach.when
+    return min(When.LATER, _when(subject, read[path])) if path in read else When.LATER
 
 
 def _finding(subject: Subject, paths: list[str], read: dict[str, Deed]) -> Finding:
     first = paths[0]
-    reach, deed = certain(first, subject.program), read.get(first)
+    reach, deed, when = sure(first, subject.program), read.get(first), _needed(subject, first, read)
     size = subject.facts.pointers[first]
     by = f", which {deed.where} reads" if deed else ", which is imported" if reach else ""
     others = [path.rpartition("/")[2] for path in paths[1:]]
@@ -60,7 +68,8 @@ def _finding(subject: Subject, paths: list[str], read: dict[str, Deed]) -> Findi
     return Finding(
         f"{first}{by}, is a pointer of Git LFS, a few lines of text in the place of {size:,} bytes{more}",
         where(subject.bundle.items[first]),
-        Severity.ERROR if _needed(subject, first, read) else Severity.WARNING,
+        severity(when) or Severity.WARNING,
         f"run `git lfs pull` (or `lfs: true` for actions/checkout) before {archive} is built, and build it again",
         chain=reach.chain if reach else deed.chain if deed else (),
+        when=when,
     )

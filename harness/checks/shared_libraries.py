@@ -10,6 +10,7 @@ from harness.check import Engines, Findings, Inapplicable, Subject, define
 from harness.diagnosis import libraries
 from harness.facts.loader import Absent
 from harness.facts.natives import Native, Natives, Owner, Use
+from harness.facts.starts import failing, stopped
 from harness.model import Finding, Note, Severity
 
 SHOWN = 3
@@ -103,7 +104,7 @@ def _finding(subject: Subject, natives: Natives, owner: Owner, lacks: Sequence[L
     name, native = first.absent.name, first.native
     words = f"{name}: cannot open shared object file: No such file or directory"
     if native.reach:
-        words = f"Runtime.ImportModuleError: Unable to import module {native.reach.chain[0]!r}: {words}"
+        words = failing(words, native.reach)
     elif native.use is Use.AGENT:
         words = f"Extension.Crash: {native.path}: error while loading shared libraries: {words}"
     chain = " → ".join(first.absent.by.chain)
@@ -119,6 +120,8 @@ def _finding(subject: Subject, natives: Natives, owner: Owner, lacks: Sequence[L
         remedy,
         cause,
         native.reach.chain if native.reach else (),
+        native.reach.when if native.reach else None,
+        stopped(native.path, subject.program),
     )
 
 

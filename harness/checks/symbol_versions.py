@@ -9,6 +9,7 @@ from harness.check import Engines, Findings, Inapplicable, Subject, define
 from harness.diagnosis import rebuilding
 from harness.facts.foreign import is_local
 from harness.facts.natives import Natives, Owner, Use
+from harness.facts.starts import failing
 from harness.facts.symbols import Demand, demands, numbered
 from harness.model import Finding, Severity
 
@@ -87,7 +88,7 @@ def _finding(subject: Subject, owner: Owner, unmet: Sequence[tuple[Severity, Dem
     library = first.provider or f"/lib64/{first.library}"
     words = f"{library}: version '{first.version}' not found (required by {first.by})"
     if reach and worst is Severity.ERROR:
-        words = f"Runtime.ImportModuleError: Unable to import module {reach.chain[0]!r}: {words}"
+        words = failing(words, reach)
     return Finding(
         f"{words}: {_what(subject, owner, first, ranked)}",
         where(subject.bundle.items[first.by]),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from packaging.version import InvalidVersion, Version
 
-from harness.facts.binaries import extension_name, extension_suffixes
+from harness.facts.binaries import Format, extension_name, extension_suffixes
 from harness.facts.impostors import EMPTY
 from harness.facts.installed import effective
 from harness.facts.loader import fits, is_cut_off, is_musl
@@ -67,7 +67,7 @@ class Compiled:
         if suffix is None or named is None:
             return None
         binary = self._facts.binaries.get(path)
-        if binary and not is_cut_off(binary) and (not fits(binary, self._program.architecture) or is_musl(binary)):
+        if binary and binary.format is not Format.ELF:
             return None  # foreign-binaries speaks of it
         whole = binary is not None and not is_cut_off(binary)
         likely = named.module in binary.init_functions or binary.faults if binary and whole else named.tag is not None
@@ -83,7 +83,7 @@ class Compiled:
             binary = self._facts.binaries.get(path)
             if binary is None or is_cut_off(binary):
                 yield self._impostor(path, module)
-            elif not binary.faults:
+            elif not binary.faults and fits(binary, self._program.architecture) and not is_musl(binary):
                 yield from self._fault(path, module, binary)
 
     def _impostor(self, path: str, module: str) -> Unloadable:

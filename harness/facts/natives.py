@@ -12,7 +12,7 @@ from harness.artifact.bundle import CODE_ROOT, LAYER_ROOT
 from harness.facts.binaries import extension_name
 from harness.facts.loader import Loader, is_musl
 from harness.facts.search import Found
-from harness.facts.starts import certain
+from harness.facts.starts import sure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -41,7 +41,7 @@ class Native:
 
     Attributes:
         module: The name under which it is imported, where that is its use.
-        reach: How it is reached, where a handler cannot start without it.
+        reach: How it is reached, where a handler cannot start, or answer, without it.
     """
 
     path: str
@@ -51,7 +51,7 @@ class Native:
 
     @property
     def is_certain(self) -> bool:
-        """Whether it is loaded by every start."""
+        """Whether it is loaded by every start, or for every event."""
         return self.reach is not None or self.use is Use.AGENT
 
 
@@ -99,7 +99,7 @@ class Natives:
             name = self.module(path) if self._is_ours(path) else None
             found = search.find(name) if name else None
             if isinstance(found, Found) and found.path == path:
-                yield Native(path, Use.MODULE, name, certain(path, self._program))
+                yield Native(path, Use.MODULE, name, sure(path, self._program))
 
     @cached_property
     def started(self) -> tuple[Native, ...]:

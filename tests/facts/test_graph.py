@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.facts.graph import When
+from harness.model import When
 from tests import build
 
 if TYPE_CHECKING:
