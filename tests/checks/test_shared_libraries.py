@@ -7,7 +7,7 @@ import pytest
 
 from harness.check import Inapplicable
 from harness.checks.shared_libraries import check
-from harness.model import Finding, Note, Severity
+from harness.model import Finding, Note, Severity, When
 from tests.build import findings, function, manifest, program_of, said
 from tests.natives import ARM64, MUSL, PROGRAM, X86_64, Files, installed, native, needing
 
@@ -77,19 +77,23 @@ def test_a_library_that_nothing_has_is_named_with_all_that_leads_to_it() -> None
         "names its package), or take a wheel that brings it along for liba.so",
         "Amazon Linux 2023, as Lambda has it, comes without it",
         ("app", "fast", "fast._fast"),
+        When.AT_START,
+        ("api",),
     )
 
 
 CERTAINTY = [
     (AT_START, Severity.ERROR),
-    (LATER, Severity.WARNING),
+    (LATER, Severity.ERROR),
     (NEVER, Severity.WARNING),
     ({"app.py": "try:\n    import fast\nexcept ImportError:\n    pass\n"}, Severity.WARNING),
 ]
 
 
 @pytest.mark.parametrize(("code", "severity"), CERTAINTY)
-def test_it_is_an_error_where_no_handler_can_start_without_it(code: dict[str, str], severity: Severity) -> None:
+def test_it_is_an_error_where_no_handler_can_start_or_answer_without_it(
+    code: dict[str, str], severity: Severity
+) -> None:
     assert [one.severity for one in findings(check, native(code, fast(), function=HANDLER))] == [severity]
 
 
