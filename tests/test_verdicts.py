@@ -15,7 +15,7 @@ from harness.engines.process import ProcessEngine
 from harness.engines.protocol import Missing
 from harness.engines.rungs import rungs
 from harness.manifest import load
-from harness.model import Crashed, Severity
+from harness.model import Crashed, Severity, Skipped
 from harness.policy import KNOWN_RUNTIMES
 from harness.settings import Settings
 from harness.verify import verify
@@ -115,7 +115,8 @@ def judge(case: Case, report: Report) -> None:
     assert report.verdict == case.verdict
     assert {check for check, finding in findings if finding.severity is Severity.ERROR} == case.checks
     assert {check for check, finding in findings if finding.severity is Severity.WARNING} == case.warnings
-    messages = "\n".join(finding.message for _, finding in findings)
+    undone = [result.outcome.reason for result in report.results if isinstance(result.outcome, Skipped)]
+    messages = "\n".join([*(finding.message for _, finding in findings), *undone])
     assert [words for words in case.says if words not in messages] == []
     places = "\n".join(finding.where for _, finding in findings)
     assert [place for place in case.where if place not in places] == []

@@ -1,6 +1,7 @@
 """See the check."""
 
-from harness.check import Engines, Findings, Inapplicable, Need, Scope, Subject, define
+from harness.check import Blocked, Engines, Findings, Inapplicable, Need, Scope, Subject, define
+from harness.diagnosis.outside import unjudged, unreached, went_on
 from harness.diagnosis.start import explain
 from harness.engines.protocol import Ready
 from harness.model import Finding, Note, Severity
@@ -21,6 +22,12 @@ def check(subject: Subject, engines: Engines) -> Findings:
 
     The finding has Lambda's message, the line where it began, and the chain of imports that led there. A module that
     is missing belongs into the requirements that the layer is built from, and the layer is to be built again.
+
+    An init that calls AWS, a database or any other machine can be sound on Lambda and cannot be judged here, where none
+    of them answers: such a check is incomplete (exit code 3), and names the call and its line. `aws-seed` gives the
+    function an emulated AWS. `network-at-init = "known"` in the function's table accepts that it is judged up to that
+    call and no further. Nothing waits for the retries that follow the call.
+
     An init that takes longer than 10 seconds is a warning: Lambda stops it there and starts anew inside the first
     invocation, at the caller's expense. With `snap-start` or `capacity-provider` in the manifest it may take 130
     seconds, or as long as the function's timeout. Time that it only waited for a processor of this machine does not
@@ -32,8 +39,17 @@ def check(subject: Subject, engines: Engines) -> Findings:
     seen = engines.observe(function)
     limit = subject.policy.limits.init_of(function.timeout, prolonged=function.prolonged)
     if not isinstance(seen.init, Ready):
-        yield explain(seen, function, subject.supply)
+        called = unreached(seen, seen.init, None, function, subject.program)
+        if called is None:
+            yield explain(seen, function, subject.supply)
+            return
+        said = unjudged(f"its init calls what is not here: {called}", called, function)
+        if not function.network_known:
+            raise Blocked(said)
+        yield Note(said, limit=True)
         return
+    if tried := went_on(seen, subject.program):
+        yield Note(f"its init called {tried}, got no answer here, and went on: on Lambda there may be one")
     init = seen.init
     cpu_seconds = init.cpu_seconds + seen.compiling
     # How busy this machine is, is no property of the artifact.

@@ -4,11 +4,14 @@ import json
 from typing import Any
 
 from harness.check import Blocked, Engines, Findings, Inapplicable, Need, Scope, Subject, define
+from harness.diagnosis import places
 from harness.diagnosis.advice import for_answer
+from harness.diagnosis.outside import Unreached, unjudged, unreached
 from harness.diagnosis.start import ending, printed
-from harness.engines.protocol import Answered, Failed, Ready
-from harness.manifest import Event
+from harness.engines.protocol import Answer, Answered, Failed, Observation, Ready
+from harness.manifest import Event, Function
 from harness.model import Finding, Note
+from harness.parity.supply import Supply
 
 SHOWN = 300
 
@@ -27,43 +30,74 @@ def check(subject: Subject, engines: Engines) -> Findings:
 
     The finding has the error as Lambda would log it. Where the event file has `expect`, the answer must contain it:
     every key that it names with that value, lists element by element.
+
+    An event at which the handler calls AWS, a database or any other machine that is not here cannot be judged: the
+    check is incomplete (exit code 3) and names the call. `aws-seed` gives the handler an emulated AWS, and
+    `network-at-init = "known"` accepts it.
     """
     function = subject.function
     if function is None or not function.events:
         raise Inapplicable("no event is declared")
     seen = engines.observe(function)
     if not isinstance(seen.init, Ready):
+        if function.network_known and unreached(seen, seen.init, None, function, subject.program):
+            raise Inapplicable("its init calls what is not here, as is declared: no event was handed out")
         raise Blocked("the handler does not start; handler-imports says why")
-    for event, answer in zip(function.events, seen.answers, strict=False):
-        place = f"handler {function.handler}, event {event.name}"
-        match answer:
-            case Answered(body=body):
-                if (problem := unmet(event, body)) is not None:
-                    yield Finding(problem, place, remedy=f"correct the handler, or `expect` in {event.name}")
-                else:
-                    yield Note(f"{event.name}: answered in {answer.seconds:.2f} s")
-            case Failed(error=error):
-                advice = for_answer(answer, function, subject.supply)
-                cause = "".join([*([f"{advice.cause}\n"] if advice.cause else []), *error.stack])
-                yield Finding(str(error), _place(error.stack) or place, remedy=advice.remedy, cause=cause or None)
-            case _:
-                advice = for_answer(answer, function, subject.supply)
-                yield Finding(ending(answer, function), place, remedy=advice.remedy, cause=printed(seen))
-    for event in function.events[len(seen.answers) :]:
-        yield Finding(
-            "the event was not handed out: the process had ended before",
-            f"handler {function.handler}, event {event.name}",
-            remedy="correct what ended it first",
-        )
+    calls: list[tuple[str, Unreached]] = []
+    for number, event in enumerate(function.events[: len(seen.answers)]):
+        said = _judged(subject, function, event, seen, number)
+        if isinstance(said, Unreached):
+            calls.append((event.name, said))
+        else:
+            yield said
+    left = function.events[len(seen.answers) :]
+    if not calls:
+        yield from (_not_handed_out(function, event) for event in left)
+        return
+    listed = "; ".join([*(f"{name}: {called}" for name, called in calls), *(event.name for event in left)])
+    text = unjudged(f"the handler calls what is not here at {listed}", calls[0][1], function)
+    if not function.network_known:
+        raise Blocked(text)
+    yield Note(text, limit=True)
 
 
-def _place(stack: tuple[str, ...]) -> str | None:
-    """The innermost line of the user's own code: ``/var/task/app/main.py:12``."""
-    for line in reversed(stack):
-        if line.startswith('  File "/var/task/') and ", line " in line:
-            file, _, rest = line[8:].partition('", line ')
-            return f"{file}:{rest.split(',')[0].strip()}"
-    return None
+def _judged(
+    subject: Subject, function: Function, event: Event, seen: Observation, number: int
+) -> Finding | Note | Unreached:
+    """What is said of the answer to an event."""
+    answer = seen.answers[number]
+    problem = unmet(event, answer.body) if isinstance(answer, Answered) else None
+    if isinstance(answer, Answered) and problem is None:
+        return Note(f"{event.name}: answered in {answer.seconds:.2f} s")
+    if called := unreached(seen, answer, number, function, subject.program):
+        return called
+    if problem is not None:
+        return Finding(problem, _place(function, event), remedy=f"correct the handler, or `expect` in {event.name}")
+    return _unanswered(subject.supply, function, event, seen, answer)
+
+
+def _not_handed_out(function: Function, event: Event) -> Finding:
+    return Finding(
+        "the event was not handed out: the process had ended before",
+        _place(function, event),
+        remedy="correct what ended it first",
+    )
+
+
+def _place(function: Function, event: Event) -> str:
+    return f"handler {function.handler}, event {event.name}"
+
+
+def _unanswered(supply: Supply, function: Function, event: Event, seen: Observation, answer: Answer) -> Finding:
+    """The finding for an event that failed."""
+    advice = for_answer(answer, function, supply)
+    if not isinstance(answer, Failed):
+        return Finding(ending(answer, function), _place(function, event), remedy=advice.remedy, cause=printed(seen))
+    stack = answer.error.stack
+    cause = "".join([*([f"{advice.cause}\n"] if advice.cause else []), *stack])
+    frame = places.own(places.of_stack(stack), supply.program)
+    where = f"{frame.file}:{frame.line}" if frame else _place(function, event)
+    return Finding(str(answer.error), where, remedy=advice.remedy, cause=cause or None)
 
 
 def unmet(event: Event, body: str) -> str | None:

@@ -7,6 +7,7 @@ import signal
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from harness.diagnosis import places
 from harness.diagnosis.advice import ENVIRONMENT_MISS, for_init
 from harness.engines.protocol import Answer, Exceeded, Exited, Failed, Frame, Init, Observation, Trace
 from harness.model import Finding
@@ -40,8 +41,8 @@ SIGNALS: dict[int, str] = {
 
 def explain(seen: Observation, function: Function, supply: Supply) -> Finding:
     """The finding for a handler whose init did not succeed."""
-    trace = seen.trace or Trace(())
-    place = _place(trace)
+    trace = seen.trace or Trace(places.of_stack(seen.init.error.stack) if isinstance(seen.init, Failed) else ())
+    place = places.own(trace.frames, supply.program)
     advice = for_init(seen.init, trace, function, supply)
     return Finding(
         message=ending(seen.init, function),
@@ -71,6 +72,8 @@ def ending(end: Init | Answer, function: Function) -> str:  # noqa: PLR0911 - a 
             )
         case Exceeded(limit="processes", seconds=seconds):
             return f"it had more than 1,024 processes after {seconds:.1f} s; Lambda refuses more (Errno 11, or 35)"
+        case Exceeded(limit="outside", seconds=seconds):
+            return f"it waited for an answer that cannot come here, and was ended after {seconds:.1f} s"
         case Exceeded(seconds=seconds):
             return f"Sandbox.Timedout: Task timed out after {seconds:.2f} seconds"
         case _:
@@ -81,15 +84,6 @@ def printed(seen: Observation) -> str | None:
     """The last lines that it printed."""
     lines = [line for line in seen.output.splitlines() if line.strip()]
     return "it printed last:\n" + "\n".join(lines[-OUTPUT_LINES:]) if lines else None
-
-
-def _place(trace: Trace) -> Frame | None:
-    """The innermost frame of the user's own code, else of a layer, else of anything."""
-    for root in ("/var/task/", "/opt/", "/"):
-        for frame in reversed(trace.frames):
-            if frame.file.startswith(root):
-                return frame
-    return None
 
 
 def _chain(trace: Trace) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import msgspec
 from harness.engines.protocol import (
     Answer,
     Answered,
+    Call,
     Exceeded,
     Exited,
     Failed,
@@ -22,7 +24,7 @@ from harness.engines.protocol import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 # Frames that are nobody's: the runtime, the import machinery.
 NOISE = re.compile(r"<|/var/runtime/|/var/lang/lib/python[\d.]+/(?:site-packages/awslambdaric/|importlib/|runpy\.py)")
@@ -38,6 +40,7 @@ def observation(found: dict[str, Any], translate: Callable[[str], str]) -> Obser
         max_rss_bytes=found["max_rss_bytes"],
         output=translate(found["output"]),
         trace=trace and _trace(trace, translate),
+        calls=(*_calls(found["calls"], translate), *(Call(None, event) for event in found["failed_calls"])),
     )
 
 
@@ -73,15 +76,33 @@ def _trace(found: dict[str, Any], translate: Callable[[str], str]) -> Trace | No
         report = msgspec.convert(found, type=_Report)
     except msgspec.ValidationError:
         return None
-    everything = (Frame(translate(frame.file), frame.line, frame.module) for frame in report.frames)
-    frames = [frame for frame in everything if not NOISE.match(frame.file)]
-    return Trace(tuple(frames), tuple(map(translate, report.causes)), report.missing)
+    return Trace(_frames(report.frames, translate), tuple(map(translate, report.causes)), report.missing)
+
+
+def _frames(found: list[_Frame], translate: Callable[[str], str]) -> tuple[Frame, ...]:
+    everything = (Frame(translate(frame.file), frame.line, frame.module) for frame in found)
+    return tuple(frame for frame in everything if not NOISE.match(frame.file))
+
+
+def _calls(found: list[dict[str, Any]], translate: Callable[[str], str]) -> Iterator[Call]:
+    """The calls that were reported, as far as they look like some."""
+    for one in found:
+        with contextlib.suppress(msgspec.ValidationError):
+            call = msgspec.convert(one, type=_Call)
+            yield Call(call.host, call.event, _frames(call.frames, translate), call.main)
 
 
 class _Frame(msgspec.Struct):
     file: str
     line: int
     module: str | None
+
+
+class _Call(msgspec.Struct):
+    host: str
+    event: int | None
+    frames: list[_Frame]
+    main: bool
 
 
 class _Report(msgspec.Struct):

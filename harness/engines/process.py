@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from harness.policy import RuntimePolicy
 
 MOST_NAMES = 3
+NETWORKS = ("bubblewrap", "namespaces")  # sandboxes with a network of their own, in which there is nothing
 MACHINES = {"x86_64": ("x86_64", "amd64"), "arm64": ("aarch64", "arm64")}
 
 
@@ -234,7 +235,7 @@ class Crew:
             """Lambda's paths in a variable or an argument, as they are on this machine."""
             return PATHS.sub(lambda found: paths.get(found[0], found[0]), value)
 
-        facts = observed(job, start)
+        facts = observed(job, start, alone=rung.name in NETWORKS)
         if paths and start.asks:
             facts["events"] = [IN_TEXT.sub(lambda found: paths.get(found[0], found[0]), one) for one in start.events]
         api = RuntimeApi(sandbox.sockets[0], start.function, facts["events"], start.timeout, sandbox.admits)

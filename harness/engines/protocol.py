@@ -120,7 +120,7 @@ class Exited:
 
 @dataclass(frozen=True, slots=True)
 class Exceeded:
-    """It was stopped at a limit: ``timeout``, ``memory`` or ``processes``."""
+    """It was stopped at a limit: ``timeout``, ``memory`` or ``processes``, or waited for what is ``outside``."""
 
     limit: str
     seconds: float
@@ -161,6 +161,22 @@ class Trace:
 
 
 @dataclass(frozen=True, slots=True)
+class Call:
+    """A call to another machine, as the handler's own process reported it, which code under test can forge.
+
+    Attributes:
+        host: With the port, where it is known; None where nothing but the failure was seen.
+        event: The number of the event that it was made at; None: at init.
+        main: Whether it was made in the thread that runs the handler.
+    """
+
+    host: str | None
+    event: int | None
+    frames: tuple[Frame, ...] = ()
+    main: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Observation:
     """What happened to one handler.
 
@@ -170,6 +186,7 @@ class Observation:
         output: What it printed, to a bound.
         compiling: Seconds of processor time that compiling would have taken in init, had there been no bytecode beside
             the sources: ``init``'s own are without them, and Lambda's are with them.
+        calls: To other machines. None of them can have got an answer.
     """
 
     function: str
@@ -179,6 +196,7 @@ class Observation:
     output: str = ""
     trace: Trace | None = None
     compiling: float = 0.0
+    calls: tuple[Call, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,7 @@ for name, text in job["modules"]:
 sys.modules["probe.container"].main(job, rest)
 """
 # In the order of their imports.
-MODULES = ("kernel", "launch", "bootstrap_patch", "runtime_api", "observer", "container")
+MODULES = ("kernel", "launch", "bootstrap_patch", "runtime_api", "outside", "observer", "container")
 BEGIN = b"begin\n"
 LONGEST = 64 * 1024 * 1024  # bytes of a frame or a line: more than all that an observer may answer
 
@@ -70,7 +70,7 @@ def packed(job: Job, start: Start, python: str, roots: Mapping[str, list[str]]) 
     }
     what = {
         "modules": [(name, text(name)) for name in (*relay, *MODULES)],
-        "start": observed(job, start),
+        "start": observed(job, start, alone=True),
         "order": order,
         "roots": roots,
         "emulated": start.emulated,

@@ -24,8 +24,8 @@ PATHS = re.compile(r"(?<![^:])(/var/task|/var/lang|/var/runtime|/home/sbx_user10
 IN_TEXT = re.compile(r"(?<![\w.-])(/var/task|/var/lang|/var/runtime|/opt)(?=[/\"]|$)")
 
 
-def observed(job: Job, start: Start) -> dict[str, Any]:
-    """What the observer has to know of a start."""
+def observed(job: Job, start: Start, *, alone: bool) -> dict[str, Any]:
+    """What the observer has to know of a start; ``alone``: nobody else is on its network."""
     return {
         "function": start.function,
         "events": list(start.events),
@@ -33,6 +33,7 @@ def observed(job: Job, start: Start) -> dict[str, Any]:
         "memory": start.memory * MB,
         "init_timeout": job.init_timeout,
         "asks": start.asks,
+        "alone": alone,
     }
 
 

@@ -186,6 +186,7 @@ class _Resolver:
                 events=tuple(self.function_events(own)),
                 source=self.source_folder(scopes),
                 seed=self.seed(own, scopes),
+                network_known=own.table.network_at_init is not None,
                 deployed_as=self.deployed_as(name, scopes),
                 layers_deployed_as=self.layers_deployed_as(layers, scopes),
                 file_systems=_value(scopes, lambda settings: settings.file_systems, ()),

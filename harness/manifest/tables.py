@@ -40,6 +40,7 @@ Route: TypeAlias = Annotated[Upload, Meta(description='"direct" or "s3"')]
 DeployedFunction: TypeAlias = Annotated[str, Meta(pattern=FUNCTION_PATTERN, description=FUNCTION_WORDS)]
 DeployedLayer: TypeAlias = Annotated[str, Meta(pattern=LAYER_PATTERN, description=LAYER_WORDS)]
 
+Known: TypeAlias = Annotated[Literal["known"], Meta(description='"known"')]
 Yes: TypeAlias = Annotated[Literal[True], Meta(description="true")]
 
 
@@ -65,6 +66,7 @@ class FunctionTable(Settings, frozen=True, kw_only=True):
     handler: Text
     events: tuple[Text, ...] = ()
     aws_seed: Text | None = None
+    network_at_init: Known | None = None
 
 
 class WaiverTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):

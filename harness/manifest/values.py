@@ -88,6 +88,7 @@ class Function:
     Attributes:
         source: The folder whose content the code archive is made of, where it is declared for this archive.
         seed: What the emulated AWS services hold that it is to reach; without it, it reaches nothing.
+        network_known: Whether it is known to call what is not here when it starts, or at its events.
         deployed_as: What it is called in the account, with an alias after a colon where its callers use one; None where
             nothing says so.
         layers_deployed_as: The same of each of its layers; empty where nothing says so.
@@ -107,6 +108,7 @@ class Function:
     events: tuple[Event, ...]
     source: Path | None = None
     seed: Seed | None = None
+    network_known: bool = False
     deployed_as: str | None = None
     layers_deployed_as: tuple[str, ...] = ()
     stated: frozenset[str] = frozenset()

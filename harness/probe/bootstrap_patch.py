@@ -3,7 +3,7 @@
 The runtime client names an error and not its place. This watches the one import that the client makes: where it
 raises, the frames and what is behind the error go to the observer, from the same start that failed; where it succeeds,
 the files of the modules that it loaded. The error itself goes its usual way. Code under test can forge such a report:
-it explains a verdict and never makes one.
+it explains a verdict and never makes one. The same goes for calls to other machines, reported as they are made.
 
 Nothing is imported that the runtime client does not import before the handler's module, but for ``faulthandler``,
 which writes where Python stands when it crashes, or when the observer asks.
@@ -15,9 +15,13 @@ import sys
 
 TYPE_CHECKING = False  # typing is not loaded yet, and a handler might see that it were
 if TYPE_CHECKING:
-    from types import ModuleType, TracebackType
+    from types import FrameType, ModuleType, TracebackType
 
 REPORT = "/lambda-artifact/import"
+CALLED = "/lambda-artifact/call"
+# What Python announces before it resolves a name or connects; ``args`` are the host or the socket, and the address.
+OUTWARD = frozenset({"socket.getaddrinfo", "socket.gethostbyname", "socket.connect", "socket.sendto"})
+MOST_CALLS, INSISTENT = 16, 64  # places from which calls are reported, and the calls of one that are a loop
 DUMP_SIGNAL = 62  # of the real-time signals, which nobody uses by accident
 MOST_FRAMES, MOST_CAUSES, LONGEST = 200, 8, 4000
 
@@ -67,7 +71,7 @@ def loaded() -> list[str]:
     return found
 
 
-def report(what: dict[str, object]) -> None:
+def report(what: dict[str, object], path: str = REPORT) -> None:
     """Post a report to where the runtime client posts its errors."""
     import _socket  # noqa: PLC0415 - no handler is to find it loaded earlier than on Lambda
     import json  # noqa: PLC0415 - the same
@@ -75,7 +79,7 @@ def report(what: dict[str, object]) -> None:
 
     host, _, port = os.environ["AWS_LAMBDA_RUNTIME_API"].rpartition(":")
     body = json.dumps(what).encode()
-    head = f"POST {REPORT} HTTP/1.1\r\nHost: {host}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+    head = f"POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
     connection = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM)
     connection.settimeout(2.0)
     connection.connect((host, int(port)))
@@ -84,13 +88,82 @@ def report(what: dict[str, object]) -> None:
     connection.close()
 
 
+def stands() -> list[dict[str, object]]:
+    """The frames of the running thread that are not this module's, outermost first."""
+    found: list[dict[str, object]] = []
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - there is no other way to it
+    while frame is not None:
+        if frame.f_globals is not globals():
+            module = frame.f_globals.get("__name__")
+            name = module if isinstance(module, str) else None
+            found.append({"file": frame.f_code.co_filename, "line": frame.f_lineno, "module": name})
+        frame = frame.f_back
+    return found[:MOST_FRAMES][::-1]
+
+
+def target(event: str, arguments: tuple[object, ...]) -> str | None:
+    """The host, and the port where it is known, that a call is for; None where it is none to another machine."""
+    if event in ("socket.getaddrinfo", "socket.gethostbyname"):
+        host, port = arguments[0], arguments[1] if len(arguments) > 1 else None
+        host = host.decode("ascii", "replace") if isinstance(host, bytes) else host
+    else:
+        address = arguments[1]
+        if not isinstance(address, tuple) or len(address) < 2:  # noqa: PLR2004 - a path, or of another family
+            return None
+        host, port = address[0], address[1]
+    if not isinstance(host, str) or not host.strip("0.:"):  # where to listen
+        return None
+    if event.startswith("socket.get") and (host == "localhost" or ":" in host or not host.strip("0123456789.")):
+        return None  # nothing has to be asked for it
+    return f"{host}:{port}" if port else host
+
+
+def watch_calls(api: str, emulated: str) -> None:
+    """Report calls to other machines as they are made: here they fail, and not every program lets it be seen.
+
+    Args:
+        api: Host and port of the Runtime API, and
+        emulated: the URL of the emulated AWS, which are no other machines.
+    """
+    import _thread  # noqa: PLC0415 - built in, and loaded by every Python
+
+    main = _thread.get_ident()
+    reporting = _thread.allocate_lock()
+    counts: dict[object, int] = {}
+    near = {api, emulated.rpartition("/")[2], "127.0.0.1:2000"}  # the last is X-Ray's daemon, which never answers
+
+    def hook(event: str, arguments: tuple[object, ...]) -> None:
+        if event not in OUTWARD or not reporting.acquire(blocking=False):
+            return
+        try:
+            host = target(event, arguments)
+            if host is None or host in near:
+                return
+            own = stands()
+            key = host, str(own[-3:])
+            counts[key] = times = counts.get(key, 0) + 1
+            if times == INSISTENT or (times == 1 and len(counts) <= MOST_CALLS):
+                here = _thread.get_ident() == main
+                report({"host": host, "frames": own, "main": here, "insists": times == INSISTENT}, CALLED)
+        except Exception:  # noqa: BLE001, S110 - the call goes on as if nothing were watching
+            pass
+        finally:
+            reporting.release()
+
+    sys.addaudithook(hook)
+
+
 def patch() -> None:
-    """Watch the import of the handler's module."""
+    """Watch the import of the handler's module, and the calls to other machines."""
     import faulthandler  # noqa: PLC0415 - see the module
     import importlib  # noqa: PLC0415 - the same
     from posix import environ  # noqa: PLC0415 - and not os, which the runtime's bootstrap imports itself
 
-    handler = environ.get(b"_HANDLER", b"").decode("utf-8", "surrogateescape")
+    def variable(name: bytes) -> str:
+        return environ.get(name, b"").decode("utf-8", "surrogateescape")
+
+    handler = variable(b"_HANDLER")
+    watch_calls(variable(b"AWS_LAMBDA_RUNTIME_API"), variable(b"AWS_ENDPOINT_URL"))
 
     faulthandler.enable(2, all_threads=False)
     faulthandler.register(DUMP_SIGNAL, 2, all_threads=False)

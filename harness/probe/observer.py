@@ -8,11 +8,14 @@ its output, both of which are bounded.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import re
 import threading
 import time
 from typing import TYPE_CHECKING, Any, Protocol
+
+from .outside import Outside, busy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,6 +28,7 @@ TICKS = os.sysconf("SC_CLK_TCK")
 LOOK_SECONDS = 0.05  # between two looks at what the processes use
 GRACE_SECONDS = 2.0  # for a process that has posted its error to end by itself
 SETTLE_SECONDS = 1.0  # for a client that is not AWS's: an error that follows its first request still counts
+STAY_SECONDS = 0.25  # between two looks at where a process stands
 DUMP_SECONDS = 0.5  # for Python to write where it stands
 PROCESSES = 1024  # Lambda's quota for processes and threads (developer guide, gettingstarted-limits)
 CROWD = 64  # processes; so many would leave little of the processors to the observer
@@ -101,8 +105,8 @@ class Output:
 class Watch:
     """What the processes of a start use, looked at every now and then."""
 
-    def __init__(self, tree: Tree, memory: int) -> None:
-        self.tree, self.memory = tree, memory
+    def __init__(self, tree: Tree, memory: int, outside: Outside) -> None:
+        self.tree, self.memory, self.outside = tree, memory, outside
         self.peak = 0
         self._looked = 0.0
         self._number = 0
@@ -169,19 +173,20 @@ def observe(start: dict[str, Any], api: RuntimeApi, output: Output, tree: Tree) 
 
     Args:
         start: ``function``, ``events``, ``timeout`` (seconds for each event), ``memory`` (bytes), ``init_timeout``
-            (seconds) and ``asks`` (its events are questions of ours).
+            (seconds), ``asks`` (its events are questions of ours) and ``alone`` (nobody else is on its network).
         api: What the processes talk to.
         output: What they print.
         tree: The processes. All of them have ended afterwards.
     """
-    watch = Watch(tree, start["memory"])
+    watch = Watch(tree, start["memory"], Outside(api, tree.pids, cpu, alone=start["alone"]))
     began = time.monotonic()
     try:
         init = _initialised(start, api, watch, began)
-        answers = _answered(start, api, watch) if init["kind"] == "ready" else []
+        failed: list[int | None] = [None] if watch.outside.failed() else []
+        answers = _answered(start, api, watch, failed) if init["kind"] == "ready" else []
         if init["kind"] == "ready" and api.init_error is not None:  # so it was something else that asked for events
             init, answers = {"kind": "error", "seconds": init["seconds"], "error": api.init_error}, []
-        stands = _stack(tree, output) if init["kind"] == "timeout" else None
+        stands = _stands(watch, output, init["kind"]) if init["kind"] in ("timeout", "outside") else None
         if init["kind"] == "error":
             _until(lambda: False, api, watch, time.monotonic() + GRACE_SECONDS)
     finally:
@@ -199,6 +204,8 @@ def observe(start: dict[str, Any], api: RuntimeApi, output: Output, tree: Tree) 
         "max_rss_bytes": watch.peak,
         "output": without_ping(text, api.ping),
         "trace": imported if "frames" in imported else stands or (_dumped(text) if crashed else None),
+        "calls": api.calls,
+        "failed_calls": failed,
         "modules": [one for one in modules if isinstance(one, str)] if isinstance(modules, list) else [],
     }
 
@@ -247,16 +254,21 @@ def _has_imported(api: RuntimeApi) -> bool:
     return api.imported is not None and "frames" not in api.imported
 
 
-def _answered(start: dict[str, Any], api: RuntimeApi, watch: Watch) -> list[dict[str, Any]]:
-    """One entry for each event: a body or an error, or how the process ended instead; none follow an end."""
+def _answered(start: dict[str, Any], api: RuntimeApi, watch: Watch, failed: list[int | None]) -> list[dict[str, Any]]:
+    """One entry for each event: a body or an error, or how the process ended instead; none follow an end.
+
+    The numbers of the events at which a call to another machine failed are added to ``failed``.
+    """
     answers: list[dict[str, Any]] = []
     for number in range(1, len(start["events"]) + 1):
         began = time.monotonic()
+        watch.outside.again(number - 1)
 
         def settled(number: int = number) -> bool:
             return len(api.answers) >= number
 
         ended = _until(settled, api, watch, began + start["timeout"])
+        failed += [number - 1] if watch.outside.failed() else []
         if ended == "settled":
             answers.append(api.answers[number - 1])
             continue
@@ -272,7 +284,8 @@ def _until(settled: Any, api: RuntimeApi, watch: Watch, deadline: float) -> str:
     """Wait for ``settled``.
 
     Returns:
-        ``settled``, or what came first: ``exit``, ``timeout``, ``memory`` or ``processes``.
+        ``settled``, or what came first: ``exit``, ``timeout``, ``memory``, ``processes`` or ``outside``: it waits for
+        what is not there.
     """
     while True:
         ended = watch.tree.poll() is not None
@@ -288,6 +301,27 @@ def _until(settled: Any, api: RuntimeApi, watch: Watch, deadline: float) -> str:
             return "timeout"
         if limit := watch.exceeded():
             return limit
+        if watch.outside.waits():
+            return "outside"
+
+
+def _stands(watch: Watch, output: Output, kind: str) -> dict[str, Any] | None:
+    """Where a process waits that was stopped, written by its own Python.
+
+    What it was about to do at that moment is no place: only what it stays in is, and at a time-out only where it does
+    nothing at all. Elsewhere it had not got further, for whatever reason, and would be somewhere else next time.
+    """
+    before = output.text()
+    first, used = _stack(watch.tree, output), watch.cpu_seconds()
+    time.sleep(STAY_SECONDS)
+    moves = watch.cpu_seconds() != used or any(map(busy, watch.tree.pids()))
+    second = _stack(watch.tree, output)
+    output.cut(before)
+    if not first or not second or (moves and kind == "timeout"):
+        return None
+    pairs = zip(first["frames"], second["frames"], strict=False)
+    stayed = [one for one, other in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs)]
+    return {**first, "frames": stayed} if stayed else None
 
 
 def _stack(tree: Tree, output: Output) -> dict[str, Any] | None:
@@ -300,9 +334,7 @@ def _stack(tree: Tree, output: Output) -> dict[str, Any] | None:
     while time.monotonic() < deadline and not _dumped(output.text()[len(before) :]):
         time.sleep(0.01)
     time.sleep(0.02)
-    dumped = _dumped(output.text())
-    output.cut(before)
-    return dumped
+    return _dumped(output.text()[len(before) :])
 
 
 def _dumped(text: str) -> dict[str, Any] | None:

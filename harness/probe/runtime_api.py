@@ -24,6 +24,8 @@ Bytes: TypeAlias = "bytes | bytearray"
 PREFIX = "/2018-06-01/runtime/"
 REPORT = "/lambda-artifact/import"
 """Where the runtime's bootstrap reports how the import of the handler's module went; see ``bootstrap_patch.py``."""
+CALLED = "/lambda-artifact/call"
+"""Where it reports a call to another machine."""
 
 CLIENT = "aws-lambda-python/"
 """How AWS's runtime client introduces itself (``User-Agent``)."""
@@ -34,6 +36,7 @@ BODY_BYTES = RESPONSE_BYTES + 65_536
 """A body is read up to this size: the observer has to outlive a handler that answers with gigabytes."""
 
 CONNECTIONS = 3  # at a time; the runtime client has one, and a second one for an error
+MOST_CALLS = 32
 TOLD_BYTES = 1_048_576  # of JSON that is read: its objects take twenty times as much memory
 LINE_BYTES = 1024  # of the header of a chunk
 REGION, ACCOUNT = "us-east-1", "123456789012"
@@ -52,6 +55,8 @@ class RuntimeApi:
         ping: The number of the event that it refuses, once it has it.
         init_error: What it posted to ``init/error``.
         imported: What the bootstrap reported of the import; see ``bootstrap_patch.py``. Anybody can report anything.
+        calls: What it reported of calls to other machines, each with the number of the ``event`` that it was made at,
+            or None for init. Anybody can report these, too.
         answers: One entry for each event that was answered, in order.
         handed_out: When the event under way was handed out; None while there is none.
     """
@@ -71,6 +76,7 @@ class RuntimeApi:
         self.ping = ""
         self.init_error: dict[str, Any] | None = None
         self.imported: dict[str, Any] | None = None
+        self.calls: list[dict[str, Any]] = []
         self.answers: list[dict[str, Any]] = []
         self.handed_out: float | None = None
         self._listening, self._admits = listening, admits
@@ -170,6 +176,8 @@ class RuntimeApi:
                 self.init_error = self.init_error or _error_of(error_type, body)
             elif path == REPORT:
                 self.imported = self.imported or _object(body)
+            elif path == CALLED:
+                self._called(_object(body))
             elif self.ping and self.settled_at is None and path == answers[1]:
                 self.settled_at = time.monotonic()
             elif self.handed_out is not None and path in answers:
@@ -192,6 +200,10 @@ class RuntimeApi:
                 status = 404
             self.changed.notify_all()
             return status
+
+    def _called(self, call: dict[str, Any] | None) -> None:
+        if call is not None and len(self.calls) < MOST_CALLS:
+            self.calls.append({**call, "event": None if self.handed_out is None else len(self.answers)})
 
 
 def _object(body: Bytes) -> dict[str, Any] | None:
