@@ -74,7 +74,7 @@ BAD = {
             (
                 "{file}:4: `functions.api.zzz`: unknown key; "
                 "known are aws-seed, capacity-provider, code, deployed-as, environment, events, file-systems, handler, "
-                "layers, layers-deployed-as, memory, snap-start, source, timeout"
+                "layers, layers-deployed-as, memory, network-at-init, snap-start, source, timeout"
             )
         ],
     ),
