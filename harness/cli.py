@@ -289,6 +289,13 @@ def _add_match(parser: argparse.ArgumentParser) -> None:
     add("--report", metavar="FILE", action=_Once, type=Path, required=True, help="what `verify` wrote as JSON")
     add("--code", metavar="X", action="append", default=[], help=f"code; may be repeated: {SOURCE}")
     add("--layer", metavar="X", action="append", default=[], help=f"a layer; may be repeated: {LAYER}")
+    add(
+        "--require",
+        metavar="LEVEL",
+        default="passed",
+        help="what the verification must have done: passed (default), started (every declared function was started), "
+        "or all (that, and no check was left out)",
+    )
     add("--profile", metavar="P", help=PROFILE)
     parser.set_defaults(command="match")
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 from dataclasses import dataclass, field
+from enum import StrEnum
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +13,7 @@ import msgspec
 
 from harness import opening
 from harness.artifact.entries import Role
+from harness.catalogue import CATALOGUE
 from harness.harmless import harmless
 from harness.manifest import Source, SourceKind
 from harness.model import ExitCode, UsageError, Verdict
@@ -38,10 +41,68 @@ class Passed(msgspec.Struct, frozen=True):
         return f"{harmless(self.source)} ({shown(self.sha256, is_folder=self.code_sha256 is None)})"
 
 
+class _Result(msgspec.Struct, frozen=True):
+    check: str
+
+
+class _Function(msgspec.Struct, frozen=True):
+    name: str
+    init_seconds: float | None = None
+
+
 class _Reported(msgspec.Struct, frozen=True):
     schema: str
     verdict: str
     artifacts: tuple[Passed, ...]
+    results: tuple[_Result, ...] = ()
+    functions: tuple[_Function, ...] = ()
+
+
+class Required(StrEnum):
+    """What the verification must have done at least, for its report to count."""
+
+    PASSED = "passed"
+    STARTED = "started"
+    ALL = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What a report proves.
+
+    Attributes:
+        artifacts: The archives that passed.
+        checks: How many checks were made of them.
+        of: How many checks there are.
+        started: How many functions were started.
+        functions: How many are declared.
+    """
+
+    artifacts: tuple[Passed, ...]
+    checks: int
+    of: int
+    started: int
+    functions: int
+
+    @property
+    def words(self) -> str:
+        """What was done, in one clause."""
+        checks = f"{self.checks} of {self.of} checks"
+        if not self.functions:
+            return f"{checks}; no function was declared, and nothing was started"
+        if not self.started:
+            return f"{checks}; nothing was started"
+        return f"{checks}; {self.started} of {self.functions} functions started"
+
+    def lacks(self, required: Required) -> str | None:
+        """What it lacks of what is required; None where it lacks nothing."""
+        if required is Required.PASSED:
+            return None
+        if not self.functions or self.started < self.functions:
+            return "every declared function to have been started (no --engine none, no --skip or --select without it)"
+        if required is Required.ALL and self.checks < self.of:
+            return "every check to have been made (no --select, no --skip)"
+        return None
 
 
 @dataclass
@@ -66,11 +127,15 @@ class Matches:
         return ExitCode.INCOMPLETE if self.unknown else ExitCode.OK
 
 
-def passed(path: Path) -> tuple[Passed, ...]:
-    """The archives that a report says have passed.
+def passed(path: Path, required: Required = Required.PASSED) -> Proof:
+    """What a report says has passed, and by what.
+
+    Args:
+        path: The report.
+        required: What it must prove at least.
 
     Raises:
-        UsageError: It is no report, or not one of a verification that passed.
+        UsageError: It is no report, or not one of a verification that passed, or proves less than is required.
     """
     try:
         report = msgspec.json.decode(opening.read(path), type=_Reported)
@@ -86,7 +151,13 @@ def passed(path: Path) -> tuple[Passed, ...]:
         )
     if not report.artifacts:
         raise UsageError(f"--report {path}: it names no archive, so nothing has passed")
-    return report.artifacts
+    made = {result.check for result in report.results}
+    started = sum(function.init_seconds is not None for function in report.functions)
+    every = made | {check.id for check in CATALOGUE}
+    proof = Proof(report.artifacts, len(made), len(every), started, len(report.functions))
+    if lacks := proof.lacks(required):
+        raise UsageError(f"--report {path}: {proof.words}; --require {required} demands {lacks}: verify again so")
+    return proof
 
 
 def match(artifacts: Sequence[Passed], codes: Sequence[str], layers: Sequence[str], sources: Sources) -> Matches:
@@ -108,16 +179,28 @@ def match(artifacts: Sequence[Passed], codes: Sequence[str], layers: Sequence[st
     found, seen = Matches(), set[Passed]()
     for role, source in wanted:
         of_role = [one for one in artifacts if one.role == role]
-        try:
-            seen.update(_matched(found, source, role, of_role, sources))
-        except SourceUnavailable as reason:
-            found.lines.append(f"{role} {reason}")
-            found.unknown = True
+        for one, part in chain(((source, ""),), _shares(found, source, role, sources)):
+            try:
+                seen.update(_matched(found, one, role, of_role, sources, part))
+            except SourceUnavailable as reason:
+                found.lines.append(f"{role} {reason}")
+                found.unknown = True
     found.lines += [f"not compared: {one.role} {one}" for one in artifacts if one not in seen]
     return found
 
 
-def _matched(found: Matches, source: Source, role: Role, of_role: list[Passed], sources: Sources) -> Iterator[Passed]:
+def _shares(found: Matches, source: Source, role: Role, sources: Sources) -> Iterator[tuple[Source, str]]:
+    """The versions that get a part of an alias's calls, beside the one that it points to, with that part in words."""
+    try:
+        yield from ((one, f"{part:.0%} of the calls of {source.text}") for one, part in sources.shares(source))
+    except SourceUnavailable as reason:
+        found.lines.append(f"{role} not known whether another version gets a part of the calls: {reason}")
+        found.unknown = True
+
+
+def _matched(  # noqa: PLR0913, PLR0917 - the lines, what lies there, what passed
+    found: Matches, source: Source, role: Role, of_role: list[Passed], sources: Sources, part: str
+) -> Iterator[Passed]:
     """Those that passed and lie there."""
     each = sources.layers([source]) if role is Role.LAYER else (source,)
     if not each and of_role:
@@ -125,7 +208,8 @@ def _matched(found: Matches, source: Source, role: Role, of_role: list[Passed], 
         found.differ = True
     for one in each:
         digest = sources.sha256(one, role)
-        by = "" if one is source else f" (of {source.text})"
+        why = ", ".join(filter(None, ("" if one is source else f"of {source.text}", part)))
+        by = f" ({why})" if why else ""
         fits = [known for known in of_role if known.sha256 == digest]
         if fits:
             found.lines.append(f"{role} {one.text}{by}: the same as {fits[0]}")

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from harness.catalogue import CATALOGUE
 from tests import aws
 from tests.canaries import canaries_in
 
@@ -69,8 +70,11 @@ class Project:
         return self.run("verify", *static, *arguments)
 
     def match(self, *arguments: str) -> tuple[int, list[str]]:
+        """The exit code, and what is said of the archives, or of the request."""
         done = self.run("match", "--report", "verify.json", *arguments)
-        return done.returncode, (done.stdout or done.stderr).splitlines()
+        proof, *lines = done.stdout.splitlines() or [""]
+        assert not proof or proof.startswith("verify.json: 1 of 38 checks; no function was declared")
+        return done.returncode, lines if proof else done.stderr.splitlines()
 
 
 @pytest.fixture
@@ -201,6 +205,113 @@ class TestWhatCannotBeTold:
         del account
 
         assert verified.match("--code", "other.zip", "--layer", "s3://nowhere-at-all/layer.zip")[0] == 1
+
+
+HANDLERS = [{"name": "api", "init_seconds": 0.1}, {"name": "job", "init_seconds": None}]
+EVERY = [{"check": check.id} for check in CATALOGUE]
+
+
+class TestProof:
+    """What the verification did, and what is demanded of it."""
+
+    @pytest.mark.parametrize(
+        ("report", "said", "enough"),
+        [
+            ({}, "1 of 38 checks; no function was declared, and nothing was started", ["passed"]),
+            ({"functions": HANDLERS[1:]}, "1 of 38 checks; nothing was started", ["passed"]),
+            ({"functions": HANDLERS}, "1 of 38 checks; 1 of 2 functions started", ["passed"]),
+            ({"functions": HANDLERS[:1]}, "1 of 38 checks; 1 of 1 functions started", ["passed", "started"]),
+            ({"functions": HANDLERS[1:], "results": EVERY}, "38 of 38 checks; nothing was started", ["passed"]),
+            (
+                {"functions": HANDLERS[:1], "results": EVERY},
+                "38 of 38 checks; 1 of 1 functions started",
+                ["passed", "started", "all"],
+            ),
+            (
+                {"functions": HANDLERS[:1], "results": [*EVERY, {"check": "of-a-later-release"}]},
+                "39 of 39 checks; 1 of 1 functions started",
+                ["passed", "started", "all"],
+            ),
+            ({"functions": HANDLERS[:1], "results": EVERY[1:]}, "37 of 38 checks; 1 of 1", ["passed", "started"]),
+        ],
+    )
+    def test_it_is_said_and_can_be_demanded(
+        self, verified: Project, report: dict[str, Any], said: str, enough: list[str]
+    ) -> None:
+        path = verified.folder / "verify.json"
+        path.write_text(json.dumps({**json.loads(path.read_text()), **report}))
+
+        for level in ("passed", "started", "all"):
+            done = verified.run("match", "--report", "verify.json", "--code", "code.zip", "--require", level)
+            assert done.returncode == (0 if level in enough else 2)
+            assert said in (done.stdout.splitlines()[0] if level in enough else done.stderr)
+            assert level in enough or f"--require {level} demands every" in done.stderr
+
+    def test_a_level_that_there_is_not(self, verified: Project) -> None:
+        done = verified.run("match", "--report", "verify.json", "--code", "code.zip", "--require", "start")
+
+        assert (done.returncode, "it takes passed, started, all: did you mean started?" in done.stderr) == (2, True)
+
+
+class TestShares:
+    """An alias that sends a part of its calls to another version."""
+
+    @pytest.fixture
+    def shared(self, verified: Project, account: Account) -> Project:
+        """``live`` points to what passed, and sends a tenth of its calls to what came before."""
+        layers = [account.layer("deps", data) for data in (verified.other, verified.layer)]
+        old = verified.zip("old.zip", "app/main.py", "def handler(event, context):\n    return 1\n")
+        account.function("api", old, Layers=layers[:1], Publish=True)
+        account.functions.update_function_configuration(FunctionName="api", Layers=layers[1:])
+        version = account.update("api", verified.code)
+        account.functions.create_alias(FunctionName="api", Name="live", FunctionVersion=version)
+        return verified
+
+    def share(self, account: Account, weights: dict[str, float]) -> None:
+        account.functions.update_alias(
+            FunctionName="api", Name="live", RoutingConfig={"AdditionalVersionWeights": weights}
+        )
+
+    @pytest.mark.parametrize("named", ["function:api", f"{aws.FUNCTION}api"])
+    def test_both_versions_are_compared(self, shared: Project, account: Account, named: str) -> None:
+        self.share(account, {"1": 0.1})
+
+        code, lines = shared.match("--code", f"{named}:live", "--layer", f"{named}:live")
+
+        assert code == 1
+        assert lines[0].startswith(f"code {named}:live: the same as code.zip")
+        assert lines[1].startswith(f"code {named}:1 (10% of the calls of {named}:live): sha256")
+        assert "the same as layer.zip" in lines[2]
+        assert re.match(rf"layer arn:\S+:1 \(of {named}:1, 10% of the calls of {named}:live\): sha256", lines[3])
+
+    @pytest.mark.parametrize("weights", [{}, {"1": 0.0}])
+    def test_without_a_part_there_is_one(self, shared: Project, account: Account, weights: dict[str, float]) -> None:
+        self.share(account, weights)
+
+        code, lines = shared.match("--code", "function:api:live", "--layer", "function:api:live")
+
+        assert (code, len(lines)) == (0, 2)
+
+    def test_no_alias_is_asked_for_where_none_is_named(self, shared: Project, account: Account) -> None:
+        assert shared.match("--code", "function:api:2", "--layer", "function:api")[0] == 0
+        assert not [call for call in account.calls() if "aliases" in call]
+
+    def test_where_it_may_not_be_asked_it_is_not_known(self, shared: Project, account: Account) -> None:
+        account.once("/aliases/live", lambda *_: aws.error(403, "AccessDeniedException"), times=9)
+
+        code, lines = shared.match("--code", "function:api:live")
+
+        assert code == 3
+        assert lines[1].startswith("code not known whether another version gets a part of the calls: function:api:live")
+        assert "the credentials need lambda:GetAlias on" in lines[1]
+
+    def test_a_verification_says_so(self, shared: Project, account: Account) -> None:
+        self.share(account, {"1": 0.25})
+
+        done = shared.verify("--code", "function:api:live", "--layer", "function:api:live")
+
+        said = " ".join(done.stdout.split())
+        assert "in AWS, function:api:live sends 25% of its calls to version 1, which is another archive" in said
 
 
 class TestRequests:

@@ -83,12 +83,14 @@ def match(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """Tell whether what lies there is what passed."""
     from harness import matching  # noqa: PLC0415 - for this command alone
 
-    artifacts = matching.passed(options.report)
+    required = one_of("--require", options.require, [str(level) for level in matching.Required])
+    proof = matching.passed(options.report, matching.Required(required))
     folder = cache_folder(environ)
     with Progress(sys.stderr) as progress, using(folder):
         sources = Sources(folder, progress.show, Aws(options.profile))
-        found = matching.match(artifacts, options.code, options.layer, sources)
-    return show(printed("\n".join(found.lines) + "\n"), found.exit_code)
+        found = matching.match(proof.artifacts, options.code, options.layer, sources)
+    lines = [f"{options.report}: {proof.words}", *found.lines]
+    return show(printed("\n".join(lines) + "\n"), found.exit_code)
 
 
 def policy(options: argparse.Namespace, environ: Mapping[str, str]) -> int:

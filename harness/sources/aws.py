@@ -10,7 +10,7 @@ import logging
 import threading
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, cast, overload
 
 from harness import __version__
 from harness.sources.calls import operation
@@ -121,11 +121,18 @@ class Aws:
 
 def _limit(client: Any) -> None:  # noqa: ANN401 - the SDK makes its classes at run time
     """Give each call of a client an end: its time-outs are for single reads, and begin anew with every byte."""
+    from botocore.exceptions import ClientError  # noqa: PLC0415 - see the module
+
+    meta = client.meta
     call = client._make_api_call  # noqa: SLF001 - what all its methods call, and nothing public is
 
     def limited(name: str, parameters: Mapping[str, object]) -> object:
         try:
             return within(ANSWER_SECONDS, partial(call, name, parameters))
+        except ClientError as error:  # a refusal does not say who gave it, and the sentence about it has to
+            response: dict[str, Any] = cast("Any", error.response)
+            response.setdefault("ResponseMetadata", {})["Asked"] = (meta.endpoint_url, meta.region_name)
+            raise
         except TimeoutError:
             raise AwsUnavailable(f"AWS has not answered {name} within {ANSWER_SECONDS:,.0f} seconds.") from None
 

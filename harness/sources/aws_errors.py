@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from botocore import exceptions as sdk
 
 from harness.sources.calls import ALLOWED, PINNED, operation
-from harness.sources.places import S3Object, iam_resource, place
+from harness.sources.places import LambdaFunction, LayerVersion, S3Object, iam_resource, place
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,15 +53,10 @@ _CODES: Final = (
     ("that version is a delete marker: the object was deleted ({call}: {code})", ("405", "MethodNotAllowed")),
     ("it was replaced while it was read ({call}: {code})", ("412", "PreconditionFailed")),
     ("it is archived (Glacier): restore it first ({call}: {code})", ("InvalidObjectState",)),
-    ("there is nothing there ({call}: {code})", ("404",)),
     ("there is no such bucket ({call}: {code})", ("NoSuchBucket",)),
     ("there is no such key in the bucket ({call}: {code})", ("NoSuchKey",)),
     ("there is no such version of the object ({call}: {code})", ("NoSuchVersion",)),
     ("this machine's clock is wrong by more than AWS accepts ({call}: {code})", ("RequestTimeTooSkewed",)),
-    (
-        "there is no such function, version, alias or layer in that account and region ({call}: {code})",
-        ("ResourceNotFoundException",),
-    ),
 )
 _WHY: Final = {code: words for words, codes in _CODES for code in codes}
 _FAILURES: Final = (  # the first that fits
@@ -92,6 +87,8 @@ _FAILURES: Final = (  # the first that fits
 )
 _UNLIKE: Final = (AttributeError, IndexError, KeyError, TypeError, ValueError)
 """What becomes of an answer that has not the shape of AWS's: an endpoint of the user's own may say anything."""
+_MISSING: Final = "ResourceNotFoundException"
+_ARN: Final = re.compile(r"arn:[a-z0-9-]+:lambda:([a-z0-9-]+):(\d{12}):")
 _ACTION: Final = re.compile(r"not authorized to perform: ([a-z0-9-]+:[A-Za-z]+)(?: on resource: (\S+))?")
 _SECRETS: Final = (
     (re.compile(r"\?[^\s\"'<>]*"), "?…"),  # a query may be a signature
@@ -147,12 +144,60 @@ def _refused(error: sdk.ClientError, code: str, service: str, resource: str) -> 
     if asked not in {one.name for one in ALLOWED}:  # one of the calls by which the SDK gets credentials
         return f"no credentials: {asked} was refused ({code}): {scrubbed(message)}"
     call = f"{service}:{asked}"
+    if code == _MISSING:
+        return f"{_missing(error, message, resource)} ({call}: {code})"
+    if not code or (code.isdecimal() and (service == "lambda" or code == "404")):
+        return _not_of_aws(error, call, code or str(error.response["ResponseMetadata"]["HTTPStatusCode"]))
     if code in _DENIED:
         return _denied(message, service, asked, resource)
     if code in _WHY:
         tries = error.response.get("ResponseMetadata", {}).get("RetryAttempts", 0) + 1
         return _WHY[code].format(call=call, code=code, tries=tries, region=_region(error.response))
     return f"{call} failed: {code}: {scrubbed(message)}" if message else f"{call} failed: {code}"
+
+
+def _missing(error: sdk.ClientError, message: str, resource: str) -> str:
+    """What is not there, and what to do: a name, a region and an account can each be the wrong one."""
+    named, where = place(resource), _where(error, message, resource)
+    if isinstance(named, LayerVersion):
+        name = named.layer.rpartition(":")[2]
+        return (
+            "there is no such version of the layer: it was deleted, or never published. Functions that carry it run "
+            "on, and no function can be given it again: publish the archive anew and name that version (`aws lambda "
+            f"list-layer-versions --layer-name {name}` lists those that are there)"
+        )
+    choose = "AWS_DEFAULT_REGION or an ARN says which region is asked, --profile which account"
+    if isinstance(named, LambdaFunction):
+        what = f"no function {named.name}"
+        if named.qualifier:
+            kind = "version" if named.qualifier.isdecimal() else "alias"
+            what += f", or it has no {kind} {named.qualifier}"
+        return f"there is {what}{where}: {choose}"
+    return f"it is not there{where}: {choose}"
+
+
+def _where(error: sdk.ClientError, message: str, resource: str) -> str:
+    """The region and the account that were asked, as far as they are known."""
+    if found := _ARN.match(resource) or _ARN.search(message):
+        return f" in {found[1]}, account {found[2]}"
+    region = _asked(error)[1]
+    return f" in {region}" if region else ""
+
+
+def _not_of_aws(error: sdk.ClientError, call: str, code: str) -> str:
+    """About an error with a status alone: AWS's own have a name."""
+    who = _host(_asked(error)[0])
+    return (
+        f"{who} answered {call} with HTTP {code}, and not as AWS does: AWS_ENDPOINT_URL says who is asked; an emulator "
+        "may not know this call, or a proxy answers in its place"
+    )
+
+
+def _asked(error: sdk.ClientError) -> tuple[str, str]:
+    """The address and the region of the client that made the call."""
+    metadata: Mapping[str, Any] = error.response.get("ResponseMetadata") or {}
+    found: tuple[str, str] = metadata.get("Asked", ("", ""))
+    return found
 
 
 def _region(response: Mapping[str, object]) -> str:
@@ -186,6 +231,10 @@ def _failed(error: Exception, call: str) -> str:
 
 
 def _endpoint(error: sdk.BotoCoreError) -> str:
+    return _host(str(error.kwargs.get("endpoint_url", "")))
+
+
+def _host(address: str) -> str:
     """Its host alone: in the path and the query there may be a signature."""
-    host = re.match(r"[a-z]+://(?:[^/?#@]*@)?([^/?#]+)", str(error.kwargs.get("endpoint_url", "")))
+    host = re.match(r"[a-z]+://(?:[^/?#@]*@)?([^/?#]+)", address)
     return host[1] if host else "the endpoint"

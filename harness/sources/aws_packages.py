@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import base64
 import binascii
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from harness.sources.places import LayerVersion
     from harness.sources.remote import Read
 
-_OK, _PARTIAL, _DENIED, _BROKEN = 200, 206, 403, 500
+_OK, _PARTIAL, _DENIED, _NOT_THERE, _BROKEN = 200, 206, 403, 404, 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,7 @@ class Told:
         architectures: The same.
         layers: The ARNs of those that the function carries, in their order.
         handler: The function's; None for a layer.
+        shares: Where it is named by an alias that shares its calls: the other versions, each with its part of them.
     """
 
     text: str
@@ -53,6 +54,7 @@ class Told:
     architectures: tuple[str, ...] = ()
     layers: tuple[str, ...] = ()
     handler: str | None = None
+    shares: tuple[tuple[str, float], ...] = ()
 
 
 def configuration(aws: Aws, place: LambdaFunction, text: str) -> Told:
@@ -77,6 +79,21 @@ def layer(aws: Aws, place: LayerVersion) -> Told:
         return _layer(client.get_layer_version_by_arn(Arn=place.arn), place.arn)
 
 
+def shares(aws: Aws, place: LambdaFunction, text: str) -> tuple[tuple[str, float], ...]:
+    """The versions that get a part of an alias's calls, beside the one that it points to, each with its part.
+
+    Raises:
+        AwsUnavailable: There is no such alias, or it may not be asked for.
+    """
+    if place.alias is None:
+        return ()
+    client = aws.client("lambda", place.region)
+    with asking("lambda", "GetAlias", text):
+        said: Mapping[str, Any] = client.get_alias(FunctionName=place.function, Name=place.alias)
+        weights = (said.get("RoutingConfig") or {}).get("AdditionalVersionWeights") or {}
+        return tuple((str(version), float(part)) for version, part in sorted(weights.items()) if part)
+
+
 def package(aws: Aws, place: LambdaFunction | LayerVersion, text: str) -> tuple[Remote, Told]:
     """An archive, and what Lambda tells of it.
 
@@ -85,6 +102,9 @@ def package(aws: Aws, place: LambdaFunction | LayerVersion, text: str) -> tuple[
     """
     client = aws.client("lambda", place.region)
     told, location = _asked(client, place, text)
+    if isinstance(place, LambdaFunction):
+        with suppress(AwsUnavailable):  # what is fetched does not depend on it
+            told = replace(told, shares=shares(aws, place, text))
     links = [location]
 
     def link(*, anew: bool) -> str:
@@ -203,4 +223,17 @@ class _Download:
             raise Cut
         if answer.status_code >= _BROKEN:
             raise Cut
-        raise AwsUnavailable(f"{self._text}: its archive was refused (HTTP {answer.status_code}).")
+        raise AwsUnavailable(f"{self._text}: {_no_archive(answer.status_code, urlsplit(url).hostname)}.")
+
+
+def _no_archive(status: int, host: str | None) -> str:
+    """About a link of Lambda's that leads to no archive."""
+    if status == _NOT_THERE:
+        return (
+            f"its archive is not where Lambda says that it is ({host} answered HTTP {status}): it was deleted since, "
+            "so try again; an emulator that AWS_ENDPOINT_URL names may keep none"
+        )
+    return (
+        f"{host} refused its archive, with a new link too (HTTP {status}): a proxy (HTTPS_PROXY, NO_PROXY) or the "
+        "policy of a VPC endpoint may be in the way"
+    )

@@ -49,6 +49,7 @@ ALLOWED: Final = (
     Operation("s3", "HeadBucket", None, Resource.ALL),
     Operation("lambda", "GetFunction", "lambda:GetFunction", Resource.FUNCTION),
     Operation("lambda", "GetFunctionConfiguration", "lambda:GetFunctionConfiguration", Resource.FUNCTION),
+    Operation("lambda", "GetAlias", "lambda:GetAlias", Resource.FUNCTION),
     Operation("lambda", "GetLayerVersion", "lambda:GetLayerVersion", Resource.LAYER_VERSION),
     Operation("lambda", "GetLayerVersionByArn", "lambda:GetLayerVersion", Resource.LAYER_VERSION),
     Operation("lambda", "ListAliases", "lambda:ListAliases", Resource.FUNCTION, Purpose.PREFLIGHT),

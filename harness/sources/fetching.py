@@ -68,6 +68,21 @@ class Sources:
         """
         return tuple(one for layer in layers for one in self._layers(layer))
 
+    def shares(self, source: Source) -> tuple[tuple[Source, float], ...]:
+        """What gets a part of the calls of an alias, beside the version that it points to, with that part.
+
+        Raises:
+            SourceUnavailable: AWS does not tell.
+        """
+        named = place(source.text) if source.path is None else None
+        if not isinstance(named, LambdaFunction) or named.alias is None:
+            return ()
+        from harness.sources import aws_packages  # noqa: PLC0415 - imports the SDK
+
+        with self._asked_once(f"the shares of {source.text}"):
+            found = aws_packages.shares(self._aws, named, source.text)
+        return tuple((Source(str(named.at(version)), None, source.kind), part) for version, part in found)
+
     def names(self, source: Source) -> set[str]:
         """What the archives are called that it stands for, as far as that is known."""
         return {source.text, *(one.text for one in self._carried.get(source.text, ()))}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
 _VERSION: Final = "?versionId="
@@ -45,6 +45,16 @@ class LambdaFunction:
     name: str
     qualifier: str | None = None
     region: str | None = None
+
+    @property
+    def alias(self) -> str | None:
+        """The alias that it is named by; None where a version is, or nothing."""
+        named = self.qualifier
+        return None if named is None or named.isdecimal() or named == "$LATEST" else named
+
+    def at(self, version: str) -> LambdaFunction:
+        """A version of the same function."""
+        return replace(self, qualifier=version)
 
     def __str__(self) -> str:
         head = self.function if self.region else f"{_FUNCTION}{self.function}"

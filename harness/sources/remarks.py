@@ -24,6 +24,11 @@ def remarks(manifest: Manifest, told: Sequence[Told]) -> Iterator[str]:
         ):
             if there and here not in there:
                 yield f"in AWS, {one.text} {said} for {', '.join(there)}; its {key} here is {here}"
+        for version, part in one.shares:
+            yield (
+                f"in AWS, {one.text} sends {part:.0%} of its calls to version {version}, which is another archive or "
+                "has other settings, and is not looked at here"
+            )
         if is_function and one.layers and (unnamed := _without_layers(manifest, one.text)):
             yield (
                 f"in AWS, {one.text} carries layers ({', '.join(one.layers)}); it is verified without{unnamed}: "

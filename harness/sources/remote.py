@@ -26,6 +26,19 @@ LEAST_SECONDS: Final = 120.0
 """That whatever is fetched may take."""
 SLOWEST: Final = 100 * 1024
 """Bytes a second, below which a download is given up."""
+HEAD: Final = 512
+"""Bytes that show what something is."""
+_ZIP: Final = (b"PK\x03\x04", b"PK\x05\x06")
+_KINDS: Final = (
+    (b"<!doctype html", "an HTML page"),
+    (b"<html", "an HTML page"),
+    (b"<?xml", "an XML document"),
+    (b"<error", "an XML document"),
+    (b"{", "a JSON document"),
+    (b"version https://git-lfs", "a pointer of Git LFS"),
+    (b"\x1f\x8b", "a gzip file"),
+    (b"pk", "another archive"),
+)
 _MB: Final = 1024 * 1024
 _STEPS: Final = 10  # of the progress that is told
 
@@ -108,6 +121,7 @@ def receive(
             continue
         if arrived.size >= remote.size:
             return arrived.sha256()
+        arrived.of_an_archive()
     raise AwsUnavailable(
         f"{remote.text}: the download broke off {ATTEMPTS} times{why}, the last time after {arrived.size:,} of "
         f"{remote.size:,} bytes; nothing of it is kept."
@@ -136,6 +150,12 @@ def skip(read: Read, size: int) -> None:
         size -= len(chunk)
 
 
+def _kind(head: bytes) -> str:
+    """What something is, by its first bytes."""
+    start = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    return next((words for sign, words in _KINDS if start.startswith(sign)), "no zip archive")
+
+
 class _Arrived:
     """What has arrived so far."""
 
@@ -147,6 +167,7 @@ class _Arrived:
         self._sha256 = hashlib.sha256()
         self._crc32 = 0
         self._step = -1
+        self._head = b""
 
     def add(self, read: Read, late: Callable[[], bool]) -> None:
         """Take what there is.
@@ -162,21 +183,43 @@ class _Arrived:
             if not chunk:
                 return
             self.size += len(chunk)
+            self._head += chunk[: HEAD - len(self._head)]
             if self.size > self._remote.size:
-                raise AwsUnavailable(f"{self._remote.text}: more arrived than the {self._remote.size:,} bytes it has.")
+                raise self._other(f"more than the {self._remote.size:,} bytes that it has")
             self._file.write(chunk)
             self._sha256.update(chunk)
             self._crc32 = zlib.crc32(chunk, self._crc32)
 
+    def of_an_archive(self) -> None:
+        """Make sure that what has arrived, and ended early, can be the beginning of an archive.
+
+        Raises:
+            AwsUnavailable: It is something else, and more of it would not help.
+        """
+        if not any(sign.startswith(self._head[: len(sign)]) for sign in _ZIP):
+            raise self._other(f"{self.size:,} of {self._remote.size:,} bytes")
+
     def sha256(self) -> str:
-        """The digest, which is what AWS says it is."""
+        """The digest, which is what AWS says it is.
+
+        Raises:
+            AwsUnavailable: It is another one.
+        """
         found = self._sha256.hexdigest()
         remote = self._remote
         if remote.sha256 not in (None, found):
-            raise AwsUnavailable(f"{remote.text}: AWS says that its SHA-256 is {remote.sha256}, and {found} arrived.")
+            raise self._other(f"AWS says that its SHA-256 is {remote.sha256}, and {found} arrived")
         if remote.crc32 not in (None, self._crc32):
-            raise AwsUnavailable(f"{remote.text}: what arrived does not have the CRC-32 that AWS tells.")
+            raise self._other("it does not have the CRC-32 that AWS tells")
         return found
+
+    def _other(self, why: str) -> AwsUnavailable:
+        """About what is not what was asked for."""
+        return AwsUnavailable(
+            f"{self._remote.text}: what arrived is {_kind(self._head)}, and not what AWS has ({why}); nothing of it is "
+            "kept. Something on the way answers in AWS's place: try without the proxy (HTTPS_PROXY, NO_PROXY), and "
+            "look what AWS_ENDPOINT_URL names."
+        )
 
     def _tell(self) -> None:
         step = self.size * _STEPS // max(self._remote.size, 1)

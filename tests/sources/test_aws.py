@@ -111,7 +111,7 @@ class TestCalls:
             {
                 "Sid": "ReadFunctions",
                 "Effect": "Allow",
-                "Action": ["lambda:GetFunction", "lambda:GetFunctionConfiguration"],
+                "Action": ["lambda:GetAlias", "lambda:GetFunction", "lambda:GetFunctionConfiguration"],
                 "Resource": ["arn:aws:lambda:*:*:function:api", "arn:aws:lambda:*:*:function:api:*"],
             },
             {
@@ -175,6 +175,16 @@ def answering(answer: Answer) -> Callable[[Asked, Callable[[], Answer]], Answer]
         return answer
 
     return course
+
+
+CHOOSE = "AWS_DEFAULT_REGION or an ARN says which region is asked, --profile which account"
+
+
+def NOT_AWS(code: int, text: str = "function:api", call: str = "lambda:GetFunction") -> str:  # noqa: N802 - a sentence
+    return (
+        f"{text}: 127.0.0.1 answered {call} with HTTP {code}, and not as AWS does: AWS_ENDPOINT_URL says who is asked; "
+        "an emulator may not know this call, or a proxy answers in its place."
+    )
 
 
 class TestRefusals:
@@ -284,9 +294,43 @@ class TestRefusals:
                 "function:api",
                 aws.error(404, "ResourceNotFoundException", f"Function not found: {FUNCTION}"),
                 (
-                    "function:api: there is no such function, version, alias or layer in that account and region "
+                    f"function:api: there is no function api in eu-west-1, account {aws.ACCOUNT}: {CHOOSE} "
                     "(lambda:GetFunction: ResourceNotFoundException)."
                 ),
+            ),
+            (
+                "function:api:live",
+                aws.error(404, "ResourceNotFoundException", "The resource you requested does not exist."),
+                (
+                    "function:api:live: there is no function api, or it has no alias live in eu-west-1: "
+                    f"{CHOOSE} (lambda:GetFunction: ResourceNotFoundException)."
+                ),
+            ),
+            (
+                f"{FUNCTION}:7",
+                aws.error(404, "ResourceNotFoundException", ""),
+                (
+                    f"{FUNCTION}:7: there is no function api, or it has no version 7 in eu-west-1, account "
+                    f"{aws.ACCOUNT}: {CHOOSE} (lambda:GetFunction: ResourceNotFoundException)."
+                ),
+            ),
+            (
+                LAYER,
+                aws.error(404, "ResourceNotFoundException", "The resource you requested does not exist."),
+                (
+                    f"{LAYER}: there is no such version of the layer: it was deleted, or never published. Functions "
+                    "that carry it run on, and no function can be given it again: publish the archive anew and name "
+                    "that version (`aws lambda list-layer-versions --layer-name deps` lists those that are there) "
+                    "(lambda:GetLayerVersionByArn: ResourceNotFoundException)."
+                ),
+            ),
+            ("function:api", aws.Answer(404, {"Content-Type": "text/html"}, b"<html>Not Found</html>"), NOT_AWS(404)),
+            ("function:api", aws.Answer(404, {"Content-Type": "application/json"}, b"{}"), NOT_AWS(404)),
+            ("function:api", aws.Answer(403, {"Content-Type": "text/html"}, b"Forbidden by policy"), NOT_AWS(403)),
+            (
+                "s3://builds/code.zip",
+                aws.Answer(404, {"Content-Type": "text/html"}, b"<html>Not Found</html>"),
+                NOT_AWS(404, "s3://builds/code.zip", "s3:GetObject"),
             ),
             (
                 "function:api",
@@ -304,7 +348,7 @@ class TestRefusals:
     ) -> None:
         account.once("", answering(answer), times=99)
 
-        assert why(text, tmp_path) == said
+        assert re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1", why(text, tmp_path)) == said
 
     def test_a_bucket_of_another_region_is_found(self, account: Account, tmp_path: Path) -> None:
         account.put("builds", "code.zip", b"not a zip")
@@ -385,7 +429,7 @@ class TestSurroundings:
         monkeypatch.delenv("AWS_DEFAULT_REGION")
 
         assert "no AWS region is known: set AWS_DEFAULT_REGION, or name it by its ARN" in why("function:api", tmp_path)
-        assert "there is no such function" in why(FUNCTION, tmp_path)
+        assert "there is no function api in eu-west-1" in why(FUNCTION, tmp_path)
 
     def test_no_such_profile(self, account: Account, tmp_path: Path) -> None:
         del account

@@ -412,7 +412,44 @@ class TestFunctions:
         account.function("api", archive())
         account.once(DOWNLOAD, forbidden, times=9)
 
-        assert why(sources, "function:api") == "function:api: its archive was refused (HTTP 403)."
+        assert why(sources, "function:api").startswith(
+            "function:api: 127.0.0.1 refused its archive, with a new link too (HTTP 403): a proxy"
+        )
+
+    def test_a_link_that_leads_nowhere_is_told(self, account: Account, sources: Sources) -> None:
+        account.function("api", archive())
+        account.once(DOWNLOAD, lambda *_: aws.Answer(404, {}, b""), times=9)
+
+        assert why(sources, "function:api").startswith(
+            "function:api: its archive is not where Lambda says that it is (127.0.0.1 answered HTTP 404)"
+        )
+        assert len([call for call in account.calls() if "archives" in call]) == 1
+
+    @pytest.mark.parametrize(
+        ("body", "what"),
+        [
+            (b"<!DOCTYPE html><html>log in</html>", "an HTML page"),
+            (b"\n <html>blocked</html>" + b" " * SIZE * 2, "an HTML page"),
+            (b"<?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>", "an XML document"),
+            (b'{"message": "no"}', "a JSON document"),
+            (b"version https://git-lfs.github.com/spec/v1\noid sha256:1", "a pointer of Git LFS"),
+            (b"\x1f\x8b\x08", "a gzip file"),
+            (b"moved", "no zip archive"),
+            (archive("another"), "another archive"),
+        ],
+    )
+    def test_what_arrives_in_place_of_an_archive_is_named_at_once(
+        self, account: Account, sources: Sources, tmp_path: Path, body: bytes, what: str
+    ) -> None:
+        account.function("api", archive(size=SIZE if what != "another archive" else 0))
+        account.once(DOWNLOAD, lambda *_: aws.Answer(200, {}, body), times=9)
+
+        said = why(sources, "function:api")
+
+        assert said.startswith(f"function:api: what arrived is {what}, and not what AWS has (")
+        assert "try without the proxy (HTTPS_PROXY, NO_PROXY)" in said
+        assert len([call for call in account.calls() if "archives" in call]) == 1
+        assert not left(tmp_path)
 
     @pytest.mark.parametrize("link", ["file:///etc/passwd", "s3://bucket/key", "ftp://127.0.0.1/code.zip"])
     def test_a_link_that_leads_elsewhere_is_not_followed(self, account: Account, sources: Sources, link: str) -> None:
