@@ -31,11 +31,14 @@ def check(subject: Subject, engines: Engines) -> Findings:
     Build the archive again, from nothing. Then let `lambda-artifact key` make the key of the cache, and
     `lambda-artifact stamp` write into the archive what it was built from, in the step that builds it and never after a
     cache was restored. This check compares the stamp with what the manifest names in `requirements`, `project` and
-    `inputs`, and reads the keys of GitHub Actions, GitLab, CircleCI and Azure Pipelines.
+    `inputs`, and reads the keys of GitHub Actions, GitLab, CircleCI and Azure Pipelines. It reads those, too, that
+    pipelines, shell scripts and makefiles make themselves: a `sha256sum` or `hashFiles` over files that ends in a key
+    of S3, a path, or the name of a layer or an artifact.
     """
     del engines
     inputs = inputs_of(subject.manifest, subject.supply.project)
-    if not inputs.files:
+    keys = unkeyed(subject.manifest, inputs)
+    if not inputs.files and not keys:
         raise Inapplicable(
             "the manifest does not say what the archives are built from: requirements, project or inputs"
         )
@@ -55,7 +58,7 @@ def check(subject: Subject, engines: Engines) -> Findings:
         yield from _stale(stamps, unstamped, inputs)
     except UsageError as error:
         raise Blocked(f"an input cannot be compared: {error}") from None
-    yield from (_unkeyed(one) for one in unkeyed(subject.manifest, inputs))
+    yield from (_unkeyed(one) for one in keys)
     yield from _notes(stamps, unstamped)
 
 
@@ -86,10 +89,16 @@ def _unkeyed(one: Unkeyed) -> Finding:
         f"{' too' if one.partly else ''}: when {'one of these' if several else 'that'} changes, the old layer is used",
         one.step.where,
         Severity.WARNING,  # the archive that is verified may be right; whether it is, its stamp and its versions tell
-        "move the step after the checkout, where its key finds the files"
-        if one.step.early
-        else f"put {inputs} into the key, or everything that the manifest names: {KEY}",
+        _rekeyed(one, inputs),
     )
+
+
+def _rekeyed(one: Unkeyed, inputs: str) -> str:
+    if one.step.early:
+        return "move the step after the checkout, where its key finds the files"
+    if one.step.by_hand:
+        return f"hash {inputs} too, or take the key that `lambda-artifact key` prints: it has all that is named"
+    return f"put {inputs} into the key, or everything that the manifest names: {KEY}"
 
 
 def _keyed(one: Unkeyed) -> str:

@@ -233,6 +233,8 @@ def _again(supply: Supply) -> Iterator[str]:
     for one in supply.caches:
         if one.step.early:
             yield f"{one.step.where}: move the step that keeps {one.path} after the checkout, where its key finds files"
+        elif one.step.by_hand:
+            yield f"{one.step.where}: hash {', '.join(one.inputs)} too for the key of {one.path} ({_KEY})"
         else:
             yield f"{one.step.where}: put {', '.join(one.inputs)} into the key of the cached {one.path} ({_KEY})"
     yield rebuild(supply)

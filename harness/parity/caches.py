@@ -25,6 +25,14 @@ if TYPE_CHECKING:
 _LAYER: Final = re.compile(r"(?:(?<![A-Za-z])[Ll]ayers?|(?<=[a-z])Layers?)(?![a-z])")
 _IMAGES: Final = re.compile(r"docker|buildx|buildkit|image|oci|podman|kaniko", re.IGNORECASE)
 _WILD: Final = re.compile(r"[*?\[!]")
+_LEADING: Final = re.compile(r"(?:\w+://)?[^/]*/(?=.)")
+# What scripts look for that is something else than an archive for Lambda, by its name.
+_DEPENDENCIES: Final = re.compile(
+    r"requirements|constraints|poetry|uv\.lock|pdm|Pipfile|pyproject|pylock|\*", re.IGNORECASE
+)
+_NAMED: Final = re.compile(
+    r"node_modules|npm|yarn|venv|wheel|docker|image|frontend|static|site|\.tgz|\.whl", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,24 +70,49 @@ def unkeyed(manifest: Manifest, inputs: Inputs) -> tuple[Unkeyed, ...]:
     files = [(name, decisive) for name, decisive in named if not name.startswith("../")]  # a key cannot have others
     archives = [relative(path.absolute(), root) for path in _archives(manifest)]
     folder = relative(manifest.folder.absolute(), root)
-    steps = [step for step in cache_steps(root) if not _is_computed(step, files)] if files else []
+    steps = [step for step in cache_steps(root) if not _is_computed(step, files)]
     kept = [(step, *held) for step in steps if (held := _held(step, archives, root, folder))]
     # Of several archives each can be built from some of the inputs, and nothing says from which.
     shared = {name for step, _, own in kept if own for name, _ in files if step.hashes(name)}
     elsewhere = shared if len(archives) > 1 else set[str]()
     found = []
-    ignored: frozenset[str] | None = None
+    known: frozenset[str] | None = None
     for step, path, own in kept:
-        present = {name for name, _ in files if step.hashes(name) or (own and name in elsewhere)}
-        if present.issuperset(_wanted(step, files, frozenset())):
+        every = [*files, *((name, True) for name in _installed(step, files, root))]
+        present = {name for name, _ in every if step.hashes(name) or (own and name in elsewhere)}
+        if present.issuperset(_wanted(step, every, frozenset())):
             continue
-        ignored = _ignored(root, files) if ignored is None else ignored
-        missing = tuple(name for name in _wanted(step, files, ignored) if name not in present)
-        if missing:
-            patterns = tuple(dict.fromkeys(pattern for group in step.hashed for pattern in group))
-            partly = any(step.hashes(name) for name in _wanted(step, files, ignored))
+        known = _tracked(root) if known is None else known
+        ignored = frozenset(name for name, _ in every).difference(known) if known else frozenset[str]()
+        missing = tuple(name for name in _wanted(step, every, ignored) if name not in present)
+        if missing and (not step.by_hand or _hashes_sources(step, archives, known | {name for name, _ in every}, root)):
+            patterns = tuple(dict.fromkeys(_shown(pattern) for group in step.hashed for pattern in group))
+            partly = any(step.hashes(name) for name in _wanted(step, every, ignored))
             found.append(Unkeyed(step, path, own, missing, partly, patterns, tuple(_empty(step, patterns, root))))
     return tuple(found)
+
+
+def _installed(step: CacheStep, files: Sequence[tuple[str, bool]], root: Path) -> Iterator[str]:
+    """What the same scripts install from, of which the manifest says nothing and the key has none."""
+    inner = [path.removeprefix(f"{step.base}/") if step.base else path for path in dict.fromkeys(step.installed)]
+    there = [path for path in inner if not _WILD.search(path) and (root / path).is_file()]
+    if not any(step.hashes(path) for path in there):
+        yield from (path for path in there if path not in dict(files))
+
+
+def _hashes_sources(step: CacheStep, archives: Sequence[str], known: frozenset[str], root: Path) -> bool:
+    """Whether a key that is made by hand is made of files of the repository, and not of the archive itself."""
+    patterns = [pattern for group in step.hashed for pattern in group]
+    if any(covers(pattern, one) for pattern in patterns for one in (*archives, *step.made) if one.endswith(".zip")):
+        return False
+    plain = [pattern for pattern in patterns if not _WILD.search(pattern)]
+    return any((root / one).exists() for one in plain) or any(
+        covers(pattern, step.inside(name)) for pattern in patterns for name in known
+    )
+
+
+def _shown(pattern: str) -> str:
+    return pattern.removeprefix("**/")
 
 
 def _is_computed(step: CacheStep, files: Sequence[tuple[str, bool]]) -> bool:
@@ -97,10 +130,10 @@ def _wanted(step: CacheStep, files: Sequence[tuple[str, bool]], ignored: frozens
             yield name
 
 
-def _ignored(root: Path, files: Sequence[tuple[str, bool]]) -> frozenset[str]:
-    """The inputs that are not in the repository, because a build writes them."""
+def _tracked(root: Path) -> frozenset[str]:
+    """The files of the repository: what else is there, a build has written; none where that is not known."""
     try:
-        return frozenset(name for name, _ in files).difference(tracked(root))
+        return frozenset(tracked(root))
     except GitUnavailable:
         return frozenset()
 
@@ -116,6 +149,8 @@ def _archives(manifest: Manifest) -> tuple[Path, ...]:
 
 def _held(step: CacheStep, archives: Sequence[str], root: Path, folder: str) -> tuple[str, bool] | None:
     """What a step keeps of a manifest's archives, and whether that is one of them; None where it keeps none."""
+    if step.by_hand:
+        return _named(step, archives)
     kept = [path for path in step.paths if not path.startswith("!")]
     spared = [path[1:] for path in step.paths if path.startswith("!")]
     places = [step.inside(one) for one in archives]
@@ -127,6 +162,20 @@ def _held(step: CacheStep, archives: Sequence[str], root: Path, folder: str) -> 
         if any(covers(path, place) for place in places) or _is_layer(step, path, root, folder):
             return path, False
     return None
+
+
+def _named(step: CacheStep, archives: Sequence[str]) -> tuple[str, bool] | None:
+    """The same of what scripts name with a key of their own: paths, keys of S3, layers."""
+    names = {posixpath.basename(one): one for one in archives}
+    for path in step.paths:
+        if (name := posixpath.basename(path.rstrip("/"))) in names:
+            return names[name], True
+    layers = [path for path in step.paths if _LAYER.search(path) and not _IMAGES.search(path)]
+    made = next((names[name] for one in step.made if (name := posixpath.basename(one)) in names), None)
+    ours = any(_DEPENDENCIES.search(posixpath.basename(one)) for group in step.hashed for one in group)
+    if made and (layers or (ours and not any(map(_NAMED.search, step.paths)))):
+        return made, True
+    return (_LEADING.sub("", layers[0]), len(archives) == 1) if layers else None
 
 
 def _is_layer(step: CacheStep, path: str, root: Path, folder: str) -> bool:

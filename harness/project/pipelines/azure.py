@@ -6,12 +6,15 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from harness.project.documents import child, entries, items, line, mappings, scalar
+from harness.project.pipelines.running import by_hand, shell
 from harness.project.pipelines.values import CacheStep, inside, substituted, unique
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from yaml.nodes import Node
+
+    from harness.project.scripts.shell import Shell
 
 _TASK: Final = re.compile(r"Cache(?:Beta)?@\d+")
 _VARIABLE: Final = re.compile(r"\$\(([\w.-]+)\)")
@@ -26,33 +29,41 @@ _QUOTED: Final = re.compile(r"\"[^\"]*\"")
 _PATH: Final = re.compile(r"[./*]")  # a segment without any of these is a word
 
 
-def steps(document: Node, name: str) -> Iterator[CacheStep]:
+def steps(document: Node, name: str, source: Callable[[str], str]) -> Iterator[CacheStep]:
     """The steps of all jobs and templates.
 
     Args:
         document: The file.
         name: How a sentence names it.
+        source: The text of a script of the repository.
     """
     every = tuple(mappings(document))
     known = {name: text for one in every for name, text in _literals(one)}
     tasks = (one for one in every if _TASK.fullmatch(scalar(child(one, "task")) or ""))
-    yield from unique(step for task in tasks for step in _step(task, known, name))
+    scripts = shell(document, name, source)
+    yield from unique(step for task in tasks for step in _step(task, known, scripts))
+    yield from by_hand(scripts)
 
 
-def _step(task: Node, known: Mapping[str, str], name: str) -> Iterator[CacheStep]:
+def _step(task: Node, known: Mapping[str, str], scripts: Shell) -> Iterator[CacheStep]:
     node = child(task, "inputs", "key")
     key = scalar(node)
     if node is None or key is None or "${{" in key or "$[" in key:
         return
     hashed: list[tuple[str, ...]] = []
     for segment in substituted(key, _VARIABLE, known).split("|"):
+        made = [value for one in _VARIABLE.findall(segment) if (value := scripts.variables.get(one))]
+        if made and all(one.keyed for one in made):
+            hashed += (one.files for one in made)
+            continue
         patterns = _patterns(segment)
         if not all(_known(pattern) for pattern in patterns or (segment,)):
             return
         if patterns:
             hashed.append(tuple(patterns))
     path = inside(substituted(scalar(child(task, "inputs", "path")) or "", _VARIABLE, known), *_WORKSPACES)
-    yield CacheStep(f"{name}:{line(node)}", () if "$(" in path else (path,), tuple(hashed))
+    paths = () if "$(" in path else (path,)
+    yield CacheStep(f"{scripts.name}:{line(node)}", paths, tuple(hashed), installed=tuple(scripts.installed))
 
 
 def _patterns(segment: str) -> Sequence[str]:

@@ -6,15 +6,22 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from harness.project.documents import child, entries, items, line, scalar
+from harness.project.documents import child, entries, is_scalar, items, line, scalar
+from harness.project.pipelines.running import assign, by_hand, run, text
 from harness.project.pipelines.values import CacheStep, inside, substituted
+from harness.project.scripts.shell import Shell
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from yaml.nodes import Node
 
+    from harness.project.scripts.values import Text
+
 _CACHE: Final = re.compile(r"actions/cache(?:/restore)?@", re.IGNORECASE)
+# Other actions that keep something under a name, or find it again.
+_KEEPS: Final = re.compile(r"(?!\.)(?!actions/cache/save).*(?:artifact|cache|s3).*", re.IGNORECASE)
+_SAVES: Final = re.compile(r"upload-|/save", re.IGNORECASE)
 _CHECKOUT: Final = "actions/checkout@"
 _EXPRESSION: Final = re.compile(r"\$\{\{(.*?)\}\}", re.DOTALL)
 _VARIABLE: Final = re.compile(r"\$\{\{\s*env\.([\w-]+)\s*\}\}")
@@ -30,50 +37,93 @@ _CONSTANT: Final = re.compile(
 _WORKSPACES: Final = ("${{ github.workspace }}", "${{github.workspace}}", "$GITHUB_WORKSPACE")
 
 
-def steps(document: Node, name: str) -> Iterator[CacheStep]:
-    """The steps of a workflow, or of an action that is made of steps.
+def steps(document: Node, name: str, source: Callable[[str], str]) -> Iterator[CacheStep]:
+    """The steps of a workflow, or of an action that is made of steps, and what its scripts cache by hand.
 
     Args:
         document: The file.
         name: How a sentence names it.
+        source: The text of a script of the repository.
     """
     written = _assigned(document)
     shared = _literals(document, written)
-    for job in (*(job for _, job in entries(child(document, "jobs"))), child(document, "runs")):
+    outputs: dict[str, Text] = {}
+    for key, job in (*entries(child(document, "jobs")), ("", child(document, "runs"))):
         if job is None or (base := _checkout(job)) is None:
             continue
+        shell = Shell(name, source=lambda path, base=base: source(path.removeprefix(f"{base}/")))  # type: ignore[misc]
+        shell.variables |= outputs
+        assign(shell, child(document, "env"))
+        assign(shell, child(job, "env"))
         known = {**shared, **_literals(job, written)}
         early = any(_checks_out(step) for step in items(child(job, "steps")))
+        cached: list[CacheStep] = []
         for step in items(child(job, "steps")):
             early = early and not _checks_out(step)
+            assign(shell, child(step, "env"))
             if _CACHE.match(scalar(child(step, "uses")) or ""):
-                found = _step(step, {**known, **_literals(step, written)}, name)
-                yield from (replace(one, base=base, early=early) for one in found)
+                found = _step(step, {**known, **_literals(step, written)}, shell)
+                cached += (replace(one, base=base, early=early) for one in found)
+            else:
+                _run(step, shell, _folder(step, job, document))
+        yield from (replace(one, installed=tuple(shell.installed), made=tuple(shell.made)) for one in cached)
+        yield from by_hand(shell, base)
+        for output, value in entries(child(job, "outputs")):
+            if is_scalar(value):
+                outputs[f"needs.{key}.outputs.{output}"] = text(shell, value.value, line(value))
 
 
-def _step(step: Node, known: Mapping[str, str], name: str) -> Iterator[CacheStep]:
+def _run(step: Node, shell: Shell, folder: str) -> None:
+    """Read what a step runs, or what it gives to an action: the name of an artifact, say."""
+    shell.folder = None if "$" in folder else inside(folder, *_WORKSPACES).strip("./")
+    if (script := child(step, "run")) is not None:
+        run(shell, script, scalar(child(step, "id")))
+        return
+    uses = scalar(child(step, "uses")) or ""
+    if not _KEEPS.fullmatch(uses):
+        return
+    given = [text(shell, value.value, line(value)) for _, value in entries(child(step, "with")) if is_scalar(value)]
+    if all(one.keyed for one in given if one.files):
+        writes = bool(_SAVES.search(uses))
+        shell.use([one for one in given if one.files], [one.text for one in given], writes=writes)
+
+
+def _folder(step: Node, job: Node, document: Node) -> str:
+    """The working directory of a step's script."""
+    places = (
+        child(step, "working-directory"),
+        *(child(one, "defaults", "run", "working-directory") for one in (job, document)),
+    )
+    return next((found for one in places if (found := scalar(one))), "")
+
+
+def _step(step: Node, known: Mapping[str, str], shell: Shell) -> Iterator[CacheStep]:
     node = child(step, "with", "key")
     key = scalar(node)
-    hashed = None if key is None else _hashed(substituted(key, _VARIABLE, known))
+    hashed = None if key is None else _hashed(substituted(key, _VARIABLE, known), shell.variables)
     if node is None or hashed is None:
         return
     written = substituted(scalar(child(step, "with", "path")) or "", _VARIABLE, known).splitlines()
     paths = (inside(path, *_WORKSPACES) for path in written if path.strip())
-    yield CacheStep(f"{name}:{line(node)}", tuple(path for path in paths if "${{" not in path), hashed)
+    yield CacheStep(f"{shell.name}:{line(node)}", tuple(path for path in paths if "${{" not in path), hashed)
 
 
-def _hashed(key: str) -> tuple[tuple[str, ...], ...] | None:
+def _hashed(key: str, variables: Mapping[str, Text]) -> tuple[tuple[str, ...], ...] | None:
     """The patterns in a key; None where there is something in it of which nothing is known."""
     found: list[tuple[str, ...]] = []
     for expression in _EXPRESSION.findall(key):
         for arguments in _HASH.findall(expression):
             if _STRING.sub("", arguments).strip(", \t\n"):
                 return None
-            texts = (text.replace("''", "'") for text in _STRING.findall(arguments))
-            found.append(tuple(pattern.strip() for text in texts for pattern in text.splitlines()))
+            texts = (one.replace("''", "'") for one in _STRING.findall(arguments))
+            found.append(tuple(pattern.strip() for one in texts for pattern in one.splitlines()))
         rest = _STRING.sub("", _HASH.sub("", expression))
-        if not all(_CONSTANT.fullmatch(name) for name in _NAME.findall(rest)):
-            return None
+        for name in _NAME.findall(rest):
+            value = variables.get(name.removeprefix("env."))
+            if value is not None and value.keyed:
+                found.append(value.files)
+            elif not _CONSTANT.fullmatch(name):
+                return None
     return tuple(found)
 
 

@@ -6,10 +6,11 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from harness.project.documents import child, entries, items, line, scalar, scalars
+from harness.project.pipelines.running import by_hand, shell
 from harness.project.pipelines.values import CacheStep, inside, substituted, unique
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from yaml.nodes import Node
 
@@ -22,12 +23,13 @@ _CONSTANT: Final = re.compile(
 )
 
 
-def steps(document: Node, name: str) -> Iterator[CacheStep]:
+def steps(document: Node, name: str, source: Callable[[str], str]) -> Iterator[CacheStep]:
     """The caches of all jobs, and those that jobs share.
 
     Args:
         document: The file.
         name: How a sentence names it.
+        source: The text of a script of the repository.
     """
     shared = _literals(document)
     found = (
@@ -37,6 +39,7 @@ def steps(document: Node, name: str) -> Iterator[CacheStep]:
         for step in _step(cache, {**shared, **_literals(holder)}, name)
     )
     yield from unique(found)
+    yield from by_hand(shell(document, name, source))
 
 
 def _caches(node: Node | None) -> tuple[Node, ...]:

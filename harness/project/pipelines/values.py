@@ -24,6 +24,9 @@ class CacheStep:
         base: The folder of the workspace that has the repository; empty where that is the workspace itself.
         early: Whether it stands before the step that gets the repository: then there is no file yet to be hashed.
         written: Names of files that commands of the same pipeline write.
+        by_hand: Whether scripts make the key and look for it themselves: then the paths are all that they name with it.
+        installed: The requirements files from which the same scripts install something into a folder of its own.
+        made: The archives and folders that they make.
     """
 
     where: str
@@ -32,6 +35,9 @@ class CacheStep:
     base: str = ""
     early: bool = False
     written: frozenset[str] = frozenset()
+    by_hand: bool = False
+    installed: tuple[str, ...] = ()
+    made: tuple[str, ...] = ()
 
     def inside(self, path: str) -> str:
         """A path of the repository, as the workspace has it."""
