@@ -1,7 +1,7 @@
 # make verify                       sets up, builds the sample application's archives and verifies them
 # make verify MANIFEST=path.toml    the same for one's own archives
 # make test                         sets up and runs the whole test suite
-# make quick                        the tests without Docker, network, handlers and what is slow
+# make quick                        the tests without Docker, network, handlers, the corpus and what is slow
 # make bench                        what checks cost
 # make crater                       verifies layers of popular distributions, and compares with what the runtime does
 # make crater-apps                  verifies applications that lie built in a folder, and shows what nobody has judged yet
@@ -27,7 +27,7 @@ test: $(STAMP)
 	@$(BIN)/pytest -n auto --dist loadgroup $(ARGS)
 
 quick: $(STAMP)
-	@$(BIN)/pytest -n auto --dist loadgroup -m "not docker and not network and not starts and not slow" $(ARGS)
+	@$(BIN)/pytest -n auto --dist loadgroup -m "not docker and not network and not starts and not corpus and not slow" $(ARGS)
 
 lint: $(STAMP)
 	@$(BIN)/ruff check

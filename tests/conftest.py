@@ -31,6 +31,8 @@ STARTING = frozenset({"python", "image", "engine_name", "engines", "machine"})
 STARTING_MODULES = ("test_benchmarks.py", "test_readme.py", "emulator/test_endings.py", "engines/test_environment.py")
 """Tests that start something without them, by commands that a page shows for instance."""
 
+CORPUS_MODULES = ("tests/test_verdicts.py", "fixtures/test_corpus.py")
+
 
 @pytest.hookimpl(tryfirst=True)  # what -m selects is decided by these
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -38,6 +40,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         fixtures = STARTING.intersection(getattr(item, "fixturenames", ()))
         if fixtures or item.path.as_posix().endswith(STARTING_MODULES) or item.get_closest_marker("docker"):
             item.add_marker(pytest.mark.starts)
+        if item.path.as_posix().endswith(CORPUS_MODULES):
+            item.add_marker(pytest.mark.corpus)
 
 
 @pytest.fixture(autouse=True)

@@ -11,6 +11,7 @@ import os
 import re
 import time
 from dataclasses import dataclass, replace
+from fnmatch import fnmatch
 from pathlib import Path
 from textwrap import dedent
 from typing import TYPE_CHECKING
@@ -357,7 +358,8 @@ class Attacked:
 
 def left(pid: int, mark: str, cache: Path) -> set[str]:
     """What the runs of a process leave while they go on: groups, mounts, and processes with a mark in their variables."""
-    found = {str(path) for path in Path("/sys/fs/cgroup").glob(f"**/lambda-artifact-*-{pid}-*")}
+    groups = [f"{folder}/{name}" for folder, names, _ in os.walk("/sys/fs/cgroup") for name in names]
+    found = {group for group in groups if fnmatch(group, f"*/lambda-artifact-*-{pid}-*")}
     mounts = Path("/proc/self/mounts").read_text("utf-8").splitlines()
     found |= {line.split()[1] for line in mounts if str(cache) in line}
     for process in Path("/proc").glob("[0-9]*"):
