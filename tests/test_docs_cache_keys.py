@@ -22,6 +22,8 @@ from tests.test_readme import FENCED, Block
 if TYPE_CHECKING:
     from harness.parity.caches import Unkeyed
 
+pytestmark = pytest.mark.slow
+
 PAGE = (Path(__file__).parents[1] / "docs" / "cache-keys.md").read_text(encoding="utf-8")
 BLOCKS = [Block(found["language"], found["text"], found["said"] or "") for found in FENCED.finditer(PAGE)]
 CONSOLES = [block for block in BLOCKS if block.language == "console"]

@@ -27,6 +27,8 @@ from fixtures.corpus import CASES
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+pytestmark = pytest.mark.slow
+
 EXCEPTIONS: tuple[BaseException, ...] = (
     SystemExit(0),
     SystemExit(),

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from tests.aws import Account, Answer, Asked
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def moto() -> Iterator[str]:

@@ -19,6 +19,8 @@ from harness.check import Scope
 from harness.kept import uses
 from tests.test_cli import HANGS, family, wait_for
 
+pytestmark = pytest.mark.slow
+
 STATIC = ("--artifact-engine", "none")
 ITEMS = [f"{check.id}[api]" if check.scope is Scope.FUNCTION else check.id for check in CATALOGUE]
 STARTED = {"handler-imports[api]", "handler-responds[api]"}

@@ -55,6 +55,7 @@ def many(account: Account, number: int, *, released: bool = True) -> list[Wanted
     return [wanted(f"f{index:03}", "live") for index in range(number)]
 
 
+@pytest.mark.slow
 class TestCalls:
     def test_500_functions_take_at_most_three_calls_each_beside_pages(self, account: Account) -> None:
         functions = many(account, 500)

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from fixtures.build import Sample
     from tests.aws import Account, Answer, Asked
 
+pytestmark = pytest.mark.slow
+
 DEPS = "parcel-desk-deps"
 
 

@@ -177,6 +177,7 @@ print(size, peak() - before)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="the peak is read from /proc")
 def test_250_mb_are_read_and_unpacked_in_little_memory(tmp_path: Path) -> None:
     few = [member(f"python/large{number}.so", bytes(50 * MB), deflate=True) for number in range(2)]

@@ -213,6 +213,7 @@ def test_a_comment_stays(tmp_path: Path) -> None:
     assert zipfile.ZipFile(tmp_path / "layer.zip").comment == b"of the archive"
 
 
+@pytest.mark.slow
 def test_an_archive_of_very_many_files(tmp_path: Path) -> None:
     many(tmp_path / "layer.zip")
 

@@ -99,6 +99,7 @@ def test_real_libraries_say_the_same_either_way(sample: Sample) -> None:
     assert list(answers.values()).count(True) > len(answers) * 0.95
 
 
+@pytest.mark.slow
 def test_the_standard_library_says_the_same_either_way() -> None:
     folder = Path(sysconfig.get_path("stdlib"))
     answers = {path: same(path.read_bytes()) for path in sorted(folder.rglob("*.py"))[::3]}
