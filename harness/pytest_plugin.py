@@ -24,7 +24,7 @@ from harness.invoking import FunctionError, LambdaRuntime
 from harness.model import Completed, Crashed, NotApplicable, Result, Severity, Skipped, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
     from harness.artifact.bundle import Bundle
     from harness.beside import Asked
@@ -204,11 +204,13 @@ class CheckItem(pytest.Item):
         if self.config.pluginmanager.hasplugin("timeout"):
             # One item waits for all; what may hang has limits of its own.
             self.add_marker(pytest.mark.timeout(0))
+        self.seconds: float | None = None
 
     def runtest(self) -> None:
         """Run the check; findings, a check that crashed and one that could not run are failures."""
         report = _report(self)
         (result,) = report.results
+        self.seconds = result.seconds
         match result.outcome:
             case NotApplicable(reason=reason):
                 pytest.skip(reason)
@@ -233,6 +235,15 @@ class CheckItem(pytest.Item):
     def reportinfo(self) -> tuple[os.PathLike[str], int | None, str]:
         """Where the item comes from and what it is called."""
         return self.path, 0, self.name  # a place without a line cannot be warned of
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:
+    """Each item has the time that its own check took: the first one waits for all of them."""
+    report = yield
+    if isinstance(item, CheckItem) and call.when == "call" and item.seconds is not None:
+        report.duration = item.seconds
+    return report
 
 
 class ArtifactWarning(UserWarning):

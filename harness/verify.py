@@ -57,6 +57,7 @@ NO_HANDLER = (
     "archives alone"
 )
 STATIC = EngineInfo("none", caveats=("static checks only: no handler was started",))
+RESPONDS = "handler-responds"
 MB = 1024 * 1024
 QUESTION = "lambda_artifact_question.handler"  # no module: the probe answers in its place
 QUESTION_MB = 2048  # for what all extensions of a large library need, each loaded by itself
@@ -227,7 +228,10 @@ class Verification:
                 subjects = list(self.materials.subjects())
         except SourceUnavailable as reason:
             return replace(nothing, outcome=Skipped(str(reason)))
+        observed = self._answers.get(function.name) if function else None
         result = run(check, subjects, self, self.settings.today)
+        if isinstance(observed, Observation) and _starts(check):  # before the check asked for it
+            result = replace(result, seconds=result.seconds + _spent(check, observed))
         self.materials.keep()
         return result
 
@@ -396,6 +400,11 @@ def verify(manifest: Manifest, settings: Settings) -> Report:
     results = verification.results(plan(manifest, settings))
     report = verification.report(results)
     return replace(report, notes=(*report.notes, *idle(manifest.waivers, results)))
+
+
+def _spent(check: Check, seen: Observation) -> float:
+    """What a start took that a check is about: up to the end of init, or what its events took."""
+    return sum(answer.seconds for answer in seen.answers) if check.id == RESPONDS else seen.init.seconds
 
 
 def _reply(seen: Observation) -> str:

@@ -513,6 +513,19 @@ class TestFixtures:
 
         self.run(project, python).assert_outcomes(passed=5)
 
+    def test_a_failure_is_about_the_function(self, project: pytest.Pytester, python: Path) -> None:
+        project.makepyfile(test_runtime="def test_it(lambda_runtime):\n    lambda_runtime.invoke('api', {})\n")
+
+        result = self.run(project, python, "-m", "artifact or not artifact", "--junitxml", "junit.xml")
+
+        result.stdout.fnmatch_lines(
+            ["E *FunctionError: KeyError: 'number'", "E *where: /var/task/*", "E *fix: *", "", "test_runtime.py:2: *"]
+        )
+        result.stdout.no_fnmatch_line("*raise FunctionError*")
+        cases = ET.parse(project.path / "junit.xml").getroot().findall(".//testcase")  # noqa: S314 - our own
+        seconds = {case.attrib["name"]: float(case.attrib["time"]) for case in cases}
+        assert seconds["archive-integrity"] < seconds["handler-imports[api]"]  # although it waited for all
+
     def test_without_a_manifest_they_say_so(self, pytester: pytest.Pytester, python: Path) -> None:
         pytester.makepyfile("def test_it(artifact):\n    pass\n")
 

@@ -4,14 +4,11 @@ import json
 from typing import Any
 
 from harness.check import Blocked, Engines, Findings, Inapplicable, Need, Scope, Subject, define
-from harness.diagnosis import places
-from harness.diagnosis.advice import for_answer
 from harness.diagnosis.outside import Unreached, unjudged, unreached
-from harness.diagnosis.start import ending, printed
-from harness.engines.protocol import Answer, Answered, Failed, Observation, Ready
+from harness.diagnosis.start import explain_answer
+from harness.engines.protocol import Answered, Observation, Ready
 from harness.manifest import Event, Function
 from harness.model import Finding, Note
-from harness.parity.supply import Supply
 
 SHOWN = 300
 
@@ -73,7 +70,7 @@ def _judged(
         return called
     if problem is not None:
         return Finding(problem, _place(function, event), remedy=f"correct the handler, or `expect` in {event.name}")
-    return _unanswered(subject.supply, function, event, seen, answer)
+    return explain_answer(seen, number, function, subject.supply)
 
 
 def _not_handed_out(function: Function, event: Event) -> Finding:
@@ -86,18 +83,6 @@ def _not_handed_out(function: Function, event: Event) -> Finding:
 
 def _place(function: Function, event: Event) -> str:
     return f"handler {function.handler}, event {event.name}"
-
-
-def _unanswered(supply: Supply, function: Function, event: Event, seen: Observation, answer: Answer) -> Finding:
-    """The finding for an event that failed."""
-    advice = for_answer(answer, function, supply)
-    if not isinstance(answer, Failed):
-        return Finding(ending(answer, function), _place(function, event), remedy=advice.remedy, cause=printed(seen))
-    stack = answer.error.stack
-    cause = "".join([*([f"{advice.cause}\n"] if advice.cause else []), *stack])
-    frame = places.own(places.of_stack(stack), supply.program)
-    where = f"{frame.file}:{frame.line}" if frame else _place(function, event)
-    return Finding(str(answer.error), where, remedy=advice.remedy, cause=cause or None)
 
 
 def unmet(event: Event, body: str) -> str | None:

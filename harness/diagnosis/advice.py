@@ -27,12 +27,6 @@ NO_MODULE = re.compile(r"No module named '([\w.]+)'")
 RELATIVE = "required to perform a relative import"
 ERRNO = re.compile(r"\[Errno (-?\d+)\]")
 NAMED = re.compile(r"'(/[^']*)'")
-# The words of the C library and of the clients that people use, whatever class each raises.
-NETWORK = re.compile(
-    r"Network is unreachable|Name or service not known|Temporary failure in name resolution|No address associated|"
-    r"Could not connect to the endpoint|Failed to establish a new connection|NameResolutionError|"
-    r"could not translate host name|Connection refused|No route to host"
-)
 READ_ONLY, NO_SPACE, TOO_MANY_FILES, NO_PERMISSION, NO_FILE, NO_FUNCTION = 30, 28, 24, 13, 2, 38
 SYNCHRONISED = "/multiprocessing/synchronize.py"
 
@@ -196,11 +190,6 @@ def _hidden(module: str, function: Function, program: Program) -> Advice | None:
 
 def _system(error: LambdaError, trace: Trace, program: Program) -> Advice | None:
     """What the operating system refused."""
-    if NETWORK.search(error.message):
-        return Advice(
-            "there is no network here: connect in the handler and not while a module is imported, or declare an "
-            "`environment` in which it does without"
-        )
     number = ERRNO.match(error.message)
     code = int(number[1]) if number else None
     if code in (NO_FUNCTION, NO_PERMISSION, NO_FILE) and _synchronises(error, trace):

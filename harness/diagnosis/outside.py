@@ -111,7 +111,7 @@ def unreached(
 ) -> Unreached | None:
     """The call for which an init (``event`` is None) or the answer to an event came to nothing; None where none did."""
     failed = any(call.event == event and not call.host for call in seen.calls)
-    calls = _made(seen, event, near=failed)
+    calls = _made(seen, event, near=failed or isinstance(end, Exceeded))
     trace = seen.trace if event is None else None
     causes, frames = (trace.causes, trace.frames) if trace else ((), ())
     match end:

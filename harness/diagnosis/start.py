@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from harness.diagnosis import places
-from harness.diagnosis.advice import ENVIRONMENT_MISS, for_init
+from harness.diagnosis.advice import ENVIRONMENT_MISS, for_answer, for_init
 from harness.engines.protocol import Answer, Exceeded, Exited, Failed, Frame, Init, Observation, Trace
 from harness.model import Finding
 
@@ -51,6 +51,20 @@ def explain(seen: Observation, function: Function, supply: Supply) -> Finding:
         cause=_cause(seen, trace, place, advice.cause),
         chain=_chain(trace),
     )
+
+
+def explain_answer(seen: Observation, number: int, function: Function, supply: Supply) -> Finding:
+    """The finding for an event that got no answer: the one with that number."""
+    answer, name = seen.answers[number], function.events[number].name
+    where = f"handler {function.handler}, event {name}"
+    advice = for_answer(answer, function, supply)
+    if not isinstance(answer, Failed):
+        return Finding(ending(answer, function), where, remedy=advice.remedy, cause=printed(seen))
+    stack = answer.error.stack
+    cause = "".join([*([f"{advice.cause}\n"] if advice.cause else []), *stack])
+    if frame := places.own(places.of_stack(stack), supply.program):
+        where = f"{frame.file}:{frame.line}"
+    return Finding(str(answer.error), where, remedy=advice.remedy, cause=cause or None)
 
 
 def ending(end: Init | Answer, function: Function) -> str:  # noqa: PLR0911 - a table

@@ -1,4 +1,4 @@
-"""Emulated AWS for handlers: S3, SQS and Secrets Manager by moto, seeded from files, alive for one run.
+"""Emulated AWS for handlers: S3, SQS, DynamoDB and what else they call, by moto, seeded from files, alive for one run.
 
 The services are in a process of their own, which listens nowhere: each connection is a pair of sockets, of which it is
 handed one. It ends with this process, however that ends, because its input does.
@@ -163,6 +163,11 @@ def _told(seed: Seed) -> dict[str, object]:
         "buckets": [(name, list(map(_held, objects))) for name, objects in seed.buckets],
         "queues": [(name, list(map(_held, messages))) for name, messages in seed.queues],
         "secrets": list(map(_held, seed.secrets)),
+        "parameters": [(*_held(one), one.name in seed.secure) for one in seed.parameters],
+        "tables": [(table.name, table.keys, table.items) for table in seed.tables],
+        "keys": seed.keys,
+        "topics": seed.topics,
+        "event_buses": seed.event_buses,
     }
 
 

@@ -29,7 +29,25 @@ if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 SERVICES = {"s3": "S3", "sqs": "SQS", "secretsmanager": "Secrets Manager"}
-# moto has many more, and some reach out from where it runs: SNS posts to addresses, Lambda starts containers.
+# Those that few functions call are loaded when one does.
+OTHERS = {
+    "ssm": "Systems Manager's parameters",
+    "sts": "STS",
+    "kms": "KMS",
+    "dynamodb": "DynamoDB",
+    "sns": "SNS",
+    "events": "EventBridge",
+}
+TARGETS = {
+    "AmazonSQS": "sqs",
+    "secretsmanager": "secretsmanager",
+    "AmazonSSM": "ssm",
+    "DynamoDB_20120810": "dynamodb",
+    "TrentService": "kms",
+    "AWSEvents": "events",
+}
+REACHING = frozenset({"socket.connect", "socket.sendto", "socket.getaddrinfo", "subprocess.Popen"})
+# moto has many more services, and some start containers.
 ACCOUNT, REGION, HOST = "123456789012", "us-east-1", "127.0.0.1:80"
 SCOPE = re.compile(r"Credential=[^/,\s]+/\d{8}(?:/[^/]+)?/([^/]+)/aws4_request")
 S3_CONTROL = "/v20180820/"
@@ -44,17 +62,36 @@ class Refused(Exception):  # noqa: N818 - an answer of a service
     """A service does not take what a seed says."""
 
 
+class Undelivered:
+    """Stands in for the library by which moto's SNS posts to its subscribers' addresses."""
+
+    @staticmethod
+    def post(*said: object, **more: object) -> None:
+        """Deliver nothing."""
+
+
 class Aws:
     """The services, as one application."""
 
     def __init__(self) -> None:
-        self._services: dict[str, WSGIApplication] = {name: create_backend_app(name) for name in SERVICES}  # type: ignore[arg-type]  # some of its names
+        self._lock = threading.Lock()
+        self._services: dict[str, WSGIApplication] = {}
+        for name in SERVICES:
+            self._service(name)
+
+    def _service(self, name: str) -> WSGIApplication:
+        with self._lock:
+            if name not in self._services:
+                self._services[name] = create_backend_app(name)  # type: ignore[arg-type]  # one of its names
+                if name == "sns":  # publishing succeeds there, whoever of the subscribers can be reached
+                    sys.modules["moto.sns.models"].__dict__["requests"] = Undelivered
+            return self._services[name]
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request: by the service that its signature is for."""
         service = asked(environ)
-        if service in self._services:
-            return self._services[service](environ, start_response)
+        if service in SERVICES or service in OTHERS:
+            return self._service(service)(environ, start_response)
         return refuse(service, environ, start_response)
 
 
@@ -70,7 +107,8 @@ def asked(environ: WSGIEnvironment) -> str:
 
 def refuse(service: str, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
     """An error that the SDK shows as one of the service's."""
-    message = f"the emulated AWS has {', '.join(SERVICES.values())}, and nothing else: this request is for {service}"
+    has = ", ".join([*SERVICES.values(), *OTHERS.values()])
+    message = f"the emulated AWS has {has}, and nothing else: this request is for {service}"
     if environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded") or service == "s3control":
         kind = "text/xml"
         body = f"<ErrorResponse><Error><Code>NotEmulated</Code><Message>{message}</Message></Error></ErrorResponse>"
@@ -108,6 +146,38 @@ class Sower:
             token = f"00000000-0000-4000-8000-{number:012d}"
             value = content(text, file).decode()
             self._ask("secretsmanager.CreateSecret", Name=name, SecretString=value, ClientRequestToken=token)
+        self._others(seed)
+
+    def _others(self, seed: dict[str, Any]) -> None:
+        for name, text, file, secure in seed["parameters"]:
+            kind = "SecureString" if secure else "String"
+            self._ask("AmazonSSM.PutParameter", Name=name, Value=content(text, file).decode(), Type=kind)
+        for name, keys, items in seed["tables"]:
+            self._table(name, keys, [json.loads(item) for item in items])
+        for alias in seed["keys"]:
+            key = self._ask("TrentService.CreateKey")["KeyMetadata"]["KeyId"]
+            self._ask("TrentService.CreateAlias", AliasName=alias, TargetKeyId=key)
+        for name in seed["topics"]:
+            form = f"Action=CreateTopic&Version=2010-03-31&Name={name}".encode()
+            self._call("sns", "POST", "/", form, CONTENT_TYPE="application/x-www-form-urlencoded")
+        for name in seed["event_buses"]:
+            self._ask("AWSEvents.CreateEventBus", Name=name)
+
+    def _table(self, name: str, keys: list[str], items: list[dict[str, dict[str, Any]]]) -> None:
+        kinds = [next(iter(items[0][key])) if items else "S" for key in keys]
+        self._ask(
+            "DynamoDB_20120810.CreateTable",
+            TableName=name,
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[
+                {"AttributeName": key, "AttributeType": kind} for key, kind in zip(keys, kinds, strict=True)
+            ],
+            KeySchema=[
+                {"AttributeName": key, "KeyType": role} for key, role in zip(keys, ("HASH", "RANGE"), strict=False)
+            ],
+        )
+        for item in items:
+            self._ask("DynamoDB_20120810.PutItem", TableName=name, Item=item)
 
     def _send(self, url: str, number: int, message: Held) -> None:
         group, text, file = message
@@ -116,8 +186,8 @@ class Sower:
         self._ask("AmazonSQS.SendMessage", QueueUrl=url, MessageBody=content(text, file).decode(), **fifo)
 
     def _ask(self, target: str, **said: object) -> dict[str, Any]:
-        service = "sqs" if target.startswith("AmazonSQS") else target.partition(".")[0]
-        kind = f"application/x-amz-json-{'1.0' if service == 'sqs' else '1.1'}"
+        service = TARGETS[target.partition(".")[0]]
+        kind = f"application/x-amz-json-{'1.0' if service in {'sqs', 'dynamodb'} else '1.1'}"
         body = json.dumps(said).encode()
         answer: dict[str, Any] = json.loads(
             self._call(service, "POST", "/", body, HTTP_X_AMZ_TARGET=target, CONTENT_TYPE=kind)
@@ -234,6 +304,17 @@ def branch(control: socket.socket, aws: Aws, seed: dict[str, Any]) -> None:
     hand_on(control, to)
 
 
+def shut_in(event: str, arguments: tuple[object, ...]) -> None:
+    """Let nothing here reach out, nor start anything.
+
+    Raises:
+        ConnectionRefusedError: It tries to.
+    """
+    del arguments
+    if event in REACHING:
+        raise ConnectionRefusedError("the emulated AWS reaches nobody")
+
+
 def leaf(control: socket.socket, aws: Aws) -> None:
     """The services of one run."""
     for limit in (resource.RLIMIT_DATA, resource.RLIMIT_CORE):
@@ -243,6 +324,7 @@ def leaf(control: socket.socket, aws: Aws) -> None:
     with socket.socket() as idle:  # a server wants one to listen on; this one is given its connections
         server = ThreadedWSGIServer("127.0.0.1", 0, aws, Quiet, fd=idle.fileno())
     server.server_address = ("127.0.0.1", 80)
+    sys.addaudithook(shut_in)  # EventBridge calls addresses, for one
     server.daemon_threads = True
     while (order := told(control)) is not None:
         server.process_request(socket.socket(fileno=order[1]), ("127.0.0.1", 0))

@@ -7,17 +7,27 @@ import re
 import tomllib
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, TypeAlias
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
-from msgspec import Meta, Struct
 
 from harness import opening
 from harness.manifest.explain import NATIVE, At, InFile, diagnose
+from harness.manifest.seed_tables import (
+    MOST,
+    BucketTable,
+    ItemsTable,
+    MessageTable,
+    ObjectTable,
+    ParameterTable,
+    QueueTable,
+    SecretTable,
+    SeedTable,
+)
 from harness.manifest.values import ManifestError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
 # Where a handler's own variables would lead its SDK past the emulator.
@@ -27,89 +37,18 @@ ENDPOINTS = frozenset(
         "AWS_ENDPOINT_URL_S3",
         "AWS_ENDPOINT_URL_SQS",
         "AWS_ENDPOINT_URL_SECRETS_MANAGER",
+        "AWS_ENDPOINT_URL_SSM",
+        "AWS_ENDPOINT_URL_STS",
+        "AWS_ENDPOINT_URL_KMS",
+        "AWS_ENDPOINT_URL_DYNAMODB",
+        "AWS_ENDPOINT_URL_SNS",
+        "AWS_ENDPOINT_URL_EVENTBRIDGE",
         "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
     }
 )
-MOST = 100_000  # things in one seed: more would take longer to put there than a handler takes to look at them
+T = TypeVar("T")
 KEY_BYTES = 1024
 NUMBER = re.compile(r"\{number(?::(0?[1-9][0-9]?))?\}")
-
-Text: TypeAlias = Annotated[str, Meta(pattern=r"\A[^\x00]+\Z", description="a string that is not empty")]
-Content: TypeAlias = Annotated[str, Meta(description="a string")]
-Count: TypeAlias = Annotated[int, Meta(ge=1, le=MOST, description=f"a whole number from 1 to {MOST:,}")]
-First: TypeAlias = Annotated[int, Meta(ge=0, description="a whole number from 0 on")]
-BucketName: TypeAlias = Annotated[
-    str,
-    Meta(
-        pattern=r"\A[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]\Z",
-        description="a bucket's name (3 to 63 small letters, digits, dots and hyphens)",
-    ),
-]
-QueueName: TypeAlias = Annotated[
-    str,
-    Meta(
-        pattern=r"\A(?=.{1,80}\Z)[A-Za-z0-9_-]+(\.fifo)?\Z",
-        description="a queue's name (to 80 letters, digits, hyphens and underscores; a FIFO queue's ends in .fifo)",
-    ),
-]
-SecretName: TypeAlias = Annotated[
-    str,
-    Meta(
-        pattern=r"\A[A-Za-z0-9/_+=.@-]{1,512}\Z",
-        description="a secret's name (to 512 letters, digits and any of /_+=.@-)",
-    ),
-]
-
-
-class ObjectTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
-    """``[[buckets.objects]]``: one object, or with ``count`` as many, with their number in key and text."""
-
-    key: Text
-    prefix: Content = ""
-    count: Count | None = None
-    first: First = 1
-    text: Content | None = None
-    file: Text | None = None
-
-
-class BucketTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
-    """``[[buckets]]``."""
-
-    name: BucketName
-    objects: tuple[ObjectTable, ...] = ()
-
-
-class MessageTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
-    """``[[queues.messages]]``: one message, or with ``count`` as many; ``group`` is a FIFO queue's."""
-
-    count: Count | None = None
-    first: First = 1
-    text: Text | None = None
-    file: Text | None = None
-    group: Text | None = None
-
-
-class QueueTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
-    """``[[queues]]``."""
-
-    name: QueueName
-    messages: tuple[MessageTable, ...] = ()
-
-
-class SecretTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
-    """``[[secrets]]``."""
-
-    name: SecretName
-    text: Text | None = None
-    file: Text | None = None
-
-
-class SeedTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
-    """The file."""
-
-    buckets: tuple[BucketTable, ...] = ()
-    queues: tuple[QueueTable, ...] = ()
-    secrets: tuple[SecretTable, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +66,20 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
+class Table:
+    """A table of DynamoDB.
+
+    Attributes:
+        keys: The names of its partition key and, where it has one, its sort key.
+        items: JSON texts, with types as DynamoDB's protocol writes them.
+    """
+
+    name: str
+    keys: tuple[str, ...]
+    items: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Seed:
     """What the services hold.
 
@@ -135,6 +88,8 @@ class Seed:
         path: The file.
         buckets: By name, the objects in each.
         queues: By name, the messages in each.
+        secure: The names of the parameters that are SecureStrings.
+        keys: Aliases of keys.
     """
 
     name: str
@@ -142,6 +97,12 @@ class Seed:
     buckets: tuple[tuple[str, tuple[Held, ...]], ...] = ()
     queues: tuple[tuple[str, tuple[Held, ...]], ...] = ()
     secrets: tuple[Held, ...] = ()
+    parameters: tuple[Held, ...] = ()
+    secure: tuple[str, ...] = ()
+    tables: tuple[Table, ...] = ()
+    keys: tuple[str, ...] = ()
+    topics: tuple[str, ...] = ()
+    event_buses: tuple[str, ...] = ()
 
 
 def read(name: str, path: Path) -> Seed:
@@ -184,25 +145,38 @@ class _Reader:
         self.room = MOST
 
     def seed(self, name: str, table: SeedTable) -> Seed:
-        buckets = [
-            (bucket.name, tuple(self.objects(bucket, ("buckets", index)))) for index, bucket in enumerate(table.buckets)
-        ]
-        queues = [
-            (queue.name, tuple(self.messages(queue, ("queues", index)))) for index, queue in enumerate(table.queues)
-        ]
-        secrets = [
-            Held(secret.name, secret.text or "", self.file(secret, ("secrets", index)))
-            for index, secret in enumerate(table.secrets)
-        ]
-        for key, names in (
-            ("buckets", [bucket for bucket, _ in buckets]),
-            ("queues", [queue for queue, _ in queues]),
-            ("secrets", [secret.name for secret in secrets]),
-        ):
-            self.once(names, (key,))
+        made = Seed(
+            name,
+            self.path,
+            buckets=tuple((one.name, tuple(self.objects(one, at))) for one, at in _placed("buckets", table.buckets)),
+            queues=tuple((one.name, tuple(self.messages(one, at))) for one, at in _placed("queues", table.queues)),
+            secrets=tuple(self.held(one, at) for one, at in _placed("secrets", table.secrets)),
+            parameters=tuple(self.held(one, at) for one, at in _placed("parameters", table.parameters)),
+            secure=tuple(one.name for one in table.parameters if one.secure),
+            tables=tuple(self.items(one, at) for one, at in _placed("tables", table.tables)),
+            keys=tuple(one.alias for one in table.keys),
+            topics=tuple(one.name for one in table.topics),
+            event_buses=tuple(one.name for one in table.event_buses),
+        )
+        for key in ("buckets", "queues", "secrets", "parameters", "tables", "topics", "event_buses"):
+            self.once([one.name for one in getattr(table, key)], (key.replace("_", "-"),))
+        self.once(made.keys, ("keys",))
         if self.room < 0:
             self.problems.append(f"{self.path}: it holds more than {MOST:,} objects and messages")
-        return Seed(name, self.path, tuple(buckets), tuple(queues), tuple(secrets))
+        return made
+
+    def held(self, table: SecretTable | ParameterTable, at: At) -> Held:
+        if table.text is None and table.file is None:
+            self.say(at, f"a {'secret' if isinstance(table, SecretTable) else 'parameter'} has a `text` or a `file`")
+        return Held(table.name, table.text or "", self.file(table, at))
+
+    def items(self, table: ItemsTable, at: At) -> Table:
+        keys = (table.key, *([table.sort_key] if table.sort_key else []))
+        self.room -= len(table.items)
+        for index, item in enumerate(table.items):
+            if lacking := [key for key in keys if not isinstance(item.get(key), str | int | float)]:
+                self.say((*at, "items", index), f"an item has its table's keys, as a string or a number: {lacking[0]}")
+        return Table(table.name, keys, tuple(json.dumps(_typed(item)["M"], default=str) for item in table.items))
 
     def objects(self, bucket: BucketTable, at: At) -> Iterator[Held]:
         keys = list[str]()
@@ -241,9 +215,7 @@ class _Reader:
             for number in range(first, first + count):
                 yield tuple(NUMBER.sub(_shown(number), pattern or "") for pattern in patterns)
 
-    def file(self, table: ObjectTable | MessageTable | SecretTable, at: At) -> Path | None:
-        if isinstance(table, SecretTable) and table.text is None and table.file is None:
-            self.say(at, "a secret has a `text` or a `file`")
+    def file(self, table: ObjectTable | MessageTable | SecretTable | ParameterTable, at: At) -> Path | None:
         if table.file is None:
             return None
         path = self.path.parent / table.file
@@ -267,3 +239,24 @@ class _Reader:
 def _shown(number: int) -> Callable[[re.Match[str]], str]:
     """What stands where a pattern has the number: ``{number:06}`` has six digits."""
     return lambda found: format(number, f"{found[1] or ''}d")
+
+
+def _placed(key: str, tables: Sequence[T]) -> Iterator[tuple[T, At]]:
+    return ((table, (key, index)) for index, table in enumerate(tables))
+
+
+def _typed(value: object) -> dict[str, object]:
+    """A value with its type, as DynamoDB's protocol writes it."""
+    match value:
+        case bool():
+            return {"BOOL": value}
+        case int() | float():
+            return {"N": str(value)}
+        case dict():
+            return {"M": {str(name): _typed(one) for name, one in value.items()}}
+        case list() | tuple():
+            return {"L": [_typed(one) for one in value]}
+        case None:
+            return {"NULL": True}
+        case _:
+            return {"S": str(value)}

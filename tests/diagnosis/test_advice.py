@@ -183,22 +183,6 @@ INITS: dict[str, tuple[tuple[LambdaError, Trace], str, str | None]] = {
     ),
     "a full /tmp": (raised("OSError", "[Errno 28] No space left on device"), "write less: /tmp has 512 MB", None),
     "too many files": (raised("OSError", "[Errno 24] Too many open files: 'x'"), "open fewer files", None),
-    "no network": (raised("OSError", "[Errno 101] Network is unreachable"), "there is no network here", None),
-    "no name service": (
-        raised("gaierror", "[Errno -3] Temporary failure in name resolution"),
-        "there is no network here",
-        None,
-    ),
-    "no endpoint": (
-        raised("EndpointConnectionError", 'Could not connect to the endpoint URL: "https://x.amazonaws.com/"'),
-        "there is no network here: connect in the handler",
-        None,
-    ),
-    "no database": (
-        raised("OperationalError", 'could not translate host name "db" to address: Name or service not known'),
-        "there is no network here",
-        None,
-    ),
     "a lock": (
         raised("FileNotFoundError", "[Errno 2] No such file or directory", LOCKS),
         "use threads, or multiprocessing's Process and Pipe alone",
@@ -317,7 +301,6 @@ def test_a_wrapper_that_does_not_start(path: str, status: int, remedy: str, caus
     [
         (Failed(error("ValueError", "no"), 0.1), "correct the handler; the lines above are what Lambda would log"),
         (Failed(error("OSError", "[Errno 30] Read-only file system: 'x'"), 0.1), "write below /tmp only"),
-        (Failed(error("OSError", "[Errno 101] Network is unreachable"), 0.1), "there is no network here"),
         (
             Failed(error("ModuleNotFoundError", "No module named 'defusedxml'"), 0.1),
             "add the distribution that provides 'defusedxml'",

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness.manifest import ManifestError, Options, load, seeds
-from harness.manifest.seeds import MOST, Held
+from harness.manifest.seed_tables import MOST
+from harness.manifest.seeds import Held, Table
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,6 +40,20 @@ def test_everything(sown: Callable[[str], Seed], tmp_path: Path) -> None:
         [[secrets]]
         name = "desk/database"
         text = "hush"
+        [[parameters]]
+        name = "/desk/token"
+        file = "label.pdf"
+        secure = true
+        [[tables]]
+        name = "desks"
+        key = "id"
+        items = [{ id = 1, open = true, names = ["a", { b = 1.5 }] }]
+        [[keys]]
+        alias = "alias/desk"
+        [[topics]]
+        name = "news"
+        [[event-buses]]
+        name = "bus"
         """)
 
     file = tmp_path / "label.pdf"
@@ -56,6 +71,10 @@ def test_everything(sown: Callable[[str], Seed], tmp_path: Path) -> None:
         "work.fifo": (Held("a", "one", None),),
     }
     assert seed.secrets == (Held("desk/database", "hush", None),)
+    assert (seed.parameters, seed.secure) == ((Held("/desk/token", "", file),), ("/desk/token",))
+    item = {"id": {"N": "1"}, "open": {"BOOL": True}, "names": {"L": [{"S": "a"}, {"M": {"b": {"N": "1.5"}}}]}}
+    assert seed.tables == (Table("desks", ("id",), (json.dumps(item),)),)
+    assert (seed.keys, seed.topics, seed.event_buses) == (("alias/desk",), ("news",), ("bus",))
 
 
 def test_json_says_the_same(sown: Callable[[str], Seed], tmp_path: Path) -> None:
@@ -99,6 +118,10 @@ DESK = '[[buckets]]\nname = "desk"\n'
         ("[[queues]]\nname = 'q'\nmessages = [{ text = 'a', group = 'g' }]", "a message of a FIFO queue has a `group`"),
         ("[[queues]]\nname = 'q.fifo'\nmessages = [{ text = 'a' }]", "a message of a FIFO queue has a `group`"),
         ("[[secrets]]\nname = 's'", "a secret has a `text` or a `file`"),
+        ("[[parameters]]\nname = 's'", "a parameter has a `text` or a `file`"),
+        ("[[tables]]\nname = 'abc'\nkey = 'id'\nitems = [{ at = 1 }]", "an item has its table's keys"),
+        ("[[keys]]\nalias = 'desk'", ".alias`: expected a key's alias (alias/ and letters, digits and any of /_-)"),
+        ("[[topics]]\nname = 'a b'", ".name`: expected a name (to 256 letters, digits, underscores and hyphens)"),
         ("[[secrets]\nname = 's'", "not TOML: "),
     ],
 )

@@ -54,6 +54,26 @@ count = 2
 [[secrets]]
 name = "desk/db"
 text = "hush"
+
+[[parameters]]
+name = "/desk/token"
+text = "shh"
+secure = true
+
+[[tables]]
+name = "desks"
+key = "id"
+sort-key = "at"
+items = [{ id = "a", at = 1, open = true, rooms = ["x", { floor = 2.5 }] }, { id = "a", at = 2 }]
+
+[[keys]]
+alias = "alias/desk"
+
+[[topics]]
+name = "news"
+
+[[event-buses]]
+name = "desk"
 """
 LOOK = """
 import os, socket
@@ -61,6 +81,18 @@ import boto3
 from botocore.exceptions import ClientError
 
 s3, sqs, secrets = boto3.client("s3"), boto3.client("sqs"), boto3.client("secretsmanager")
+kms, sns = boto3.client("kms"), boto3.client("sns")
+EVENT = {"Source": "desk", "DetailType": "opened", "Detail": "{}"}
+
+
+def opened(sealed):
+    return kms.decrypt(CiphertextBlob=sealed["CiphertextBlob"])["Plaintext"].decode()
+
+
+def publish(protocol, endpoint):
+    topic = sns.create_topic(Name="news")["TopicArn"]
+    sns.subscribe(TopicArn=topic, Protocol=protocol, Endpoint=endpoint)
+    return code(lambda: sns.publish(TopicArn=topic, Message="m"))
 
 
 def handler(event, context):
@@ -85,8 +117,15 @@ def handler(event, context):
         "fifo": attributes["Attributes"]["ApproximateNumberOfMessages"],
         "secret": secrets.get_secret_value(SecretId="desk/db")["SecretString"],
         "missing": code(lambda: s3.head_object(Bucket="desk", Key="nothing")),
-        "other": code(lambda: boto3.client("dynamodb").list_tables()),
-        "query": code(lambda: boto3.client("sns").list_topics()),
+        "parameter": boto3.client("ssm").get_parameter(Name="/desk/token", WithDecryption=True)["Parameter"]["Value"],
+        "item": str(boto3.resource("dynamodb").Table("desks").get_item(Key={"id": "a", "at": 1})["Item"]["rooms"]),
+        "account": boto3.client("sts").get_caller_identity()["Account"],
+        "key": opened(kms.encrypt(KeyId="alias/desk", Plaintext=b"p")),
+        "topics": [one["TopicArn"].rpartition(":")[2] for one in sns.list_topics()["Topics"]],
+        "published": publish("sqs", "arn:aws:sqs:us-east-1:123456789012:work") == publish("http", "http://192.0.2.1/"),
+        "event": boto3.client("events").put_events(Entries=[dict(EVENT, EventBusName="desk")])["FailedEntryCount"],
+        "other": code(lambda: boto3.client("athena").list_work_groups()),
+        "query": code(lambda: boto3.client("iam").list_roles()),
         "control": code(lambda: boto3.client("lambda").list_functions()),
         "outside": reach("192.0.2.1", 80),
         "presigned": s3.generate_presigned_url("get_object", Params={"Bucket": "desk", "Key": "k"}).split("/")[3],
@@ -122,6 +161,13 @@ def test_the_services(an_engine: Engine, task: Callable[..., Path], sown: Callab
         "fifo": "2",
         "secret": "hush",
         "missing": "404",
+        "parameter": "shh",
+        "item": "['x', {'floor': Decimal('2.5')}]",
+        "account": "123456789012",
+        "key": "p",
+        "topics": ["news"],
+        "published": True,
+        "event": 0,
         "other": "NotEmulated",
         "query": "NotEmulated",
         "control": "NotEmulated",

@@ -1,0 +1,150 @@
+"""The tables of a seed file as they are written: every key, its type, and what it is called in a message."""
+
+from __future__ import annotations
+
+from typing import Annotated, TypeAlias
+
+from msgspec import Meta, Struct
+
+MOST = 100_000  # things in one seed: more would take longer to put there than a handler takes to look at them
+
+Text: TypeAlias = Annotated[str, Meta(pattern=r"\A[^\x00]+\Z", description="a string that is not empty")]
+Content: TypeAlias = Annotated[str, Meta(description="a string")]
+Count: TypeAlias = Annotated[int, Meta(ge=1, le=MOST, description=f"a whole number from 1 to {MOST:,}")]
+First: TypeAlias = Annotated[int, Meta(ge=0, description="a whole number from 0 on")]
+BucketName: TypeAlias = Annotated[
+    str,
+    Meta(
+        pattern=r"\A[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]\Z",
+        description="a bucket's name (3 to 63 small letters, digits, dots and hyphens)",
+    ),
+]
+QueueName: TypeAlias = Annotated[
+    str,
+    Meta(
+        pattern=r"\A(?=.{1,80}\Z)[A-Za-z0-9_-]+(\.fifo)?\Z",
+        description="a queue's name (to 80 letters, digits, hyphens and underscores; a FIFO queue's ends in .fifo)",
+    ),
+]
+SecretName: TypeAlias = Annotated[
+    str,
+    Meta(
+        pattern=r"\A[A-Za-z0-9/_+=.@-]{1,512}\Z",
+        description="a secret's name (to 512 letters, digits and any of /_+=.@-)",
+    ),
+]
+
+ParameterName: TypeAlias = Annotated[
+    str,
+    Meta(
+        pattern=r"\A[A-Za-z0-9/_.-]{1,1011}\Z",
+        description="a parameter's name (to 1,011 letters, digits and any of /_.-)",
+    ),
+]
+TableName: TypeAlias = Annotated[
+    str,
+    Meta(
+        pattern=r"\A[A-Za-z0-9_.-]{3,255}\Z",
+        description="a table's name (3 to 255 letters, digits, underscores, dots and hyphens)",
+    ),
+]
+TopicName: TypeAlias = Annotated[
+    str,
+    Meta(
+        pattern=r"\A[A-Za-z0-9_-]{1,256}\Z",
+        description="a name (to 256 letters, digits, underscores and hyphens)",
+    ),
+]
+Alias: TypeAlias = Annotated[
+    str,
+    Meta(
+        pattern=r"\Aalias/(?!aws/)[A-Za-z0-9/_-]{1,250}\Z",
+        description="a key's alias (alias/ and letters, digits and any of /_-)",
+    ),
+]
+
+
+class ObjectTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
+    """``[[buckets.objects]]``: one object, or with ``count`` as many, with their number in key and text."""
+
+    key: Text
+    prefix: Content = ""
+    count: Count | None = None
+    first: First = 1
+    text: Content | None = None
+    file: Text | None = None
+
+
+class BucketTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
+    """``[[buckets]]``."""
+
+    name: BucketName
+    objects: tuple[ObjectTable, ...] = ()
+
+
+class MessageTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
+    """``[[queues.messages]]``: one message, or with ``count`` as many; ``group`` is a FIFO queue's."""
+
+    count: Count | None = None
+    first: First = 1
+    text: Text | None = None
+    file: Text | None = None
+    group: Text | None = None
+
+
+class QueueTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
+    """``[[queues]]``."""
+
+    name: QueueName
+    messages: tuple[MessageTable, ...] = ()
+
+
+class SecretTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
+    """``[[secrets]]``."""
+
+    name: SecretName
+    text: Text | None = None
+    file: Text | None = None
+
+
+class ParameterTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
+    """``[[parameters]]``: of Systems Manager; ``secure`` makes it a SecureString."""
+
+    name: ParameterName
+    text: Text | None = None
+    file: Text | None = None
+    secure: bool = False
+
+
+class ItemsTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
+    """``[[tables]]``: of DynamoDB; ``items`` are as a program would put them there."""
+
+    name: TableName
+    key: Text
+    sort_key: Text | None = None
+    items: tuple[dict[str, object], ...] = ()
+
+
+class KeyTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
+    """``[[keys]]``: of KMS, with an alias."""
+
+    alias: Alias
+
+
+class NameTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
+    """``[[topics]]`` of SNS and ``[[event-buses]]`` of EventBridge."""
+
+    name: TopicName
+
+
+class SeedTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
+    """The file."""
+
+    buckets: tuple[BucketTable, ...] = ()
+    queues: tuple[QueueTable, ...] = ()
+    secrets: tuple[SecretTable, ...] = ()
+    parameters: tuple[ParameterTable, ...] = ()
+    tables: tuple[ItemsTable, ...] = ()
+    keys: tuple[KeyTable, ...] = ()
+    topics: tuple[NameTable, ...] = ()
+    event_buses: tuple[NameTable, ...] = ()
