@@ -14,7 +14,7 @@ from harness.model import Finding, Note, Severity
 
 MB = 1024 * 1024
 SHOWN = 3
-NOTED = 5 * MB  # bytes of libraries' own tests, from which on they are worth a word
+NOTED = 5 * MB  # bytes of libraries' own tests, from which on they are worth a word; of one's own, a warning
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,16 +146,16 @@ def _nested(subject: Subject, rest: dict[str, Item]) -> Iterator[Finding]:
     yield from _finding(Sort("archives within the archive", NESTED, remedy), found)
 
 
-def _tests(subject: Subject, rest: dict[str, Item]) -> Iterator[Finding]:
-    """Folders of first-party tests; one that a handler reaches into is no such thing."""
+def _tests(subject: Subject, rest: dict[str, Item]) -> Iterator[Finding | Note]:
+    """Folders of first-party tests; one that a handler reaches into is no such thing. They harm by their size alone."""
     own = [path for path in subject.program.own if path.startswith(f"{CODE_ROOT}/") and TEST.search(path)]
     folders = {found[0] for path in own if (found := TESTS.search(path))}
     reached = subject.program.graph.reached
-    for folder in sorted(folders):
-        if any(path.startswith(folder) for path in reached):
-            continue
-        inside = [rest[path] for path in sorted(rest) if path.startswith(folder)]
-        yield from _finding(Sort("tests", TESTS, "leave the folder of tests out of the archive"), inside)
+    idle = tuple(folder for folder in folders if not any(path.startswith(folder) for path in reached))
+    inside = [rest[path] for path in sorted(rest) if path.startswith(idle)]
+    for one in _finding(Sort("tests", TESTS, "leave the folders of tests out of the archive"), inside):
+        large = sum(item.entry.size for item in inside) >= NOTED
+        yield one if large else Note(f"{one.message}: {one.remedy}")
 
 
 def _libraries(subject: Subject) -> Iterator[Note]:

@@ -44,8 +44,6 @@ UNWANTED: list[tuple[dict[str, str | bytes], str]] = [
     ({".idea/workspace.xml": "x", "app.py.orig": "x", ".app.py.swp": "x"}, "what editors leave behind: 3 files"),
     ({"dist/app.zip": zipped()}, "archives within the archive: 1 file"),
     ({"six-1.0-py3-none-any.whl": zipped()}, "archives within the archive: 1 file"),
-    ({"tests/test_app.py": "x", "tests/data.json": "x"}, "tests: 2 files, 2 bytes"),
-    ({"shop/tests/conftest.py": "x", "shop/tests/__init__.py": "x"}, "tests: 2 files"),
     ({"server.pem": KEY}, "the file holds a private key (line 1)"),
     ({"a.pem": KEY, "b.pem": KEY}, "2 files hold a private key: /var/task/a.pem, /var/task/b.pem"),
     ({".env": "PASSWORD=x"}, "the file holds variables of an environment (line 1)"),
@@ -81,6 +79,20 @@ WANTED: list[dict[str, str | bytes]] = [
 @pytest.mark.parametrize("files", WANTED)
 def test_what_may_be_wanted_is_none(files: dict[str, str | bytes]) -> None:
     assert found(files) == []
+
+
+@pytest.mark.parametrize(("size", "severity"), [(1, None), (6 * MB, Severity.WARNING)])
+def test_folders_of_tests_harm_by_their_size_alone(size: int, severity: Severity | None) -> None:
+    files = {"app.py": "def handler(event, context): ...\n", "shop/tests/conftest.py": "x", "tests/test_app.py": "x"}
+    (one,) = said(check, program_of({**files, "tests/data.json": " " * size}, declared=manifest(function())))
+    text, remedy = "tests: 3 files", "leave the folders of tests out of the archive"
+    if severity:
+        assert isinstance(one, Finding)
+        assert (one.message.startswith(text), one.severity, one.remedy) == (True, severity, remedy)
+    else:
+        assert isinstance(one, Note)
+        assert one.text.startswith(text)
+        assert one.text.endswith(remedy)
 
 
 def test_tests_that_a_handler_reaches_are_code() -> None:
