@@ -6,12 +6,12 @@ from harness.artifact.bundle import CODE_ROOT, LAYER_ROOT, Item, where
 from harness.check import Engines, Findings, Inapplicable, Scope, Subject, define
 from harness.diagnosis import handler
 from harness.facts.graph import Graph, Reach
+from harness.facts.launching import DENIED, EXEC_FORMAT, obstacle
 from harness.facts.search import Missing, Search, site_folders
 from harness.manifest import Function
 from harness.model import Finding, Note, Severity, When
 from harness.policy import environment_size
 
-EXECUTABLE = 0o005  # what the runtime's user needs, who is neither owner nor group
 REFUSED = "InvalidParameterValueException: Lambda was unable to configure your environment variables because the"
 # The paths of layers that the runtime's own values lead to, and which a value of one's own takes away.
 FOLDERS = {"LD_LIBRARY_PATH": ("/opt/lib", "/var/task/lib"), "PATH": ("/opt/bin",)}
@@ -106,12 +106,16 @@ def _wrapper(subject: Subject, function: Function, wrapper: str | None) -> Itera
             f"{function.name}: environment",
             remedy="add the layer that the wrapper comes in, or correct the path",
         )
-    elif item.entry.mode & EXECUTABLE != EXECUTABLE:
+    elif found := obstacle(wrapper, subject.program, by_shell=True):
+        status = 126 if found.words in {DENIED, EXEC_FORMAT} else 127
         yield Finding(
-            "Runtime.ExitError: Runtime exited with error: exit status 126: AWS_LAMBDA_EXEC_WRAPPER names "
-            f"{wrapper}, which is not executable (mode {item.entry.mode:04o})",
+            f"Runtime.ExitError: Runtime exited with error: exit status {status}: AWS_LAMBDA_EXEC_WRAPPER names "
+            f"{wrapper}, which cannot be started ({found.words}): {found.cause}",
             where(item),
-            remedy=f"chmod 755 {item.entry.name} before it is zipped",
+            Severity.ERROR if found.certain else Severity.WARNING,
+            found.remedy,
+            when=When.AT_START,
+            functions=(function.name,),
         )
 
 

@@ -8,10 +8,13 @@ from collections.abc import Iterator, Mapping
 from harness.artifact.bundle import CODE_ROOT, LAYER_ROOT
 from harness.check import Engines, Findings, Inapplicable, Subject, define
 from harness.facts.accesses import Act
+from harness.facts.asks import Kind
 from harness.facts.deeds import Deed, deeds
+from harness.facts.graph import weaker
 from harness.facts.places import Places
 from harness.facts.uses import Guard
-from harness.model import Finding, Severity
+from harness.model import Finding, Severity, When
+from harness.severity import severity
 
 READS = frozenset({Act.READ, Act.LIST, Act.TEMPLATES, Act.SERVE, Act.ALEMBIC})
 WORDS: Mapping[Act, str] = {
@@ -47,7 +50,7 @@ def check(subject: Subject, engines: Engines) -> Findings:
     """
     del engines
     program = subject.program
-    if not any(path in subject.facts.uses for path in program.own):
+    if not any(path in subject.facts.uses or subject.facts.modules[path].asks for path in program.own):
         raise Inapplicable("no first-party code builds a path out of constants")
     places = Places(program)
     found = list(deeds(program))
@@ -60,6 +63,30 @@ def check(subject: Subject, engines: Engines) -> Findings:
                 missing[path].append(deed)
     for path, by in sorted(missing.items()):
         yield _finding(subject, path, sorted(by, key=lambda deed: _severity(subject, deed)))
+    yield from _unopened(subject, places)
+
+
+def _unopened(subject: Subject, places: Places) -> Iterator[Finding]:
+    """Shared libraries that are opened by paths into the archives, where nothing is."""
+    program = subject.program
+    for file in program.serving:
+        for ask in subject.facts.modules[file].asks:
+            paths = places.paths(ask.what, file) if ask.kind is Kind.LIBRARY and ask.name is None else ()
+            when = program.when(file, ask.line)
+            if not any(path.startswith((f"{CODE_ROOT}/", f"{LAYER_ROOT}/")) for path in paths):
+                continue
+            if any(map(places.exists, paths)) or (when is When.NEVER and program.handlers):
+                continue
+            reach = program.graph.reached.get(file)
+            yield Finding(
+                f"OSError: {paths[0]}: cannot open shared object file: No such file or directory: {ask.call} opens it "
+                "by this path, and no archive holds it",
+                f"{file}:{ask.line}",
+                severity(weaker(when) if ask.conditional else when) or Severity.WARNING,
+                _copied(subject, paths[0]),
+                chain=reach.chain if reach else (),
+                when=when,
+            )
 
 
 def _expected(subject: Subject, places: Places, found: list[Deed]) -> frozenset[str]:
@@ -108,6 +135,10 @@ def _finding(subject: Subject, path: str, by: list[Deed]) -> Finding:
 def _remedy(subject: Subject, path: str, deed: Deed) -> str:
     for there in _candidates(subject, path, deed):
         return f"it lies at {there}: correct the path in {deed.file}, or move it"
+    return _copied(subject, path)
+
+
+def _copied(subject: Subject, path: str) -> str:
     root = CODE_ROOT if path.startswith(f"{CODE_ROOT}/") else LAYER_ROOT
     layers = ", ".join(layer.source for layer in subject.bundle.layers)
     archive = subject.bundle.code.source if root == CODE_ROOT and subject.bundle.code else layers or "the layer"

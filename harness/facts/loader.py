@@ -108,6 +108,12 @@ class Loader:
             self._loads[path] = self._load(path)
         return self._loads[path]
 
+    def opens(self, name: str) -> bool:
+        """Whether it finds a library that Python code opens by its name alone."""
+        folders = (*self.library_path, _LAST)
+        given = any(folder in _GIVEN for folder in folders) and name in self._system
+        return given or any(self._behind(f"{folder}/{name}") for folder in folders if folder not in _GIVEN)
+
     def _load(self, path: str) -> Load:
         start = Mapped(path)
         waiting, absent = [start], dict[str, Absent]()

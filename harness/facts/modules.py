@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 
 import msgspec
 
+from harness.facts.asks import OPENS, Ask, asks
+from harness.facts.asks import TRIGGERS as ASKING
 from harness.facts.bytecode import source_hash
 from harness.facts.downlevel import parse
 from harness.facts.imports import Import, imports
@@ -38,6 +40,7 @@ class Module:
         names: What it binds at module level; of a distribution's module only whether more may be there.
         lookups: What it asks of the metadata of distributions.
         uses: What it does with paths; of a distribution's module, nothing.
+        asks: What it asks of the system; of a distribution's module, which shared libraries it opens.
         revision: What it says as a migration, if it is one.
         flow: What its functions do each time they are called; of a distribution's module, nothing.
     """
@@ -49,6 +52,7 @@ class Module:
     names: Names = field(default_factory=Names)
     lookups: tuple[Lookup, ...] = ()
     uses: Uses = field(default_factory=Uses)
+    asks: tuple[Ask, ...] = ()
     revision: Revision | None = None
     flow: Flow = field(default_factory=Flow)
 
@@ -62,7 +66,8 @@ def module(source: bytes, python: tuple[int, int], *, recorded: bool = False) ->
         recorded: Whether a distribution brought it, by its RECORD; then less is of interest.
     """
     digest = source_hash(source, python)
-    plain = recorded and not notable(source)
+    asking = bool((OPENS if recorded else ASKING).search(source))
+    plain = recorded and not notable(source) and not asking
     tree = (outline(source) if plain else None) or parse(source)
     if tree is None:
         return Module(len(source), digest, parsed=False)
@@ -74,6 +79,7 @@ def module(source: bytes, python: tuple[int, int], *, recorded: bool = False) ->
         names=_outline(source) if recorded else names(tree),
         lookups=lookups(tree, python) if may_look(source) else (),
         uses=uses(tree, python) if not recorded and TRIGGERS.search(source) else Uses(),
+        asks=asks(tree, python) if asking else (),
         revision=revision(tree) if TRIGGER in source else None,
         flow=Flow() if recorded else flow(tree, python),
     )
@@ -92,6 +98,7 @@ def _expressible(found: Module) -> Module:
         imports=tuple(filter(_is_text, found.imports)),
         names=found.names if _is_text(found.names) else replace(found.names, bound=(), open=True),
         lookups=tuple(filter(_is_text, found.lookups)),
+        asks=tuple(filter(_is_text, found.asks)),
         uses=found.uses if _is_text(found.uses) else Uses(),
         revision=found.revision if _is_text(found.revision) else None,
         flow=found.flow if _is_text(found.flow) else Flow(),

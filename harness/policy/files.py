@@ -21,6 +21,8 @@ class SystemFiles:
         links: Symbolic links with their targets, all relative.
         texts: Files whose content is known.
         copies: What any Linux has: the places where one may have it, ``{machine}`` standing for its architecture.
+        locales: Locales that are there.
+        some_locales: Locales that some have.
         terminals: Terminals that have a description.
     """
 
@@ -28,6 +30,8 @@ class SystemFiles:
     links: Mapping[str, str]
     texts: Mapping[str, str]
     copies: Mapping[str, tuple[str, ...]]
+    locales: tuple[str, ...]
+    some_locales: tuple[str, ...]
     terminals: tuple[str, ...]
 
 
@@ -45,5 +49,7 @@ def system_files(operating_system: str) -> SystemFiles:
         links=document["links"]["values"],
         texts={name: text.lstrip("\n") for name, text in texts.items()},
         copies={name: tuple(places) for name, places in document["copies"]["values"].items()},
+        locales=tuple(document["locales"]["values"]),
+        some_locales=tuple(document["locales"]["some"]),
         terminals=tuple(document["terminals"]["values"]),
     )

@@ -23,6 +23,13 @@ def programs(python: tuple[int, int]) -> frozenset[str]:
     )
 
 
+@cache
+def uncertain(python: tuple[int, int]) -> frozenset[str]:
+    """The names of programs that the image has, and of which nothing says whether the service does."""
+    version = "{}.{}".format(*python)
+    return frozenset(name.format(version=version) for name in _document()["languages"]["some"])
+
+
 def system_programs(folder: str) -> tuple[str, ...]:
     """The names of those that the operating system has below ``/usr``, in ``bin`` or ``sbin``."""
     return tuple(name for names in _document()[folder]["packages"].values() for name in names)

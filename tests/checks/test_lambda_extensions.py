@@ -107,7 +107,7 @@ def test_what_is_no_program_has_no_place_there() -> None:
         "Extension.LaunchError: fork/exec /opt/extensions/README.md: permission denied: its mode is 0644",
         "layer.zip!extensions/README.md",
         Severity.ERROR,
-        "give it mode 0755 before it is zipped (chmod 755), or take it out of there",
+        "give it mode 0755 before it is zipped (chmod 755), or take it out",
     )
 
 
