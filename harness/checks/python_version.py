@@ -1,5 +1,6 @@
 """See the check."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
@@ -10,8 +11,9 @@ from harness.check import Engines, Findings, Subject, define
 from harness.facts.distributions import Distribution
 from harness.facts.foreign import Foreigners
 from harness.facts.view import Installed
+from harness.manifest import Function
 from harness.model import Finding, Note, Severity
-from harness.project.mentions import Kind, Mention, mentions
+from harness.project.mentions import Kind, Mention, deployers, mentions
 from harness.project.pythons.locks import place
 from harness.project.pythons.values import lets_in
 
@@ -21,7 +23,10 @@ MEANS = {
     Kind.BUILD: "what is installed there is for another Python than the function's",
     Kind.DEVELOPMENT: "what works on a developer's machine may not work in Lambda",
     Kind.PIPELINE: "what is installed and tested there says little about the function",
+    Kind.LINTER: "code that it accepts may not run there",
 }
+# What deploys only if somebody starts it: a program that is left from another tool looks like one that is used.
+PROGRAMS = frozenset({"cdk", "pulumi", "sst"})
 
 
 @define(since="0.1")
@@ -37,9 +42,11 @@ def check(subject: Subject, engines: Engines) -> Findings:
 
     ## How to fix
 
-    Name one version everywhere; each finding has the file and the line. Where several functions have several runtimes,
-    the template agrees if it gives this function the manifest's; a matrix of a pipeline agrees if it has that version
-    among others. What is not about this function at all is accepted with a waiver that matches its file.
+    Name one version everywhere; each finding has the file and the line. Of templates, Terraform and programs for the
+    CDK and its kin, only what they say of the manifest's own functions counts, by their handlers; a matrix of a
+    pipeline agrees if it has that version among others. A file whose tool nothing in the repository deploys with is a
+    warning: remove it if it is left from another time. What is not about this function at all is accepted with a waiver
+    that matches its file.
     """
     del engines
     found = mentions(subject.manifest)
@@ -48,6 +55,7 @@ def check(subject: Subject, engines: Engines) -> Findings:
     yield from _layers(subject, [one for one in found if one.kind is Kind.LAYER])
     yield from _others(subject, [one for one in found if one.kind in MEANS])
     yield from _wheels(subject)
+    yield from _older(subject, found)
     if agreeing := [one for one in found if one.agrees(subject.policy.python)]:
         files = sorted({one.file for one in agreeing})
         yield Note(f"{subject.manifest.runtime} is named in {', '.join(files[:SHOWN])}{_more(len(files))}")
@@ -62,7 +70,8 @@ def _project(subject: Subject) -> Iterator[Finding]:
             f"{declared.shown} asks for Python {declared.requires_python}, and the function runs {runtime}: the "
             "project is not made for it, and resolvers choose distributions for another",
             declared.requires_python_where or declared.shown,
-            remedy=f"let it include {_version(subject)}, or declare the runtime that the project is for",
+            Severity.WARNING,  # that it does not work there, its imports and its wheels tell
+            f"let it include {_version(subject)}, or declare the runtime that the project is for",
         )
     elif lock and _excludes(lock.requires_python, subject):
         yield Finding(
@@ -75,23 +84,51 @@ def _project(subject: Subject) -> Iterator[Finding]:
 
 
 def _deployed(subject: Subject, found: Sequence[Mention]) -> Iterator[Finding]:
-    """What deploys functions: those of the manifest, else those of which nothing says whose they are."""
-    handlers = {_handler(function.handler) for function in subject.manifest.functions}
-    own = [one for one in found if one.handler and _handler(one.handler) in handlers]
-    told = own or [one for one in found if one.handler is None] or found
+    """What deploys the manifest's functions; where no file says of any runtime whose it is, what may be theirs."""
+    own = {one: None for function in subject.manifest.functions for one in _of(function, found, subject.policy.python)}
+    whose = any(one.handler or one.function for one in found)
+    told = list(own) if own or whose else [*found]
     wrong = [one for one in told if not one.agrees(subject.policy.python)]
     if not own and len(wrong) < len(told):
         return  # others are another function's
-    also = [one.where for one in wrong[1:]]
-    for one in wrong[:1]:
-        whose = f" for {one.handler}" if one.handler else ""
-        yield Finding(
-            f"{printable(one.text)}: the function is deployed{whose} with Python {one.python}, and verified for "
-            f"{subject.manifest.runtime}",
-            one.where,
-            remedy=f"name the same runtime there and in {_manifest(subject)}",
-            cause=_also(also),
-        )
+    certain = [one for one in wrong if own and _is_used(one, deployers(subject.manifest))]
+    first = next(iter(certain or wrong), None)
+    if first is None:
+        return
+    whose_is = f" for {first.handler}" if first.handler else ""
+    aside = "" if certain or not own else ", or remove the file: nothing here deploys with it"
+    yield Finding(
+        f"{printable(first.text)}: the function is deployed{whose_is} with Python {first.python}, and verified for "
+        f"{subject.manifest.runtime}",
+        first.where,
+        Severity.ERROR if certain else Severity.WARNING,
+        f"name the same runtime there and in {_manifest(subject)}{aside}",
+        _also([one.where for one in wrong if one is not first]),
+    )
+
+
+def _of(function: Function, found: Sequence[Mention], python: tuple[int, int]) -> Sequence[Mention]:
+    """What is said of a function; where a file has several with its handler, and does not name it, perhaps nothing."""
+    called = {_plain(function.name), _plain((function.deployed_as or "").rpartition("function:")[2].partition(":")[0])}
+    bare = [one for one in found if one.handler is None and one.function and _plain(one.function) in called]
+    by_file: dict[str, list[Mention]] = defaultdict(list)
+    for one in found:
+        if one.handler and _handler(one.handler) == _handler(function.handler):
+            by_file[one.file].append(one)
+    for several in by_file.values():
+        named = [one for one in several if one.function and _plain(one.function) in called]
+        if named or len(several) == 1 or not any(one.agrees(python) for one in several):
+            bare += named or several
+    return bare
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
+def _is_used(one: Mention, tools: frozenset[str]) -> bool:
+    """Whether what a file says is deployed, as far as the repository shows."""
+    return one.tool in tools or (one.tool not in PROGRAMS and not tools)
 
 
 def _layers(subject: Subject, found: Sequence[Mention]) -> Iterator[Finding]:
@@ -108,12 +145,19 @@ def _layers(subject: Subject, found: Sequence[Mention]) -> Iterator[Finding]:
 
 def _others(subject: Subject, found: Sequence[Mention]) -> Iterator[Finding]:
     """What builds and tests: a file that names the function's Python among others agrees."""
+    handlers = {_handler(function.handler) for function in subject.manifest.functions}
     groups: dict[tuple[str, Kind], list[Mention]] = defaultdict(list)
     for one in found:
-        groups[one.file, one.kind].append(one)
-    for (_, kind), several in groups.items():
-        if any(one.agrees(subject.policy.python) for one in several):
-            continue
+        if one.handler is None or _handler(one.handler) in handlers:  # else an image of its own
+            groups[one.file, one.kind].append(one)
+    agreeing = {kind for (_, kind), several in groups.items() if _agrees(several, subject)}
+    for (file, kind), several in groups.items():
+        if _agrees(several, subject) or (
+            kind is Kind.BUILD and kind in agreeing and "/" in file and _is_image(several)
+        ):
+            continue  # other functions are built, too
+        if kind is Kind.LINTER and all(_is_older(one, subject) for one in several):
+            continue  # what runs there runs here
         first = several[0]
         also = [one.where for one in several[1:] if one.line != first.line]
         said = "" if first.text == first.python else f" ({printable(first.text)})"
@@ -125,6 +169,26 @@ def _others(subject: Subject, found: Sequence[Mention]) -> Iterator[Finding]:
             f"name {_version(subject)} there, or declare the runtime that it is for",
             _also(also),
         )
+
+
+def _agrees(several: Sequence[Mention], subject: Subject) -> bool:
+    return any(one.agrees(subject.policy.python) for one in several)
+
+
+def _is_image(several: Sequence[Mention]) -> bool:
+    return all(one.text.startswith("FROM ") for one in several)
+
+
+def _is_older(one: Mention, subject: Subject) -> bool:
+    return tuple(map(int, one.python.split("."))) < subject.policy.python
+
+
+def _older(subject: Subject, found: Sequence[Mention]) -> Iterator[Note]:
+    """What linters are told of an older Python, which does no harm, and is worth knowing after an upgrade."""
+    older = [one for one in found if one.kind is Kind.LINTER and _is_older(one, subject)]
+    if older:
+        places = [f"{one.where} ({printable(one.text)})" for one in older]
+        yield Note(f"named for an older Python than {subject.manifest.runtime}: {', '.join(places)}")
 
 
 def _wheels(subject: Subject) -> Iterator[Finding]:

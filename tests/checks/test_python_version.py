@@ -19,6 +19,7 @@ Said: TypeAlias = list[tuple[Severity, str]]
 E, W = Severity.ERROR, Severity.WARNING
 TF = 'resource "aws_lambda_function" "x" {{ {} }}'
 SAM = "R:\n  F:\n    Type: AWS::Serverless::Function\n    Properties: { Handler: HANDLER, Runtime: python3.11 }\n"
+OURS, FLAG = 'handler = "app.main.handler"', "--handler app.main.handler"
 CI = ".github/workflows/test.yml"
 JOBS = "jobs: {test: {strategy: {matrix: {python: [%s]}}, steps: [{run: pytest}]}}"
 
@@ -47,13 +48,102 @@ def said(several: list[Finding]) -> Said:
         ({"runtime.txt": "python-3.12.4"}, []),
         ({"Pipfile": '[requires]\npython_version = "3.11"'}, [(W, "Pipfile:2")]),
         # What deploys the function.
-        ({"main.tf": TF.format('runtime = "python3.11"')}, [(E, "main.tf:1")]),
+        ({"main.tf": TF.format('runtime = "python3.11"')}, [(W, "main.tf:1")]),
+        ({"main.tf": TF.format(f'{OURS}, runtime = "python3.11"')}, [(E, "main.tf:1")]),
         ({"main.tf": TF.format('runtime = "python3.12"')}, []),
         ({"main.tf": TF.format('runtime = "nodejs20.x"')}, []),
         ({"template.yaml": SAM.replace("HANDLER", "app.main.handler")}, [(E, "template.yaml:4")]),
         ({"template.yaml": SAM.replace("HANDLER", "app/main.handler")}, [(E, "template.yaml:4")]),
-        ({"template.yaml": SAM.replace("HANDLER", "wrapper.handler")}, [(E, "template.yaml:4")]),
-        ({"serverless.yml": "provider: {runtime: python3.11}"}, [(E, "serverless.yml:1")]),
+        ({"template.yaml": SAM.replace("HANDLER", "wrapper.handler")}, []),
+        ({"serverless.yml": "provider: {runtime: python3.11}"}, [(W, "serverless.yml:1")]),
+        (
+            {"serverless.yml": "provider: {runtime: python3.11}\nfunctions: {a: {handler: app/main.handler}}"},
+            [(E, "serverless.yml:1")],
+        ),
+        (
+            {"template.yaml": f"Parameters: {{P: {{Default: python3.11}}}}\n{SAM.replace('python3.11', '!Ref P')}"},
+            [],
+        ),
+        (
+            {
+                "template.yaml": "Parameters: {P: {Default: python3.11}}\n"
+                + SAM.replace("python3.11", "!Ref P").replace("HANDLER", "app.main.handler")
+            },
+            [(E, "template.yaml:1")],
+        ),
+        (
+            {
+                "template.yaml": "Parameters: {P: {Type: String}}\n"
+                + SAM.replace("python3.11", "!Ref P").replace("HANDLER", "app.main.handler")
+                + SAM.partition("\n")[2].replace("F:", "G:").replace("HANDLER", "other.handler")
+            },
+            [],
+        ),
+        # Of two functions with one handler, the one that is named like the manifest's.
+        (
+            {
+                "template.yaml": SAM.replace("HANDLER", "app.main.handler")
+                + SAM.partition("\n")[2]
+                .replace("F:", "Api:")
+                .replace("HANDLER", "app.main.handler")
+                .replace("3.11", "3.12")
+            },
+            [],
+        ),
+        # Terraform's variables, in whatever file of the folder.
+        (
+            {"locals.tf": 'locals {\n  py = "python3.11"\n}', "main.tf": TF.format(f"{OURS}, runtime = local.py")},
+            [(E, "locals.tf:2")],
+        ),
+        (
+            {
+                "variables.tf": 'variable "version" {\n  default = "3.11"\n}',
+                "main.tf": TF.format(f'{OURS}, runtime = "python${{var.version}}"'),
+            },
+            [(E, "variables.tf:2")],
+        ),
+        ({"locals.tf": 'locals {\n  py = "python3.11"\n}', "main.tf": TF.format(f"{OURS}, runtime = var.py")}, []),
+        # Commands.
+        (
+            {"deploy.sh": f"aws lambda create-function --function-name x \\\n  --runtime python3.11 {FLAG}"},
+            [(E, "deploy.sh:1")],
+        ),
+        (
+            {"deploy.sh": "R=python3.11\naws lambda update-function-configuration --function-name api --runtime $R"},
+            [(E, "deploy.sh:2")],
+        ),
+        (
+            {"deploy.sh": "aws lambda create-function --function-name x --runtime python3.11 --handler other.handler"},
+            [],
+        ),
+        (
+            {"deploy.sh": "aws lambda publish-layer-version --compatible-runtimes python3.11 python3.10"},
+            [(W, "deploy.sh:1")],
+        ),
+        ({"deploy.sh": "aws lambda publish-layer-version --compatible-runtimes python3.11 python3.12"}, []),
+        # What nothing here deploys with.
+        ({"stack.py": f"import aws_cdk\nFunction(runtime=Runtime.PYTHON_3_11, {OURS})"}, [(W, "stack.py:2")]),
+        (
+            {
+                "stack.py": f"import aws_cdk\nFunction(runtime=Runtime.PYTHON_3_11, {OURS})",
+                "Makefile": "x:\n\tnpx cdk deploy",
+            },
+            [(E, "stack.py:2")],
+        ),
+        (
+            {
+                "template.yaml": SAM.replace("HANDLER", "app.main.handler"),
+                "deploy.sh": "aws lambda update-function-code",
+            },
+            [(W, "template.yaml:4")],
+        ),
+        (
+            {"template.yaml": SAM.replace("HANDLER", "app.main.handler"), "deploy.sh": "sam deploy"},
+            [(E, "template.yaml:4")],
+        ),
+        # What was built is not the user's.
+        ({"layer/python/lib/template.yaml": SAM, "layer/python/lib-1.dist-info/RECORD": ""}, []),
+        ({"package/lib/template.yaml": SAM, "layer/python/lib/template.yaml": SAM}, []),
         # Another function's runtime is its own.
         ({"a.tf": TF.format('runtime = "python3.11"'), "b.tf": TF.format('runtime = "python3.12"')}, []),
         (
@@ -75,7 +165,7 @@ def said(several: list[Finding]) -> Said:
                 "template.yaml": "Globals: {Function: {Runtime: python3.11}}\n"
                 "R: {T: AWS::Serverless::Function, Handler: other.handler, Runtime: python3.12}"
             },
-            [(E, "template.yaml:1")],
+            [],
         ),
         # A variable has a default, and what a stage sets instead.
         (
@@ -94,7 +184,29 @@ def said(several: list[Finding]) -> Said:
         ({"Dockerfile": "FROM python:3.12 AS build\nFROM python:3.11 AS docs"}, []),
         ({"Dockerfile": "FROM public.ecr.aws/lambda/python:3.12"}, []),
         ({"template.yaml": "T: AWS::Serverless::Function\nM: {BuildMethod: python3.11}"}, [(W, "template.yaml:2")]),
+        ({"Dockerfile": 'FROM python:3.11-slim\nCMD ["uvicorn", "app.main:app"]'}, []),
+        ({"Dockerfile": 'FROM public.ecr.aws/lambda/python:3.11\nCMD ["app.main.handler"]'}, [(W, "Dockerfile:1")]),
+        ({"other/Dockerfile": 'FROM public.ecr.aws/lambda/python:3.11\nCMD ["other.handler"]'}, []),
+        ({"Dockerfile": "FROM python:3.12", "other/Dockerfile": "FROM public.ecr.aws/lambda/python:3.11"}, []),
+        ({"Makefile": "layer:\n\tpython3.11 -m pip install -r requirements.txt -t python"}, [(W, "Makefile:2")]),
+        ({"Makefile": "layer:\n\tpython3.12 -m pip install -r requirements.txt -t python"}, []),
+        ({"Makefile": "venv:\n\tpython3.11 -m venv .venv"}, [(W, "Makefile:2")]),
+        # What is told to linters: code for an older Python runs, too.
+        ({"pyproject.toml": '[tool.ruff]\ntarget-version = "py311"'}, []),
+        ({"tox.ini": "[tox]\nenvlist = py311, lint"}, [(W, "tox.ini:2")]),
+        ({"tox.ini": "[tox]\nenvlist = py3{11,12}"}, []),
+        ({"noxfile.py": '@nox.session(python=["3.11"])'}, [(W, "noxfile.py:1")]),
         # What tests.
+        ({CI: "env: {PYTHON_VERSION: '3.11'}\nrun: docker run public.ecr.aws/sam/build-python3.12 make layer"}, []),
+        (
+            {CI: "env: {PYTHON_VERSION: '3.11'}\nrun: pytest\nwith: {version: '${{ env.PYTHON_VERSION }}'}"},
+            [(W, f"{CI}:1")],
+        ),
+        (
+            {CI: "env: {PYTHON_VERSION: '3.11'}\nrun: ./layer.sh", "layer.sh": "docker run x:$PYTHON_VERSION"},
+            [(W, f"{CI}:1")],
+        ),
+        ({CI: "run: python3.11 -m pip install -r requirements.txt -t python"}, [(W, f"{CI}:1")]),
         ({CI: JOBS % "3.11"}, [(W, f"{CI}:1")]),
         ({CI: JOBS % "3.11, 3.12, 3.13"}, []),
         ({CI: JOBS % "3.x"}, []),
@@ -133,7 +245,7 @@ def test_what_the_project_asks_for(tmp_path: Path, asked: str | None, excludes: 
 
     told = verdict(tmp_path, {}, Project(declared=declared))
 
-    assert said(told) == ([(E, "pyproject.toml:5")] if excludes else [])
+    assert said(told) == ([(W, "pyproject.toml:5")] if excludes else [])
     assert not told or f"pyproject.toml asks for Python {asked}, and the function runs python3.12" in told[0].message
 
 
@@ -167,7 +279,7 @@ def test_of_a_project_and_its_lock_the_project_is_the_cause(tmp_path: Path) -> N
     declared = Declared(Path("pyproject.toml"), "pyproject.toml", None, (), "<3.12", "pyproject.toml:5")
     lock = Lock(tmp_path / "uv.lock", "uv.lock", "uv", "1", requires_python="<3.12")
 
-    assert said(verdict(tmp_path, {}, Project(declared=declared, lock=lock))) == [(E, "pyproject.toml:5")]
+    assert said(verdict(tmp_path, {}, Project(declared=declared, lock=lock))) == [(W, "pyproject.toml:5")]
 
 
 def test_one_deployment_with_several_places_is_one_finding(tmp_path: Path) -> None:
@@ -186,6 +298,33 @@ def test_a_file_with_several_places_is_one_finding(tmp_path: Path) -> None:
 
     assert one.where == "Dockerfile:1"
     assert one.cause == "also at Dockerfile:2"
+
+
+@pytest.mark.parametrize(
+    ("texts", "where"),
+    [
+        ({"pyproject.toml": '[tool.ruff]\ntarget-version = "py313"'}, "pyproject.toml:2"),
+        ({"pyproject.toml": '[tool.black]\ntarget-version = ["py311", "py313"]'}, "pyproject.toml:2"),
+        ({"pyproject.toml": '[tool.mypy]\npython_version = "3.13"'}, "pyproject.toml:2"),
+        ({"ruff.toml": 'target-version = "py313"'}, "ruff.toml:1"),
+        ({"mypy.ini": "[mypy]\npython_version = 3.13"}, "mypy.ini:2"),
+        ({"setup.cfg": "[mypy]\npython_version = 3.13"}, "setup.cfg:2"),
+    ],
+)
+def test_what_a_linter_takes_for_granted_may_not_be_there(tmp_path: Path, texts: dict[str, str], where: str) -> None:
+    (one,) = verdict(tmp_path, texts)
+
+    assert (one.severity, one.where) == (W, where)
+    assert "names Python 3.13" in one.message
+
+
+def test_what_is_left_of_an_older_python_is_noted(tmp_path: Path) -> None:
+    files(tmp_path, {".git/HEAD": "", "pyproject.toml": '[tool.ruff]\ntarget-version = "py311"'})
+    declared = replace(manifest(function()), path=tmp_path / "lambda-artifact.toml")
+
+    assert list(check.body(subject(code("app/main.py"), declared=declared), Seen())) == [
+        Note('named for an older Python than python3.12: pyproject.toml:2 (target-version = "py311")')
+    ]
 
 
 def test_what_agrees_is_noted(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from harness.project.pythons.images import images
 from harness.project.pythons.values import Kind, Mention
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 # Comments, which are passed over, and strings, in which nothing is a comment or a bracket.
 _LEXES: Final[Mapping[str, re.Pattern[str]]] = {
@@ -44,6 +44,9 @@ _RUNTIME: Final = re.compile(
 )
 # What a value is assigned to, with nothing but the rest of an expression in between: a condition, the name of a call.
 _KEY: Final = re.compile(r"([\w-]+)[\"']?\s*(?::[^=,;()\[\]{}\n]*=|[=:])(?!=)\s*[^\n,;=]*\Z")
+# Terraform's variables: what they are given, and where one stands for a runtime.
+_VALUE: Final = re.compile(r"(?<![\w.-])([\w-]+)\s*=\s*(\"(?:python)?(3\.\d+)\")")
+_REFERENCE: Final = re.compile(r"(?<![\w.-])(?:\"python\$\{\s*)?((?:local|var)\.[\w-]+)")
 _FAR: Final = 500  # characters; what somebody assigned is not that far away
 _HANDLER: Final = re.compile(r"(?<![\w.-])handler[\"']?\s*[=:]\s*([\"'`])([^\"'`\n$]+)\1")
 _HEADER: Final = re.compile(r"^[ \t]*(?:variable|output)[ \t]+\"([^\"]+)\"[ \t]*$", re.MULTILINE)
@@ -51,15 +54,49 @@ _OPENING, _CLOSING = "([{", ")]}"
 _TOLD: Final = re.compile(r"runtime|python|lambda", re.IGNORECASE)
 
 
-def code(text: str, name: str, language: str) -> Iterator[Mention]:
+@dataclass(frozen=True, slots=True)
+class Value:
+    """What a variable of Terraform holds: a version of Python.
+
+    Attributes:
+        said: How it is written, fit for a sentence.
+        where: The file and the line.
+    """
+
+    said: str
+    where: tuple[str, int]
+    python: str
+
+
+def assigned(text: str, name: str) -> Iterator[tuple[str, Value]]:
+    """The versions of Python that a file of Terraform gives to locals (``local.x``) and variables (``var.x``).
+
+    Args:
+        text: The file.
+        name: How a sentence names it.
+    """
+    source = _Source(text, _LEXES["hcl"])
+    for found in _VALUE.finditer(source.clean):
+        header = source.clean[: max(source.around(found.start(2)), 0)].rpartition("\n")[2]
+        variable = _HEADER.match(header)
+        kind = "var" if variable or name.endswith(".tfvars") else "local"
+        key = variable[1] if variable and found[1] == "default" else found[1]
+        said = f"{found[1]} = {found[2]}"
+        yield f"{kind}.{key}", Value(said, (name, source.line(found.start(2))), found[3])
+
+
+def code(text: str, name: str, language: str, known: Mapping[str, Sequence[Value]] | None = None) -> Iterator[Mention]:
     """Every Python runtime that a program names.
 
     Args:
         text: The file.
         name: How a sentence names it.
         language: One of ``LANGUAGES``.
+        known: What Terraform's variables hold.
     """
     source = _Source(text, _LEXES[language])
+    if known:
+        yield from _referred(source, known)
     for found in _RUNTIME.finditer(source.clean):
         if found["quote"] and found.start() not in source.strings:
             continue  # in another string: a message, a command
@@ -75,6 +112,18 @@ def code(text: str, name: str, language: str) -> Iterator[Mention]:
         for image in images(line):
             if image.of_lambda:
                 yield Mention(image.text, Kind.BUILD, name, number, image.python)
+
+
+def _referred(source: _Source, known: Mapping[str, Sequence[Value]]) -> Iterator[Mention]:
+    """The runtimes that a function or a layer takes from a variable: ``local.python``, ``"python${var.python}"``."""
+    for found in _REFERENCE.finditer(source.clean):
+        key, group = source.key(found.start())
+        if "runtime" not in key.lower():
+            continue
+        kind = Kind.LAYER if "compatib" in key.lower() else Kind.FUNCTION
+        handler = _HANDLER.search(source.direct(group)) if kind is Kind.FUNCTION else None
+        for value in known.get(found[1], ()):
+            yield Mention(value.said, kind, *value.where, value.python, handler[2] if handler else None)
 
 
 def _is_runtime(key: str, group: int, source: _Source) -> bool:

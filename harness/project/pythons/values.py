@@ -24,6 +24,7 @@ class Kind(StrEnum):
     BUILD = "build"
     DEVELOPMENT = "development"
     PIPELINE = "pipeline"
+    LINTER = "linter"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,9 @@ class Mention:
         file: Relative to the manifest's folder.
         line: Of the file.
         python: One version (``3.11``, ``3.12.7``), or which ones (``>=3.9``, ``^3.12``).
-        handler: Of the function that it is about, where that stands beside it.
+        handler: Of the function that it is about, where that stands beside it; of an image, what it runs itself.
+        function: What that function is called there.
+        tool: What deploys what the file says: ``sam``, ``terraform``, ``cdk``.
     """
 
     text: str
@@ -45,6 +48,8 @@ class Mention:
     line: int
     python: str
     handler: str | None = None
+    function: str | None = None
+    tool: str = ""
 
     @property
     def where(self) -> str:
