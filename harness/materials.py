@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
-from harness.archives import Archives, key_of
+from harness.archives import Archives, describe, key_of
 from harness.artifact.bundle import Bundle
 from harness.artifact.entries import Archive, Refused, Role
 from harness.check import Blocked, Subject
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from harness.manifest import Function, Manifest, Source
+    from harness.model import ArtifactInfo
     from harness.project.values import Project
 
 ABSURD = 4
@@ -61,6 +62,15 @@ class Materials:
     def policy(self) -> RuntimePolicy:
         """What Lambda promises for the runtime."""
         return runtime_policy(self.manifest.runtime)
+
+    @property
+    def described(self) -> tuple[ArtifactInfo, ...]:
+        """The same as reports tell of them, with the digest of the content of those that were analysed."""
+        none = ArchiveFacts()
+        return tuple(
+            replace(describe(archive), content_sha256=self._analysed.get(key, none).digest or None)
+            for key, archive in self._read.items()
+        )
 
     @property
     def archives(self) -> tuple[Archive, ...]:

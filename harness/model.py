@@ -38,6 +38,73 @@ class When(IntEnum):
         return self in {When.AT_START, When.PERHAPS_AT_START}
 
 
+class Stage(StrEnum):
+    """When a finding is noticed on Lambda, the worst first."""
+
+    START = "start"
+    EVENT = "event"
+    DEPLOY = "deploy"
+    NEVER = "never"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place in the repository.
+
+    Attributes:
+        file: Relative to the manifest's folder.
+    """
+
+    file: str
+    line: int | None = None
+
+    def __str__(self) -> str:
+        """``requirements.txt:5``."""
+        return f"{self.file}:{self.line}" if self.line else self.file
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """One change that somebody has to make.
+
+    Attributes:
+        do: What to do, as an order.
+        at: The file of the repository in which to do it; None for what is done elsewhere.
+    """
+
+    do: str
+    at: Place | None = None
+
+    def __str__(self) -> str:
+        """``requirements.txt: add defusedxml==0.7.1``."""
+        return f"{self.at}: {self.do}" if self.at else self.do
+
+
+class Defect(StrEnum):
+    """What can be at the bottom of a finding; each value completes the sentence with the name of something."""
+
+    NO_MODULE = "there is no module"
+    NO_DISTRIBUTION = "there is no distribution"
+    NO_FILE = "there is no file"
+    NO_LIBRARY = "there is no shared library"
+    NO_HANDLER = "there is no handler"
+    BAD_FILE = "this file is not what it should be:"
+    FOREIGN = "this is built for another platform:"
+    STALE = "this is older than what it is built from:"
+    UNKEYED = "this cache brings back what is old:"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is at the bottom of a finding: ``Fault(Defect.NO_DISTRIBUTION, "defusedxml")``.
+
+    Findings with one of these in common are one problem, whatever checks made them: the same edits mend them.
+    """
+
+    defect: Defect
+    name: str
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One thing that is wrong.
@@ -51,6 +118,12 @@ class Finding:
         chain: The modules whose imports led there, the handler's own first.
         when: When a function gets there; None where that is no question.
         functions: The names of the functions that it stops, or may stop; none where that is not known.
+        edits: The remedy step by step, where each step has its place.
+        faults: What is at the bottom of it.
+        spared: The names of the functions that it certainly leaves alone.
+        stage: When it is noticed, where ``when`` does not tell.
+        source: The place in the repository; None: as ``where`` says, if that leads there.
+        title: What is wrong in a few words, if the message is more than that.
     """
 
     message: str
@@ -61,6 +134,38 @@ class Finding:
     chain: tuple[str, ...] = ()
     when: When | None = None
     functions: tuple[str, ...] = ()
+    edits: tuple[Edit, ...] = ()
+    faults: tuple[Fault, ...] = ()
+    spared: tuple[str, ...] = ()
+    stage: Stage | None = None
+    source: Place | None = None
+    title: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Findings with one cause, as one: what the same edits mend.
+
+    Attributes:
+        id: Stable over runs, lines and machines.
+        stage: When it is noticed on Lambda.
+        title: What is wrong, in a few words.
+        functions: Those that it stops, or may stop where it is no error.
+        not_affected: Those that it certainly leaves alone; never one that failed.
+        edits: What to change, in order.
+        findings: Of each finding the index of its result in the report, and its own among the result's findings; the
+            one that tells most is the first.
+    """
+
+    id: str
+    severity: Severity
+    stage: Stage
+    title: str
+    functions: tuple[str, ...]
+    not_affected: tuple[str, ...]
+    cause: str | None
+    edits: tuple[Edit, ...]
+    findings: tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +269,8 @@ class ArtifactInfo:
         zipped_bytes: Size of the archive file; None for a folder.
         unzipped_bytes: Sum of the sizes of its files.
         files: Number of its files.
+        content_sha256: Hexadecimal digest of what is unpacked: paths, bytes, and what is executable, whatever their
+            order, times and compression; None where they were not read.
     """
 
     role: str
@@ -173,6 +280,7 @@ class ArtifactInfo:
     zipped_bytes: int | None
     unzipped_bytes: int
     files: int
+    content_sha256: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +291,8 @@ class FunctionInfo:
         init_seconds: Wall time of init.
         init_cpu_seconds: Processor time of the same, by which it is judged: it does not depend on what else this
             machine does.
+        runtime: What it is declared to run on, as is the architecture.
+        declared_at: Where; None where no file declares it.
     """
 
     name: str
@@ -190,6 +300,9 @@ class FunctionInfo:
     init_seconds: float | None = None
     max_rss_mb: float | None = None
     init_cpu_seconds: float | None = None
+    runtime: str | None = None
+    architecture: str | None = None
+    declared_at: Place | None = None
 
 
 @dataclass(frozen=True, slots=True)

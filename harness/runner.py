@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harness.check import Blocked, Check, Engines, Inapplicable, Need, Subject
+from harness.diagnosis.completing import completed
 from harness.engines.protocol import Unavailable
 from harness.model import Completed, Crashed, Finding, NotApplicable, Note, Outcome, Result, Skipped, Waived
 
@@ -40,7 +41,7 @@ def _outcome(check: Check, subject: Subject, engines: Engines) -> Outcome:
     said: list[Finding | Note] = []
     undone: str | None = None
     try:
-        said.extend(check.body(subject, engines))
+        said.extend(_completed(one, subject) for one in check.body(subject, engines))
     except Inapplicable as reason:
         return NotApplicable(str(reason))
     except (Blocked, Unavailable) as reason:
@@ -53,6 +54,11 @@ def _outcome(check: Check, subject: Subject, engines: Engines) -> Outcome:
     if undone is not None:
         return Skipped(undone, findings)  # what was found until then stays found
     return Completed(findings, notes=tuple(value for value in said if isinstance(value, Note)))
+
+
+def _completed(said: Finding | Note, subject: Subject) -> Finding | Note:
+    of_function = subject.function is not None
+    return completed(said, subject.supply, of_function=of_function) if isinstance(said, Finding) else said
 
 
 def _merge(outcomes: Sequence[Outcome]) -> Outcome:

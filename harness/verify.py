@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from harness import __version__
 from harness.answering import AnswerStore, key_of
-from harness.archives import describe
 from harness.artifact.store import content_key
 from harness.catalogue import CATALOGUE, PREFLIGHT, named
 from harness.check import Check, Need, Scope, Subject
@@ -246,8 +245,8 @@ class Verification:
             runtime=self.manifest.runtime,
             architecture=str(self.manifest.architecture),
             engine=engine,
-            artifacts=tuple(describe(archive) for archive in self.materials.archives),
-            functions=tuple(_function(function, seen.get(function.name)) for function in self.manifest.functions),
+            artifacts=self.materials.described,
+            functions=tuple(self._function(function, seen.get(function.name)) for function in self.manifest.functions),
             results=tuple(results),
             seconds=time.perf_counter() - self.began,
             timings=tuple(self._timings),
@@ -255,6 +254,24 @@ class Verification:
             static=self.settings.static,
             notes=(*self.materials.notes, *self._undigested()),
             source_digests=self.settings.source_digests,
+        )
+
+    def _function(self, function: Function, seen: Observation | None) -> FunctionInfo:
+        info = FunctionInfo(
+            function.name,
+            function.handler,
+            runtime=self.manifest.runtime,
+            architecture=str(self.manifest.architecture),
+            declared_at=function.declared_at,
+        )
+        if seen is None or not isinstance(seen.init, Ready):
+            return info
+        # Lambda compiles what it imports, whatever bytecode lay beside the sources here.
+        return replace(
+            info,
+            init_seconds=seen.init.seconds + seen.compiling,
+            init_cpu_seconds=seen.init.cpu_seconds + seen.compiling,
+            max_rss_mb=seen.max_rss_bytes / MB,
         )
 
     def _undigested(self) -> Iterator[str]:
@@ -415,16 +432,3 @@ def _reply(seen: Observation) -> str:
             raise Unavailable(f"the runtime could not be asked about the archives: {error}.")
         case _:
             raise Unavailable("the runtime ended while it was asked about the archives.")
-
-
-def _function(function: Function, seen: Observation | None) -> FunctionInfo:
-    if seen is None or not isinstance(seen.init, Ready):
-        return FunctionInfo(function.name, function.handler)
-    # Lambda compiles what it imports, whatever bytecode lay beside the sources here.
-    return FunctionInfo(
-        function.name,
-        function.handler,
-        init_seconds=seen.init.seconds + seen.compiling,
-        init_cpu_seconds=seen.init.cpu_seconds + seen.compiling,
-        max_rss_mb=seen.max_rss_bytes / MB,
-    )

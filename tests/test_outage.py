@@ -34,7 +34,7 @@ KEY = ".github/workflows/deploy.yml:{}".format(
 DECLARE = r"pyproject\.toml: add defusedxml>=0\.7\.1 to \[project\] dependencies, and lock again: `poetry lock`"
 ASK = r"requirements\.txt: add defusedxml==0\.7\.1"
 REKEY = rf"{re.escape(KEY)}: put requirements\.txt into the key of the cached layer\.zip"
-REBUILD = r"layer\.zip: build it again from requirements\.txt"
+REBUILD = r"rebuild layer\.zip from requirements\.txt"
 THROUGH = r"py-serializable ← cyclonedx-python-lib ← pip-audit \(pyproject\.toml:\d+\)"
 CACHED = rf"cached: {re.escape(KEY)} keeps layer\.zip under a key over poetry\.lock, and not over requirements\.txt"
 

@@ -125,7 +125,7 @@ def _report(preflight: Preflight) -> PreflightV1:
         ),
         artifacts=tuple(artifact(one) for one in report.artifacts),
         functions=tuple(_function(row, handlers[row.name]) for row in preflight.rows),
-        results=tuple(check_result(result) for result in report.results),
+        results=tuple(check_result(result, report.artifacts) for result in report.results),
         seconds=measured(report.seconds, 3) or 0.0,
         strict=report.strict,
         notes=report.notes,

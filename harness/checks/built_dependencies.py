@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from harness.check import Blocked, Engines, Findings, Inapplicable, Subject, define
 from harness.diagnosis.standing import again, archives, edits
-from harness.model import Finding, Note, Severity
+from harness.diagnosis.values import numbered
+from harness.model import Defect, Fault, Finding, Note, Severity
 from harness.parity import building
 from harness.parity.building import Short, Surplus
 from harness.parity.supply import Presence, Supply
@@ -42,7 +43,8 @@ def check(subject: Subject, engines: Engines) -> Findings:
         yield Finding(
             f"{sources}: no distribution in it, and {asked} {verb} for {len(building.lines(supply))}",
             empty[0].source,
-            remedy=again(supply),
+            remedy=numbered(again(supply)),
+            edits=again(supply),
         )
     else:
         yield from _shorts(supply)
@@ -53,7 +55,9 @@ def check(subject: Subject, engines: Engines) -> Findings:
                 f"{without.asked.where} asks for {name}[{without.extra}], and {lost}, which the extra brings, is in no "
                 "archive",
                 without.asked.where,
-                remedy=again(supply),
+                remedy=numbered(again(supply)),
+                edits=again(supply),
+                faults=tuple(Fault(Defect.NO_DISTRIBUTION, name) for name in without.lost),
             )
         yield from _surplus(supply)
     if supply.project.build:
@@ -74,7 +78,8 @@ def _shorts(supply: Supply) -> Findings:
             f"{len(absent):,} distributions of {supply.input_shown} are not in {archives(supply)}: {names} and "
             f"{len(absent) - MOST:,} more",
             absent[0].line.where,
-            remedy=again(supply),
+            remedy=numbered(again(supply)),
+            edits=again(supply),
         )
 
 
@@ -94,8 +99,14 @@ def _short(supply: Supply, one: Short) -> Finding | Note:
         case _ if supply.program.bare and not supply.union.installed:
             return Note(f"{said}; without metadata in the layers, nothing tells whether they have it", limit=True)
         case _:
-            remedy = edits(supply, one.line.key) if folder else again(supply)
-            return Finding(f"{said}, and it is not in {archives(supply)}", one.line.where, remedy=remedy)
+            steps = edits(supply, one.line.key) if folder else again(supply)
+            return Finding(
+                f"{said}, and it is not in {archives(supply)}",
+                one.line.where,
+                remedy=numbered(steps),
+                edits=steps,
+                faults=(Fault(Defect.NO_DISTRIBUTION, one.line.key),),
+            )
 
 
 def _wrongs(supply: Supply) -> Findings:
@@ -106,7 +117,8 @@ def _wrongs(supply: Supply) -> Findings:
         yield Finding(
             f"{one.name} {one.version} is built in, and {wrong.where} has {wrong.wanted}{more}",
             wrong.installed.where,
-            remedy=again(supply),
+            remedy=numbered(again(supply)),
+            edits=again(supply),
         )
 
 

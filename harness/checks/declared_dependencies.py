@@ -4,7 +4,8 @@ from collections import defaultdict
 
 from harness.check import Blocked, Engines, Findings, Inapplicable, Subject, define
 from harness.diagnosis.standing import edits
-from harness.model import Finding, Note, Severity
+from harness.diagnosis.values import numbered
+from harness.model import Defect, Fault, Finding, Note, Severity
 from harness.parity import agreement
 from harness.parity.agreement import Added, Contradiction, LeftOut
 from harness.parity.supply import Presence, Supply
@@ -71,11 +72,28 @@ def _left_out(supply: Supply, one: LeftOut) -> Finding | Note:
         along = (
             f", through {' ← '.join(reversed(one.through.parent.chain))}" if one.through and one.through.parent else ""
         )
-        return Finding(f"{said}: it comes along by chance{along}", place, Severity.WARNING, steps)
+        remedy = numbered(steps)
+        return Finding(f"{said}: it comes along by chance{along}", place, Severity.WARNING, remedy, edits=steps)
+    faults = (Fault(Defect.NO_DISTRIBUTION, one.asked.name),)
     if one.place is None:
         aside = "if production does not need it, move it to a group of its own instead"
-        return Finding(f"{said}; no archive has it", place, Severity.WARNING, f"{steps}\n{aside}", "nothing imports it")
-    return Finding(f"{said}; no archive has it", place, Severity.ERROR, steps, f"{one.place} imports it")
+        return Finding(
+            f"{said}; no archive has it",
+            place,
+            Severity.WARNING,
+            f"{numbered(steps)}\n{aside}",
+            "nothing imports it",
+            faults=faults,
+        )
+    return Finding(
+        f"{said}; no archive has it",
+        place,
+        Severity.ERROR,
+        numbered(steps),
+        f"{one.place} imports it",
+        edits=steps,
+        faults=faults,
+    )
 
 
 def _added(shown: str, one: Added) -> Finding:
@@ -97,6 +115,7 @@ def _lost_extras(supply: Supply) -> Findings:
             f"extra: {lost} is in no archive",
             one.asked.where,
             remedy=f"{one.asked.where}: write {name}[{one.extra}], and build again",
+            faults=tuple(Fault(Defect.NO_DISTRIBUTION, one) for one in one.lost),
         )
 
 

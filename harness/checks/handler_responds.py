@@ -8,7 +8,7 @@ from harness.diagnosis.outside import Unreached, unjudged, unreached
 from harness.diagnosis.start import explain_answer
 from harness.engines.protocol import Answered, Observation, Ready
 from harness.manifest import Event, Function
-from harness.model import Finding, Note
+from harness.model import Finding, Note, When
 
 SHOWN = 300
 
@@ -69,7 +69,8 @@ def _judged(
     if called := unreached(seen, answer, number, function, subject.program):
         return called
     if problem is not None:
-        return Finding(problem, _place(function, event), remedy=f"correct the handler, or `expect` in {event.name}")
+        remedy = f"correct the handler, or `expect` in {event.name}"
+        return Finding(problem, _place(function, event), remedy=remedy, when=When.AT_EVENT)
     return explain_answer(seen, number, function, subject.supply)
 
 
@@ -78,6 +79,7 @@ def _not_handed_out(function: Function, event: Event) -> Finding:
         "the event was not handed out: the process had ended before",
         _place(function, event),
         remedy="correct what ended it first",
+        when=When.AT_EVENT,
     )
 
 

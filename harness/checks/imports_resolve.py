@@ -104,6 +104,10 @@ def _finding(subject: Subject, module: str, name: str | None, places: Sequence[U
         advice.remedy,
         "\n".join(one for one in (circumstances, advice.cause) if one) or None,
         reach.chain if reach else (),
+        edits=advice.edits,
+        faults=advice.faults,
+        functions=advice.functions if name is None else (),
+        spared=advice.spared if name is None else (),
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from harness.artifact.entries import Archive, Role
 from harness.check import Blocked, Engines, Findings, Inapplicable, Subject, define
+from harness.diagnosis.standing import rekey
 from harness.model import Finding, Note, Severity, UsageError
 from harness.parity.caches import Unkeyed, unkeyed
 from harness.parity.freshness import Change, elsewhere, place, stale, stamped
@@ -89,16 +90,9 @@ def _unkeyed(one: Unkeyed) -> Finding:
         f"{' too' if one.partly else ''}: when {'one of these' if several else 'that'} changes, the old layer is used",
         one.step.where,
         Severity.WARNING,  # the archive that is verified may be right; whether it is, its stamp and its versions tell
-        _rekeyed(one, inputs),
+        str(rekey(one)),
+        edits=(rekey(one),),
     )
-
-
-def _rekeyed(one: Unkeyed, inputs: str) -> str:
-    if one.step.early:
-        return "move the step after the checkout, where its key finds the files"
-    if one.step.by_hand:
-        return f"hash {inputs} too, or take the key that `lambda-artifact key` prints: it has all that is named"
-    return f"put {inputs} into the key, or everything that the manifest names: {KEY}"
 
 
 def _keyed(one: Unkeyed) -> str:

@@ -9,7 +9,7 @@ from harness.facts.requirements import Required, python_fits
 from harness.facts.starts import certain
 from harness.facts.union import Union
 from harness.facts.view import Installed
-from harness.model import Finding, Severity
+from harness.model import Defect, Fault, Finding, Severity
 
 SHOWN = 3
 SDK = frozenset({"boto3", "botocore", "s3transfer"})
@@ -92,6 +92,7 @@ def _absence(union: Union, by: Sequence[Required], failing: Unresolved | None) -
         "purpose, a waiver says why",
         module or None,
         reach.chain if reach else (),
+        faults=(Fault(Defect.NO_DISTRIBUTION, by[0].name),),
     )
 
 

@@ -27,21 +27,48 @@ class Way:
         return f"{self.function} ({' → '.join(self.steps)})"
 
 
-def told(module: str, program: Program) -> Iterator[str]:
-    """One sentence each on the functions that a module's absence stops, may stop later, and leaves alone."""
+@dataclass(frozen=True, slots=True)
+class Affected:
+    """What a module's absence does to each function.
+
+    Attributes:
+        at_start: The ways of those that it stops when they start.
+        later: The ways of those that it stops when they get to the import.
+        alone: The functions that it leaves alone.
+    """
+
+    at_start: tuple[Way, ...] = ()
+    later: tuple[Way, ...] = ()
+    alone: tuple[str, ...] = ()
+
+    @property
+    def stopped(self) -> tuple[str, ...]:
+        """The names of the functions that do not start."""
+        return tuple(way.function for way in self.at_start)
+
+    @property
+    def told(self) -> Iterator[str]:
+        """One sentence each on the functions that it stops, stops later, and leaves alone."""
+        if self.at_start:
+            yield f"affected, when they start: {'; '.join(map(str, self.at_start))}"
+        if self.later:
+            yield f"affected, when the import is reached: {'; '.join(map(str, self.later))}"
+        if self.alone:
+            yield f"not affected: {', '.join(self.alone)}"
+
+
+def by(module: str, program: Program) -> Affected:
+    """What the absence of a module does to each function."""
     places = tuple(_places(module, program))
-    if not places or not program.names:
-        return
+    if not places:
+        return Affected()
     ways = tuple(way for name in program.names if (way := _way(name, places, program)))
-    at_start = [str(way) for way in ways if way.when is When.AT_START]
-    later = [str(way) for way in ways if way.when is not When.AT_START]
     reached = {way.function for way in ways}
-    if at_start:
-        yield f"affected, when they start: {'; '.join(at_start)}"
-    if later:
-        yield f"affected, when the import is reached: {'; '.join(later)}"
-    if alone := [name for name in program.names if name not in reached]:
-        yield f"not affected: {', '.join(alone)}"
+    return Affected(
+        tuple(way for way in ways if way.when is When.AT_START),
+        tuple(way for way in ways if way.when is not When.AT_START),
+        tuple(name for name in program.names if name not in reached),
+    )
 
 
 def names(module: str, program: Program) -> tuple[str, ...]:

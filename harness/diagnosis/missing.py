@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harness.artifact.bundle import CODE_ROOT
 from harness.diagnosis import affected, native
 from harness.diagnosis.provider import provider
 from harness.diagnosis.standing import edits, listed, looked_at, standing
-from harness.diagnosis.values import Advice
+from harness.diagnosis.values import Advice, numbered
 from harness.facts.search import Found, Missing
+from harness.model import Defect, Fault
 from harness.parity.supply import Presence
 
 if TYPE_CHECKING:
@@ -19,6 +21,18 @@ if TYPE_CHECKING:
 
 def advice(module: str, supply: Supply) -> Advice:
     """What the archives, the repository and the policy show of a module that an import does not find."""
+    found, reach = _advice(module, supply), affected.by(module, supply.program)
+    said = [*(found.cause.split("\n") if found.cause else ()), *reach.told]
+    return replace(
+        found,
+        cause="\n".join(said) or None,
+        faults=(Fault(Defect.NO_MODULE, module), *found.faults),
+        functions=reach.stopped,
+        spared=reach.alone,
+    )
+
+
+def _advice(module: str, supply: Supply) -> Advice:
     program = supply.program
     top = module.partition(".")[0]
     if known := _structural(module, program):
@@ -78,12 +92,7 @@ def _uncopied(module: str, supply: Supply) -> Advice | None:
                     if code
                     else "it"
                 )
-                return Advice(
-                    f"copy {shown} into {into}",
-                    "\n".join(
-                        [f"{shown} is in the repository, and in no archive", *affected.told(module, supply.program)]
-                    ),
-                )
+                return Advice(f"copy {shown} into {into}", f"{shown} is in the repository, and in no archive")
     return None
 
 
@@ -91,17 +100,16 @@ def _of_a_distribution(module: str, supply: Supply) -> Advice:
     top = module.partition(".")[0]
     owners = (provider(name, supply) for name in affected.names(module, supply.program))
     owner = next((one for one in owners if one), None)
-    reached = tuple(affected.told(module, supply.program))
     lists = tuple(listed(supply))
+    faults = (Fault(Defect.NO_DISTRIBUTION, owner.name),) if owner else ()
     if owner and lists:
-        said = [f"provided by: {owner.name} ({owner.how})", *standing(supply, owner.name), *reached]
-        return Advice(edits(supply, owner.name), "\n".join(said))
+        steps = edits(supply, owner.name)
+        told = "\n".join([f"provided by: {owner.name} ({owner.how})", *standing(supply, owner.name)])
+        return Advice(numbered(steps), told, steps, faults)
     if owner:
-        return Advice(_add(f"{owner.name}, which has {module!r},", top, supply.program), "\n".join(reached) or None)
-    said = [f"looked for {top!r} in {looked_at(supply)}: no distribution there is known to have it"] if lists else []
-    return Advice(
-        _add(f"the distribution that provides {top!r}", top, supply.program), "\n".join([*said, *reached]) or None
-    )
+        return Advice(_add(f"{owner.name}, which has {module!r},", top, supply.program), faults=faults)
+    said = f"looked for {top!r} in {looked_at(supply)}: no distribution there is known to have it" if lists else None
+    return Advice(_add(f"the distribution that provides {top!r}", top, supply.program), said)
 
 
 def _add(what: str, top: str, program: Program) -> str:

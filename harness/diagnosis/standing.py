@@ -6,14 +6,16 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from harness.diagnosis import history
+from harness.model import Edit, Place
 from harness.parity.agreement import declares, lost_extras
 from harness.parity.supply import Presence
 from harness.project.requirements import written_by
 from harness.project.values import MAIN, Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
+    from harness.parity.caches import Unkeyed
     from harness.parity.closure import Need
     from harness.parity.supply import Supply
 
@@ -149,10 +151,8 @@ def looked_at(supply: Supply) -> str:
     return ", ".join([*listed(supply), f"the metadata in {listed_archives}", "the table of well-known names"])
 
 
-def edits(supply: Supply, name: str, version: str | None = None) -> str:
+def edits(supply: Supply, name: str, version: str | None = None) -> tuple[Edit, ...]:
     """The smallest set of edits after which a distribution is declared, locked, asked for and built.
-
-    Several are numbered, one on a line.
 
     Args:
         supply: The lists.
@@ -163,54 +163,68 @@ def edits(supply: Supply, name: str, version: str | None = None) -> str:
     version = (entry.version if entry else None) or version
     if folder := supply.local(name):
         return (
-            f"copy the modules of {folder} into the code archive, or install that folder into it; do not ask an index "
-            f"for {name}, where a stranger may have taken the name"
+            Edit(
+                f"copy the modules of {folder} into the code archive, or install that folder into it; do not ask an "
+                f"index for {name}, where a stranger may have taken the name"
+            ),
         )
     built = supply.built(name).presence
-    steps = [
+    return (
         *_declare(supply, name, version),
         *_ask(supply, name, version),
-        *(_again(supply) if built in {Presence.ABSENT, Presence.ELSEWHERE} else ()),
-    ]
-    return _numbered(steps)
+        *(again(supply) if built in {Presence.ABSENT, Presence.ELSEWHERE} else ()),
+    )
 
 
-def again(supply: Supply) -> str:
-    """To build the archive again, and to mend what kept that from happening; several steps are numbered."""
-    return _numbered([*_again(supply)])
+def again(supply: Supply) -> tuple[Edit, ...]:
+    """To build the archive again; before that, to key the caches that would bring back the one that is there."""
+    return (*map(rekey, supply.caches), Edit(rebuild(supply)))
 
 
-def _numbered(steps: Sequence[str]) -> str:
-    if len(steps) == 1:
-        return steps[0]
-    return "\n".join(f"{number}. {step}" for number, step in enumerate(steps, 1))
+def rekey(one: Unkeyed) -> Edit:
+    """To let the key of a cache change with what the cached archive is built from."""
+    if one.step.early:
+        return Edit(f"move the step that keeps {one.path} after the checkout, where its key finds files", _at(one))
+    if one.step.by_hand:
+        return Edit(f"hash {', '.join(one.inputs)} too for the key of {one.path} ({_KEY})", _at(one))
+    return Edit(f"put {', '.join(one.inputs)} into the key of the cached {one.path} ({_KEY})", _at(one))
 
 
-def _declare(supply: Supply, name: str, version: str | None) -> Iterator[str]:
+def _at(one: Unkeyed) -> Place:
+    return place(one.step.where)
+
+
+def place(where: str) -> Place:
+    """The place that ``requirements.txt:5`` names."""
+    file, _, line = where.rpartition(":")
+    return Place(file, int(line)) if file and line.isdecimal() else Place(where)
+
+
+def _declare(supply: Supply, name: str, version: str | None) -> Iterator[Edit]:
     declared = supply.project.declared
     if declared is None or declared.dynamic or (supply.project.build and not declares(supply)):
         return
-    lock = supply.lock.shown if supply.lock else None
     tool = supply.lock.tool if supply.lock else declared.tool
     command = _LOCKING.get(tool or "")
-    again = f", and lock again: `{command}`" if lock and command else ""
+    again = f", and lock again: `{command}`" if supply.lock and command else ""
     table = declared.group_tables.get(MAIN, "[project] dependencies")
     lines = supply.declared.get(name, ())
     if name in supply.main:
         if supply.lock and not supply.locks(name):
-            yield f"{lock}: it is older than {declared.shown}; lock again" + (f": `{command}`" if command else "")
+            how = f": `{command}`" if command else ""
+            yield Edit(f"it is older than {declared.shown}; lock again{how}", Place(supply.lock.shown))
     elif name in supply.needs.get(MAIN, {}):
         return  # it comes along
     elif grouped := next((one for one in lines if one.group.kind is Kind.GROUP), None):
-        yield f"{grouped.where}: move {grouped.text} from {grouped.group} to {table}{again}"
+        yield Edit(f"move {grouped.text} from {grouped.group} to {table}{again}", place(grouped.where))
     elif excluded := next((one for one in supply.excluded(name) if one in declared.asked and one.group == MAIN), None):
-        yield f"{excluded.where}: correct the condition of {excluded.text}{again}"
+        yield Edit(f"correct the condition of {excluded.text}{again}", place(excluded.where))
     else:
         bound = f"{name}>={version}" if version else name
-        yield f"{declared.shown}: add {bound} to {table}{again}"
+        yield Edit(f"add {bound} to {table}{again}", Place(declared.shown))
 
 
-def _ask(supply: Supply, name: str, version: str | None) -> Iterator[str]:
+def _ask(supply: Supply, name: str, version: str | None) -> Iterator[Edit]:
     build = supply.project.build
     if build is None or name in supply.asked or name in supply.built_for:
         return
@@ -218,26 +232,14 @@ def _ask(supply: Supply, name: str, version: str | None) -> Iterator[str]:
     command = written_by(build.files[0]) if build.files else None
     lost = next((one for one in lost_extras(supply) if name in one.lost), None)
     if lost:
-        yield f"{lost.asked.where}: write {lost.declared.requirement.name}[{lost.extra}]"
+        yield Edit(f"write {lost.declared.requirement.name}[{lost.extra}]", place(lost.asked.where))
     elif excluded:
-        yield f"{excluded.where}: correct the condition of {excluded.text}"
+        yield Edit(f"correct the condition of {excluded.text}", place(excluded.where))
     elif command:
-        yield f"{build.shown[0]}: write it anew, with {name} in what it is made of: `{command}`"
+        yield Edit(f"write it anew, with {name} in what it is made of: `{command}`", Place(build.shown[0]))
     else:
         hashed = " with its hashes, or write the file anew" if any(one.hashed for one in build.asked) else ""
-        yield f"{build.shown[0]}: add {name}{f'=={version}' if version else ''}{hashed}"
-
-
-def _again(supply: Supply) -> Iterator[str]:
-    """To build the archive again; before that, to key the caches that would bring back the one that is there."""
-    for one in supply.caches:
-        if one.step.early:
-            yield f"{one.step.where}: move the step that keeps {one.path} after the checkout, where its key finds files"
-        elif one.step.by_hand:
-            yield f"{one.step.where}: hash {', '.join(one.inputs)} too for the key of {one.path} ({_KEY})"
-        else:
-            yield f"{one.step.where}: put {', '.join(one.inputs)} into the key of the cached {one.path} ({_KEY})"
-    yield rebuild(supply)
+        yield Edit(f"add {name}{f'=={version}' if version else ''}{hashed}", Place(build.shown[0]))
 
 
 def rebuild(supply: Supply) -> str:
@@ -248,6 +250,6 @@ def rebuild(supply: Supply) -> str:
     source = chosen.source if chosen else "the archive"
     given = supply.input_shown
     if given is None:
-        return f"{source}: build it again, with it"
+        return f"rebuild {source}, with it"
     hint = "" if supply.caches else f"; a cache that may hold the old one must be keyed on {given} ({_KEY})"
-    return f"{source}: build it again from {given}{hint}"
+    return f"rebuild {source} from {given}{hint}"

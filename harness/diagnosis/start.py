@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from harness.diagnosis import places
 from harness.diagnosis.advice import ENVIRONMENT_MISS, for_answer, for_init
 from harness.engines.protocol import Answer, Exceeded, Exited, Failed, Frame, Init, Observation, Trace
-from harness.model import Finding
+from harness.model import Finding, When
 
 if TYPE_CHECKING:
     from harness.artifact.bundle import Bundle
@@ -50,6 +50,10 @@ def explain(seen: Observation, function: Function, supply: Supply) -> Finding:
         remedy=advice.remedy,
         cause=_cause(seen, trace, place, advice.cause),
         chain=_chain(trace),
+        edits=advice.edits,
+        faults=advice.faults,
+        when=When.AT_START,
+        spared=advice.spared,
     )
 
 
@@ -59,12 +63,21 @@ def explain_answer(seen: Observation, number: int, function: Function, supply: S
     where = f"handler {function.handler}, event {name}"
     advice = for_answer(answer, function, supply)
     if not isinstance(answer, Failed):
-        return Finding(ending(answer, function), where, remedy=advice.remedy, cause=printed(seen))
+        words = ending(answer, function)
+        return Finding(words, where, remedy=advice.remedy, cause=printed(seen), when=When.AT_EVENT)
     stack = answer.error.stack
     cause = "".join([*([f"{advice.cause}\n"] if advice.cause else []), *stack])
     if frame := places.own(places.of_stack(stack), supply.program):
         where = f"{frame.file}:{frame.line}"
-    return Finding(str(answer.error), where, remedy=advice.remedy, cause=cause or None)
+    return Finding(
+        str(answer.error),
+        where,
+        remedy=advice.remedy,
+        cause=cause or None,
+        when=When.AT_EVENT,
+        edits=advice.edits,
+        faults=advice.faults,
+    )
 
 
 def ending(end: Init | Answer, function: Function) -> str:  # noqa: PLR0911 - a table

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness import opening
+from harness.artifact.entries import Kind
 from harness.artifact.reading import files, read_file
 from harness.artifact.stamp import STAMP
 from harness.facts import distributions
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 _LONGEST_TEXT = 1024 * 1024
 _LONGEST_SHEBANG = 256
+_EXECUTABLE = 0o111
 # What is kept whole, beside the metadata of distributions and editable installs' finders: what configures paths.
 _KEPT = (".pth", "alembic.ini", "pyproject.toml")
 _MAGICS = {
@@ -54,6 +57,8 @@ class Contents:
         pointers: Pointers of Git LFS, each with the size of the file that it stands for.
         impostors: Files with the name of a library that are neither ELF nor Mach-O nor PE, with what they are.
         secrets: Files that hold secrets.
+        digest: SHA-256 of what is unpacked, in hexadecimal: paths, bytes, and what is executable; empty where nothing
+            was read.
     """
 
     sources: tuple[str, ...] = ()
@@ -67,6 +72,7 @@ class Contents:
     pointers: dict[str, int] = field(default_factory=dict)
     impostors: dict[str, str] = field(default_factory=dict)
     secrets: dict[str, tuple[Secret, ...]] = field(default_factory=dict)
+    digest: str = ""
 
     @property
     def recorded(self) -> frozenset[str]:
@@ -101,7 +107,7 @@ def contents_of(archive: Archive, scratch: Path, tree: Path | None = None) -> Co
         pass_ = _Pass()
         for entry, content in files(archive, Path(folder), tree):
             pass_.take(entry, content)
-        return pass_.contents()
+        return pass_.contents(archive)
 
 
 def analyse(archive: Archive, python: tuple[int, int], scratch: Path, tree: Path | None = None) -> ArchiveFacts:
@@ -145,10 +151,12 @@ class _Pass:
         self._notable: list[str] = []
         self._metadata: dict[str, dict[str, str]] = {}
         self._facts = Contents()
+        self._digests: dict[str, str] = {}
 
     def take(self, entry: Entry, content: Content) -> None:
         """Note what one file says."""
         name, head = entry.name, bytes(content[:8])
+        self._digests[name] = hashlib.sha256(content).hexdigest()
         if binary := read_binary(content):
             self._facts.binaries[name] = binary
         elif kind := impostor(name, content):
@@ -180,7 +188,22 @@ class _Pass:
         elif file.endswith(_KEPT) or file.startswith(EDITABLE) or name == STAMP:
             self._facts.texts[name] = content.decode("utf-8", "replace")
 
-    def contents(self) -> Contents:
+    def contents(self, archive: Archive) -> Contents:
         """What was found."""
-        found = tuple(distribution(folder, texts) for folder, texts in sorted(self._metadata.items()))
-        return replace(self._facts, sources=tuple(self._sources), notable=tuple(self._notable), distributions=found)
+        return replace(
+            self._facts,
+            sources=tuple(self._sources),
+            notable=tuple(self._notable),
+            distributions=tuple(distribution(folder, texts) for folder, texts in sorted(self._metadata.items())),
+            digest=self._digest(archive),
+        )
+
+    def _digest(self, archive: Archive) -> str:
+        """Over everything that is unpacked, in the order of the paths; folders are implied by what is in them."""
+        whole = hashlib.sha256()
+        for entry in sorted(archive.entries, key=lambda entry: entry.name):
+            if entry.kind is not Kind.DIRECTORY:
+                content = self._digests.get(entry.name) or entry.target or ""
+                line = "\0".join((entry.kind, "x" if entry.mode & _EXECUTABLE else "-", entry.name, content))
+                whole.update(line.encode("utf-8", "surrogateescape") + b"\n")
+        return whole.hexdigest()

@@ -44,9 +44,13 @@ class InFile:
     text: str
     table: tuple[str, ...]
 
+    def line(self, at: At) -> int | None:
+        """The line that comes nearest to a key."""
+        return line_of(self.text, (*self.table, *at))
+
     def __call__(self, at: At) -> str:
         """File, line where it can be had, and key."""
-        line = line_of(self.text, (*self.table, *at))
+        line = self.line(at)
         place = f"{self.path}:{line}" if line else str(self.path)
         return f"{place}: `{_dotted(at)}`" if at else place
 

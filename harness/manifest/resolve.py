@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Generic, NoReturn, TypeVar
 
 from harness import opening
 from harness.manifest import deployed
+from harness.manifest.explain import InFile
 from harness.manifest.tables import FunctionTable, ManifestTable, Settings
 from harness.manifest.values import (
     Architecture,
@@ -25,6 +26,7 @@ from harness.manifest.values import (
     VersionStamp,
     Waiver,
 )
+from harness.model import Place
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -193,6 +195,7 @@ class _Resolver:
                 stated=frozenset(key for key in ("memory", "timeout") if any(getattr(s.table, key) for s in scopes)),
                 capacity_provider=self.capacity_provider(scopes),
                 snap_start=_value(scopes, lambda settings: settings.snap_start, default=False),
+                declared_at=_declared_at(own),
             )
 
     def capacity_provider(self, scopes: Sequence[Scope[Settings]]) -> bool:
@@ -384,6 +387,10 @@ class _Resolver:
                 self.problems.append(f"{where}: {path} cannot be read: {error.strerror}")
             except (ValueError, RecursionError) as error:
                 self.problems.append(f"{where}: {path} is not JSON: {error}")
+
+
+def _declared_at(own: Scope[FunctionTable]) -> Place | None:
+    return Place(own.name.path.name, own.name.line(own.at)) if isinstance(own.name, InFile) else None
 
 
 def _event(text: str, path: Path) -> Event:

@@ -7,7 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.model import UsageError
+from harness.model import Place, UsageError
 
 if TYPE_CHECKING:
     from datetime import date
@@ -96,6 +96,7 @@ class Function:
         stated: Those of ``memory`` and ``timeout`` that are declared; the others are assumed.
         capacity_provider: Whether it runs on managed instances, which have other limits.
         snap_start: Whether it starts from a snapshot of its init.
+        declared_at: Where it is declared; None where that is no file.
     """
 
     name: str
@@ -115,6 +116,7 @@ class Function:
     file_systems: tuple[str, ...] = ()
     capacity_provider: bool = False
     snap_start: bool = False
+    declared_at: Place | None = field(default=None, compare=False)
 
     @property
     def prolonged(self) -> bool:

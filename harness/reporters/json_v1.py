@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal, TypeAlias, cast
 import msgspec
 from msgspec import Meta, Struct
 
+from harness.diagnosis.fingerprints import fingerprints
+from harness.diagnosis.problems import problems
 from harness.harmless import printed_json
 from harness.model import (
     ArtifactInfo,
@@ -15,6 +17,8 @@ from harness.model import (
     Crashed,
     Finding,
     NotApplicable,
+    Place,
+    Problem,
     Report,
     Result,
     Skipped,
@@ -65,6 +69,17 @@ class Artifact(Struct, frozen=True):
     zipped_bytes: Annotated[Count | None, Meta(description="Null for a folder.")]
     unzipped_bytes: Count
     files: Count
+    content_sha256: Annotated[
+        str | None,
+        Meta(description="Of paths, bytes and what is executable, whatever their order and times; null: not read."),
+    ]
+
+
+class Source(Struct, frozen=True):
+    """A place in the repository."""
+
+    file: Annotated[str, Meta(description="Relative to the folder of the manifest.")]
+    line: Annotated[int, Meta(ge=1)] | None
 
 
 class Function(Struct, frozen=True):
@@ -75,6 +90,9 @@ class Function(Struct, frozen=True):
     init_seconds: Annotated[Amount | None, Meta(description="Wall time.")]
     max_rss_mb: Amount | None
     init_cpu_seconds: Annotated[Amount | None, Meta(description="Processor time, by which init is judged.")]
+    runtime: Annotated[str | None, Meta(description="What it is declared to run on; null: as the target.")]
+    architecture: Annotated[str | None, Meta(description="Null: as the target.")]
+    declared_at: Annotated[Source | None, Meta(description="Null: no file declares it.")]
 
 
 class ReportedFinding(Struct, frozen=True):
@@ -87,6 +105,8 @@ class ReportedFinding(Struct, frozen=True):
     cause: str | None
     remedy: str | None
     waived: Annotated[str | None, Meta(description="Why the manifest accepts it; null: it counts.")]
+    fingerprint: Annotated[str, Meta(description="Stable over lines, paths of the machine, and order.")]
+    source: Annotated[Source | None, Meta(description="The place in the repository; null: not known.")]
 
 
 class CheckResult(Struct, frozen=True):
@@ -101,6 +121,34 @@ class CheckResult(Struct, frozen=True):
     reason: Annotated[str | None, Meta(description="Why it did not complete; null where it did.")]
     traceback: Annotated[str | None, Meta(description="Of a crash.")]
     notes: Annotated[tuple[str, ...], Meta(description="What is worth knowing and not wrong.")]
+
+
+class ProblemEdit(Struct, frozen=True):
+    """One change to make."""
+
+    file: Annotated[str | None, Meta(description="Of the repository; null: not done in a file.")]
+    line: Annotated[int, Meta(ge=1)] | None
+    do: str
+
+
+class ReportedProblem(Struct, frozen=True):
+    """Findings with one cause, as one: the same edits mend them."""
+
+    id: Annotated[str, Meta(description="Stable over lines, paths of the machine, and order.")]
+    severity: Literal["error", "warning"]
+    stage: Annotated[
+        Literal["start", "event", "deploy", "never"],
+        Meta(description="When it is noticed: handlers do not start, an event fails, AWS refuses it, or not for sure."),
+    ]
+    title: str
+    functions: Annotated[tuple[str, ...], Meta(description="Those that it stops, or may stop where it is no error.")]
+    not_affected: Annotated[tuple[str, ...], Meta(description="Those that it certainly leaves alone.")]
+    cause: str | None
+    edits: Annotated[tuple[ProblemEdit, ...], Meta(description="In order.")]
+    findings: Annotated[
+        tuple[tuple[Count, Count], ...],
+        Meta(description="The index of a result and that of a finding in it; the first one tells most."),
+    ]
 
 
 class Part(Struct, frozen=True):
@@ -123,6 +171,10 @@ class ReportV1(Struct, frozen=True):
     artifacts: tuple[Artifact, ...]
     functions: tuple[Function, ...]
     results: tuple[CheckResult, ...]
+    problems: Annotated[
+        tuple[ReportedProblem, ...],
+        Meta(description="The worst first; each finding that counts is in exactly one."),
+    ]
     seconds: Amount
     strict: Annotated[bool, Meta(description="Whether a warning fails the verification, too.")]
     static: Annotated[bool, Meta(description="Whether the handlers were deliberately not started.")]
@@ -173,10 +225,14 @@ def _report(report: Report) -> ReportV1:
                 measured(info.init_seconds, 3),
                 measured(info.max_rss_mb, 1),
                 measured(info.init_cpu_seconds, 3),
+                info.runtime,
+                info.architecture,
+                _source(info.declared_at),
             )
             for info in report.functions
         ),
-        results=tuple(check_result(result) for result in report.results),
+        results=tuple(check_result(result, report.artifacts) for result in report.results),
+        problems=tuple(_problem(one) for one in problems(report)),
         seconds=measured(report.seconds, 3) or 0.0,
         strict=report.strict,
         static=report.static,
@@ -195,46 +251,70 @@ def artifact(info: ArtifactInfo) -> Artifact:
         zipped_bytes=info.zipped_bytes,
         unzipped_bytes=info.unzipped_bytes,
         files=info.files,
+        content_sha256=info.content_sha256,
     )
 
 
-def check_result(result: Result) -> CheckResult:
-    """What one check said, as it is published."""
+def _source(place: Place | None) -> Source | None:
+    return Source(place.file, place.line or None) if place else None
+
+
+def _problem(one: Problem) -> ReportedProblem:
+    edits = (
+        ProblemEdit(edit.at.file if edit.at else None, (edit.at.line or None) if edit.at else None, edit.do)
+        for edit in one.edits
+    )
+    return ReportedProblem(
+        id=one.id,
+        severity=one.severity.value,
+        stage=one.stage.value,
+        title=one.title,
+        functions=one.functions,
+        not_affected=one.not_affected,
+        cause=one.cause,
+        edits=tuple(edits),
+        findings=one.findings,
+    )
+
+
+def check_result(result: Result, artifacts: Sequence[ArtifactInfo]) -> CheckResult:
+    """What one check said of some archives, as it is published."""
     kind: Literal["completed", "not-applicable", "skipped", "crashed"]
-    findings: tuple[ReportedFinding, ...] = ()
     reason: str | None = None
     traceback: str | None = None
+    waived: tuple[Waived, ...] = ()
     match result.outcome:
-        case Completed(found, waived):
-            kind, findings = "completed", _findings(found, waived)
+        case Completed(waived=waived):
+            kind = "completed"
         case NotApplicable(reason):
             kind = "not-applicable"
-        case Skipped(reason, found, waived):
-            kind, findings = "skipped", _findings(found, waived)
+        case Skipped(reason, waived=waived):
+            kind = "skipped"
         case Crashed(reason, traceback):
             kind = "crashed"
+    found = (*((one, None) for one in result.findings), *((one.finding, one.reason) for one in waived))
+    marks = fingerprints(result, artifacts)
     return CheckResult(
         check=result.check,
         title=result.title,
         function=result.function,
         outcome=kind,
         seconds=measured(result.seconds, 3) or 0.0,
-        findings=findings,
+        findings=tuple(finding(one, waiver, mark) for (one, waiver), mark in zip(found, marks, strict=True)),
         reason=reason,
         traceback=traceback,
         notes=tuple(note.text for note in result.outcome.notes) if isinstance(result.outcome, Completed) else (),
     )
 
 
-def _findings(found: Sequence[Finding], waived: Sequence[Waived]) -> tuple[ReportedFinding, ...]:
-    return (
-        *(finding(one, None) for one in found),
-        *(finding(accepted.finding, accepted.reason) for accepted in waived),
-    )
+def finding(found: Finding, waived: str | None, mark: str) -> ReportedFinding:
+    """One finding, as it is published.
 
-
-def finding(found: Finding, waived: str | None) -> ReportedFinding:
-    """One finding, as it is published; with the reason why it is accepted, where it is."""
+    Args:
+        found: The finding.
+        waived: The reason why it is accepted, where it is.
+        mark: Its fingerprint.
+    """
     return ReportedFinding(
         severity=found.severity.value,
         message=found.message,
@@ -243,6 +323,8 @@ def finding(found: Finding, waived: str | None) -> ReportedFinding:
         cause=found.cause,
         remedy=found.remedy,
         waived=waived,
+        fingerprint=mark,
+        source=_source(found.source),
     )
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal, TypeAlias, cast
 import msgspec
 from msgspec import Meta, Struct
 
+from harness.diagnosis.fingerprints import fingerprint
 from harness.reporters.json_v1 import (
     Amount,
     Artifact,
@@ -195,7 +196,7 @@ def _state(transition: Transition, way: Way, seen: Seen) -> ReportedState:
         state=seen.state.value,
         outcome=outcomes.get(seen.works, "unknown"),
         same_as=seen.same_as.value if seen.same_as else None,
-        findings=tuple(finding(one, None) for one in told),
+        findings=tuple(finding(one, None, fingerprint(seen.state.value, way.name, one)) for one in told),
         reason=seen.undone,
         init_seconds=measured(seen.init_seconds, 3),
         events_answered=seen.events,

@@ -104,7 +104,7 @@ class Said:
         found: dict[str, dict[str, Any]] = {}
         for result in self.report["results"]:
             for finding in result["findings"]:
-                one = {"check": result["check"], "functions": [], **finding}
+                one = {"check": result["check"], "functions": [], **finding, "fingerprint": None}
                 found.setdefault(json.dumps({**one, "functions": 0}), one)["functions"].append(result["function"])
         return list(found.values())
 

@@ -8,7 +8,7 @@ import pytest
 
 from harness.check import Blocked, Inapplicable
 from harness.checks.declared_dependencies import check
-from harness.model import Finding, Note, Severity
+from harness.model import Defect, Edit, Fault, Finding, Note, Place, Severity
 from harness.project.values import Project, UnknownLock
 from tests.build import asked, building, declaring, findings, function, locking, manifest, program_of, said, wheel
 
@@ -189,14 +189,18 @@ def test_the_remedy_names_each_file_and_what_to_do_in_it() -> None:
 
     (found,) = findings(check, subject)
 
+    again = (
+        "rebuild layer.zip from requirements.txt; a cache that may hold the old one must be keyed on "
+        "requirements.txt (`lambda-artifact key` prints one over all that it is built from)"
+    )
     assert found == Finding(
         "httpx is declared, and not in requirements.txt, which the archives are built from; no archive has it",
         "pyproject.toml:11",
         Severity.ERROR,
-        "1. requirements.txt: add httpx==0.28.1\n"
-        "2. layer.zip: build it again from requirements.txt; a cache that may hold the old one must be keyed on "
-        "requirements.txt (`lambda-artifact key` prints one over all that it is built from)",
+        f"1. requirements.txt: add httpx==0.28.1\n2. {again}",
         "/var/task/app/main.py:1 imports it",
+        edits=(Edit("add httpx==0.28.1", Place("requirements.txt")), Edit(again)),
+        faults=(Fault(Defect.NO_DISTRIBUTION, "httpx"),),
     )
 
 

@@ -8,7 +8,7 @@ import pytest
 from harness.check import Blocked, Inapplicable
 from harness.checks.handler_responds import check, unmet
 from harness.engines.protocol import Answer, Answered, Exceeded, Exited, Failed
-from harness.model import Finding, Note
+from harness.model import Finding, Note, When
 from tests.build import code, error, event, findings, function, observation, said, subject
 
 if TYPE_CHECKING:
@@ -96,6 +96,7 @@ def test_an_answer_that_is_not_the_expected_one_is_found() -> None:
         "the answer['statusCode'] is 500, expected 200",
         "handler app.main.handler, event event.json",
         remedy="correct the handler, or `expect` in event.json",
+        when=When.AT_EVENT,
     )
 
 

@@ -9,7 +9,7 @@ from harness.artifact.stamp import STAMP
 from harness.check import Blocked, Inapplicable
 from harness.checks import code_layout, layer_layout, unwanted_files
 from harness.checks.layer_fresh import check
-from harness.model import Finding, Note, Severity, UsageError
+from harness.model import Edit, Finding, Note, Place, Severity, UsageError
 from harness.project.inputs import Input, Inputs
 from harness.project.stamps import stamp_of
 from harness.project.values import Lock, Project
@@ -201,14 +201,19 @@ class TestKeys:
         return findings(check, program_of(CODE, layer(None), declared=declared))
 
     def test_the_wrong_file_is_a_warning(self, folder: Path) -> None:
+        edit = Edit(
+            "put requirements.txt into the key of the cached layer.zip (`lambda-artifact key` prints one over all that "
+            "it is built from)",
+            Place(".github/workflows/deploy.yml", 8),
+        )
         assert self.keyed(folder, "uv.lock") == [
             Finding(
                 "the cached layer layer.zip is keyed on uv.lock, and is built from requirements.txt: when that "
                 "changes, the old layer is used",
                 ".github/workflows/deploy.yml:8",
                 Severity.WARNING,
-                "put requirements.txt into the key, or everything that the manifest names: `lambda-artifact key` "
-                "prints a key for that",
+                f".github/workflows/deploy.yml:8: {edit.do}",
+                edits=(edit,),
             )
         ]
 

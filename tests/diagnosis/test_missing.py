@@ -36,7 +36,7 @@ REACHED = (
 AUDIT = {"pip-audit==2.10": ("cyclonedx",), "cyclonedx==9.0": ("tinyxml",), "tinyxml==1.2": (), "fastapi==0.1": ()}
 KEY = "(`lambda-artifact key` prints one over all that it is built from)"
 REBUILD = (
-    "layer.zip: build it again from requirements.txt; a cache that may hold the old one must be keyed on "
+    "rebuild layer.zip from requirements.txt; a cache that may hold the old one must be keyed on "
     f"requirements.txt {KEY}"
 )
 ADD = (

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,8 +9,22 @@ from typing import TYPE_CHECKING
 import jsonschema
 import pytest
 
+from harness.diagnosis.problems import problems
+from harness.model import Completed, Edit, Place, Stage
 from harness.reporters import json_v1
-from tests.reporters.reports import ALL, ENEMY, HOSTILE, MIXED, PASSED, TIMED, UNAVAILABLE
+from tests.reporters.reports import (
+    ALL,
+    ENEMY,
+    FUNCTIONS,
+    HOSTILE,
+    MISSING,
+    MIXED,
+    PASSED,
+    TIMED,
+    UNAVAILABLE,
+    report,
+    result,
+)
 
 if TYPE_CHECKING:
     from harness.model import Report
@@ -48,6 +63,7 @@ def test_a_report_by_value() -> None:
         "zipped_bytes": 52_000_000,
         "unzipped_bytes": 150_000_000,
         "files": 4_210,
+        "content_sha256": None,
     }
     code = {
         **layer,
@@ -72,6 +88,9 @@ def test_a_report_by_value() -> None:
                 "init_seconds": 1.42,
                 "max_rss_mb": 118.4,
                 "init_cpu_seconds": None,
+                "runtime": None,
+                "architecture": None,
+                "declared_at": None,
             },
             {
                 "name": "worker",
@@ -79,6 +98,9 @@ def test_a_report_by_value() -> None:
                 "init_seconds": 0.317,
                 "max_rss_mb": 90.0,
                 "init_cpu_seconds": None,
+                "runtime": None,
+                "architecture": None,
+                "declared_at": None,
             },
         ],
         "results": [
@@ -105,6 +127,7 @@ def test_a_report_by_value() -> None:
                 "notes": [],
             },
         ],
+        "problems": [],
         "seconds": 3.21,
         "strict": False,
         "static": False,
@@ -134,10 +157,40 @@ def test_findings_by_value() -> None:
             "remedy": "Build the layer from requirements.txt again:\n"
             "    pip install --target python -r requirements.txt",
             "waived": None,
+            "fingerprint": "119187e929ab2c242b18952a48febb24",
+            "source": None,
         }
     ]
     assert [finding["waived"] for finding in results[2]["findings"]] == ["the GUI is never imported"]
     assert results[1]["findings"][0]["chain"] is None
+
+
+def test_problems_by_value() -> None:
+    source = Place("src/app/main.py", 7)
+    edits = (Edit("add defusedxml==0.7.1", Place("requirements.txt")), Edit("build layer.zip again"))
+    one = replace(MISSING, edits=edits, stage=Stage.START, source=source)
+    functions = (replace(FUNCTIONS[0], runtime="python3.12", declared_at=Place("lambda-artifact.toml", 9)),)
+    given = replace(report(result("handler-imports", Completed((one,)), "api")), functions=functions)
+
+    rendered = json.loads(json_v1.render(given))
+    assert rendered["problems"] == [
+        {
+            "id": problems(given)[0].id,
+            "severity": "error",
+            "stage": "start",
+            "title": "No module named 'defusedxml'",
+            "functions": ["api"],
+            "not_affected": [],
+            "cause": MISSING.cause,
+            "edits": [
+                {"file": "requirements.txt", "line": None, "do": "add defusedxml==0.7.1"},
+                {"file": None, "line": None, "do": "build layer.zip again"},
+            ],
+            "findings": [[0, 0]],
+        }
+    ]
+    assert rendered["results"][0]["findings"][0]["source"] == {"file": "src/app/main.py", "line": 7}
+    assert rendered["functions"][0]["declared_at"] == {"file": "lambda-artifact.toml", "line": 9}
 
 
 def test_outcomes_by_value() -> None:

@@ -1,0 +1,89 @@
+"""What a finding does not say of itself, and the archives and the repository show: whom it stops, and where it is."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from harness.artifact.bundle import CODE_ROOT
+from harness.facts.search import Found
+from harness.model import Place, Severity, When
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from harness.facts.program import Program
+    from harness.model import Finding
+    from harness.parity.supply import Supply
+
+_PLACE: Final = re.compile(r"(?P<path>.+?)(?::(?P<line>\d+))?")
+_HANDLER: Final = re.compile(r"handler (\S+?)(?:, event .*)?")
+
+
+def completed(finding: Finding, supply: Supply, *, of_function: bool = False) -> Finding:
+    """The finding, with the functions that it stops, those that it spares, and its place in the repository.
+
+    Args:
+        finding: As a check made it.
+        supply: What it is about.
+        of_function: Whether it is about one function, which then is the one that it stops.
+    """
+    functions, spared = finding.functions, finding.spared
+    if not (of_function or functions or spared) and finding.chain:
+        functions, spared = _reached(finding, supply.program)
+    return replace(
+        finding,
+        functions=functions,
+        spared=spared,
+        when=finding.when if finding.when is not None else _when(finding),
+        source=finding.source or _source(finding.where, supply),
+    )
+
+
+def _when(finding: Finding) -> When | None:
+    """An error with a chain is noticed when a handler starts if Lambda has words for that, else at an event."""
+    if finding.severity is not Severity.ERROR or not finding.chain:
+        return None
+    return When.AT_START if finding.message.startswith("Runtime.") else When.AT_EVENT
+
+
+def _reached(finding: Finding, program: Program) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The functions that import the last module of the chain when they start, and those that never do."""
+    found = program.search.find(finding.chain[-1])
+    if not isinstance(found, Found):
+        return (), ()
+    reaches = {name: reached.get(found.path) for name, reached in program.reached_by.items()}
+    stopped = (name for name, reach in reaches.items() if reach and reach.when is When.AT_START)
+    return tuple(stopped), tuple(name for name, reach in reaches.items() if reach is None)
+
+
+def _source(where: str, supply: Supply) -> Place | None:
+    """The place in the repository that a place in an archive or in a function comes from."""
+    if handler := _HANDLER.fullmatch(where):
+        functions = supply.manifest.functions if supply.manifest else ()
+        declared = (one.declared_at for one in functions if one.handler == handler[1])
+        return next(declared, None)
+    place = _PLACE.fullmatch(where)
+    if place is None:
+        return None
+    line = int(place["line"]) if place["line"] else None
+    file = next((shown for path, shown in _files(place["path"], supply) if path.is_file()), None)
+    return Place(file, line) if file else None
+
+
+def _files(path: str, supply: Supply) -> Iterator[tuple[Path, str]]:
+    """The files of the repository that a path can mean, each with the way in which reports name it."""
+    bundle = supply.program.facts.bundle
+    code, archives = bundle.code, tuple(archive.source for archive in bundle.archives)
+    inner = None
+    if path.startswith(f"{CODE_ROOT}/"):
+        inner = path.removeprefix(f"{CODE_ROOT}/")
+    elif code and path.startswith(f"{code.source}!"):
+        inner = path.removeprefix(f"{code.source}!")
+    if inner:
+        for root in supply.project.sources:
+            yield root.path / inner, f"{root.shown}/{inner}".removeprefix("./")
+    elif supply.manifest and not path.startswith(("/", *archives)):
+        yield supply.manifest.folder / path, path

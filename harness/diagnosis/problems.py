@@ -1,0 +1,189 @@
+"""One cause, one problem: the findings that the same edits mend, gathered, and the worst of them first."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from harness.diagnosis.fingerprints import plain
+from harness.model import Completed, Edit, Problem, Severity, Stage, When
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Iterable, Iterator, Sequence
+
+    from harness.model import Finding, Report, Result
+
+STARTS: Final = "handler-imports"
+"""The check that starts each handler."""
+
+_SEVERITIES: Final = list(Severity)
+_STAGES: Final = list(Stage)
+_IMPORT: Final = re.compile(r"Runtime\.ImportModuleError: Unable to import module '[^']*': ")
+_OF: Final = re.compile(r" \((?:needed by|required by) .*\)$")
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A finding, and where it is in the report."""
+
+    at: tuple[int, int]
+    result: Result
+    finding: Finding
+
+    @property
+    def stage(self) -> Stage:
+        """When it is noticed."""
+        finding = self.finding
+        if finding.stage:
+            return finding.stage
+        if finding.when is not None:
+            return Stage.START if finding.when.starting else Stage.NEVER if finding.when is When.NEVER else Stage.EVENT
+        certain = finding.severity is Severity.ERROR and finding.message.startswith("Runtime.")
+        return Stage.START if certain else Stage.NEVER
+
+    @property
+    def rank(self) -> tuple[int, int]:
+        """How bad it is; the smaller, the worse."""
+        return _SEVERITIES.index(self.finding.severity), _STAGES.index(self.stage)
+
+    @property
+    def functions(self) -> tuple[str, ...]:
+        """The functions that it stops."""
+        own = (self.result.function,) if self.result.function else ()
+        return tuple(dict.fromkeys((*own, *self.finding.functions)))
+
+
+_Group: TypeAlias = "list[_Seen]"
+
+
+def problems(report: Report) -> tuple[Problem, ...]:
+    """The problems of a report, the worst first: what keeps handlers from starting, what fails at an event, what AWS
+    refuses, the rest. Every finding that counts is in exactly one of them.
+    """  # noqa: D205 - one sentence
+    seen = [
+        _Seen((number, place), result, finding)
+        for number, result in enumerate(report.results)
+        for place, finding in enumerate(result.findings)
+    ]
+    groups = sorted((sorted(group, key=_telling) for group in _joined(seen)), key=_order)
+    failing = frozenset(
+        name
+        for one in seen
+        if one.finding.severity is Severity.ERROR and one.stage in {Stage.START, Stage.EVENT}
+        for name in one.functions
+    )
+    return tuple(_problem(group, report, failing) for group in _absorbed(groups))
+
+
+def _keys(one: _Seen) -> Iterator[Hashable]:
+    """What findings of one problem have in common, one of them at least."""
+    yield one.result.check, one.finding.message, one.finding.where
+    yield from one.finding.faults
+    if one.finding.edits:
+        yield one.finding.edits
+
+
+def _joined(seen: Iterable[_Seen]) -> list[_Group]:
+    """The findings, in groups of those that have a key in common, directly or through others."""
+    group_of: dict[Hashable, _Group] = {}
+    groups: list[_Group] = []
+    for one in seen:
+        joined: _Group = [one]
+        for key in _keys(one):
+            if (other := group_of.get(key)) is not None and other is not joined:
+                groups = [group for group in groups if group is not other]
+                joined = [*other, *joined]
+                for member in joined:
+                    group_of.update(dict.fromkeys(_keys(member), joined))
+        group_of.update(dict.fromkeys(_keys(one), joined))
+        groups.append(joined)
+    return groups
+
+
+def _absorbed(groups: Sequence[_Group]) -> list[_Group]:
+    """The groups, without those that a worse one's edits mend too: they are in that one."""
+    kept: list[_Group] = []
+    for group in groups:
+        needed = {edit for one in group for edit in one.finding.edits}
+        whole = all(one.finding.edits for one in group)
+        home = next((other for other in kept if whole and needed <= set(_edits(other))), None)
+        if home is None:
+            kept.append(list(group))
+        else:
+            home += group
+    return kept
+
+
+def _telling(one: _Seen) -> tuple[tuple[int, int], bool, bool, tuple[int, int]]:
+    """What tells most comes first: the worst, what has edits, what was observed."""
+    return one.rank, not one.finding.edits, one.result.function is None, one.at
+
+
+def _order(group: _Group) -> tuple[tuple[int, int], int, tuple[int, int]]:
+    """The worst first; of equals, what stops most functions."""
+    worst = min(one.rank for one in group)
+    return worst, -len({name for one in group for name in one.functions}), min(one.at for one in group)
+
+
+def _edits(group: _Group) -> tuple[Edit, ...]:
+    """What to do: as the finding says that tells most, of those that say it step by step."""
+    if stepwise := next((one.finding.edits for one in group if one.finding.edits), ()):
+        return stepwise
+    said = next((one.finding.remedy for one in group if one.finding.remedy), None)
+    return (Edit(said),) if said else ()
+
+
+def _problem(group: _Group, report: Report, failing: frozenset[str]) -> Problem:
+    lead = group[0]
+    functions = tuple(dict.fromkeys(name for one in group if one.rank == lead.rank for name in one.functions))
+    return Problem(
+        id=_id(group, report),
+        severity=lead.finding.severity,
+        stage=lead.stage,
+        title=title(lead.finding),
+        functions=functions or _everybody(lead, report),
+        not_affected=_spared(group, report, failing.union(functions)),
+        cause=next((one.finding.cause for one in group if one.finding.cause), None),
+        edits=_edits(group),
+        findings=tuple(one.at for one in group),
+    )
+
+
+def _id(group: _Group, report: Report) -> str:
+    """Made of what is at the bottom of it, else of the finding that tells most."""
+    faults = sorted({f"{fault.defect} {fault.name}" for one in group for fault in one.finding.faults})
+    lead = group[0]
+    parts = faults or [lead.result.check, lead.result.function or "", lead.finding.where, lead.finding.message]
+    text = "\0".join(plain(part, report.artifacts) for part in parts)
+    return hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()[:12]
+
+
+def title(finding: Finding) -> str:
+    """What is wrong, in a few words: without what Lambda says around it, and without what the chain says too."""
+    if finding.title:
+        return finding.title
+    return _OF.sub("", _IMPORT.sub("", finding.message.partition("\n")[0]))
+
+
+def _everybody(lead: _Seen, report: Report) -> tuple[str, ...]:
+    """All functions, of what AWS refuses."""
+    return tuple(info.name for info in report.functions) if lead.stage is Stage.DEPLOY else ()
+
+
+def _spared(group: _Group, report: Report, failing: frozenset[str]) -> tuple[str, ...]:
+    """The functions that are certainly left alone: no import leads there, or they have started all the same."""
+    said = [one.finding.spared for one in group if one.finding.spared]
+    if said:
+        spared = set(said[0]).intersection(*said)
+    elif group[0].stage is Stage.START:
+        spared = {result.function for result in report.results if result.function and _started(result)}
+    else:
+        return ()
+    return tuple(info.name for info in report.functions if info.name in spared and info.name not in failing)
+
+
+def _started(result: Result) -> bool:
+    severities = {finding.severity for finding in result.findings}
+    return result.check == STARTS and isinstance(result.outcome, Completed) and Severity.ERROR not in severities
