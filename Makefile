@@ -18,16 +18,18 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 SAMPLE := fixtures/sample/lambda-artifact.toml
+# One more than there are processors: many tests wait, for what must not happen above all.
+PYTEST := $(BIN)/pytest -n $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --dist loadgroup
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
 
 verify: $(STAMP) $(if $(MANIFEST),,sample)
 	@$(BIN)/lambda-artifact verify --manifest "$(or $(MANIFEST),$(SAMPLE))" $(ARGS)
 
 test: $(STAMP)
-	@$(BIN)/pytest -n auto --dist loadgroup $(ARGS)
+	@$(PYTEST) $(ARGS)
 
 quick: $(STAMP)
-	@$(BIN)/pytest -n auto --dist loadgroup -m "not docker and not network and not starts and not corpus and not slow" $(ARGS)
+	@$(PYTEST) -m "not docker and not network and not starts and not corpus and not slow" $(ARGS)
 
 lint: $(STAMP)
 	@$(BIN)/ruff check
