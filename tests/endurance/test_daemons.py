@@ -197,7 +197,7 @@ def test_under_a_run(
     moments = random.Random(5)  # noqa: S311 - moments, not secrets
     scene = Scene("container", tmp_path, runtime, {**environ, "DOCKER_HOST": daemon.address}, program=IMPATIENT)
     assert scene.environ[IMAGE]
-    right = scene.run().report
+    right = scene.right().report
     seconds = scene.seconds()
     wrong: list[object] = []
     for repetition in range(times(20, 1)):

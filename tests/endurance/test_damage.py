@@ -71,7 +71,7 @@ def test_of_every_kind(scene: Scene, what: str, tmp_path: Path) -> None:
         pytest.skip("the same for another engine")
     generator = random.Random(11)  # noqa: S311 - places, not secrets
     own_runtime(scene)
-    right = scene.run()
+    right = scene.right()
     assert scene.run().report == right.report
     sound = tmp_path / "sound"
     copy(scene.cache, sound)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @pytest.mark.timeout(3000)
 def test_two_at_a_time(scene: Scene) -> None:
     """In a cache that is empty, or that a third empties meanwhile."""
-    right = scene.run().report
+    right = scene.right().report
     wrong: list[object] = []
     for repetition in range(times(50, 1)):
         scene.empty()

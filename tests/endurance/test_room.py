@@ -50,7 +50,7 @@ def mounted(scene: Scene, size: int) -> Iterator[None]:
 @pytest.mark.timeout(3000)
 def test_full(a_scene: Scene) -> None:
     """It fills at another moment each time; what fits in the end is right."""
-    right = a_scene.run().report
+    right = a_scene.right().report
     wrong: list[object] = []
     complete = 0
     for size in SIZES if times(1, 0) else SIZES[::5]:
@@ -67,7 +67,7 @@ def test_full(a_scene: Scene) -> None:
 @pytest.mark.timeout(3000)
 def test_full_of_a_runtime(a_scene: Scene) -> None:
     """There is no room for what plays the runtime."""
-    right = a_scene.run().report
+    right = a_scene.right().report
     for made in (a_scene.cache / "runtimes").iterdir():
         made.unlink()
     wrong: list[object] = []
@@ -81,7 +81,7 @@ def test_full_of_a_runtime(a_scene: Scene) -> None:
 @pytest.mark.timeout(3000)
 @pytest.mark.parametrize("state", ["nothing is there", "everything but the runtime", "everything"])
 def test_read_only(a_scene: Scene, state: str) -> None:
-    right = a_scene.run().report
+    right = a_scene.right().report
     if state == "nothing is there":
         a_scene.empty()
     if state == "everything but the runtime":
