@@ -192,6 +192,8 @@ def test_bases_of_containers(text: str, found: list[tuple[int, str]]) -> None:
         ("pip install --python-version $V", []),
         ("# docker run python:3.11", []),
         ("mypy --python-version 3.9 app", []),
+        ("uv pip compile pyproject.toml --universal --python-version 3.11 --output-file requirements.lock", []),
+        ("uv pip sync --python-version 3.11 requirements.lock", [(B, 1, "3.11")]),
     ],
 )
 def test_commands(text: str, found: list[tuple[Kind, int, str]]) -> None:

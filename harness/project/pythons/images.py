@@ -32,6 +32,8 @@ _INTERPRETER: Final = re.compile(
     r"(?<![\w./:-])(?:(?:/\S+/)?python(3\.\d+) -m|pip(3\.\d+) install|"
     r"(?:--python|-p)[= ][\"']?(?:python)?(3\.\d+)|(?:pyenv|uv python) install (3\.\d+))(?![\w.]*\d)"
 )
+# What checks code, or works out what could be installed, is no build: it may name the least Python that there is.
+_INSTALLS_NOTHING: Final = re.compile(r"\bmypy\b|\bpip[ -]compile\b|\block\b|--universal\b")
 _RUNTIME: Final = re.compile(r"python(3\.\d+)")
 _RUNS: Final = re.compile(r"^[ \t]*(?:CMD|ENTRYPOINT)[ \t]+(?:\[[ \t]*\"([^\"]*)\"|.*())", re.MULTILINE | re.IGNORECASE)
 _COMMENT: Final = re.compile(r"\s*(?:#|//|::|REM\b)")
@@ -90,7 +92,7 @@ def script(text: str, name: str, kind: Kind = Kind.BUILD, first: int = 1) -> Ite
             continue
         for image in images(line):
             yield Mention(image.text, Kind.BUILD if image.of_lambda else kind, name, number, image.python)
-        for found in _OPTION.finditer(line) if "mypy" not in line else ():
+        for found in _OPTION.finditer(line) if not _INSTALLS_NOTHING.search(line) else ():
             yield Mention(found[0], Kind.BUILD, name, number, f"{found[1]}.{found[2]}")
         for found in _INTERPRETER.finditer(line):
             installs = re.search(r"\bpip3?(?:\.\d+)? install|\bpip\b.*\binstall", line)
