@@ -33,7 +33,7 @@ _INTERPRETER: Final = re.compile(
     r"(?:--python|-p)[= ][\"']?(?:python)?(3\.\d+)|(?:pyenv|uv python) install (3\.\d+))(?![\w.]*\d)"
 )
 # What checks code, or works out what could be installed, is no build: it may name the least Python that there is.
-_INSTALLS_NOTHING: Final = re.compile(r"\bmypy\b|\bpip[ -]compile\b|\block\b|--universal\b")
+_INSTALLS_NOTHING: Final = re.compile(r"\bmypy\b|\bpip[ -]compile\b|\b(?:uv|poetry|pdm|pipenv) lock\b|--universal\b")
 _RUNTIME: Final = re.compile(r"python(3\.\d+)")
 _RUNS: Final = re.compile(r"^[ \t]*(?:CMD|ENTRYPOINT)[ \t]+(?:\[[ \t]*\"([^\"]*)\"|.*())", re.MULTILINE | re.IGNORECASE)
 _COMMENT: Final = re.compile(r"\s*(?:#|//|::|REM\b)")
