@@ -49,6 +49,7 @@ def check(subject: Subject, engines: Engines) -> Findings:
     else:
         yield from _shorts(supply)
         yield from _wrongs(supply)
+        yield from _unlocked(supply)
         for without in building.without(supply):
             name, lost = without.asked.requirement.name, ", ".join(without.lost)
             yield Finding(
@@ -120,6 +121,24 @@ def _wrongs(supply: Supply) -> Findings:
             remedy=numbered(again(supply)),
             edits=again(supply),
         )
+
+
+def _unlocked(supply: Supply) -> Findings:
+    """The lock, where the archives are installed from something else, and it is not what they have."""
+    found = supply.unlocked
+    if not found or supply.lock is None:
+        return
+    entry, _ = found[0]
+    told = [f"{one.name} {built.version} (locked {one.version})" for one, built in found[:SHOWN]]
+    more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+    yield Finding(
+        f"{supply.lock.shown} is not what is installed from {supply.input_shown}: {len(found)} "
+        f"{'differs' if len(found) == 1 else 'differ'}: {', '.join(told)}{more}",
+        entry.where,
+        Severity.WARNING,
+        f"export {supply.input_shown} from the lock (`poetry export`, `uv export`) and build again, or lock again: "
+        "what is tested with the lock is not what is deployed",
+    )
 
 
 def _surplus(supply: Supply) -> Findings:

@@ -174,8 +174,9 @@ def contradictions(supply: Supply) -> Iterator[Contradiction]:
         pins += _locked(supply, name)
         for one in several:
             yield from (Contradiction(one, *pin, declared=True) for pin in pins if not _fits(one, pin[0]))
+    differing = {entry.name for entry, _ in supply.unlocked}  # which is said of the lock as a whole
     for name, several in supply.asked.items():
-        for one in several:
+        for one in several if name not in differing else ():
             locked = [pin for pin in _locked(supply, name) if not _fits(one, pin[0])]
             yield from (Contradiction(one, *pin, declared=False) for pin in locked)
 

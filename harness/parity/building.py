@@ -6,11 +6,9 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from packaging.version import InvalidVersion, Version
-
 from harness.facts.requirements import accepts
 from harness.parity.agreement import is_development, missing_of_extra
-from harness.parity.supply import Presence
+from harness.parity.supply import Presence, same
 from harness.project.values import MAIN
 
 if TYPE_CHECKING:
@@ -109,15 +107,6 @@ def wrong(supply: Supply) -> Iterator[Wrong]:
             yield Wrong(expected[0], expected[1], built.installed)
 
 
-def same(wanted: str, found: str) -> bool:
-    """Whether two versions are one: a build's own label, such as ``+cpu``, counts where both have one."""
-    try:
-        one, other = Version(wanted), Version(found)
-    except InvalidVersion:
-        return wanted == found
-    return one == other or (not (one.local and other.local) and one.public == other.public)
-
-
 @dataclass(frozen=True, slots=True)
 class Without:
     """A line whose extra asks for what is not there."""
@@ -161,7 +150,8 @@ def surplus(supply: Supply) -> tuple[Surplus, ...]:
     """
     deployed = {name for group, needs in supply.needs.items() if not is_development(group) for name in needs}
     instead = {one.built.installed.distribution.key for one in short(supply) if one.built.installed}
-    known = supply.told({*supply.built_for, *deployed} - {_own(supply) or ""})
+    opaque = bool(supply.project.build and supply.project.build.unnamed)  # these may ask for anything
+    known = not opaque and supply.told({*supply.built_for, *deployed} - {_own(supply) or ""})
     wanted = _all_required(supply, {*deployed, *supply.built_for, *instead, _own(supply) or ""})
     by_archive: dict[int, list[Installed]] = defaultdict(list)
     for several in supply.union.installed.values():

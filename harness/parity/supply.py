@@ -200,7 +200,29 @@ class Supply:
         """Everything that the build input needs, directly or not, by name."""
         if self.project.build is None:
             return self.needs.get(MAIN, {})
-        return closure(_roots(self.asked.values()), self._follow)
+        needed = filter(self.holds, self.project.build.needed)
+        return closure(_roots((*self.asked.values(), tuple(needed))), self._follow)
+
+    @property
+    def is_locked(self) -> bool:
+        """Whether the lock is what the archives are installed from, rather than requirements beside it."""
+        return self.project.build is None or self.project.built_from_lock
+
+    @cached_property
+    def unlocked(self) -> tuple[tuple[Locked, Built], ...]:
+        """Where the archives have another version than a lock that they are not installed from."""
+        if self.is_locked:
+            return ()
+        names = dict.fromkeys([*self.built_for, *(name for name in self.locked if self.locks(name))])
+        pairs = [
+            (self.locked[name], self.built(name)) for name in names if name in self.locked and not self.bound(name)
+        ]
+        return tuple((entry, built) for entry, built in pairs if _differs(entry, built.version))
+
+    def bound(self, name: str) -> tuple[str, str] | None:
+        """The one version that a pin or a constraint of the build demands, and which line does."""
+        several = (*self.asked.get(name, ()), *self.constraints.get(name, ()))
+        return next(((one.version, one.where) for one in several if one.version), None)
 
     @cached_property
     def _roots(self) -> Mapping[Group, tuple[Root, ...]]:
@@ -309,12 +331,27 @@ class Supply:
         return any(path.startswith(f"{folder}/") for path in self.program.facts.owners for folder in folders)
 
     def expected(self, name: str) -> tuple[str, str] | None:
-        """The one version that a distribution must have, and which line says so: a pin, a constraint, the lock."""
-        for one in (*self.asked.get(name, ()), *self.constraints.get(name, ())):
-            if one.version:
-                return one.version, one.where
-        entry = self.locked.get(name)
+        """The one version that a distribution must have, and which line says so: a pin, a constraint, the lock.
+
+        A lock that the archives do not agree with, and are not installed from, says nothing of the next build either.
+        """
+        if found := self.bound(name):
+            return found
+        entry = self.locked.get(name) if not self.unlocked else None
         return (entry.version, entry.where) if entry and entry.version and not entry.url else None
+
+
+def _differs(entry: Locked, version: str | None) -> bool:
+    return version is not None and entry.version is not None and not entry.url and not same(entry.version, version)
+
+
+def same(wanted: str, found: str) -> bool:
+    """Whether two versions are one: a build's own label, such as ``+cpu``, counts where both have one."""
+    try:
+        one, other = Version(wanted), Version(found)
+    except InvalidVersion:
+        return wanted == found
+    return one == other or (not (one.local and other.local) and one.public == other.public)
 
 
 def _by_name(several: Iterable[Asked]) -> Mapping[str, tuple[Asked, ...]]:

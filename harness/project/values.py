@@ -214,7 +214,8 @@ class BuildInput:
         shown: How a sentence names those that the manifest lists.
         asked: The requirements.
         constraints: Those of constraints files.
-        unnamed: What asks for something without a name.
+        unnamed: What asks for something without a name, or names a folder that computes what it needs.
+        needed: What the folders of the repository need that lines name.
     """
 
     files: tuple[Path, ...] = ()
@@ -222,6 +223,7 @@ class BuildInput:
     asked: tuple[Asked, ...] = ()
     constraints: tuple[Asked, ...] = ()
     unnamed: tuple[Unnamed, ...] = ()
+    needed: tuple[Asked, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,7 +76,40 @@ ROWS: dict[str, Row] = {
     "another version than is locked, of what comes along": Row(
         Project(declaring("fastapi"), locking({"fastapi==0.1": ("starlette",), "starlette==0.3": ()}), BUILD),
         LAYER,
+        (
+            (
+                "warning",
+                "poetry.lock is not what is installed from requirements.txt: 1 differs: starlette 0.2 (locked 0.3)",
+            ),
+        ),
+    ),
+    "another version than is locked, and installed from the lock": Row(
+        Project(
+            declaring("fastapi"),
+            locking({"fastapi==0.1": ("starlette",), "starlette==0.3": ()}),
+            None,
+            built_from_lock=True,
+        ),
+        LAYER,
         (("error", "starlette 0.2 is built in, and poetry.lock:2 has 0.3"),),
+    ),
+    "ranges that are newer than the lock": Row(
+        Project(
+            declaring("fastapi"),
+            locking({"fastapi==0.0.9": ("starlette",), "starlette==0.1": ()}),
+            building("fastapi>=0.1"),
+        ),
+        LAYER,
+        (("warning", "2 differ: fastapi 0.1 (locked 0.0.9), starlette 0.2 (locked 0.1)"),),
+    ),
+    "what a folder of the repository needs": Row(
+        Project(None, None, replace(BUILD, needed=(asked("idna>=3", where="lib/setup.py"),))),
+        {**LAYER, **wheel("idna==3.7")},
+    ),
+    "what a line may need that says nothing": Row(
+        Project(None, None, replace(BUILD, unnamed=(Unnamed("./lib", "requirements.txt:2"),))),
+        {**LAYER, **wheel("idna==3.7")},
+        (("note", "requirements.txt:2: ./lib says no name, and was not looked for"),),
     ),
     "another version than a constraint": Row(
         Project(None, None, replace(BUILD, constraints=(asked("starlette==0.4", where="constraints.txt:1"),))),
