@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from harness.diagnosis import handler as handlers
 from harness.diagnosis import missing as modules
-from harness.diagnosis import native
+from harness.diagnosis import native, unset
 from harness.diagnosis.values import Advice
 from harness.engines.protocol import Exceeded, Exited, Failed, Trace
 from harness.facts.search import site_folders
@@ -41,6 +41,7 @@ def for_init(  # noqa: PLR0911 - a table
             return (
                 _for_name(error, trace, function, program)
                 or for_error(error, trace, function, supply)
+                or unset.advice(error, trace, function, program)
                 or Advice(
                     "correct the module at that line; it must be importable with nothing but the archives and the "
                     "environment"
@@ -69,7 +70,8 @@ def for_answer(end: Answer, function: Function, supply: Supply) -> Advice:
     match end:
         case Failed(error=error):
             own = Advice("correct the handler; the lines above are what Lambda would log")
-            return for_error(error, Trace(()), function, supply) or own
+            found = for_error(error, Trace(()), function, supply)
+            return found or unset.advice(error, Trace(()), function, supply.program) or own
         case Exceeded(limit="memory"):
             return Advice(f"make it do with its {function.memory} MB of memory, or declare more")
         case Exceeded(limit="timeout"):

@@ -70,7 +70,7 @@ def engine(  # noqa: PLR0913 - what a user may choose, and the switch
         choice: What the user asks for.
         environ: The user's environment, to find daemons and interpreters with.
         cache: Where the runtime's packages and compiled modules are kept.
-        image: ``--image``.
+        image: ``--image``, which is meant to be used: where it cannot be had, nothing else stands in for it.
         python: ``--python``.
         compiles: Whether bytecode is put beside the sources; False lets each handler compile what it loads.
     """
@@ -86,4 +86,4 @@ def engine(  # noqa: PLR0913 - what a user may choose, and the switch
     from harness.engines.container import ContainerEngine  # noqa: PLC0415 - the same
 
     container = ContainerEngine(environ, cache, image, compiles)
-    return container if choice is Choice.CONTAINER else First(container, process)
+    return container if choice is Choice.CONTAINER or image else First(container, process)

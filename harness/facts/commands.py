@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import shlex
 from typing import TYPE_CHECKING, Final
@@ -32,10 +33,17 @@ def started(command: str) -> Iterator[tuple[str, bool]]:
     except ValueError:  # a quotation without its end
         return
     begins = True
+    own = {word for word, after in itertools.pairwise(words) if after == "()"}  # functions of the shell
     for place, word in enumerate(words):
-        if word in _SEPARATORS:
+        if word == "()":
             begins = True
-        elif begins and not (word in _PREFIXES or re.match(r"\w+=", word)):
+        elif word in _SEPARATORS:
+            begins = not (word == "(" and _assigns(words[place - 1 : place]))  # an array's values are no command
+        elif begins and not (word in _PREFIXES or _assigns([word])):
             begins = False
-            if re.fullmatch(r"[\w./+-]+", word) and word not in _BUILTINS:
+            if re.fullmatch(r"[\w./+-]+", word) and word not in _BUILTINS | own:
                 yield word, all(after == "&&" for after in words[place:] if after in _SEPARATORS)
+
+
+def _assigns(words: list[str]) -> bool:
+    return any(re.match(r"\w+\+?=", word) for word in words)

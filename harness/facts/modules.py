@@ -18,6 +18,7 @@ from harness.facts.outline import outline
 from harness.facts.revisions import TRIGGER, Revision, revision
 from harness.facts.routines import Flow, flow
 from harness.facts.uses import TRIGGERS, Uses, uses
+from harness.facts.variables import Variable, may_read, variables
 
 # What makes the names of a library's module unknowable: its text is not followed any closer than this.
 _INJECTS = re.compile(rb"\bsys\s*\.\s*modules\b|\bmeta_path\b|\bpath_hooks\b|\b__path__\b")
@@ -43,6 +44,7 @@ class Module:
         asks: What it asks of the system; of a distribution's module, which shared libraries it opens.
         revision: What it says as a migration, if it is one.
         flow: What its functions do each time they are called; of a distribution's module, nothing.
+        variables: Which variables it reads that have no default; of a distribution's module, none.
     """
 
     size: int
@@ -55,6 +57,7 @@ class Module:
     asks: tuple[Ask, ...] = ()
     revision: Revision | None = None
     flow: Flow = field(default_factory=Flow)
+    variables: tuple[Variable, ...] = ()
 
 
 def module(source: bytes, python: tuple[int, int], *, recorded: bool = False) -> Module:
@@ -82,6 +85,7 @@ def module(source: bytes, python: tuple[int, int], *, recorded: bool = False) ->
         asks=asks(tree, python) if asking else (),
         revision=revision(tree) if TRIGGER in source else None,
         flow=Flow() if recorded else flow(tree, python),
+        variables=variables(tree) if not recorded and may_read(source) else (),
     )
     return _expressible(found) if _SURROGATE.search(source) else found
 
@@ -102,6 +106,7 @@ def _expressible(found: Module) -> Module:
         uses=found.uses if _is_text(found.uses) else Uses(),
         revision=found.revision if _is_text(found.revision) else None,
         flow=found.flow if _is_text(found.flow) else Flow(),
+        variables=tuple(filter(_is_text, found.variables)),
     )
 
 

@@ -82,7 +82,7 @@ AN_IMAGE = replace(CONTAINER, image="an-image")
     [
         (Choice.AUTO, None, None, First(CONTAINER, PROCESS)),
         (Choice.AUTO, None, PYTHON, NAMED),
-        (Choice.AUTO, "an-image", None, First(AN_IMAGE, PROCESS)),
+        (Choice.AUTO, "an-image", None, AN_IMAGE),
         (Choice.CONTAINER, "an-image", PYTHON, AN_IMAGE),
         (Choice.PROCESS, "an-image", PYTHON, NAMED),
     ],
