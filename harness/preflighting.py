@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from harness.account import json_v1, markdown, terminal
 from harness.account.comparing import Asked, compare
-from harness.account.pairing import pairs, sought
+from harness.account.pairing import of_layers, pairs, sought
 from harness.account.reading import Reader, Unreachable
 from harness.account.sameness import compared
 from harness.account.shelf import shelves
@@ -122,7 +122,7 @@ def run(manifest: Manifest, settings: Settings) -> Preflight:
         account = replace(account, layers=tuple(compared(account.layers, paired, sources)))
         undone: Sequence[Undone] = wanting.undone
     except Unreachable as reason:
-        account, undone = Account({}), (Undone((), None, str(reason)),)
+        account, undone = Account({}, regions=tuple(reader.regions)), (Undone((), None, str(reason)),)
         paired = pairs(wanted, account)
     scene = Scene(paired, account, settings.today, limits(), settings.backwards)
     asked = Asked(manifest, tuple(undone), settings.skip, settings.strict)
@@ -133,5 +133,13 @@ def _account(reader: Reader, wanted: Sequence[Wanted], settings: Settings) -> Ac
     account = reader.functions(wanted)
     layers, undone = shelves(reader, sought(wanted, account))
     regions = dict.fromkeys(one.region for one in wanted if "code-storage" not in settings.skip)
-    storage, without = reader.storage(tuple(regions))
-    return replace(account, layers=layers, storage=storage, undone=(*account.undone, *undone, *without))
+    storage, unmeasured = reader.storage(tuple(regions))
+    places = () if "layer-shared" in settings.skip else of_layers(wanted, account)
+    others, unlisted = reader.others(wanted, places)
+    return replace(
+        account,
+        layers=layers,
+        storage=storage,
+        others=others,
+        undone=(*account.undone, *undone, *unmeasured, *unlisted),
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.account.told import Told, grouped, listed, moment
+from harness.account.told import Told, grouped, listed, moment, short
 from harness.account.values import LATEST
 from harness.model import Finding, Note, Severity
 
@@ -67,6 +67,52 @@ def at_latest(scene: Scene) -> Iterator[Told]:
         )
 
 
+def shared(scene: Scene) -> Iterator[Told]:
+    """Aliases that send a part of their calls to another version, which is other code or has other layers."""
+    found = []
+    for pair in scene.there:
+        for alias in (pair.deployed.aliases if pair.deployed else None) or ():
+            main = pair.deployed.at(alias.version) if pair.deployed else None
+            for number, share in alias.others:
+                other = pair.deployed.at(number) if pair.deployed else None
+                if main is None or other is None or _differs(main, other):
+                    key = (alias.name, f"{share:.0%}", _dated(number, other, main), f"{alias.version}{_code(main)}")
+                    found.append((key, pair.name))
+    for (name, part, other_one, main_one), functions in grouped(found).items():
+        yield Told(
+            "alias-behind",
+            Finding(
+                f"the alias {name} sends {part} of its calls to version {other_one}, and the others to {main_one}: "
+                "its callers get both",
+                f"alias {name}",
+                Severity.WARNING,
+                f"end the shift before this deployment: `aws lambda update-alias --name {name} --routing-config "
+                "AdditionalVersionWeights={}`; or let the deployment set it, as `update-alias` leaves alone what it "
+                "is not given",
+                "a release is being shifted little by little, or was, and nobody ended it",
+            ),
+            functions,
+        )
+
+
+def _differs(one: Live, other: Live) -> bool:
+    """Whether callers get something else of two versions."""
+    keys = ("code_sha256", "layers", "runtime", "architecture", "handler")
+    return any(getattr(one, key) != getattr(other, key) for key in keys)
+
+
+def _dated(number: str, version: Live | None, main: Live | None) -> str:
+    """A version with what tells how it stands to another."""
+    if version is None:
+        return f"{number} (not known: it could not be asked for)"
+    older = version.modified and main and main.modified and version.modified < main.modified
+    return f"{number}{_code(version)}{', which is older' if older else ''}"
+
+
+def _code(version: Live | None) -> str:
+    return f" (code {short(version.code_sha256)}, {moment(version.modified)})" if version else ""
+
+
 def behind(scene: Scene) -> Iterator[Told]:
     """Aliases that stayed where they were while those of the same name moved on."""
     for siblings in _groups(scene):
@@ -83,7 +129,11 @@ def _behind(name: str, siblings: Sequence[Pair]) -> Iterator[Told]:
     if len(dated) < len(there):
         return
     when, ahead, newest = max(dated, key=lambda one: one[0])
-    late = [(pair, version) for pair, version in there if version.code_sha256 != newest.code_sha256]
+    late = [
+        (pair, version)
+        for pair, version in there
+        if version.code_sha256 != newest.code_sha256 and not _partly(pair, name, newest.code_sha256)
+    ]
     for forgotten in (True, False):
         found = [
             (pair.name, version)
@@ -115,11 +165,20 @@ def _behind(name: str, siblings: Sequence[Pair]) -> Iterator[Told]:
 
 
 def _version(pair: Pair, name: str) -> Live | None:
-    """The published version that an alias points to; None where it shares its calls between two."""
+    """The published version that an alias points to."""
     alias = pair.deployed.alias(name) if pair.deployed else None
-    if alias is None or pair.deployed is None or alias.others or alias.version == LATEST:
+    if alias is None or pair.deployed is None or alias.version == LATEST:
         return None
     return pair.deployed.at(alias.version)
+
+
+def _partly(pair: Pair, name: str, code_sha256: str) -> bool:
+    """Whether an alias sends a part of its calls to a version with that code."""
+    alias = pair.deployed.alias(name) if pair.deployed else None
+    if alias is None or pair.deployed is None:
+        return False
+    versions = (pair.deployed.at(number) for number, _ in alias.others)
+    return any(version is None or version.code_sha256 == code_sha256 for version in versions)
 
 
 def siblings(scene: Scene) -> Iterator[Told]:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from harness import __version__
-from harness.account import aliasing, functions, layering
-from harness.account.told import listed
+from harness.account import aliasing, functions, layering, returning
+from harness.account.told import listed, short
 from harness.account.values import Change, Preflight, Row
 from harness.archives import describe
 from harness.catalogue import PREFLIGHT
-from harness.model import Completed, EngineInfo, Finding, FunctionInfo, Note, Report, Result, Skipped
+from harness.model import Completed, EngineInfo, Finding, FunctionInfo, NotApplicable, Note, Report, Result, Skipped
 from harness.runner import idle, waive
 
 if TYPE_CHECKING:
@@ -34,17 +32,21 @@ RULES: Final[tuple[Callable[[Scene], Iterator[Told]], ...]] = (
     functions.variables,
     layering.undeclared,
     layering.behind,
-    layering.backwards,
+    returning.code,
+    returning.layers,
     layering.published,
     layering.deleted,
     layering.unknown,
+    layering.shared,
     aliasing.siblings,
     aliasing.deployed,
     aliasing.behind,
+    aliasing.shared,
     aliasing.at_latest,
     functions.storage,
 )
-_SHORT: Final = 12
+NEEDS_ONE: Final = frozenset(PREFLIGHT) - {"function-missing", "runtime-deprecated", "code-storage"}
+"""What can say nothing where none of the functions is there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +93,9 @@ def compare(asked: Asked, scene: Scene, seconds: float) -> Preflight:
         ),
         rows=tuple(row(pair, scene.account) for pair in scene.pairs),
         account=next((live.account for live in lives), None),
-        regions=tuple(dict.fromkeys(live.region for live in lives)),
+        regions=scene.account.regions,
         storage=scene.account.storage,
+        others=layering.others(scene),
     )
 
 
@@ -104,7 +107,9 @@ def _all_results(asked: Asked, scene: Scene) -> Iterator[Result]:
     told = [one for rule in RULES for one in rule(scene)]
     undone = (*asked.undone, *scene.account.undone)
     for check in PREFLIGHT:
-        if check not in asked.skip:
+        if check not in asked.skip and not scene.there and scene.account.missing and check in NEEDS_ONE:
+            yield Result(check, PREFLIGHT[check], None, NotApplicable("none of the functions is there"), 0.0)
+        elif check not in asked.skip:
             yield from _results(
                 check, [one for one in told if one.check == check], undone, (asked.manifest.waivers, scene.today)
             )
@@ -146,8 +151,23 @@ def row(pair: Pair, account: Account) -> Row:
         layers=tuple(layer.arn for layer in live.layers),
         variables=live.variables.names if live.variables else None,
         variables_size=live.variables.size if live.variables else None,
-        changes=tuple(_changes(pair, live, account)),
+        changes=tuple(_all_changes(pair, live, account)),
+        shares=tuple((share.version, share.part) for share in pair.shares),
     )
+
+
+def _all_changes(pair: Pair, live: Live, account: Account) -> Iterator[Change]:
+    """What differs, of the version that callers get; then of those that get a part of an alias's calls."""
+    changes = tuple(_changes(pair, live, account))
+    yield from changes
+    for share in pair.shares:
+        part = f"{share.part:.0%} of the calls"
+        if share.live is None:
+            yield Change("code", f"not known ({part})", short(pair.wanted.code.code_sha256) or "not known")
+            continue
+        for change in _changes(pair, share.live, account):
+            if change not in changes:
+                yield replace(change, live=f"{change.live} ({part})")
 
 
 def _changes(pair: Pair, live: Live, account: Account) -> Iterator[Change]:
@@ -183,12 +203,7 @@ def _becomes(archive: WantedArchive, layer: Layer | None, arn: str | None, carri
     same = [one.carried for one in layer.having(archive.code_sha256)] if layer else []
     if same:
         return str(next((one for one in same if one in carried), same[0]))
-    return f"{arn.rpartition(':')[2]}:new" if arn else archive.source
-
-
-def short(code_sha256: str | None) -> str:
-    """A digest as reports have it, of one as Lambda prints it."""
-    try:
-        return base64.b64decode(code_sha256 or "", validate=True).hex()[:_SHORT]
-    except binascii.Error:
-        return code_sha256 or ""
+    if arn is None:
+        return archive.source
+    known = layer is not None and archive.code_sha256 is not None  # else it may be published already
+    return f"{arn.rpartition(':')[2]}:new" if known else f"{arn.rpartition(':')[2]} (version not known)"

@@ -30,7 +30,7 @@ def missing(scene: Scene) -> Iterator[Told]:
         yield Told(
             "function-missing",
             Finding(
-                f"ResourceNotFoundException: none of the functions is there: {called}",
+                f"ResourceNotFoundException: none of the functions is in {_regions(scene)}: {called}",
                 "deployed-as",
                 cause="nothing is deployed yet, or they are called otherwise, or this is not their account or region",
                 remedy=rename,
@@ -50,6 +50,10 @@ def missing(scene: Scene) -> Iterator[Told]:
         )
 
 
+def _regions(scene: Scene) -> str:
+    return listed(scene.account.regions) or "the account"
+
+
 def package(scene: Scene) -> Iterator[Told]:
     """Functions that take no archive."""
     images = tuple(pair.name for pair in scene.there if pair.deployed and pair.deployed.latest.image)
@@ -67,34 +71,54 @@ def package(scene: Scene) -> Iterator[Told]:
 
 
 def unfinished(scene: Scene) -> Iterator[Told]:
-    """Functions whose last update is not done, or was not."""
-    found = [(pair.deployed.latest.update, pair.name) for pair in scene.there if pair.deployed]
-    for state, names in grouped(found).items():
-        if state == "InProgress":
-            yield Told(
-                "update-unfinished",
-                Finding(
-                    "ResourceConflictException: an update is in progress",
-                    "LastUpdateStatus",
-                    Severity.WARNING,
-                    "let it end first (`aws lambda wait function-updated-v2`): meanwhile every other update is "
-                    "refused, "
-                    "and what is said here may be outdated",
-                    "another deployment runs, or somebody changes the function",
-                ),
-                names,
-            )
-        elif state == "Failed":
-            yield Told(
-                "update-unfinished",
-                Finding(
-                    "the last update has failed: what is configured is not what runs",
-                    "LastUpdateStatus",
-                    Severity.WARNING,
-                    "look for LastUpdateStatusReason in `aws lambda get-function-configuration`",
-                ),
-                names,
-            )
+    """Functions that are not ready, or whose last update is not done or failed."""
+    lives = [(pair.deployed.latest, pair.name) for pair in scene.there if pair.deployed]
+    for (state, why), names in grouped(((live.state, live.state_reason), name) for live, name in lives).items():
+        if (finding := _state(state, f" ({why})" if why else "")) is not None:
+            yield Told("update-unfinished", finding, names)
+    for (update, why), names in grouped(((live.update, live.update_reason), name) for live, name in lives).items():
+        if (finding := _update(update, f" ({why})" if why else "")) is not None:
+            yield Told("update-unfinished", finding, names)
+
+
+def _state(state: str | None, why: str) -> Finding | None:
+    if state == "Failed":
+        return Finding(
+            f"State Failed{why}: Lambda could not set the function up, and it cannot be invoked",
+            "State",
+            Severity.WARNING,
+            "mend what the reason names, and deploy; where that does not help, delete the function and create it anew",
+        )
+    if state == "Pending":
+        return Finding(
+            f"State Pending{why}: Lambda is setting the function up, and refuses other calls meanwhile",
+            "State",
+            Severity.WARNING,
+            "let it end first: `aws lambda wait function-active-v2`",
+        )
+    return None
+
+
+def _update(state: str | None, why: str) -> Finding | None:
+    if state == "InProgress":
+        return Finding(
+            f"ResourceConflictException: an update is in progress{why}",
+            "LastUpdateStatus",
+            Severity.WARNING,
+            "let it end first (`aws lambda wait function-updated-v2`): meanwhile every other update is refused, and "
+            "what is said here may be outdated",
+            "another deployment runs, or somebody changes the function",
+        )
+    if state == "Failed":
+        return Finding(
+            f"the last update has failed{why}: what is configured is not what runs",
+            "LastUpdateStatus",
+            Severity.WARNING,
+            "mend what the reason names; this deployment's own update can mend it, too"
+            if why
+            else "look for LastUpdateStatusReason in `aws lambda get-function-configuration`",
+        )
+    return None
 
 
 def platform(scene: Scene) -> Iterator[Told]:
@@ -219,6 +243,9 @@ def _added(scene: Scene, region: str) -> tuple[int, bool]:
             continue
         code, latest = pair.wanted.code, pair.deployed and pair.deployed.latest
         unknown |= code.size is None
+        if latest is None and pair.name not in scene.account.missing:
+            unknown = True  # it could not be asked for
+            continue
         if not latest:
             added += code.size or 0
         elif latest.code_sha256 != code.code_sha256 and code.size:

@@ -39,7 +39,7 @@ class ReportedAccount(Struct, frozen=True):
     """Who was asked."""
 
     id: Annotated[str | None, Meta(description="Null where none of the functions is there.")]
-    regions: tuple[str, ...]
+    regions: Annotated[tuple[str, ...], Meta(description="Those that were asked.")]
     code_storage: tuple[ReportedStorage, ...]
 
 
@@ -51,6 +51,13 @@ class ReportedChange(Struct, frozen=True):
     new: Annotated[str, Meta(description="Of variables, the names of those that are not set; never values.")]
 
 
+class ReportedShare(Struct, frozen=True):
+    """A version that gets a part of an alias's calls."""
+
+    version: str
+    part: Annotated[float, Meta(ge=0, le=1)]
+
+
 class ReportedLive(Struct, frozen=True):
     """What the function's callers get now."""
 
@@ -60,6 +67,17 @@ class ReportedLive(Struct, frozen=True):
     layers: Annotated[tuple[str, ...], Meta(description="ARNs, in their order.")]
     variables: Annotated[tuple[str, ...] | None, Meta(description="Names; null where Lambda does not tell them.")]
     variables_bytes: Annotated[Count | None, Meta(description="Of all together, as Lambda counts them.")]
+    shares: Annotated[
+        tuple[ReportedShare, ...],
+        Meta(description="What else they get, where an alias sends a part of its calls to another version."),
+    ]
+
+
+class ReportedOther(Struct, frozen=True):
+    """A function that is not in the manifest, and carries versions of its layers."""
+
+    arn: str
+    layers: Annotated[tuple[str, ...], Meta(description="ARNs of those versions.")]
 
 
 class ReportedFunction(Struct, frozen=True):
@@ -84,6 +102,7 @@ class PreflightV1(Struct, frozen=True):
     account: ReportedAccount
     artifacts: tuple[Artifact, ...]
     functions: tuple[ReportedFunction, ...]
+    others: tuple[ReportedOther, ...]
     results: Annotated[tuple[CheckResult, ...], Meta(description="As in lambda-artifact/report/v1.")]
     seconds: Amount
     strict: Annotated[bool, Meta(description="Whether a warning fails, too.")]
@@ -125,6 +144,7 @@ def _report(preflight: Preflight) -> PreflightV1:
         ),
         artifacts=tuple(artifact(one) for one in report.artifacts),
         functions=tuple(_function(row, handlers[row.name]) for row in preflight.rows),
+        others=tuple(ReportedOther(one.arn, tuple(layer.arn for layer in one.layers)) for one in preflight.others),
         results=tuple(check_result(result, report.artifacts) for result in report.results),
         seconds=measured(report.seconds, 3) or 0.0,
         strict=report.strict,
@@ -136,7 +156,13 @@ def _function(row: Row, handler: str) -> ReportedFunction:
     live = None
     if row.arn is not None:
         live = ReportedLive(
-            row.arn, row.version or "", row.code_sha256 or "", row.layers, row.variables, row.variables_size
+            row.arn,
+            row.version or "",
+            row.code_sha256 or "",
+            row.layers,
+            row.variables,
+            row.variables_size,
+            tuple(ReportedShare(version, part) for version, part in row.shares),
         )
     changes = None
     if row.changes is not None:

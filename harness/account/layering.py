@@ -5,11 +5,13 @@ from __future__ import annotations
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
+from harness.account.returning import old_layers
 from harness.account.told import Told, grouped, listed, moment
+from harness.account.values import Other
 from harness.model import Finding, Note, Severity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from harness.account.told import Scene
     from harness.account.values import Carried, Layer, Live, Pair, Published, WantedArchive
@@ -107,7 +109,7 @@ def behind(scene: Scene) -> Iterator[Told]:
         wanted = next((one for one in newer if one.code_sha256 == archive.code_sha256), None)
         if wanted and latest.code_sha256 == pair.wanted.code.code_sha256:
             half.append(((carried, wanted.carried, archive.source, pair.wanted.code.source), pair.name))
-        elif missed := _missed(latest, newer):
+        elif (missed := _missed(latest, newer)) and not any(old_layers(pair, scene.account)):
             kept.append(((carried, missed, layer.versions[0].carried), pair.name))
     for (carried, wanted_one, source, code), names in grouped(half).items():
         yield Told(
@@ -156,58 +158,33 @@ def _attached(scene: Scene) -> Iterator[tuple[Pair, WantedArchive, Layer, Carrie
                         yield pair, archive, layer, carried
 
 
-def backwards(scene: Scene) -> Iterator[Told]:
-    """Archives that are what was published before the version that functions carry."""
-    found = []
-    for pair, archive, layer, carried in _attached(scene):
-        same = layer.having(archive.code_sha256)
-        if same and all(one.carried.version < carried.version for one in same):
-            found.append(((archive.source, same[0], carried), pair.name))
-    for (source, old, carried), names in grouped(found).items():
-        said = (
-            f"{source} is what was published as {old.carried} on {moment(old.created)}, and the function carries "
-            f"{carried}: the deployment would go back"
-        )
-        if scene.backwards:
-            yield Told("layer-goes-back", Note(f"{said}; its ARN is {old.carried.arn}", limit=True))
-            continue
-        yield Told(
-            "layer-goes-back",
-            Finding(
-                said,
-                source,
-                Severity.WARNING,
-                "build the layer anew and put it there; verify what lies there (`lambda-artifact verify --layer "
-                f"{source}`). "
-                f"Where going back is meant, say --rollback, or declare {old.carried.arn}, and nothing need be "
-                "published",
-                "the archive is an old one under a name that looks right: a build that was skipped for a cache's "
-                "key that "
-                "misses an input, or an upload that never happened",
-            ),
-            names,
-        )
-
-
 def published(scene: Scene) -> Iterator[Told]:
     """Archives that are published already, and layers that are published again and again."""
     seen: set[tuple[str, str]] = set()
+    # Of what goes back, the rule about that says all there is to do.
+    back = {
+        (archive.source, old.carried.layer)
+        for pair in scene.there
+        for archive, old, _ in old_layers(pair, scene.account)
+    }
     for pair in scene.pairs:
         for archive, arn in zip(pair.wanted.layers, pair.layers, strict=True):
             layer = scene.account.layer(arn)
             if archive.arn is not None or layer is None or (archive.source, layer.arn) in seen:
                 continue
             seen.add((archive.source, layer.arn))
-            yield from _published(archive, layer)
+            if (archive.source, layer.arn) not in back:
+                yield from _published(archive, layer, scene)
     for layer in scene.account.layers:
         if any(layer.arn == arn for _, arn in seen):
-            yield from _repeated(layer)
+            yield from _repeated(layer, scene)
 
 
-def _published(archive: WantedArchive, layer: Layer) -> Iterator[Told]:
+def _published(archive: WantedArchive, layer: Layer, scene: Scene) -> Iterator[Told]:
     if same := layer.having(archive.code_sha256):
-        arn = same[0].carried.arn
-        said = f"{archive.source} is published already, as {arn}: attach that, and publish nothing"
+        said = (
+            f"{archive.source} is published already, as {_attached_one(same, scene)}: attach that, and publish nothing"
+        )
         yield Told("layer-republished", Note(said, limit=True))
     elif alike := next((carried for source, carried in layer.same if source == archive.source), None):
         yield Told(
@@ -229,13 +206,20 @@ def _published(archive: WantedArchive, layer: Layer) -> Iterator[Told]:
             f"{archive.source} is none of the newest {layer.looked_at} of {len(layer.versions):,} versions of "
             f"{layer.name}; older ones were not looked at"
         )
-        yield Told("layer-republished", Note(said))
+        yield Told("layer-republished", Note(said, limit=True))
 
 
-def _repeated(layer: Layer) -> Iterator[Told]:
+def _attached_one(same: Sequence[Published], scene: Scene) -> str:
+    """Of versions with one content, the ARN of the one that functions carry; else of the newest."""
+    carried = {one for pair in scene.there if pair.deployed for one in pair.deployed.latest.layers}
+    return next((one for one in same if one.carried in carried), same[0]).carried.arn
+
+
+def _repeated(layer: Layer, scene: Scene) -> Iterator[Told]:
     newest = layer.versions[0].code_sha256 if layer.versions else None
     run = list(takewhile(lambda one: one.code_sha256 == newest is not None, layer.versions))
     if len(run) > 1:
+        wanted = {one.code_sha256 for pair in scene.pairs for one in pair.wanted.layers}
         yield Told(
             "layer-republished",
             Finding(
@@ -245,7 +229,8 @@ def _repeated(layer: Layer) -> Iterator[Told]:
                 layer.arn,
                 Severity.WARNING,
                 "publish only where the archive's CodeSha256 is not that of the newest version (`aws lambda "
-                f"get-layer-version`); nothing has to be published now: {run[0].carried.arn}",
+                "get-layer-version`)"
+                + (f"; nothing has to be published now: {_attached_one(run, scene)}" if newest in wanted else ""),
                 "what deploys publishes on every run without a look at what is there; functions then stand on "
                 "different "
                 "versions of one content, and each version takes room in the account's code storage",
@@ -271,3 +256,24 @@ def deleted(scene: Scene) -> Iterator[Told]:
             ),
             names,
         )
+
+
+def shared(scene: Scene) -> Iterator[Told]:
+    """Functions that are not in the manifest, and carry versions of its layers."""
+    found = [(layer.name, f"{one.name} ({layer})") for one in others(scene) for layer in one.layers]
+    for layer, functions in grouped(found).items():
+        count = "1 function" if len(functions) == 1 else f"{len(functions):,} functions"
+        said = f"{layer} is carried by {count} that the manifest does not name: {listed(functions)}"
+        yield Told("layer-shared", Note(f"{said}; this deployment does not update them", limit=True))
+
+
+def others(scene: Scene) -> tuple[Other, ...]:
+    """The functions of the account that are not in the manifest, and carry versions of its layers."""
+    own = {arn for pair in scene.pairs for arn in pair.layers if arn}
+    own |= {archive.arn.layer for pair in scene.pairs for archive in pair.wanted.layers if archive.arn}
+    found = []
+    for live in scene.account.others:
+        layers = tuple(layer for layer in live.layers if layer.layer in own and layer.account == live.account)
+        if layers:
+            found.append(Other(live.arn, layers))
+    return tuple(sorted(found, key=lambda one: one.arn))

@@ -34,6 +34,14 @@ def sought(wanted: Sequence[Wanted], account: Account) -> tuple[Sought, ...]:
     )
 
 
+def of_layers(wanted: Sequence[Wanted], account: Account) -> tuple[str, ...]:
+    """The regions in which the account has layers that archives become, or are by their ARN."""
+    own = {deployed.latest.account for deployed in account.functions.values()}
+    declared = [layer.arn for one in wanted for layer in one.layers if layer.arn and layer.arn.account in own]
+    arns = [*(one.arn for one in sought(wanted, account)), *(carried.layer for carried in declared)]
+    return tuple(dict.fromkeys(arn.split(":")[3] for arn in arns))
+
+
 def pairs(wanted: Sequence[Wanted], account: Account) -> tuple[Pair, ...]:
     """Each function beside what is there, with the layer that each of its archives becomes."""
     regions = {name: deployed.latest.region for name, deployed in account.functions.items()}

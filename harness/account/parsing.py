@@ -40,7 +40,15 @@ def live(said: MutableMapping[str, Any]) -> Live:
         modified=_moment(said.get("LastModified")),
         image=said.get("PackageType") == "Image",
         update=said.get("LastUpdateStatus"),
+        update_reason=_reason(said, "LastUpdateStatusReason"),
+        state=said.get("State"),
+        state_reason=_reason(said, "StateReason"),
     )
+
+
+def _reason(said: Mapping[str, Any], key: str) -> str | None:
+    """Lambda's code for a reason and its words, as far as it tells them."""
+    return ": ".join(str(one) for one in (said.get(f"{key}Code"), said.get(key)) if one) or None
 
 
 def measured(variables: Mapping[str, str]) -> Variables:
@@ -59,7 +67,8 @@ def _variables(environment: Mapping[str, Any] | None) -> Variables | None:
 def alias(said: Mapping[str, Any]) -> Alias:
     """An alias."""
     others = (said.get("RoutingConfig") or {}).get("AdditionalVersionWeights") or {}
-    return Alias(str(said["Name"]), str(said["FunctionVersion"]), tuple(sorted(others)))
+    parts = ((str(version), float(part)) for version, part in sorted(others.items()))
+    return Alias(str(said["Name"]), str(said["FunctionVersion"]), tuple(one for one in parts if one[1]))
 
 
 def listed(said: Mapping[str, Any]) -> Published:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from harness.account import parsing
 from harness.account.pacing import Pace
-from harness.account.values import LATEST, Account, Deployed, Undone
+from harness.account.values import LATEST, Account, Deployed, Live, Undone
 from harness.policy.account import requests_per_second
 from harness.sources.aws import AwsUnavailable
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_lambda import LambdaClient
 
-    from harness.account.values import Alias, Live, Storage, Wanted
+    from harness.account.values import Storage, Wanted
     from harness.sources.aws import Aws
 
 T = TypeVar("T")
@@ -27,9 +27,25 @@ R = TypeVar("R")
 
 WORKERS: Final = 16
 PAGE: Final = 50
-"""What Lambda puts on a page; more functions than that are listed, fewer are asked for one by one."""
-OF_FUNCTION: Final = ("function-missing", "platform", "layer-undeclared", "siblings")
+"""What Lambda puts on a page."""
 OF_ALIASES: Final = ("alias-missing", "alias-behind", "alias-latest")
+OF_CODE: Final = ("code-goes-back",)
+OF_FUNCTION: Final = (
+    "function-missing",
+    "function-package",
+    "update-unfinished",
+    "platform",
+    "variables",
+    "layer-undeclared",
+    "layer-behind",
+    "layer-goes-back",
+    "layer-deleted",
+    "siblings",
+    *OF_ALIASES,
+    *OF_CODE,
+)
+"""What can say nothing of a function that may not be asked for."""
+OF_OTHERS: Final = ("layer-shared",)
 _MISSING: Final = "ResourceNotFoundException"
 _DENIED: Final = {"AccessDenied", "AccessDeniedException"}
 _OF_ONE: Final = {*_DENIED, _MISSING}
@@ -47,10 +63,12 @@ class Reader:
     Attributes:
         aws: The user's session.
         progress: Told what is being done.
+        regions: Those that were asked.
     """
 
     aws: Aws
     progress: Callable[[str], None]
+    regions: list[str] = field(default_factory=list)
     _undone: list[Undone] = field(default_factory=list)
     _paces: dict[str, Pace] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -67,14 +85,29 @@ class Reader:
         found: dict[str, Deployed] = {}
         missing: list[str] = []
         for region, ones in by_region.items():
-            known = (self._listed(region) if len(ones) > PAGE else {}) or self._first(region, ones[0])
+            known = self._first(region, ones[0])
             asked = self.together(partial(self._function, known), ones, f"asking AWS about {len(ones):,} functions")
             for one, deployed in zip(ones, asked, strict=True):
                 if isinstance(deployed, Deployed):
                     found[one.name] = deployed
                 elif deployed is None:
                     missing.append(one.name)
-        return Account(found, tuple(missing), undone=tuple(self._undone))
+        return Account(found, tuple(missing), undone=tuple(self._undone), regions=tuple(dict.fromkeys(self.regions)))
+
+    def others(self, wanted: Sequence[Wanted], regions: Sequence[str]) -> tuple[tuple[Live, ...], tuple[Undone, ...]]:
+        """The functions of the account that are not wanted, in each of these regions."""
+        found, undone = list[Live](), list[Undone]()
+        known = {one.function.rpartition(":")[2] for one in wanted}
+        for region in regions:
+            self.progress("asking AWS for all functions")
+            try:
+                call = partial(self.aws.client("lambda", region).list_functions, MaxItems=PAGE)
+                each = parsing.each("Functions", parsing.live)
+                pages = self.pages(region, "ListFunctions", "the functions", call, each)
+                found += [live for page in pages for live in page if live.name not in known]
+            except AwsUnavailable as reason:
+                undone.append(Undone(OF_OTHERS, None, str(reason)))
+        return tuple(found), tuple(undone)
 
     def storage(self, regions: Sequence[str | None]) -> tuple[tuple[Storage, ...], tuple[Undone, ...]]:
         """The room for archives in each region."""
@@ -128,26 +161,13 @@ class Reader:
             Unreachable: Nothing will.
         """
         try:
+            self.regions.append(self.aws.client("lambda", region).meta.region_name)
             found = self._configuration(region, one, None)
         except AwsUnavailable as reason:
             if reason.code not in _OF_ONE:
                 raise Unreachable(str(reason)) from None
             return {}
         return {found.arn: found}
-
-    def _listed(self, region: str | None) -> dict[str, Live]:
-        """All functions of the account, by their ARNs; none where they may not be listed."""
-        self.progress("asking AWS for all functions")
-        try:
-            client = self.aws.client("lambda", region)
-            call = partial(client.list_functions, MaxItems=PAGE)
-            pages = self.pages(region, "ListFunctions", "the functions", call, parsing.each("Functions", parsing.live))
-            found = [live for page in pages for live in page]
-        except AwsUnavailable as reason:
-            if reason.code not in _DENIED:
-                raise Unreachable(str(reason)) from None
-            return {}
-        return {one.arn: one for one in found}
 
     def pages(
         self, region: str | None, name: str, resource: str, call: Callable[..., Any], parse: Callable[[Any], R]
@@ -186,7 +206,7 @@ class Reader:
                 return None
             return self._leave(Undone(OF_FUNCTION, one.name, str(reason)))
         # Without its alias, what callers get is not known.
-        unknown = (*OF_ALIASES, "siblings") if one.alias else OF_ALIASES
+        unknown = (*OF_ALIASES, *OF_CODE, "siblings") if one.alias else OF_ALIASES
         try:
             client = self.aws.client("lambda", one.region)
             resource, call = _resource(one.function), partial(client.list_aliases, FunctionName=one.function)
@@ -195,27 +215,33 @@ class Reader:
         except AwsUnavailable as reason:
             self._leave(Undone(unknown, one.name, str(reason)))
             return Deployed(latest, None)
+        numbers = {number for alias in aliases for number in (alias.version, *dict(alias.others))} - {LATEST}
         try:
-            return Deployed(latest, aliases, tuple(self._versions(one, aliases)))
+            return Deployed(latest, aliases, tuple(self._versions(one, numbers)))
         except AwsUnavailable as reason:
             self._leave(Undone(unknown, one.name, str(reason)))
             return Deployed(latest, aliases)
 
-    def _versions(self, one: Wanted, aliases: Sequence[Alias]) -> Iterator[Live]:
-        """The versions that aliases point to, by one call beside further pages."""
-        numbers = {alias.version for alias in aliases} - {LATEST}
-        if len(numbers) == 1:
-            yield self._configuration(one.region, one, *numbers)
-        elif numbers:
-            client = self.aws.client("lambda", one.region)
-            call = partial(client.list_versions_by_function, FunctionName=one.function, MaxItems=PAGE)
-            parse = parsing.each("Versions", parsing.live)
-            for page in self.pages(one.region, "ListVersionsByFunction", _resource(one.function), call, parse):
-                found = [live for live in page if live.version in numbers]
-                yield from found
-                numbers -= {version.version for version in found}
-                if not numbers:
-                    return
+    def _versions(self, one: Wanted, numbers: set[str]) -> list[Live]:
+        """What is published: all of it, where an archive is to be looked for in it; else what aliases point to.
+
+        Raises:
+            AwsUnavailable: What aliases point to could not be asked for.
+        """
+        if one.code.code_sha256 is None and len(numbers) < 2:  # noqa: PLR2004 - one call for each, or one for all
+            return [self._configuration(one.region, one, number) for number in numbers]
+        client = self.aws.client("lambda", one.region)
+        call = partial(client.list_versions_by_function, FunctionName=one.function, MaxItems=PAGE)
+        parse, resource = parsing.each("Versions", parsing.live), _resource(one.function)
+        try:
+            pages = list(self.pages(one.region, "ListVersionsByFunction", resource, call, parse))
+        except AwsUnavailable as reason:
+            self._leave(Undone(OF_CODE, one.name, str(reason)))
+            return [self._configuration(one.region, one, number) for number in sorted(numbers)]
+        every = one.code.code_sha256 is not None
+        return [
+            live for page in pages for live in page if live.version in numbers or (every and live.version != LATEST)
+        ]
 
     def _leave(self, undone: Undone) -> Undone:
         with self._lock:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 K = TypeVar("K", bound="Hashable")
 
 _SHOWN: Final = 5
+_DIGITS: Final = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,14 @@ def listed(names: Sequence[str], shown: int = _SHOWN) -> str:
     """Names in one line; of many, the first."""
     more = f" and {len(names) - shown:,} more" if len(names) > shown else ""
     return ", ".join(names[:shown]) + more
+
+
+def short(code_sha256: str | None) -> str:
+    """A digest as reports have it, of one as Lambda prints it."""
+    try:
+        return base64.b64decode(code_sha256 or "", validate=True).hex()[:_DIGITS]
+    except binascii.Error:
+        return code_sha256 or ""
 
 
 def moment(when: datetime | None) -> str:

@@ -76,6 +76,9 @@ class Live:
         variables: None where Lambda does not tell.
         image: Whether it is made of a container image.
         update: How its last update went (``InProgress``, ``Failed``); None where Lambda does not tell.
+        update_reason: Why it failed, with Lambda's code for it.
+        state: ``Active``, ``Inactive``, ``Pending`` or ``Failed``; None where Lambda does not tell.
+        state_reason: Why it is in that state, with Lambda's code for it.
     """
 
     arn: str
@@ -93,6 +96,9 @@ class Live:
     modified: datetime | None = None
     image: bool = False
     update: str | None = None
+    update_reason: str | None = None
+    state: str | None = None
+    state_reason: str | None = None
 
     @property
     def account(self) -> str:
@@ -111,12 +117,12 @@ class Alias:
 
     Attributes:
         version: Where it points to.
-        others: The versions that get a part of its calls.
+        others: The other versions that get calls, each with its part of them.
     """
 
     name: str
     version: str
-    others: tuple[str, ...] = ()
+    others: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +132,7 @@ class Deployed:
     Attributes:
         latest: ``$LATEST``.
         aliases: By name; None where they could not be asked for.
-        versions: Those that aliases point to, as far as they could be asked for.
+        versions: What is published, as far as it was asked for: those that aliases point to, or all of them.
     """
 
     latest: Live
@@ -223,6 +229,8 @@ class Account:
         functions: Those that are there, by their names in the manifest.
         missing: Those that are not, by the same.
         layers: By their ARNs.
+        regions: Those that were asked.
+        others: The functions of the account that are not in the manifest, where they were asked for.
     """
 
     functions: Mapping[str, Deployed]
@@ -230,6 +238,8 @@ class Account:
     layers: tuple[Layer, ...] = ()
     storage: tuple[Storage, ...] = ()
     undone: tuple[Undone, ...] = ()
+    regions: tuple[str, ...] = ()
+    others: tuple[Live, ...] = ()
 
     def layer(self, arn: str | None) -> Layer | None:
         """That layer."""
@@ -317,6 +327,28 @@ class Pair:
         alias = self.deployed.alias(self.wanted.alias) if self.wanted.alias else None
         return self.deployed.at(alias.version) if alias else self.deployed.latest
 
+    @property
+    def shares(self) -> tuple[Share, ...]:
+        """What else its callers get: the other versions of the alias that they use."""
+        alias = self.deployed.alias(self.wanted.alias) if self.deployed and self.wanted.alias else None
+        if alias is None or self.deployed is None:
+            return ()
+        return tuple(Share(version, part, self.deployed.at(version)) for version, part in alias.others)
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A version that gets a part of an alias's calls, beside the one that it points to.
+
+    Attributes:
+        part: Of 1.
+        live: None where it could not be asked for.
+    """
+
+    version: str
+    part: float
+    live: Live | None = None
+
 
 @dataclass(frozen=True, slots=True)
 class Change:
@@ -343,6 +375,7 @@ class Row:
         arn: None where it is not there.
         version: The one that is compared.
         changes: None where that is not known.
+        shares: The other versions that callers get, each with its part of the calls; compared as well.
     """
 
     name: str
@@ -355,6 +388,20 @@ class Row:
     variables: tuple[str, ...] | None = None
     variables_size: int | None = None
     changes: tuple[Change, ...] | None = None
+    shares: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Other:
+    """A function of the account that is not in the manifest, and carries versions of its layers."""
+
+    arn: str
+    layers: tuple[Carried, ...]
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return self.arn.rpartition(":")[2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -365,6 +412,8 @@ class Preflight:
         report: The findings, as reports have them.
         rows: The functions, in the manifest's order.
         account: The account's id; None where nothing is there.
+        regions: Those that were asked.
+        others: Functions that are not in the manifest, and carry versions of its layers.
     """
 
     report: Report
@@ -372,3 +421,4 @@ class Preflight:
     account: str | None
     regions: tuple[str, ...]
     storage: tuple[Storage, ...] = ()
+    others: tuple[Other, ...] = ()

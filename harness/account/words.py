@@ -8,41 +8,47 @@ from harness.account.told import listed
 from harness.reporters import text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from harness.account.values import Change, Preflight, Row
 
 COLUMNS: Final = ("function", "in the account", "code", "layers", "else")
 SAME: Final = "same"
+UNKNOWN: Final = "not known"
 _MOST_ROWS: Final = 30
 
 
 def rows(preflight: Preflight) -> tuple[tuple[str, ...], ...]:
     """The table, live → new; of many functions, those are one row of which the same is to be said."""
-    cells = [(row, _cells(row)) for row in preflight.rows]
+    nowhere = not any(row.exists for row in preflight.rows)  # perhaps it is another account's region that was asked
+    cells = [(row, _cells(row, nowhere=nowhere)) for row in preflight.rows]
     if len(cells) <= _MOST_ROWS:
         return tuple((row.name, *said) for row, said in cells)
     gathered = text.gather(((said[1:], said[0].partition(" (")[2]), row) for row, said in cells)
     table = []
     for (said, _), of in gathered.items():
-        first = _cells(of[0])[0] if len(of) == 1 else f"{len(of):,} functions"
+        first = _cells(of[0], nowhere=nowhere)[0] if len(of) == 1 else f"{len(of):,} functions"
         table.append((listed([row.name for row in of], 3), first, *said))
     return tuple(table)
 
 
-def _cells(row: Row) -> tuple[str, ...]:
+def _cells(row: Row, *, nowhere: bool) -> tuple[str, ...]:
     if row.changes is None:
-        return (f"{row.called} ({'not known' if row.exists else 'not there'})", "new", "new", "")
-    version = row.version if row.version != "$LATEST" else None
-    called = f"{row.called} (version {version})" if version else row.called
-    changes = {change.what: change for change in row.changes}
-    code, layers = changes.pop("code", None), changes.pop("layers", None)
-    others = "; ".join(f"{change.what} {_arrow(change)}" for change in changes.values())
+        state = UNKNOWN if row.exists or nowhere else "new"
+        return (f"{row.called} ({'not known' if row.exists else 'not there'})", state, state, "")
+    version = [f"version {row.version}"] if row.version != "$LATEST" else []
+    shares = [f"{part:.0%} version {number}" for number, part in row.shares]
+    called = f"{row.called} ({', '.join([*version, *shares])})" if version or shares else row.called
+    changes = text.gather((change.what, change) for change in row.changes)
+    code, layers = changes.pop("code", []), changes.pop("layers", [])
+    others = "; ".join(f"{what} {_arrow(each)}" for what, each in changes.items())
     return (called, _arrow(code), _arrow(layers), others or SAME)
 
 
-def _arrow(change: Change | None) -> str:
-    return f"{change.live} → {change.new}" if change else SAME
+def _arrow(changes: Sequence[Change]) -> str:
+    """What changes, live → new; several where an alias has several versions."""
+    gathered = text.gather((change.new, change.live) for change in changes)
+    return "; ".join(f"{', '.join(live)} → {new}" for new, live in gathered.items()) or SAME
 
 
 def unchanged(preflight: Preflight) -> bool:
@@ -51,15 +57,20 @@ def unchanged(preflight: Preflight) -> bool:
 
 
 def headline(preflight: Preflight) -> str:
-    """The verdict, and what it rests on."""
-    return f"{text.headline(preflight.report)}{'; the deployment would change nothing' if unchanged(preflight) else ''}"
+    """The verdict, where it holds, and what it rests on."""
+    verdict, colon, rest = text.headline(preflight.report).partition(":")
+    place = f" in {', '.join(preflight.regions)}" if preflight.regions else ""
+    return f"{verdict}{place}{colon}{rest}{'; the deployment would change nothing' if unchanged(preflight) else ''}"
 
 
 def where(preflight: Preflight) -> str:
     """Who was asked, and about what."""
     there = sum(row.arn is not None for row in preflight.rows)
-    account = f"account {preflight.account}, {', '.join(preflight.regions)}" if preflight.account else "the account"
-    return f"{account}: {there:,} of {len(preflight.rows):,} functions"
+    unknown = sum(row.arn is None and row.exists for row in preflight.rows)
+    account = f"account {preflight.account}" if preflight.account else "an account that is not known"
+    more = f"; {unknown:,} could not be asked for" if unknown else ""
+    place = ", ".join((account, *preflight.regions))
+    return f"{place}: {there:,} of {len(preflight.rows):,} functions{more}"
 
 
 def tail(preflight: Preflight) -> Iterator[tuple[str, str]]:

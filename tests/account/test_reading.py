@@ -4,25 +4,40 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.account import reading
 from harness.account.pacing import TRIES, Pace
 from harness.account.reading import Reader
 from harness.account.shelf import NEWEST, Sought, shelves
 from harness.account.values import Variables, Wanted, WantedArchive
 from harness.sources.aws import Aws, AwsUnavailable
 from tests import aws
-from tests.account.scene import Desk, packed, preflight
+from tests.account.scene import HANDLERS, Desk, packed, preflight
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from tests.aws import Account
 
 CODE = packed({"app/main.py": "handler = print"})
+UNKNOWN = ["not known", "not known"]
+LAYER_UNKNOWN = "deps:1 → deps (version not known)"
+
+
+def layered(folder: Path) -> Path:
+    """A manifest of the same code with a layer that is not published."""
+    (folder / "code.zip").write_bytes(CODE)
+    (folder / "layer.zip").write_bytes(packed({"python/a.py": "new"}))
+    functions = "".join(f'[functions.{name}]\nhandler = "{handler}"\n' for name, handler in HANDLERS.items())
+    manifest = folder / "lambda-artifact.toml"
+    manifest.write_text(
+        f'code = "code.zip"\nlayers = ["layer.zip"]\nlayers-deployed-as = ["deps"]\n{functions}', encoding="utf-8"
+    )
+    return manifest
 
 
 def wanted(name: str, alias: str | None = None) -> Wanted:
@@ -68,16 +83,15 @@ class TestCalls:
         assert not found.undone
         calls = asked(account)
         assert calls == {
-            "GET /2015-03-31/functions…": 10,  # pages of 50
+            "GET /2015-03-31/functions/…/configuration": 500,
             "GET /2015-03-31/functions/…/aliases": 500,
             "GET /2015-03-31/functions/…/configuration…": 500,
         }
-        assert calls.total() <= 3 * 500 + 10
+        assert calls.total() <= 3 * 500
         assert {one.versions[0].version for one in found.functions.values()} == {"1"}
-        assert told[0] == "asking AWS for all functions"
-        assert told[1] == "asking AWS about 500 functions"
+        assert told[0] == "asking AWS about 500 functions"
         assert "asking AWS about 500 functions: 250 done" in told
-        assert len(told) == 12  # a line for each tenth, not for each
+        assert len(told) == 11  # a line for each tenth, not for each
 
     def test_few_functions_are_asked_for_one_by_one(self, account: Account) -> None:
         functions = many(account, 60)[:3]
@@ -90,13 +104,24 @@ class TestCalls:
             "GET /2015-03-31/functions/…/configuration…": 3,
         }
 
-    def test_where_functions_may_not_be_listed_they_are_asked_for_one_by_one(self, account: Account) -> None:
-        functions = many(account, reading.PAGE + 1, released=False)
-        first(account, r"GET /2015-03-31/functions/?\?", aws.error(403, "AccessDeniedException"))
+    def test_the_other_functions_are_listed_page_by_page(self, account: Account) -> None:
+        functions = many(account, 120, released=False)[:2]
+        reader = Reader(Aws(), print)
+        found = reader.functions(functions)
 
-        found = Reader(Aws(), print).functions(functions)
+        others, undone = reader.others(functions, found.regions)
 
-        assert len(found.functions) == reading.PAGE + 1
+        assert (len(others), undone, found.regions) == (118, (), (aws.REGION,))
+        assert asked(account)["GET /2015-03-31/functions…"] == 3
+
+    def test_versions_are_listed_once_where_an_archive_is_looked_for_in_them(self, account: Account) -> None:
+        (one,) = many(account, 1)
+        wanted = replace(one, code=WantedArchive("code.zip", "digest"))
+
+        found = Reader(Aws(), print).functions([wanted]).functions["f000"]
+
+        assert [version.version for version in found.versions] == ["1"]
+        assert sum(asked(account).values()) == 3
 
     def test_several_aliases_take_one_list_of_versions_page_by_page(self, account: Account) -> None:
         many(account, 1, released=False)
@@ -163,6 +188,80 @@ class TestRefusals:
         assert "lambda:GetAccountSettings" in skipped["code-storage", None]
         assert (said.code, said.report["verdict"]) == (3, "incomplete")
         assert len([one for one in said.report["functions"] if one["live"]]) == 4
+
+    @pytest.mark.parametrize(
+        ("denied", "of", "checks", "cells"),
+        [
+            ("parcel-desk-worker", "worker", {"platform", "layer-behind", "variables", "code-goes-back"}, UNKNOWN),
+            (r"/configuration", None, {"platform", "layer-behind", "variables", "code-goes-back"}, UNKNOWN),
+            (r"/aliases", None, {"alias-behind", "alias-latest", "siblings"}, UNKNOWN),
+            (r"/functions/[^/]*/versions", None, {"code-goes-back"}, ["same", "deps:1 → deps:new"]),
+            (r"/layers/deps/versions$|/layers/deps/versions\?", None, {"layer-behind"}, ["same", LAYER_UNKNOWN]),
+            (r"/layers/deps/versions/1", None, {"layer-behind", "layer-goes-back"}, ["same", LAYER_UNKNOWN]),
+            (r"/functions/?\?", None, {"layer-shared"}, ["same", "deps:1 → deps:new"]),
+            (r"account-settings", None, {"code-storage"}, ["same", "deps:1 → deps:new"]),
+        ],
+    )
+    def test_what_is_denied_is_not_known_and_never_new(  # noqa: PLR0913, PLR0917 - the row
+        self,
+        account: Account,
+        capsys: pytest.CaptureFixture[str],
+        environ: dict[str, str],
+        tmp_path: Path,
+        denied: str,
+        of: str | None,
+        checks: set[str],
+        cells: list[str],
+    ) -> None:
+        manifest = layered(tmp_path)
+        desk = Desk(account, CODE, [account.layer("deps", packed({"python/a.py": "old"}))])
+        desk.deploy()
+        for name in HANDLERS:
+            desk.release(name)
+        first(account, denied, aws.error(403, "AccessDeniedException", "no"))
+        alias = ("--manifest", str(manifest), "--deployed-as", "parcel-desk-{function}:live")
+
+        said = preflight(capsys, environ, *alias)
+
+        assert (said.code, said.report["verdict"]) == (3, "incomplete")
+        reasons = [one for one in said.report["results"] if one["reason"]]
+        assert checks <= {one["check"] for one in reasons}
+        assert of is None or {one["function"] for one in reasons} == {of}
+        assert all("access denied" in one["reason"] for one in reasons)
+        assert not [one for one in said.findings if one["check"] == "function-missing"]
+        assert not said.report["others"]
+        text = preflight(capsys, environ, *alias, form="terminal").out
+        assert text.startswith("INCOMPLETE in eu-west-1: ")
+        worker = next(line for line in text.splitlines() if line.startswith("  worker "))
+        assert [one for one in re.split(r"  +", worker)[3:5] if one] == cells
+
+    @pytest.mark.parametrize("form", ["terminal", "markdown", "json"])
+    def test_in_the_wrong_region_nothing_is_new(  # noqa: PLR0913, PLR0917 - fixtures
+        self,
+        desk: Desk,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+        environ: dict[str, str],
+        tmp_path: Path,
+        form: str,
+    ) -> None:
+        del desk
+        monkeypatch.setenv("AWS_DEFAULT_REGION", "us-west-2")
+
+        said = preflight(capsys, environ, "--manifest", str(layered(tmp_path)), form=form)
+
+        assert said.code == 1
+        if form == "json":
+            assert said.report["account"]["regions"] == ["us-west-2"]
+            assert "none of the functions is in us-west-2: " in said.finding("function-missing")["message"]
+            assert all(one["changes"] is None for one in said.report["functions"])
+            outcomes = {one["check"]: one["outcome"] for one in said.report["results"]}
+            assert outcomes["layer-behind"] == outcomes["alias-behind"] == "not-applicable"
+            return
+        first_line = said.out.splitlines()[0]
+        assert first_line.startswith("FAIL in us-west-2: ") or first_line == "## Lambda preflight: FAIL in us-west-2"
+        assert "not known" in said.out
+        assert not re.search(r"\bnew\b", said.out)
 
     @pytest.mark.parametrize(
         ("answer", "sentence"),

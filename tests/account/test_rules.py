@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from harness.account import layering
 from harness.account.comparing import row
+from harness.account.told import Scene
 from harness.account.values import Alias, Deployed, Variables, WantedArchive
-from harness.model import Severity
+from harness.model import Note, Severity
 from tests.account.values import (
     CODE,
     DEPS1,
@@ -37,8 +40,7 @@ from tests.account.values import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from harness.account.told import Scene
-    from harness.account.values import Carried, Live
+    from harness.account.values import Carried, Layer, Live
 
 ERROR, WARNING = Severity.ERROR, Severity.WARNING
 DECLARED = WantedArchive(DEPS2.arn, "two", arn=DEPS2)
@@ -55,6 +57,25 @@ def released(name: str, latest: str, number: str, code: str, modified: int) -> D
 
 PAIR = [wanted("api"), wanted("worker")]
 VARIABLES = Variables((("TOKEN", 20), ("URL", 30)), 52)
+
+BEHIND, GOES_BACK = {"alias-behind": WARNING}, {"code-goes-back": WARNING}
+
+
+def shifting(
+    older: str, layers: Sequence[Carried] = (DEPS1,), name: str = "api", main: str = "code1", **aliases: str
+) -> Deployed:
+    """A function whose alias ``live`` sends a tenth of its calls to another version."""
+    versions = at("7", main, 4, name), at("6", older, 2, name, layers)
+    more = (Alias(alias, number) for alias, number in aliases.items())
+    return Deployed(live(name), (Alias("live", "7", (("6", 0.1),)), *more), versions)
+
+
+def history(*codes: str, latest: str = "code1", **aliases: str) -> Deployed:
+    """A function whose versions have these codes, the first one's first."""
+    return deployed(
+        live(code_sha256=latest), *(at(str(number), code, number) for number, code in enumerate(codes, 1)), **aliases
+    )
+
 
 CASES: dict[str, tuple[Scene, dict[str, Severity]]] = {
     # --- what a deployment changes, and nothing else
@@ -82,6 +103,10 @@ CASES: dict[str, tuple[Scene, dict[str, Severity]]] = {
         scene(wanted(), live(update="Failed"), shelf("old")),
         {"update-unfinished": WARNING},
     ),
+    "it is being set up": (scene(wanted(), live(state="Pending"), shelf("old")), {"update-unfinished": WARNING}),
+    "it could not be set up": (scene(wanted(), live(state="Failed"), shelf("old")), {"update-unfinished": WARNING}),
+    "it is active": (scene(wanted(), live(state="Active"), shelf("old")), {}),
+    "it has not been used for long": (scene(wanted(), live(state="Inactive"), shelf("old")), {}),
     "the last update has succeeded": (scene(wanted(), live(update="Successful"), shelf("old")), {}),
     "another runtime is live": (scene(wanted(), live(runtime="python3.11"), shelf("old")), {"platform": WARNING}),
     "another architecture is live": (scene(wanted(), live(architecture="arm64"), shelf("old")), {"platform": WARNING}),
@@ -246,10 +271,59 @@ CASES: dict[str, tuple[Scene, dict[str, Severity]]] = {
             PAIR,
             {
                 "api": released("api", "code1", "7", "code1", 4),
-                "worker": Deployed(live("worker"), (Alias("live", "6", ("7",)),), (at("6", "code0", 2, "worker"),)),
+                "worker": Deployed(
+                    live("worker"), (Alias("live", "6", (("7", 0.1),)),), (at("6", "code0", 2, "worker"),)
+                ),
             },
             shelf("old"),
         ),
+        {"alias-behind": WARNING},
+    ),
+    "an alias still sends a part of its calls to older code": (scene(wanted(), shifting("code0")), BEHIND),
+    "an alias does so, and another one is declared": (scene(wanted(alias="edge"), shifting("code0", edge="7")), BEHIND),
+    "an alias sends a part of its calls to the same code with other layers": (
+        scene(wanted(), shifting("code1", [DEPS2])),
+        BEHIND,
+    ),
+    "an alias sends a part of its calls to what is the same": (scene(wanted(), shifting("code1")), {}),
+    "of two aliases one is shifted, and has the newer code already": (
+        scene(
+            PAIR,
+            {
+                "api": released("api", "code1", "7", "code1", 4),
+                "worker": shifting("code1", name="worker", main="code0"),
+            },
+            shelf("old"),
+        ),
+        {"alias-behind": WARNING},
+    ),
+    # --- going back
+    "an older published version of the code is to come": (scene(wanted(), history("code2", "code1")), GOES_BACK),
+    "it is to come where callers use an alias": (
+        scene(wanted(alias="live"), history("code2", "code1", live="2")),
+        GOES_BACK,
+    ),
+    "it is to come, and $LATEST has code that was never published": (
+        scene(wanted(), history("code2", "code0")),
+        GOES_BACK,
+    ),
+    "it is to come, which is meant": (scene(wanted(), history("code2", "code1"), backwards=True), {}),
+    "a newer published version of the code is to come": (
+        scene(wanted(alias="live"), history("code1", "code2", live="1")),
+        {},
+    ),
+    "$LATEST went back, and the newer version is to come again": (scene(wanted(), history("code1", "code2")), {}),
+    "what is to come was published before and after": (
+        scene(wanted(alias="live"), history("code2", "code1", "code2", live="2")),
+        {},
+    ),
+    "what is to come is live, and was published before": (
+        scene(wanted(), history("code2", "code1", latest="code2")),
+        {},
+    ),
+    "what is to come was never published": (scene(wanted(), history("code0", "code1")), {}),
+    "the digest of what is to come is not known": (
+        scene(wanted(code=replace(CODE, code_sha256=None)), history("code2", "code1")),
         {},
     ),
     "functions of different archives have an alias of one name": (
@@ -299,7 +373,7 @@ def test_all_that_is_looked_for_is_found_in_a_case() -> None:
 
     found = {check for _, expected in CASES.values() for check in expected}
 
-    assert found == set(PREFLIGHT) - {"runtime-deprecated"}  # below
+    assert found == set(PREFLIGHT) - {"runtime-deprecated", "layer-shared"}  # below
 
 
 @pytest.mark.parametrize(
@@ -391,3 +465,152 @@ def test_variables_that_do_not_fit_any_more() -> None:
 
 def test_today_is_before_every_end_of_the_cases() -> None:
     assert date(2028, 1, 1) > TODAY
+
+
+@pytest.mark.parametrize(
+    ("there", "said"),
+    [
+        (
+            {"state": "Failed", "state_reason": "FunctionError.InitTimeout: 10 s"},
+            "State Failed (FunctionError.InitTimeout",
+        ),
+        ({"state": "Pending", "state_reason": "Creating: now"}, "State Pending (Creating: now): Lambda is setting"),
+        (
+            {"update": "Failed", "update_reason": "InvalidZipFileException: x"},
+            "failed (InvalidZipFileException: x): what",
+        ),
+        ({"update": "Failed"}, "the last update has failed: what is configured"),
+    ],
+)
+def test_lambdas_words_for_what_went_wrong_are_told(there: dict[str, Any], said: str) -> None:
+    assert said in findings(scene(wanted(), live(**there), shelf("old")))["update-unfinished"].message
+
+
+def test_what_an_alias_sends_elsewhere_is_compared_too() -> None:
+    of = scene(wanted(alias="live"), shifting("code0", [DEPS2], main="code2"), shelf("new", "old"))
+
+    shown = row(of.pairs[0], of.account)
+
+    assert shown.shares == (("6", 0.1),)
+    assert [(change.what, change.live) for change in shown.changes or ()] == [
+        ("code", "code0 (10% of the calls)"),
+        ("layers", "deps:2 (10% of the calls)"),
+    ]
+    message = findings(of)["alias-behind"].message
+    assert "sends 10% of its calls to version 6 (code code0, 2026-05-02 00:00 UTC), which is older" in message
+    assert "and the others to 7 (code code2" in message
+
+
+def test_a_version_that_an_alias_sends_to_and_that_is_not_known_is_said_so() -> None:
+    there = Deployed(live(), (Alias("live", "7", (("6", 0.1),)),), (at("7", "code2", 4),))
+    of = scene(wanted(alias="live"), there, shelf("new"))
+
+    assert [change.live for change in row(of.pairs[0], of.account).changes or ()] == ["not known (10% of the calls)"]
+    assert "6 (not known: it could not be asked for)" in findings(of)["alias-behind"].message
+
+
+ROLLBACKS = {
+    "code and layer, to a version of the function": (
+        scene(
+            wanted(alias="live", code=replace(CODE, code_sha256="code1")),
+            deployed(
+                live(code_sha256="code2", layers=[DEPS3]),
+                at("1", "code1", 1),
+                at("2", "code2", 2, layers=[DEPS3]),
+                live="2",
+            ),
+            shelf("new", "other", "other"),
+            backwards=True,
+        ),
+        "point the alias live to version 1 (`aws lambda update-alias`)",
+        {"code-goes-back", "layer-goes-back"},
+    ),
+    "a layer alone": (
+        scene(wanted(), live(layers=[DEPS3], modified=day(30)), shelf("new", "other", "other", "x"), backwards=True),
+        f"attach {DEPS1.arn}; no layer has to be published",
+        {"layer-goes-back"},
+    ),
+    "code alone": (
+        scene(wanted(), history("code2", "code1"), shelf("new"), backwards=True),
+        "this deployment uploads it again, and its layers stay as they are",
+        {"code-goes-back"},
+    ),
+    "code, and the version that has it has other layers": (
+        scene(
+            wanted(alias="live", code=replace(CODE, code_sha256="code1")),
+            deployed(
+                live(code_sha256="code2", layers=[DEPS2]),
+                at("1", "code1", 1),
+                at("2", "code2", 2, layers=[DEPS2]),
+                live="2",
+            ),
+            shelf("old", "new"),
+            backwards=True,
+        ),
+        "this deployment uploads it again, and its layers stay as they are",
+        {"code-goes-back"},
+    ),
+}
+
+
+@pytest.mark.parametrize("case", ROLLBACKS)
+@pytest.mark.parametrize("meant", [True, False])
+def test_a_rollback_has_one_advice(case: str, meant: bool) -> None:  # noqa: FBT001 - the case
+    of, advice, checks = ROLLBACKS[case]
+
+    every = [one for one in told(replace_scene(of, backwards=meant)) if one.check in {*checks, "layer-behind"}]
+    said = {one.check: one.said.text if isinstance(one.said, Note) else one.said.remedy or "" for one in every}
+
+    assert set(said) == checks
+    assert [advice in words for words in said.values()].count(True) == (1 if meant else len(checks))
+    others = [one.said for one in told(of) if one.check == "layer-republished"]
+    carried = {layer.arn for pair in of.there if pair.live for layer in pair.live.layers}
+    named = {
+        arn
+        for one in others
+        for arn in re.findall(r"arn:[\w:-]+\d", one.text if isinstance(one, Note) else str(one.remedy))
+    }
+    assert named <= carried
+
+
+def replace_scene(of: Scene, *, backwards: bool) -> Scene:
+    return Scene(of.pairs, of.account, of.today, of.limits, backwards)
+
+
+def test_other_functions_that_carry_a_version_of_the_layers_are_listed() -> None:
+    others = (
+        live("billing", layers=[EXTENSION, DEPS2]),
+        live("report", layers=[DEPS1]),
+        live("else", layers=[HOTFIX]),
+        live("vendor", layers=[EXTENSION]),
+        live("none", layers=[]),
+    )
+    layers = [WantedArchive(EXTENSION.arn, None, arn=EXTENSION), LAYER]
+    of = scene(wanted(layers=layers), live(layers=[EXTENSION, DEPS1]), shelf("old"), others=others)
+
+    assert "deps is carried by 2 functions that the manifest does not name: billing (deps:2), report (deps:1)" in notes(
+        of
+    )
+    assert not findings(of)
+    assert [(one.name, [str(layer) for layer in one.layers]) for one in layering.others(of)] == [
+        ("billing", ["deps:2"]),
+        ("report", ["deps:1"]),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("layer", "digest", "becomes"),
+    [
+        (shelf("old"), "new", "deps:new"),
+        (shelf("old", "new"), "new", "deps:2"),
+        (shelf("old"), None, "deps (version not known)"),
+        (None, "new", "deps (version not known)"),
+    ],
+)
+def test_a_layer_is_new_only_where_that_is_known(layer: Layer | None, digest: str | None, becomes: str) -> None:
+    archive = replace(LAYER, code_sha256=digest, called="deps")
+    of = scene(wanted(layers=[archive]), live(), *([layer] if layer else []))
+
+    changes = {change.what: change.new for change in row(of.pairs[0], of.account).changes or ()}
+
+    assert changes["layers"] == becomes

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.account.scene import Desk, lighter, packed, packed_again, preflight
+from tests.account.scene import HANDLERS, Desk, lighter, packed, packed_again, preflight
+from tests.aws import FUNCTION
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from mypy_boto3_lambda.type_defs import AliasRoutingConfigurationTypeDef
 
     from fixtures.build import Sample
     from tests.aws import Account, Answer, Asked
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow
 
 DEPS = "parcel-desk-deps"
+PREFIX = "parcel-desk-"
 
 
 @pytest.fixture
@@ -182,6 +186,90 @@ def test_a_function_that_was_changed_since_kept_its_old_layer(
     assert "`ignore_changes = [layers]`" in finding["cause"]
     assert "attaches the layer that it publishes" in finding["remedy"]
     assert said.code == 0
+
+
+@pytest.mark.parametrize("weights", [{"1": 0.1}, {"1": 0.9}])
+def test_an_alias_sends_a_part_of_its_calls_to_the_release_before(
+    desk: Desk, light: Path, capsys: pytest.CaptureFixture[str], environ: dict[str, str], weights: dict[str, float]
+) -> None:
+    account, new = desk.account, desk.code
+    desk.layers = [account.layer(DEPS, light.read_bytes())]
+    desk.code = packed({"app/main.py": "handler = print"})
+    desk.deploy()
+    for name in HANDLERS:
+        desk.release(name)
+        desk.release(name, new)
+    routing: AliasRoutingConfigurationTypeDef = {"AdditionalVersionWeights": weights}
+    account.functions.update_alias(FunctionName=f"{PREFIX}api", Name="live", RoutingConfig=routing)
+
+    arguments = ("--layer", str(light), "--deployed-as", f"{PREFIX}{{function}}:live")
+    said = preflight(capsys, environ, *arguments)
+
+    (finding,) = said.findings
+    assert (finding["check"], finding["severity"], finding["functions"]) == ("alias-behind", "warning", ["api"])
+    part = f"{weights['1']:.0%}"
+    assert f"the alias live sends {part} of its calls to version 1 (code" in finding["message"]
+    assert "--routing-config AdditionalVersionWeights={}`" in finding["remedy"]
+    api, worker = said.report["functions"][:2]
+    assert api["live"]["shares"] == [{"version": "1", "part": weights["1"]}]
+    assert [(one["what"], f"({part} of the calls)" in one["live"]) for one in api["changes"]] == [("code", True)]
+    assert worker["changes"] == []
+    text = preflight(capsys, environ, *arguments, form="terminal").out
+    assert f"{PREFIX}api:live (version 2, {part} version 1)" in text
+    assert "would change nothing" not in text
+
+
+@pytest.mark.parametrize("meant", [False, True])
+def test_an_older_release_is_about_to_be_deployed(
+    desk: Desk,
+    light: Path,
+    capsys: pytest.CaptureFixture[str],
+    environ: dict[str, str],
+    meant: bool,  # noqa: FBT001 - the case
+) -> None:
+    """Its code and its layer, and what does both is one call."""
+    account = desk.account
+    desk.layers = [account.layer(DEPS, light.read_bytes())]
+    desk.deploy()
+    newer = account.layer(DEPS, packed({"python/a.py": "2"}))
+    for name in HANDLERS:
+        desk.release(name)
+        desk.attach(name, [newer])
+        desk.release(name, packed({"app/main.py": "handler = print"}))
+
+    arguments = ("--layer", str(light), "--deployed-as", f"{PREFIX}{{function}}:live")
+    said = preflight(capsys, environ, *arguments, *(["--rollback"] if meant else []), "--strict")
+
+    advice = "point the alias live to version 1 (`aws lambda update-alias`), which has this code and these layers"
+    assert said.code == (0 if meant else 1)
+    told = said.notes if meant else "\n".join(one["remedy"] for one in said.findings)
+    assert told.count(advice) == (1 if meant else 2)
+    assert "attach" not in told
+    if not meant:
+        assert {one["check"] for one in said.findings} == {"code-goes-back", "layer-goes-back"}
+        assert "is the code of version 1 (" in said.finding("code-goes-back")["message"]
+        assert len(said.finding("code-goes-back")["functions"]) == 4
+
+
+def test_functions_that_no_manifest_names_carry_the_layer(
+    desk: Desk, light: Path, capsys: pytest.CaptureFixture[str], environ: dict[str, str]
+) -> None:
+    account = desk.account
+    old = account.layer(DEPS, packed({"python/a.py": "1"}))
+    desk.layers = [account.layer(DEPS, light.read_bytes())]
+    desk.deploy()
+    account.function("billing", desk.code, Layers=[old])
+    account.function("unrelated", desk.code, Layers=[account.layer("else", packed({"python/b.py": ""}))])
+
+    said = preflight(capsys, environ, "--layer", str(light))
+
+    assert said.report["others"] == [{"arn": f"{FUNCTION}billing", "layers": [old]}]
+    assert f"{DEPS} is carried by 1 function that the manifest does not name: billing ({DEPS}:1)" in said.notes
+    assert not said.findings
+    assert f"billing ({DEPS}:1)" in " ".join(
+        preflight(capsys, environ, "--layer", str(light), form="terminal").out.split()
+    )
+    assert "others" not in str(preflight(capsys, environ, "--skip", "layer-shared", "--layer", str(light)).notes)
 
 
 def changed_later(asked: Asked, usual: Callable[[], Answer]) -> Answer | None:
