@@ -67,8 +67,8 @@ class _Conflict:
             f"{name} is there in {len({one.distribution.version for one in self.copies})} versions: {places}; "
             f"{self._why(first, other)}",
             other.where,
-            # Nothing says which of the two a mixed folder is. Elsewhere one comes first, and mostly it will do.
-            Severity.ERROR if mixed else Severity.WARNING,
+            # Files of both were never released together. Where all are of one version, mostly it will do.
+            Severity.ERROR if mixed and not self._whole(first, other) else Severity.WARNING,
             f"build {first.archive.source} again in an empty folder: `pip install --target --upgrade` leaves the old "
             "metadata behind"
             if mixed
@@ -103,18 +103,31 @@ class _Conflict:
                 f"{first.distribution.version} is imported: {first.archive.source} is listed later, and overwrites; "
                 "importlib.metadata may tell either version"
             )
-        whole = self._matching(first) == 1
+        whole = self._whole(first, other)
         return (
             f"the files are {first.distribution.version}'s" if whole else "the files are of both"
         ) + ", and importlib.metadata may tell either version"
 
+    def _whole(self, first: Installed, other: Installed) -> bool:
+        """Whether every module is the first one's."""
+        return self._matching(first) == 1 and not self._winners(first, other)
+
+    def _winners(self, first: Installed, other: Installed) -> list[str]:
+        """The other's compiled modules that Python finds before the first one's of the same name."""
+        names = {module_name(file) for file in modules(first)}
+        rivals = {file: name for file in modules(other) - modules(first) if (name := module_name(file)) in names}
+        found = ((file, self.subject.program.search.find(name)) for file, name in sorted(rivals.items()) if name)
+        return [file for file, one in found if isinstance(one, Found) and one.path == f"{other.site}/{file}"]
+
     def _leftovers(self, first: Installed, other: Installed) -> Iterator[str]:
         """What only the copy that lost has: still importable beside the other's, or out of reach."""
-        search = self.subject.program.search
+        search, winners = self.subject.program.search, self._winners(first, other)
+        if winners:
+            yield f"{_some(winners)} of {other.distribution.version} is imported, not the module of that name beside it"
         mixed, hidden = [], []
         for file in sorted(modules(other) - modules(first)):
             name = module_name(file)
-            if name is None or f"{other.site}/{file}" not in self.subject.bundle.items:
+            if name is None or file in winners or f"{other.site}/{file}" not in self.subject.bundle.items:
                 continue
             found = search.find(name)
             if isinstance(found, Found) and found.path == f"{other.site}/{file}":

@@ -39,7 +39,7 @@ def check(subject: Subject, engines: Engines) -> Findings:
         raise Inapplicable("no distribution is installed")
     union = Union(subject.program)
     for name, by in _grouped(union.conflicts).items():
-        yield _conflict(union.installed[name][0], by)
+        yield _conflict(union, union.installed[name][0], by)
     for name, by in _grouped(union.absences).items():
         failing = next((failing for one in by if (failing := union.failing(one))), None)
         if failing or name not in BUILD_TOOLS:
@@ -68,14 +68,18 @@ def _by(several: Sequence[Required]) -> str:
     return "; ".join(told[:SHOWN]) + (f"; and {len(told) - SHOWN} more" if len(told) > SHOWN else "")
 
 
-def _conflict(found: Installed, by: Sequence[Required]) -> Finding:
+def _conflict(union: Union, found: Installed, by: Sequence[Required]) -> Finding:
+    """An error where an import shows that it breaks: what is a little beyond the bounds mostly works."""
     name = found.distribution.name
     apart = next((one.by.archive.source for one in by if one.by.archive is not found.archive), None)
+    broken = next((broken for one in by if (broken := union.broken(one))), None)
+    together = f"{found.archive.source} and {apart} were not resolved together" if apart else None
     return Finding(
         f"{name} {found.distribution.version} does not fit: {_by(by)}",
         found.where,
-        remedy=f"resolve code and layers together, so that one version of {name} fits all that require it",
-        cause=f"{found.archive.source} and {apart} were not resolved together" if apart else None,
+        Severity.ERROR if broken else Severity.WARNING,
+        f"resolve code and layers together, so that one version of {name} fits all that require it",
+        "\n".join(one for one in (together, broken) if one) or None,
     )
 
 

@@ -103,19 +103,29 @@ class Union:
             if exact or (pin and accepts(one.requirement, pin) is False):
                 yield one, pin
 
+    def broken(self, one: Required) -> str | None:
+        """Python's words for an import that a version which does not fit lets down while a handler starts."""
+        paths = (path for got in self.installed[one.name] for path in self.sources(got))
+        tops = {name.partition(".")[0] for path in paths if (name := self.program.search.module_name(path))}
+        for lost in self._lost(one):
+            if lost.name is None and lost.missing.partition(".")[0] in tops:
+                return f"No module named {lost.missing!r}, imported at {lost.path}:{lost.statement.line}"
+        return None
+
+    def _lost(self, one: Required) -> Iterator[Unresolved]:
+        """The imports of the distribution that requires it which certainly fail while a handler starts."""
+        for path in self.sources(one.by):
+            if path in self.program.graph.reached and certain(path, self.program) is not None:
+                for lost in self.program.graph.unresolved(path):
+                    if lost.statement.certain and not lost.statement.lazy:
+                        yield lost
+
     def failing(self, one: Required) -> Unresolved | None:
         """An import by which the absence of a requirement keeps a handler from starting."""
-        search, reached = self.program.search, self.program.graph.reached
         absent = {other.name for other in self.absences if other.by is one.by}
-        for path in self.sources(one.by):
-            if path not in reached or certain(path, self.program) is None:
-                continue
-            for found in self.program.graph.unresolved(path):
-                statement = found.statement
-                if found.name or statement.lazy or not statement.certain:
-                    continue
-                top = found.missing.partition(".")[0]
-                named = canonicalize_name(top) == one.name
-                if named or (len(absent) == 1 and isinstance(search.find(top), Missing)):
-                    return found
+        for found in self._lost(one):
+            top = found.missing.partition(".")[0]
+            gone = len(absent) == 1 and isinstance(self.program.search.find(top), Missing)
+            if found.name is None and (canonicalize_name(top) == one.name or gone):
+                return found
         return None

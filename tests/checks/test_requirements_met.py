@@ -33,7 +33,7 @@ def app(source: str, *layers: Files, code: Files | None = None) -> Subject:
     return program_of(own, *layers, declared=manifest(function(handler="main.handler")))
 
 
-def test_a_version_that_does_not_fit_is_an_error() -> None:
+def test_a_version_that_does_not_fit_may_do() -> None:
     both = layer(dist("requests", "2.28", "urllib3<1.27"), dist("elastic", "8", "urllib3<2"), dist("urllib3", "2.2"))
 
     (finding,) = findings(check, app("", both))
@@ -41,8 +41,25 @@ def test_a_version_that_does_not_fit_is_an_error() -> None:
     assert finding.message == (
         "urllib3 2.2 does not fit: elastic 8 requires urllib3<2; requests 2.28 requires urllib3<1.27"
     )
-    assert (finding.severity, finding.where) == (Severity.ERROR, "layer.zip!python/urllib3-2.2.dist-info")
+    assert (finding.severity, finding.where) == (Severity.WARNING, "layer.zip!python/urllib3-2.2.dist-info")
     assert finding.cause is None
+
+
+@pytest.mark.parametrize(
+    ("source", "severity"),
+    [
+        ("import urllib3.packages.six\n", Severity.ERROR),
+        ("try:\n    import urllib3.packages.six\nexcept ImportError: ...\n", Severity.WARNING),
+        ("def later():\n    import urllib3.packages.six\n", Severity.WARNING),
+    ],
+)
+def test_a_version_that_does_not_fit_is_an_error_where_an_import_shows_it(source: str, severity: Severity) -> None:
+    both = layer(dist("requests", "2.28", "urllib3<1.27", source=source), dist("urllib3", "2.2"))
+
+    (finding,) = findings(check, app("import requests", both))
+
+    assert finding.severity is severity
+    assert ("No module named 'urllib3.packages" in (finding.cause or "")) is (severity is Severity.ERROR)
 
 
 def test_archives_that_were_not_resolved_together_are_named() -> None:
