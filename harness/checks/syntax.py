@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from harness.artifact.bundle import where
 from harness.check import Engines, Findings, Inapplicable, Subject, define
+from harness.diagnosis.backports import backport
 from harness.model import Finding, Severity, When
 
 
@@ -38,7 +39,9 @@ def check(subject: Subject, engines: Engines) -> Findings:
             f"Runtime.UserCodeSyntaxError: Syntax error in module {name!r}{of}: {fault.message}",
             f"{where(subject.bundle.items[path])}:{fault.line}",
             Severity.ERROR if certain else Severity.WARNING,
-            f"install {owner.distribution.name} for {subject.policy.runtime}, and build the layer again"
+            old.remedy
+            if (old := backport(path, program))
+            else f"install {owner.distribution.name} for {subject.policy.runtime}, and build the layer again"
             if owner
             else f"correct the line, or declare the runtime that understands it instead of {subject.policy.runtime}",
             chain=reach.chain if reach else (),

@@ -6,15 +6,15 @@ import re
 import signal
 from typing import TYPE_CHECKING
 
+from harness.diagnosis import backports, known, native, system, unset
 from harness.diagnosis import handler as handlers
 from harness.diagnosis import missing as modules
-from harness.diagnosis import native, unset
 from harness.diagnosis.values import Advice
-from harness.engines.protocol import Exceeded, Exited, Failed, Trace
+from harness.engines.protocol import Exceeded, Exited, Failed, LambdaError, Trace
 from harness.facts.search import site_folders
 
 if TYPE_CHECKING:
-    from harness.engines.protocol import Answer, Init, LambdaError
+    from harness.engines.protocol import Answer, Init
     from harness.facts.program import Program
     from harness.manifest import Function
     from harness.parity.supply import Supply
@@ -25,10 +25,6 @@ WRAPPER = "AWS_LAMBDA_EXEC_WRAPPER"
 NOT_FOUND, NOT_EXECUTABLE = 127, 126  # what a shell ends with that cannot start a program
 NO_MODULE = re.compile(r"No module named '([\w.]+)'")
 RELATIVE = "required to perform a relative import"
-ERRNO = re.compile(r"\[Errno (-?\d+)\]")
-NAMED = re.compile(r"'(/[^']*)'")
-READ_ONLY, NO_SPACE, TOO_MANY_FILES, NO_PERMISSION, NO_FILE, NO_FUNCTION = 30, 28, 24, 13, 2, 38
-SYNCHRONISED = "/multiprocessing/synchronize.py"
 
 
 def for_init(  # noqa: PLR0911 - a table
@@ -141,20 +137,38 @@ def _for_name(error: LambdaError, trace: Trace, function: Function, program: Pro
     return Advice(found.remedy or fallbacks[error.type], found.cause) if found else Advice(fallbacks[error.type])
 
 
-def for_error(error: LambdaError, trace: Trace, function: Function, supply: Supply) -> Advice | None:
+def for_error(  # noqa: PLR0911 - a table
+    error: LambdaError, trace: Trace, function: Function, supply: Supply
+) -> Advice | None:
     """About an error of init or of an event; None: nothing beyond what it says itself."""
     program = supply.program
     if error.type == "Runtime.UserCodeSyntaxError":
+        if found := backports.raised_in(trace, program):
+            return found
         return Advice("correct the line, or declare the runtime that understands it")
     if error.type == "KeyError" and f"{ENVIRONMENT_MISS}{error.message}" in trace.causes:
         return Advice(
             f"declare the variable {error.message} under `environment` in the manifest, or read it in the handler"
         )
+    if found := backports.raised_in(trace, program) or known.advice(error, program):
+        return found
     if found := native.advice(error, trace, program):
         return found
     if error.type in ("Runtime.ImportModuleError", "ImportError", "ModuleNotFoundError"):
         return _for_import(error, trace, function, supply)
-    return _system(error, trace, program)
+    return system.advice(error, trace, program) or _behind(trace, function, supply)
+
+
+def _behind(trace: Trace, function: Function, supply: Supply) -> Advice | None:
+    """About an error behind the error, where that is one that says more: the nearest first."""
+    for cause in trace.causes:
+        kind, _, message = cause.partition(": ")
+        inner = LambdaError(kind.rpartition(".")[2], message, ())
+        missing = NO_MODULE.search(message)
+        within = Trace(trace.frames, (), missing[1] if missing else None)
+        if found := for_error(inner, within, function, supply):
+            return found
+    return None
 
 
 def _for_import(error: LambdaError, trace: Trace, function: Function, supply: Supply) -> Advice:
@@ -188,31 +202,3 @@ def _hidden(module: str, function: Function, program: Program) -> Advice | None:
                 f"{path} is there; with PYTHONPATH={declared}, Lambda leaves the layers off sys.path",
             )
     return None
-
-
-def _system(error: LambdaError, trace: Trace, program: Program) -> Advice | None:
-    """What the operating system refused."""
-    number = ERRNO.match(error.message)
-    code = int(number[1]) if number else None
-    if code in (NO_FUNCTION, NO_PERMISSION, NO_FILE) and _synchronises(error, trace):
-        return Advice(
-            "use threads, or multiprocessing's Process and Pipe alone",
-            "Lambda has no /dev/shm, which multiprocessing's locks, queues and pools need",
-        )
-    if code == NO_PERMISSION:
-        named = NAMED.search(error.message)
-        if named and not named[1].startswith(("/var/task", "/opt")):
-            return Advice("write below /tmp only; the function runs as a user without rights")
-        return Advice("make the archive's files readable for others (chmod -R a+rX); file-permissions lists them")
-    return {
-        READ_ONLY: Advice("write below /tmp only; the rest of the file system is read-only"),
-        NO_SPACE: Advice(f"write less: /tmp has {program.policy.limits.tmp_mb} MB"),
-        TOO_MANY_FILES: Advice("open fewer files and connections: Lambda allows 1,024 at a time"),
-        NO_FILE: Advice("open only what is in the archives, and write below /tmp only"),
-    }.get(code or 0)
-
-
-def _synchronises(error: LambdaError, trace: Trace) -> bool:
-    return any(SYNCHRONISED in line for line in error.stack) or any(
-        frame.file.endswith(SYNCHRONISED) for frame in trace.frames
-    )

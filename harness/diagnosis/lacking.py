@@ -115,6 +115,11 @@ def _program(lack: Lack) -> Advice:
             f"add {lack.what.split('/', 2)[2].removeprefix('task/')} to the archive, with mode 0755",
             "no archive has it",
         )
+    return program(name)
+
+
+def program(name: str) -> Advice:
+    """What to do about a program that is not there."""
     bring = f"bring {name} with all that it needs in bin/ of a layer"
     instead = f"{_INSTEAD[name]}, or {bring}" if name in _INSTEAD else bring
     return Advice(instead, f"neither the runtime nor an archive has {name} on the PATH")

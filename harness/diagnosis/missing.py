@@ -49,7 +49,9 @@ def _advice(module: str, supply: Supply) -> Advice:
     return Advice(f"install a version of {top!r} that has {module!r}, or correct the import")
 
 
-def _structural(module: str, program: Program) -> Advice | None:
+def _structural(  # noqa: PLR0911 - a table
+    module: str, program: Program
+) -> Advice | None:
     """What the runtime's version or the archives' layout explain."""
     top = module.partition(".")[0]
     if removed := dict(program.policy.removed_modules).get(top):
@@ -69,12 +71,14 @@ def _structural(module: str, program: Program) -> Advice | None:
             f"write the import as the file is named, or rename {near}",
             f"{near} is there, and upper and lower case differ on Lambda",
         )
+    if known := native.of_module(module, program):
+        return known
     if path := elsewhere(module, program):
         return Advice(
             f"move what is in {path.rpartition('/')[0]} to the root of the archive, or to python/ of a layer",
             f"{path} is there, in a folder that is not on sys.path",
         )
-    return native.of_module(module, program)
+    return None
 
 
 def _uncopied(module: str, supply: Supply) -> Advice | None:

@@ -41,6 +41,7 @@ ARTIFACT = program_of(
 CANNOT = "Unable to import module 'app.main': "
 MAIN = Frame("/var/task/app/main.py", 3, "app.main")
 LOCKS = Frame("/var/lang/lib/python3.12/multiprocessing/synchronize.py", 57, "multiprocessing.synchronize")
+STARTED = Frame("/var/lang/lib/python3.12/subprocess.py", 1950, "subprocess")
 WRAPPER = "AWS_LAMBDA_EXEC_WRAPPER"
 WHEEL = "install the wheel for CPython 3.12 on Linux x86_64, and build the layer again"
 NOTHING_ELSE = "correct the module at that line; it must be importable"
@@ -53,6 +54,10 @@ def lost(module: str, why: str = "") -> tuple[LambdaError, Trace]:
 
 def broken(message: str, *causes: str) -> tuple[LambdaError, Trace]:
     return error("Runtime.ImportModuleError", CANNOT + message), Trace((MAIN,), causes)
+
+
+def wrapped(kind: str, message: str, *causes: str) -> tuple[LambdaError, Trace]:
+    return error(kind, message), Trace((MAIN,), causes)
 
 
 def raised(kind: str, message: str, *frames: Frame) -> tuple[LambdaError, Trace]:
@@ -137,7 +142,7 @@ INITS: dict[str, tuple[tuple[LambdaError, Trace], str, str | None]] = {
         broken(
             "cannot import name '_cedarpy' from partially initialized module 'cedarpy' (most likely due to a circular"
         ),
-        "install cedarpy 4.1 again, and build layer.zip from it",
+        "keep /opt/python/cedarpy/_cedarpy.cpython-312-x86_64-linux-gnu.so when layer.zip is made",
         (
             "/opt/python/cedarpy/_cedarpy.cpython-312-x86_64-linux-gnu.so is in the RECORD of cedarpy, and in no "
             "archive: its compiled half is missing"
@@ -185,8 +190,53 @@ INITS: dict[str, tuple[tuple[LambdaError, Trace], str, str | None]] = {
     "too many files": (raised("OSError", "[Errno 24] Too many open files: 'x'"), "open fewer files", None),
     "a lock": (
         raised("FileNotFoundError", "[Errno 2] No such file or directory", LOCKS),
-        "use threads, or multiprocessing's Process and Pipe alone",
-        "Lambda has no /dev/shm, which multiprocessing's locks, queues and pools need",
+        "use threads (concurrent.futures.ThreadPoolExecutor)",
+        "Lambda has no /dev/shm, which multiprocessing's locks, queues and pools, that of threads included, need",
+    ),
+    "a program that may not be started": (
+        raised("PermissionError", "[Errno 13] Permission denied: '/var/task/plain.sh'"),
+        "give it mode 0755 before it is zipped (chmod 755)",
+        "of /var/task/plain.sh: its mode is 0644",
+    ),
+    "a program that is not there": (
+        raised("FileNotFoundError", "[Errno 2] No such file or directory: 'git'", STARTED),
+        "use a library that needs no git",
+        "neither the runtime nor an archive has git on the PATH",
+    ),
+    "a locale": (
+        raised("Error", "unsupported locale setting"),
+        "use C, C.UTF-8 or POSIX",
+        "Amazon Linux 2023, as Lambda has it, comes with the locales C, C.UTF-8 and POSIX alone",
+    ),
+    "a library that is opened by its path": (
+        raised("OSError", "/opt/lib/x.so: cannot open shared object file: No such file or directory"),
+        "add lib/x.so to a layer",
+        "it is opened by this path, and no archive has /opt/lib/x.so",
+    ),
+    "an error of the system behind another": (
+        wrapped("ValueError", "Unable to configure handler 'file'", "OSError: [Errno 30] Read-only file system: 'x'"),
+        "write below /tmp only; the rest of the file system is read-only",
+        None,
+    ),
+    "metadata behind another error": (
+        wrapped("RuntimeError", "no version", "PackageNotFoundError: No package metadata was found for tinyxml"),
+        "leave *.dist-info folders out of what the packaging step removes",
+        "the modules of tinyxml are there (/opt/python/tinyxml/__init__.py), its metadata is not",
+    ),
+    "code that was generated for a newer protobuf": (
+        raised("VersionError", "Detected incompatible Protobuf Gencode/Runtime: gencode 5.29.0 runtime 5.28.1"),
+        "install protobuf>=5.29.0",
+        "the code was generated for protobuf 5.29.0, and 5.28.1 is installed",
+    ),
+    "data that nltk downloads": (
+        raised("LookupError", "\n  Resource \x1b[93mpunkt\x1b[0m not found.\n  Please use the NLTK Downloader"),
+        "download it when the archive is built (`python -m nltk.downloader -d nltk_data punkt`)",
+        "nltk brings no data along, and no archive has punkt",
+    ),
+    "an old NumPy's module": (
+        raised("ImportError", "numpy.core.multiarray failed to import"),
+        "install a version of what imports it that was built for NumPy 2, or pin numpy<2",
+        "it was compiled for NumPy 1, and NumPy is there",
     ),
     "an error of the system that says it all": (raised("OSError", "[Errno 5] Input/output error"), NOTHING_ELSE, None),
     "an error of nobody's": (raised("OSError", "no"), NOTHING_ELSE, None),
