@@ -8,26 +8,41 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from harness.check import Engines, Findings, Inapplicable, Subject, define
-from harness.facts.graph import Reach
-from harness.facts.installed import MODULES, hollow, lost, needed, visible
+from harness.facts.graph import weaker
+from harness.facts.installed import MODULES, hollow, lost, module_name, needed, visible
 from harness.facts.lookups import Lookup
 from harness.facts.search import Found
-from harness.facts.starts import certain
+from harness.facts.starts import failing, stopped, sure
 from harness.facts.view import Installed
-from harness.model import Finding, Note, Severity
+from harness.model import Finding, Note, Severity, When
+from harness.severity import severity
 
 SHOWN = 3
 KEEP = "leave *.dist-info folders out of what the packaging step removes, and build the archive again"
+# Files without which a distribution is of no use: what uses it, variables that name another file, and what is said.
+ESSENTIAL = {
+    "certifi/cacert.pem": (
+        ("requests", "httpx"),
+        frozenset({"REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"}),
+        "OSError: Could not find a suitable TLS CA certificate bundle, invalid path",
+    ),
+    "botocore/data/endpoints.json": (
+        ("boto3", "botocore.session"),
+        frozenset[str](),
+        "botocore.exceptions.DataNotFoundError: Unable to load data for: endpoints",
+    ),
+}
+SURE = frozenset({When.AT_START, When.AT_EVENT})
 ENTRY_POINTS = "entry_points.txt"
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A look-up that finds nothing, and how its module is reached where no handler starts without it."""
+    """A look-up that finds nothing, and when a function gets to it."""
 
     path: str
     lookup: Lookup
-    start: Reach | None
+    when: When
 
 
 @define(since="0.1")
@@ -74,11 +89,22 @@ def _unknown(subject: Subject, installed: Sequence[Installed]) -> Iterator[Findi
     for path, lookup in _lookups(subject):
         name = _name(lookup, path, subject)
         if name and not lookup.guarded and not lookup.never and canonicalize_name(name) not in known:
-            start = certain(path, subject.program) if lookup.certain and not lookup.lazy else None
-            if start or _matters(subject, path, lookup, name):
-                asked[name].append(Asked(path, lookup, start))
+            when = _when(subject, path, lookup)
+            if when in SURE or _matters(subject, path, lookup, name):
+                asked[name].append(Asked(path, lookup, when))
     for name, places in asked.items():
-        yield _missing(subject, name, sorted(places, key=lambda one: one.start is None))
+        yield _missing(subject, name, sorted(places, key=lambda one: one.when))
+
+
+def _when(subject: Subject, path: str, lookup: Lookup) -> When:
+    """When a function gets to a look-up; what is done in functions of libraries, some path may do."""
+    program = subject.program
+    reach = program.graph.reached.get(path)
+    if path in program.own and lookup.lazy:
+        when = program.when(path, lookup.line)
+    else:
+        when = When.NEVER if reach is None else When.LATER if lookup.lazy else reach.when
+    return weaker(when) if lookup.conditional and when is not When.NEVER else when
 
 
 def _lookups(subject: Subject) -> Iterator[tuple[str, Lookup]]:
@@ -124,23 +150,28 @@ def _missing(subject: Subject, name: str, places: Sequence[Asked]) -> Finding:
         kind = "pkg_resources.DistributionNotFound"
     else:
         what, kind = f"No package metadata was found for {name}", "importlib.metadata.PackageNotFoundError"
-    if first.start and not api.startswith("pkg_resources."):
-        what = f"Runtime.ImportModuleError: Unable to import module {first.start.chain[0]!r}: {what} ({kind})"
+    reach = subject.program.graph.reached.get(first.path)
+    if first.when is When.AT_START and reach and not api.startswith("pkg_resources."):
+        what = failing(f"{what} ({kind})", reach)
     else:
         what = f"{kind}: {what}"
     found = subject.program.search.find(canonicalize_name(name).replace("-", "_"))
     there = isinstance(found, Found)
-    when = None if first.start else "this fails when the line is reached"
+    when = {When.AT_START: None, When.AT_EVENT: "this fails with every event"}.get(
+        first.when, "this fails when the line is reached"
+    )
     why = f"its modules are there ({found.path}), its metadata is not" if isinstance(found, Found) else None
     others = [f"{one.path}:{one.lookup.line}" for one in places[1:]]
     also = f"also asked for at {_some(others)}" if others else None
     return Finding(
         what,
         f"{first.path}:{first.lookup.line}",
-        Severity.ERROR if first.start else Severity.WARNING,
+        severity(first.when) or Severity.WARNING,
         KEEP if there else f"add {name} to the requirements that the layer is built from, with its *.dist-info folder",
         "; ".join(one for one in (when, why, also) if one) or None,
-        first.start.chain if first.start else (),
+        reach.chain if reach else (),
+        first.when,
+        stopped(first.path, subject.program) if first.when in SURE else (),
     )
 
 
@@ -201,15 +232,42 @@ def _files(subject: Subject, installed: Installed) -> Findings:
         return
     told = data or modules
     kinds = f" (every {', every '.join(sorted(whole & _suffixes(data)))} file)" if data and not modules else ""
+    words, when, chain = _missed(subject, installed, gone)
     yield Finding(
-        f"{name} lacks {len(gone):,} of the files that it was installed with{kinds}: {_some([*told])}",
+        f"{words}{name} lacks {len(gone):,} of the files that it was installed with{kinds}: {_some([*told])}",
         f"{installed.where}/RECORD",
-        Severity.WARNING,
+        severity(when) or Severity.WARNING,
         "narrow the pattern that removes them, and build the archive again",
-        "without them: botocore.exceptions.DataNotFoundError: Unable to load data for: endpoints"
-        if "botocore/data/endpoints.json" in gone
-        else None,
+        chain=chain,
+        when=when,
     )
+
+
+def _missed(subject: Subject, installed: Installed, gone: Sequence[str]) -> tuple[str, When, tuple[str, ...]]:
+    """What is said without a file that is gone, when, and by which chain of imports, as far as that is certain."""
+    program = subject.program
+    lacking = {module for one in gone if (module := module_name(one)) and one.endswith(MODULES)}
+    best: tuple[str, When, tuple[str, ...]] = ("", When.LATER, ())
+    for path, owner in subject.facts.owners.items():
+        reach = sure(path, program) if owner is installed and path in subject.facts.modules else None
+        for one in subject.facts.modules[path].imports if reach and lacking else ():
+            base = program.graph.absolute(one.module, one.level, path)
+            named = {f"{base}.{name}" for name in one.names} | ({base} if base else set())
+            if reach and reach.when < best[1] and named & lacking and one.certain and not one.lazy:
+                first = min(named & lacking)
+                taken = base not in lacking and first.removeprefix(f"{base}.") in one.names
+                said = (
+                    f"cannot import name {first.rpartition('.')[2]!r} from {base!r}"
+                    if taken
+                    else f"No module named {first!r}"
+                )
+                best = f"{failing(said, reach)}: ", reach.when, reach.chain
+    for file, (users, variables, words) in ESSENTIAL.items():
+        reaches = [sure(found.path, program) for user in users if isinstance(found := program.search.find(user), Found)]
+        reach = next((one for one in reaches if one), None)
+        if file in gone and reach and best[1] is When.LATER and not variables & dict(program.environment).keys():
+            best = f"{words}: ", When.AT_EVENT, reach.chain
+    return best
 
 
 def _suffix(name: str) -> str:

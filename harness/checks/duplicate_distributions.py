@@ -3,10 +3,11 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from harness.artifact.bundle import CODE_ROOT
+from harness.artifact.bundle import CODE_ROOT, where
 from harness.check import Engines, Findings, Inapplicable, Subject, define
 from harness.facts.installed import hollow, module_name, modules, visible
 from harness.facts.search import Found
+from harness.facts.starts import sure
 from harness.facts.view import Installed
 from harness.model import Finding, Note, Severity
 
@@ -43,7 +44,30 @@ def check(subject: Subject, engines: Engines) -> Findings:
             yield _Conflict(subject, real).finding()
         elif len(real) > 1 and len({one.archive.source for one in real}) > 1:
             twice.append(real)
+        if len(versions) == 1:
+            yield from _strays(subject, real[0])
     yield from _wasted(twice)
+
+
+def _strays(subject: Subject, installed: Installed) -> Iterator[Finding]:
+    """Compiled modules of nobody's that are imported in the place of a distribution's own."""
+    for file in sorted(modules(installed)):
+        path, name = f"{installed.site}/{file}", module_name(file)
+        found = subject.program.search.find(name) if name and file.endswith(".py") else None
+        if not isinstance(found, Found) or not found.path.endswith(".so") or path not in subject.bundle.items:
+            continue
+        if found.path in subject.facts.owners or found.path.rpartition("/")[0] != path.rpartition("/")[0]:
+            continue
+        one = installed.distribution
+        reach = subject.program.graph.reached.get(found.path)
+        yield Finding(
+            f"{found.path} is imported in the place of {file} of {one.name} {one.version}, and no RECORD has it: "
+            "another version has left it behind",
+            where(subject.bundle.items[found.path]),
+            Severity.WARNING,
+            f"build {subject.bundle.items[found.path].archive.source} again in an empty folder",
+            chain=reach.chain if reach else (),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,19 +87,32 @@ class _Conflict:
         mixed = first.site == other.site and first.archive is other.archive
         places = " and ".join(f"{one.distribution.version} in {one.archive.source}" for one in (first, *others))
         name = first.distribution.name
+        winner = next(self._winners(first, other), None)
+        reach = sure(winner, self.subject.program) if winner else None
+        won = f"; {winner}, of {other.distribution.version}, is imported in the place of the other's" if winner else ""
         return Finding(
             f"{name} is there in {len({one.distribution.version for one in self.copies})} versions: {places}; "
-            f"{self._why(first, other)}",
+            f"{self._why(first, other)}{won}",
             other.where,
             # Files of both were never released together. Where all are of one version, mostly it will do.
-            Severity.ERROR if mixed and not self._whole(first, other) else Severity.WARNING,
+            Severity.ERROR if (mixed and not self._whole(first, other)) or reach else Severity.WARNING,
             f"build {first.archive.source} again in an empty folder: `pip install --target --upgrade` leaves the old "
             "metadata behind"
             if mixed
             else f"leave {name} out of {other.archive.source if first.site != other.site else 'one of the two'}, or "
             "build both from the same lock file",
             "; ".join(self._leftovers(first, other)) or None,
+            reach.chain if reach else (),
         )
+
+    def _winners(self, first: Installed, other: Installed) -> Iterator[str]:
+        """The files of the copy that lost that are imported nevertheless: compiled ones come before those in Python."""
+        own = {name for file in modules(first) if (name := module_name(file))}
+        for file in sorted(modules(other) - modules(first)):
+            name, path = module_name(file), f"{other.site}/{file}"
+            found = self.subject.program.search.find(name) if name in own and name else None
+            if isinstance(found, Found) and found.path == path and path in self.subject.bundle.items:
+                yield path
 
     def _ranked(self) -> list[Installed]:
         """The copies, with the one first that the files belong to."""

@@ -68,7 +68,7 @@ def imports(tree: ast.Module, python: tuple[int, int], *, calls: bool = True, ow
         calls: Whether to look for calls that import, which takes most of the time; without them in the source, no.
         own: Whether to look which functions the module calls itself; a library's functions are not followed anyway.
     """
-    finder = _Finder(python, calls=calls, executed=_called_at_once(tree) if own else frozenset())
+    finder = _Finder(python, calls=calls, executed=called_at_once(tree) if own else frozenset())
     finder.block(tree.body, _Context())
     return tuple(sorted(finder.found, key=lambda one: one.line))
 
@@ -217,7 +217,7 @@ class _Finder:
         self.block(node.body, replace(within, guarded=within.guarded or suppressed or tried))
 
 
-def _called_at_once(tree: ast.Module) -> frozenset[str]:
+def called_at_once(tree: ast.Module) -> frozenset[str]:
     """The functions that the module itself calls when it is loaded, by their plain names."""
     simple = (one for one in tree.body if isinstance(one, ast.Assign | ast.AnnAssign | ast.Expr))
     calls = (node.func for one in simple for node in ast.walk(one) if isinstance(node, ast.Call))

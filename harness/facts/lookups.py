@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from harness.facts.conditions import Truth, truth
-from harness.facts.imports import called
+from harness.facts.imports import called, called_at_once
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -43,7 +43,7 @@ class Lookup:
         group: The group of entry points that is asked for; one of the two is empty.
         api: The function, as in ``importlib.metadata.version``.
         line: Where the call begins.
-        lazy: It stands in a function: it runs when that is called.
+        lazy: It stands in a function that the module does not call itself: it runs when that is called.
         guarded: Its failure is expected.
         conditional: It stands under a condition that is only known at run time.
         never: It does not run on Lambda.
@@ -81,6 +81,7 @@ def lookups(tree: ast.Module, python: tuple[int, int]) -> tuple[Lookup, ...]:
         return ()
     parents = {child: parent for parent in ast.walk(tree) for child in ast.iter_child_nodes(parent)}
     constants = dict(_constants(tree))
+    executed = called_at_once(tree)
     found = []
     for node in ast.walk(tree):
         api = names.get(ast.unparse(node.func)) if isinstance(node, ast.Call) and _plain(node.func) else None
@@ -90,7 +91,7 @@ def lookups(tree: ast.Module, python: tuple[int, int]) -> tuple[Lookup, ...]:
         value = _argument(node, by_group=by_group)
         text = _text(value, constants) if value is not None else None
         if text:
-            signs = dict.fromkeys(_conditions(node, parents, python), True)
+            signs = dict.fromkeys(_conditions(node, parents, python, executed), True)
             name, group = ("", text) if by_group else (text, "")
             found.append(Lookup(name, group, api, node.lineno, **signs))
     return tuple(sorted(found, key=lambda one: one.line))
@@ -160,13 +161,13 @@ def _text(node: ast.expr, constants: Mapping[str, str]) -> str | None:
 
 
 def _conditions(  # noqa: C901 - a table of statements
-    node: ast.AST, parents: Mapping[ast.AST, ast.AST], python: tuple[int, int]
+    node: ast.AST, parents: Mapping[ast.AST, ast.AST], python: tuple[int, int], executed: frozenset[str]
 ) -> Iterator[str]:
     """Which attributes of a look-up what it stands in makes true, from the inside out."""
     while parent := parents.get(node):
         match parent:
             case ast.FunctionDef() | ast.AsyncFunctionDef():
-                if node in parent.body:
+                if node in parent.body and parent.name not in executed:
                     yield "lazy"
             case ast.Lambda():
                 yield "lazy"
