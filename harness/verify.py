@@ -15,6 +15,7 @@ from harness.answering import AnswerStore, key_of
 from harness.artifact.store import content_key
 from harness.catalogue import CATALOGUE, PREFLIGHT, named
 from harness.check import Check, Need, Scope, Subject
+from harness.diagnosis import scripts
 from harness.emulator import CAVEAT, Unusable, emulator
 from harness.engines.environment import unusable_cache
 from harness.engines.protocol import (
@@ -287,7 +288,8 @@ class Verification:
         """
         if function.name not in self._answers:
             waiting = [one for one in self.manifest.functions if one.name not in self._answers]
-            group = [one for one in waiting if self._shares(one, function)]
+            items = self.materials.bundle(function).items
+            group = [one for one in waiting if self._shares(one, function) and not scripts.script(one, items)]
             found = self._start(group, self.materials.bundle(function))
             self._answers.update(found)
         answer = self._answers[function.name]
@@ -308,7 +310,7 @@ class Verification:
                 handler=QUESTION,
                 memory=QUESTION_MB,
                 timeout=self.policy.limits.timeout_max_seconds,
-                environment=subject.program.environment,
+                environment=scripts.for_python(subject.manifest.functions, subject.program),
                 events=(question,),
                 asks=True,
             )

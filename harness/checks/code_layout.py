@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from harness.artifact.bundle import CODE_ROOT
 from harness.check import Engines, Findings, Inapplicable, Subject, define
-from harness.diagnosis import handler
+from harness.diagnosis import handler, scripts
 from harness.model import Finding, Severity
 
 # What a layer has its modules in; in a code archive no search leads there.
@@ -36,9 +36,14 @@ def check(subject: Subject, engines: Engines) -> Findings:
     code = subject.bundle.code
     if code is None:
         raise Inapplicable("no code archive is declared")
-    faults = [fault for one in subject.program.handlers if (fault := handler.unfound(one, subject.program))]
+    program = subject.program
+    sharing = [one for one in subject.manifest.functions if one.name in program.names]
+    scripted = {one.name for one in sharing if scripts.script(one, subject.bundle.items)}
+    named = [one for name, one in zip(program.names, program.handlers, strict=True) if name not in scripted]
+    faults = [fault for one in named if (fault := handler.unfound(one, program))]
+    faults += [fault for one in sharing if (fault := scripts.fault(one, program))]
     yield from dict.fromkeys(faults)
-    if not faults and not any(path.startswith(f"{CODE_ROOT}/") for path in _importable(subject)):
+    if not (faults or scripted) and not any(path.startswith(f"{CODE_ROOT}/") for path in _importable(subject)):
         yield Finding(
             "the code archive has no Python modules",
             code.source,

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from harness.artifact.bundle import CODE_ROOT, LAYER_ROOT, Item, where
 from harness.check import Engines, Findings, Inapplicable, Scope, Subject, define
-from harness.diagnosis import handler
+from harness.diagnosis import handler, scripts
 from harness.facts.graph import Graph, Reach
 from harness.facts.launching import DENIED, EXEC_FORMAT, obstacle
 from harness.facts.search import Missing, Search, site_folders
@@ -41,7 +41,9 @@ def check(subject: Subject, engines: Engines) -> Findings:
     if function is None:
         raise Inapplicable("no function is declared")
     variables = dict(function.environment)
-    if fault := handler.misnamed(function.handler, subject.program):
+    if not scripts.script(function, subject.bundle.items) and (
+        fault := handler.misnamed(function.handler, subject.program)
+    ):
         yield fault
     yield from _accepted(subject, function, variables)
     yield from _limited(subject, function)

@@ -1,6 +1,7 @@
 """See the check."""
 
 from harness.check import Blocked, Engines, Findings, Inapplicable, Need, Scope, Subject, define
+from harness.diagnosis import scripts
 from harness.diagnosis.outside import unjudged, unreached, went_on
 from harness.diagnosis.start import explain
 from harness.engines.protocol import Ready
@@ -36,6 +37,9 @@ def check(subject: Subject, engines: Engines) -> Findings:
     function = subject.function
     if function is None:
         raise Inapplicable("no function is declared")
+    if scripts.script(function, subject.bundle.items):
+        yield Note(scripts.unjudged(function), limit=True)
+        return
     seen = engines.observe(function)
     limit = subject.policy.limits.init_of(function.timeout, prolonged=function.prolonged)
     if not isinstance(seen.init, Ready):

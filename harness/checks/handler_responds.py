@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from harness.check import Blocked, Engines, Findings, Inapplicable, Need, Scope, Subject, define
+from harness.diagnosis import scripts
 from harness.diagnosis.outside import Unreached, unjudged, unreached
 from harness.diagnosis.start import explain_answer
 from harness.engines.protocol import Answered, Observation, Ready
@@ -35,6 +36,8 @@ def check(subject: Subject, engines: Engines) -> Findings:
     function = subject.function
     if function is None or not function.events:
         raise Inapplicable("no event is declared")
+    if scripts.script(function, subject.bundle.items):
+        raise Inapplicable("the handler is a script, which is not started here")
     seen = engines.observe(function)
     if not isinstance(seen.init, Ready):
         if function.network_known and unreached(seen, seen.init, None, function, subject.program):
