@@ -87,9 +87,12 @@ class _Conflict:
         mixed = first.site == other.site and first.archive is other.archive
         places = " and ".join(f"{one.distribution.version} in {one.archive.source}" for one in (first, *others))
         name = first.distribution.name
-        winner = next(self._winners(first, other), None)
-        reach = sure(winner, self.subject.program) if winner else None
-        won = f"; {winner}, of {other.distribution.version}, is imported in the place of the other's" if winner else ""
+        winners = self._winners(first, other)
+        reaches = (sure(f"{other.site}/{file}", self.subject.program) for file in winners)
+        reach = next((one for one in reaches if one), None)
+        won = (
+            f"; {other.site}/{winners[0]}, of {other.distribution.version}, is imported nevertheless" if winners else ""
+        )
         return Finding(
             f"{name} is there in {len({one.distribution.version for one in self.copies})} versions: {places}; "
             f"{self._why(first, other)}{won}",
@@ -104,15 +107,6 @@ class _Conflict:
             "; ".join(self._leftovers(first, other)) or None,
             reach.chain if reach else (),
         )
-
-    def _winners(self, first: Installed, other: Installed) -> Iterator[str]:
-        """The files of the copy that lost that are imported nevertheless: compiled ones come before those in Python."""
-        own = {name for file in modules(first) if (name := module_name(file))}
-        for file in sorted(modules(other) - modules(first)):
-            name, path = module_name(file), f"{other.site}/{file}"
-            found = self.subject.program.search.find(name) if name in own and name else None
-            if isinstance(found, Found) and found.path == path and path in self.subject.bundle.items:
-                yield path
 
     def _ranked(self) -> list[Installed]:
         """The copies, with the one first that the files belong to."""
