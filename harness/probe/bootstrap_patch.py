@@ -88,17 +88,20 @@ def report(what: dict[str, object], path: str = REPORT) -> None:
     connection.close()
 
 
-def stands() -> list[dict[str, object]]:
-    """The frames of the running thread that are not this module's, outermost first."""
+def stands() -> tuple[list[dict[str, object]], object]:
+    """The frames of the running thread that are not this module's, outermost first, and which event is handled."""
     found: list[dict[str, object]] = []
+    event = None
     frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - there is no other way to it
     while frame is not None:
         if frame.f_globals is not globals():
             module = frame.f_globals.get("__name__")
             name = module if isinstance(module, str) else None
             found.append({"file": frame.f_code.co_filename, "line": frame.f_lineno, "module": name})
+            if frame.f_code.co_name == "handle_event_request":  # the runtime client's
+                event = frame.f_locals.get("invoke_id")
         frame = frame.f_back
-    return found[:MOST_FRAMES][::-1]
+    return found[:MOST_FRAMES][::-1], event
 
 
 def target(event: str, arguments: tuple[object, ...]) -> str | None:
@@ -130,6 +133,7 @@ def watch_calls(api: str, emulated: str) -> None:
     main = _thread.get_ident()
     reporting = _thread.allocate_lock()
     counts: dict[object, int] = {}
+    last: list[object] = [None]
     near = {api, emulated.rpartition("/")[2], "127.0.0.1:2000"}  # the last is X-Ray's daemon, which never answers
 
     def hook(event: str, arguments: tuple[object, ...]) -> None:
@@ -139,7 +143,10 @@ def watch_calls(api: str, emulated: str) -> None:
             host = target(event, arguments)
             if host is None or host in near:
                 return
-            own = stands()
+            own, at = stands()
+            if _thread.get_ident() == main and at != last[0]:
+                last[0] = at
+                counts.clear()  # what was reported of another event
             key = host, str(own[-3:])
             counts[key] = times = counts.get(key, 0) + 1
             if times == INSISTENT or (times == 1 and len(counts) <= MOST_CALLS):
