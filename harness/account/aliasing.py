@@ -40,6 +40,29 @@ def missing(scene: Scene) -> Iterator[Told]:
         )
 
 
+def dangling(scene: Scene) -> Iterator[Told]:
+    """Aliases that point to a version that is not there."""
+    unknown = {one.function for one in scene.account.undone if "alias-behind" in one.checks}
+    found = [
+        ((alias.name, alias.version), pair.name)
+        for pair in scene.there
+        if pair.deployed and pair.name not in unknown
+        for alias in pair.deployed.aliases or ()
+        if pair.deployed.at(alias.version) is None
+    ]
+    for (name, version), functions in grouped(found).items():
+        yield Told(
+            "alias-missing",
+            Finding(
+                f"ResourceNotFoundException: the alias {name} points to version {version}, which is not there",
+                f"alias {name}",
+                remedy=f"publish a version and point {name} to it (`aws lambda publish-version`, `update-alias`)",
+                cause="the version was deleted: who calls the function by that alias gets an error",
+            ),
+            functions,
+        )
+
+
 def at_latest(scene: Scene) -> Iterator[Told]:
     """Aliases that point to what is being edited."""
     found = [

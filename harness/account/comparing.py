@@ -15,7 +15,7 @@ from harness.model import Completed, EngineInfo, Finding, FunctionInfo, NotAppli
 from harness.runner import idle, waive
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
     from datetime import date
 
     from harness.account.told import Scene, Told
@@ -26,6 +26,7 @@ RULES: Final[tuple[Callable[[Scene], Iterator[Told]], ...]] = (
     functions.missing,
     functions.package,
     aliasing.missing,
+    aliasing.dangling,
     functions.unfinished,
     functions.platform,
     functions.deprecated,
@@ -91,7 +92,7 @@ def compare(asked: Asked, scene: Scene, seconds: float) -> Preflight:
             strict=asked.strict,
             notes=tuple(idle([one for one in manifest.waivers if one.check in PREFLIGHT], results)),
         ),
-        rows=tuple(row(pair, scene.account) for pair in scene.pairs),
+        rows=tuple(row(pair, scene.account, {one.wanted.region for one in scene.there}) for pair in scene.pairs),
         account=next((live.account for live in lives), None),
         regions=scene.account.regions,
         storage=scene.account.storage,
@@ -136,11 +137,18 @@ def _results(
         yield Result(check, title, None, Completed(notes=notes), 0.0)
 
 
-def row(pair: Pair, account: Account) -> Row:
-    """A function, with what its deployment would change."""
+def row(pair: Pair, account: Account, there: Collection[str | None] = ()) -> Row:
+    """A function, with what its deployment would change.
+
+    Args:
+        pair: The function.
+        account: Where it is.
+        there: The regions in which functions of the manifest are.
+    """
     wanted, live = pair.wanted, pair.live
     if live is None:
-        return Row(wanted.name, wanted.called, wanted.name not in account.missing)
+        missing = wanted.name in account.missing
+        return Row(wanted.name, wanted.called, not missing, alone=missing and wanted.region not in there)
     return Row(
         name=wanted.name,
         called=wanted.called,

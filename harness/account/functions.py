@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from harness.account.told import Scene
+    from harness.account.values import Pair
 
 _NOTICE: Final = timedelta(days=180)
 """How long before AWS's support of a runtime ends a report tells of it: AWS itself does so 180 days before."""
@@ -41,13 +42,18 @@ def missing(scene: Scene) -> Iterator[Told]:
         yield Told(
             "function-missing",
             Finding(
-                f"ResourceNotFoundException: {pair.wanted.function} is not there: the deployment would create it",
+                f"ResourceNotFoundException: {pair.wanted.function} is not in {_place(pair, scene)}: the deployment "
+                "would create it",
                 "deployed-as",
                 Severity.WARNING,
                 f"nothing, where it is new; else {rename}",
             ),
             (pair.name,),
         )
+
+
+def _place(pair: Pair, scene: Scene) -> str:
+    return pair.wanted.region or _regions(scene)
 
 
 def _regions(scene: Scene) -> str:

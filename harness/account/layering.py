@@ -239,16 +239,30 @@ def _repeated(layer: Layer, scene: Scene) -> Iterator[Told]:
 
 
 def deleted(scene: Scene) -> Iterator[Told]:
-    """Versions that functions carry and that are gone."""
+    """Versions that functions carry or are to carry, and that are gone."""
     gone = {carried for layer in scene.account.layers for carried in layer.gone}
+    lost = [(layer.arn, pair) for pair in scene.pairs for layer in pair.wanted.layers if layer.arn and layer.gone]
+    gone |= {carried for carried, _ in lost}
+    refused = [(carried, pair.name) for carried, pair in lost if carried not in _latest(pair)]
+    for carried, names in grouped(refused).items():
+        yield Told(
+            "layer-deleted",
+            Finding(
+                f"InvalidParameterValueException: Layer version {carried.arn} does not exist: it was deleted, or never "
+                "published, and AWS refuses a deployment that attaches it",
+                carried.arn,
+                remedy="publish its archive anew, and declare that version (`aws lambda list-layer-versions "
+                f"--layer-name {carried.name}` lists those that are there)",
+            ),
+            names,
+        )
     found = [(one, pair.name) for pair in scene.there for one in _all(pair) if one in gone]
     for carried, names in grouped(found).items():
         yield Told(
             "layer-deleted",
             Finding(
-                f"the function carries {carried}, which was deleted: it runs on, and no function can be given "
-                "that layer "
-                "again",
+                f"the function carries {carried}, which was deleted: it runs on, and no function can be given that "
+                "layer again",
                 carried.arn,
                 Severity.WARNING,
                 "keep what is live until nothing uses it; publish the archive again, should there be a way back",
@@ -256,6 +270,10 @@ def deleted(scene: Scene) -> Iterator[Told]:
             ),
             names,
         )
+
+
+def _latest(pair: Pair) -> tuple[Carried, ...]:
+    return pair.deployed.latest.layers if pair.deployed else ()
 
 
 def shared(scene: Scene) -> Iterator[Told]:

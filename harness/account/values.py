@@ -257,6 +257,7 @@ class WantedArchive:
         arn: Where it is a published version of a layer already.
         called: The name of the layer that it becomes, where the manifest says so.
         archive: Itself, where it was read.
+        gone: Whether it is a version of a layer that is not there.
     """
 
     source: str
@@ -265,6 +266,7 @@ class WantedArchive:
     arn: Carried | None = None
     called: str | None = None
     archive: Archive | None = None
+    gone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -375,6 +377,7 @@ class Row:
         arn: None where it is not there.
         version: The one that is compared.
         changes: None where that is not known.
+        alone: Whether it is not there, and none of the others is in its region: perhaps another one is meant.
         shares: The other versions that callers get, each with its part of the calls; compared as well.
     """
 
@@ -388,6 +391,7 @@ class Row:
     variables: tuple[str, ...] | None = None
     variables_size: int | None = None
     changes: tuple[Change, ...] | None = None
+    alone: bool = False
     shares: tuple[tuple[str, float], ...] = ()
 
 

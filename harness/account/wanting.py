@@ -11,6 +11,7 @@ from harness.account.values import Carried, Undone, Wanted, WantedArchive
 from harness.artifact.entries import Role
 from harness.manifest.deployed import filled, unnamed
 from harness.model import UsageError
+from harness.sources.aws import AwsUnavailable
 from harness.sources.local import SourceUnavailable
 from harness.sources.places import LambdaFunction, LayerVersion, place
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from harness.sources.fetching import Sources
 
 OF_CODE = ("siblings", "alias-behind", "layer-behind")
+_MISSING = "ResourceNotFoundException"
 OF_LAYER = ("layer-behind", "layer-goes-back", "layer-republished")
 
 
@@ -96,8 +98,10 @@ class Wanting:
                 return WantedArchive(source.text, digest, arn=arn, called=called)
             archive = self.sources.archive(source, role)
         except SourceUnavailable as reason:
-            self._leave(checks, str(reason))
-            return WantedArchive(source.text, None, arn=arn, called=called)
+            gone = arn is not None and isinstance(reason, AwsUnavailable) and reason.code == _MISSING
+            if not gone:  # that it is not there is known, and told
+                self._leave(checks, str(reason))
+            return WantedArchive(source.text, None, arn=arn, called=called, gone=gone)
         if archive.is_folder:
             self._leave(checks, f"{source.text} is a folder, and Lambda gets an archive: name the zip that is deployed")
         return WantedArchive(source.text, archive.code_sha256, archive.zipped_bytes, called=called, archive=archive)

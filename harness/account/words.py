@@ -20,21 +20,20 @@ _MOST_ROWS: Final = 30
 
 def rows(preflight: Preflight) -> tuple[tuple[str, ...], ...]:
     """The table, live → new; of many functions, those are one row of which the same is to be said."""
-    nowhere = not any(row.exists for row in preflight.rows)  # perhaps it is another account's region that was asked
-    cells = [(row, _cells(row, nowhere=nowhere)) for row in preflight.rows]
+    cells = [(row, _cells(row)) for row in preflight.rows]
     if len(cells) <= _MOST_ROWS:
         return tuple((row.name, *said) for row, said in cells)
     gathered = text.gather(((said[1:], said[0].partition(" (")[2]), row) for row, said in cells)
     table = []
     for (said, _), of in gathered.items():
-        first = _cells(of[0], nowhere=nowhere)[0] if len(of) == 1 else f"{len(of):,} functions"
+        first = _cells(of[0])[0] if len(of) == 1 else f"{len(of):,} functions"
         table.append((listed([row.name for row in of], 3), first, *said))
     return tuple(table)
 
 
-def _cells(row: Row, *, nowhere: bool) -> tuple[str, ...]:
+def _cells(row: Row) -> tuple[str, ...]:
     if row.changes is None:
-        state = UNKNOWN if row.exists or nowhere else "new"
+        state = UNKNOWN if row.exists or row.alone else "new"
         return (f"{row.called} ({'not known' if row.exists else 'not there'})", state, state, "")
     version = [f"version {row.version}"] if row.version != "$LATEST" else []
     shares = [f"{part:.0%} version {number}" for number, part in row.shares]

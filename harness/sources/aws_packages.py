@@ -15,8 +15,10 @@ from botocore.httpsession import URLLib3Session
 from botocore.utils import get_environ_proxies
 from urllib3.exceptions import HTTPError
 
+from harness.sources import aws_objects
 from harness.sources.aws import CONNECT_SECONDS, READ_SECONDS, AwsUnavailable, asking
-from harness.sources.places import LambdaFunction
+from harness.sources.aws_errors import scrubbed
+from harness.sources.places import LambdaFunction, S3Object
 from harness.sources.remote import Cut, Remote, piecewise, skip
 
 if TYPE_CHECKING:
@@ -105,11 +107,14 @@ def package(aws: Aws, place: LambdaFunction | LayerVersion, text: str) -> tuple[
     if isinstance(place, LambdaFunction):
         with suppress(AwsUnavailable):  # what is fetched does not depend on it
             told = replace(told, shares=shares(aws, place, text))
+    if isinstance(location, S3Object):
+        remote = aws_objects.head(aws, location, str(location))
+        return replace(remote, text=text, sha256=remote.sha256 or told.sha256), told
     links = [location]
 
     def link(*, anew: bool) -> str:
         if anew:  # it is good for ten minutes
-            links[0] = _asked(client, place, text)[1]
+            links[0] = str(_asked(client, place, text)[1])
         return links[0]
 
     plain = client.meta.endpoint_url.startswith("http:")  # an endpoint of the user's own, without TLS
@@ -118,7 +123,8 @@ def package(aws: Aws, place: LambdaFunction | LayerVersion, text: str) -> tuple[
     return Remote(text, identity, told.size, told.sha256, None, download.opened), told
 
 
-def _asked(client: LambdaClient, place: LambdaFunction | LayerVersion, text: str) -> tuple[Told, str]:
+def _asked(client: LambdaClient, place: LambdaFunction | LayerVersion, text: str) -> tuple[Told, str | S3Object]:
+    """What Lambda tells of an archive, and where it is: behind a link, or an object that Lambda only refers to."""
     answer: Mapping[str, Any]
     where: Mapping[str, Any]
     if isinstance(place, LambdaFunction):
@@ -132,9 +138,13 @@ def _asked(client: LambdaClient, place: LambdaFunction | LayerVersion, text: str
         with asking("lambda", "GetLayerVersionByArn", text):
             answer = client.get_layer_version_by_arn(Arn=place.arn)
             told, where = _layer(answer, text), answer["Content"]
-    if not (location := str(where.get("Location", ""))):
-        raise AwsUnavailable(f"{text}: Lambda does not say where its archive is.")
-    return told, location
+    if location := str(where.get("Location", "")):
+        return told, location
+    if (referred := where.get("ResolvedS3Object")) and referred.get("S3Bucket") and referred.get("S3Key"):
+        return told, S3Object(referred["S3Bucket"], referred["S3Key"], referred.get("S3ObjectVersion"))
+    why: Any = where.get("Error") or {}
+    reason = ": ".join(scrubbed(str(one)) for one in (why.get("ErrorCode"), why.get("Message")) if one)
+    raise AwsUnavailable(f"{text}: Lambda does not say where its archive is{f' ({reason})' if reason else ''}.")
 
 
 def _named(place: LambdaFunction) -> dict[str, Any]:

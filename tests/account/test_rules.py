@@ -12,7 +12,7 @@ import pytest
 from harness.account import layering
 from harness.account.comparing import row
 from harness.account.told import Scene
-from harness.account.values import Alias, Deployed, Variables, WantedArchive
+from harness.account.values import Alias, Deployed, Undone, Variables, WantedArchive
 from harness.model import Note, Severity
 from tests.account.values import (
     CODE,
@@ -219,6 +219,21 @@ CASES: dict[str, tuple[Scene, dict[str, Severity]]] = {
         scene(wanted(), live(), replace(shelf("old", "newer"), gone=(DEPS1,))),
         {"layer-deleted": WARNING},
     ),
+    "a declared version was deleted, and is carried": (
+        scene(wanted(layers=[replace(DECLARED, gone=True)]), live(layers=[DEPS2])),
+        {"layer-deleted": WARNING},
+    ),
+    "a declared version was deleted, and would be attached": (
+        scene(wanted(layers=[replace(DECLARED, gone=True)]), live(layers=[])),
+        {"layer-deleted": ERROR},
+    ),
+    "a declared version was deleted, and the function is new": (
+        scene(
+            [wanted("api", layers=[]), wanted("new", layers=[replace(DECLARED, gone=True)])],
+            {"api": deployed(live(layers=[]))},
+        ),
+        {"layer-deleted": ERROR, "function-missing": WARNING},
+    ),
     # --- functions that belong together
     "two functions run different code": (
         scene(
@@ -342,6 +357,19 @@ CASES: dict[str, tuple[Scene, dict[str, Severity]]] = {
     "the alias that is declared is not there": (
         scene(wanted(alias="live"), deployed(live(), prod="$LATEST"), shelf("old")),
         {"alias-missing": WARNING, "alias-latest": WARNING},
+    ),
+    "an alias points to a version that was deleted": (
+        scene(wanted(alias="live"), deployed(live(), live="7"), shelf("old")),
+        {"alias-missing": ERROR},
+    ),
+    "the version that an alias points to could not be asked for": (
+        scene(
+            wanted(alias="live"),
+            deployed(live(), live="7"),
+            shelf("old"),
+            undone=(Undone(("alias-behind",), "api", ""),),
+        ),
+        {},
     ),
     "aliases that could not be asked for": (scene(wanted(alias="live"), Deployed(live(), None), shelf("old")), {}),
     # --- the account

@@ -156,16 +156,20 @@ def replacing(account: Account, data: bytes) -> Course:
     return course
 
 
-def leading_to(link: str) -> Course:
+def with_code(**code: object) -> Course:
+    """Lambda tells this, and no more, of where a function's code is."""
+
     def course(asked: Asked, usual: Callable[[], Answer]) -> Answer:
         del asked
         answer = usual()
-        said = json.loads(answer.body)
-        said["Code"]["Location"] = link
-        answer.body = json.dumps(said).encode()
+        answer.body = json.dumps({**json.loads(answer.body), "Code": code}).encode()
         return answer
 
     return course
+
+
+def leading_to(link: str) -> Course:
+    return with_code(Location=link)
 
 
 def answer_of(account: Account, arn: str) -> Course:
@@ -414,6 +418,23 @@ class TestFunctions:
 
         assert why(sources, "function:api").startswith(
             "function:api: 127.0.0.1 refused its archive, with a new link too (HTTP 403): a proxy"
+        )
+
+    def test_an_object_that_lambda_only_refers_to_is_read_from_s3(self, account: Account, sources: Sources) -> None:
+        account.function("api", archive())
+        version = account.put("builds", "api.zip", archive()).get("VersionId")
+        referred = {"S3Bucket": "builds", "S3Key": "api.zip", **({"S3ObjectVersion": version} if version else {})}
+        account.once("GET /2015-03-31/functions/api", with_code(ResolvedS3Object=referred))
+
+        assert fetched(sources, "function:api") == archive()
+
+    def test_code_that_lambda_cannot_give_is_told_with_its_reason(self, account: Account, sources: Sources) -> None:
+        account.function("api", archive())
+        error = {"ErrorCode": "KMSAccessDeniedException", "Message": "no key"}
+        account.once("GET /2015-03-31/functions/api", with_code(Error=error))
+
+        assert why(sources, "function:api") == (
+            "function:api: Lambda does not say where its archive is (KMSAccessDeniedException: no key)."
         )
 
     def test_a_link_that_leads_nowhere_is_told(self, account: Account, sources: Sources) -> None:
