@@ -197,6 +197,10 @@ class Materials:
                 handlers=tuple(one.handler for one in sharing),
                 names=tuple(one.name for one in sharing),
                 environment=tuple(sorted(agreed)),
+                variables=tuple(one.environment for one in sharing),
+                elsewhere=tuple(
+                    one.handler for one in self.manifest.functions if one.code == code and one.layers != layers
+                ),
             )
             self._supplies[key] = Supply(program, self.project, self.manifest, partial(self._siblings, key))
         return self._supplies[key]

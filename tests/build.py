@@ -155,6 +155,7 @@ def subject(
         handlers=tuple(one.handler for one in declared.functions),
         names=tuple(one.name for one in declared.functions),
         environment=declared.functions[0].environment if declared.functions else (),
+        variables=tuple(one.environment for one in declared.functions),
     )
     return Subject(declared, program.policy, merged, Supply(program, project or Project(), declared), function)
 

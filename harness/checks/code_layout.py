@@ -2,10 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import replace
 
 from harness.artifact.bundle import CODE_ROOT
 from harness.check import Engines, Findings, Inapplicable, Subject, define
 from harness.diagnosis import handler, scripts
+from harness.facts.redirections import KNOWN, Redirection
 from harness.model import Finding, Severity
 
 # What a layer has its modules in; in a code archive no search leads there.
@@ -43,6 +45,9 @@ def check(subject: Subject, engines: Engines) -> Findings:
     faults = [fault for one in named if (fault := handler.unfound(one, program))]
     faults += [fault for one in sharing if (fault := scripts.fault(one, program))]
     yield from dict.fromkeys(faults)
+    for one in program.redirections:
+        if fault := handler.unfound(one.handler, program):
+            yield _redirected(one, fault)
     if not (faults or scripted) and not any(path.startswith(f"{CODE_ROOT}/") for path in _importable(subject)):
         yield Finding(
             "the code archive has no Python modules",
@@ -54,6 +59,17 @@ def check(subject: Subject, engines: Engines) -> Findings:
         yield from _astray(subject)
 
 
+def _redirected(one: Redirection, fault: Finding) -> Finding:
+    """A variable names a handler that is not there, for the one that is declared to call."""
+    return replace(
+        fault,
+        message=f"{one.function}: {one.variable}={one.handler}, which {one.declared} calls: {fault.message}",
+        where=f"{one.function}: environment",
+        severity=Severity.ERROR if one.variable in KNOWN else Severity.WARNING,
+        functions=(one.function,),
+    )
+
+
 def _importable(subject: Subject) -> Iterator[str]:
     yield from subject.facts.modules
     yield from subject.facts.bytecode
@@ -63,7 +79,7 @@ def _importable(subject: Subject) -> Iterator[str]:
 def _astray(subject: Subject) -> Iterator[Finding]:
     """Dependencies in folders of the code archive to which no search leads."""
     program, python = subject.program, "{}.{}".format(*subject.policy.python)
-    if any(subject.facts.modules[path].names.searches for path in program.own):
+    if program.added.unknown:
         return  # what adds folders to sys.path may add these
     lost: dict[str, list[str]] = defaultdict(list)
     for installed in subject.facts.distributions:

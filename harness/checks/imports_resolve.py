@@ -7,10 +7,15 @@ from harness.artifact.bundle import CODE_ROOT, LAYER_ROOT
 from harness.check import Engines, Findings, Inapplicable, Subject, define
 from harness.diagnosis import missing
 from harness.diagnosis.values import Advice
+from harness.facts.additions import packed
 from harness.facts.binaries import extension_name
-from harness.facts.graph import Unresolved
+from harness.facts.graph import Unresolved, weaker
+from harness.facts.program import Program
+from harness.facts.search import Found, Missing
 from harness.model import Finding, Note, Severity, When
+from harness.severity import rated
 
+CERTAIN = (When.AT_START, When.AT_EVENT)
 SHOWN = 3
 
 
@@ -24,7 +29,8 @@ def check(subject: Subject, engines: Engines) -> Findings:
     by its name, by a migration. `No module named 'defusedxml'` then comes with the first request that needs it. Every
     import statement of your code is therefore looked up as the runtime would: in the code, in the layers, in what the
     runtime brings, in the standard library of the declared Python. Of libraries, those modules count that a handler
-    loads when it starts, and what they lack is a warning.
+    certainly loads. What a handler certainly imports, when it starts or with every event, is an error where it is
+    missing; what it may import is a warning. A module that nothing leads to from a handler is not judged.
 
     ## How to fix
 
@@ -36,33 +42,48 @@ def check(subject: Subject, engines: Engines) -> Findings:
     program = subject.program
     if not subject.facts.modules:
         raise Inapplicable("there is no Python source")
-    groups: dict[tuple[str, str | None, bool], list[Unresolved]] = defaultdict(list)
-    for one in _unresolved(subject):
-        groups[one.missing, one.name, one.path in program.own].append(one)
     unread = sorted(path for path in program.own if not subject.facts.modules[path].parsed)
     yield from (Note(f"{path} could not be read, and its imports are not known", limit=True) for path in unread)
-    added = sorted(path for path in program.own if subject.facts.modules[path].names.searches)
-    for (module, name, own), places in groups.items():
-        if added and (elsewhere := missing.elsewhere(module, program)):
+    groups: dict[tuple[str, str | None], list[Unresolved]] = defaultdict(list)
+    alone: dict[str, str] = {}
+    for one in _unresolved(subject):
+        if _when(program, one) is When.NEVER:
+            alone.setdefault(f"{one.path}:{one.statement.line}", one.missing)
+        else:
+            groups[one.missing, one.name].append(one)
+    for (module, name), places in groups.items():
+        changed, there = program.added.unknown, missing.elsewhere(module, program)
+        if changed and there and name is None:
             yield Note(
-                f"{module} is not on sys.path, but {elsewhere} is there, and {added[0]} changes sys.path", limit=True
+                f"{module} is not on sys.path, but {there} is there, and {changed[0]} changes sys.path", limit=True
             )
         else:
-            yield _finding(subject, module, name, places, own=own)
+            yield _finding(subject, module, name, places)
+    if alone:
+        told = [f"{place} ({module})" for place, module in alone.items()]
+        more = f" and {len(told) - SHOWN} more" if len(told) > SHOWN else ""
+        yield Note(f"imports that find nothing, in modules that no handler reaches: {', '.join(told[:SHOWN])}{more}")
 
 
 def _unresolved(subject: Subject) -> Iterator[Unresolved]:
     program = subject.program
-    reached = program.graph.reached
     for path in program.serving:
-        yield from program.graph.unresolved(path)
-    for path, reach in sorted(reached.items()):
-        if path in program.own or reach.when is not When.AT_START or path not in subject.facts.modules:
+        if path not in program.others:
+            yield from program.graph.unresolved(path)
+    for path, reach in sorted(program.graph.reached.items()):
+        if path in program.own or reach.when not in CERTAIN or path not in subject.facts.modules:
             continue
         for one in program.graph.unresolved(path):
             certain = one.statement.certain and not one.statement.lazy and one.name is None
-            if certain and not _foreign(subject, one.missing):  # which foreign-binaries tells of
+            # Of the one foreign-binaries tells, of the other shadowing.
+            if certain and not _foreign(subject, one.missing) and not _shadowed(program, one.missing):
                 yield one
+
+
+def _shadowed(program: Program, module: str) -> bool:
+    """Whether first-party code has taken the name of the package that the module is of."""
+    found = program.search.find(module.partition(".")[0])
+    return isinstance(found, Found) and found.path in program.own
 
 
 def _foreign(subject: Subject, module: str) -> bool:
@@ -74,41 +95,67 @@ def _foreign(subject: Subject, module: str) -> bool:
     return any(found and found.module == name and path.rpartition("/")[0] in places for path, found in named)
 
 
-def _finding(subject: Subject, module: str, name: str | None, places: Sequence[Unresolved], *, own: bool) -> Finding:
+def _when(program: Program, one: Unresolved, function: str | None = None) -> When:
+    """When the import fails."""
+    when = program.when(one.path, one.statement.line, function)
+    return when if one.statement.certain else weaker(when)
+
+
+def _finding(subject: Subject, module: str, name: str | None, places: Sequence[Unresolved]) -> Finding | Note:
     """One finding for all places that lack the same thing; the one that comes first when a handler starts leads."""
-    reached = subject.program.graph.reached
-    places = sorted(places, key=lambda one: (not one.statement.certain, not _at_start(subject, one), one.path))
+    program = subject.program
+    places = sorted(places, key=lambda one: (_when(program, one), one.path not in program.own, one.path))
     first, others = places[0], [f"{one.path}:{one.statement.line}" for one in places[1:]]
-    reach = reached.get(first.path)
+    when = _when(program, first)
+    functions = tuple(_functions(program, places, when))
+    reach = program.graph.reached.get(first.path) or program.possible().get(first.path)
     what = _words(subject, first, module, name)
-    if reach and _at_start(subject, first):
+    if reach and when is When.AT_START:
         what = f"Runtime.ImportModuleError: Unable to import module {reach.chain[0]!r}: {what}"
-        when = None
-    elif reach and not first.statement.certain:
-        when = "it stands under a condition that is only known at run time"
-    elif reach and reach.when is When.PERHAPS_AT_START:
-        when = "it is imported by a name that is only known at run time, or under a condition"
-    elif reach:
-        when = "the handler starts; this fails when the function that imports it is called"
-    else:
-        when = "no import leads here from a handler: what loads this module by its name fails"
     also = f"also imported at {', '.join(others[:SHOWN])}" + (
         f" and {len(others) - SHOWN} more" if len(others) > SHOWN else ""
     )
     advice = _advice(subject, module, name)
-    circumstances = "; ".join(one for one in (when, also if others else None) if one)
-    return Finding(
+    beyond = _beyond(program, module) if name is None else None
+    circumstances = (_circumstances(program, first, when, functions), also if others else None, beyond)
+    said = "; ".join(one for one in circumstances if one)
+    found = Finding(
         what,
         f"{first.path}:{first.statement.line}",
-        Severity.ERROR if own and first.statement.certain and not _beyond(subject) else Severity.WARNING,
-        advice.remedy,
-        "\n".join(one for one in (circumstances, advice.cause) if one) or None,
-        reach.chain if reach else (),
+        remedy=advice.remedy,
+        cause="\n".join(one for one in (said, advice.cause) if one) or None,
+        chain=reach.chain if reach else (),
+        functions=functions,
         edits=advice.edits,
         faults=advice.faults,
-        functions=advice.functions if name is None else (),
         spared=advice.spared if name is None else (),
     )
+    return rated(found, when, at_most=Severity.WARNING if beyond else None)
+
+
+def _functions(program: Program, places: Sequence[Unresolved], when: When) -> Iterator[str]:
+    """The functions that it stops; where it certainly stops none, those that it may stop."""
+    last = When.AT_EVENT if when in CERTAIN else When.LATER
+    for name in program.names:
+        if any(_when(program, one, name) <= last for one in places):
+            yield name
+
+
+def _circumstances(program: Program, one: Unresolved, when: When, functions: Sequence[str]) -> str | None:
+    """When it fails, where it is not while the handler starts."""
+    if when is When.AT_START:
+        return None
+    if when is When.AT_EVENT:
+        return f"{', '.join(functions)}: the handler starts, and fails here with every event"
+    if one.path not in program.graph.reached:
+        loader = program.possible().get(one.path)
+        by = loader.parent.path if loader and loader.parent else None
+        return f"no import leads here from a handler; {by or 'what loads this module by its name'} may"
+    if not one.statement.certain:
+        return "it stands under a condition that is only known at run time"
+    if when is When.PERHAPS_AT_START:
+        return "it is imported by a name that is only known at run time, or under a condition"
+    return "the handler starts; this fails when the function that imports it is called"
 
 
 def _advice(subject: Subject, module: str, name: str | None) -> Advice:
@@ -119,13 +166,19 @@ def _advice(subject: Subject, module: str, name: str | None) -> Advice:
     return missing.advice(module, subject.supply)
 
 
-def _beyond(subject: Subject) -> bool:
-    """Whether modules can come from where no archive tells: a mounted folder, an archive that code puts on the path."""
-    program = subject.program
+def _beyond(program: Program, module: str) -> str | None:
+    """From where the module may come that no archive tells of: another folder, an archive within the archive."""
+    if not isinstance(program.search.find(module.partition(".")[0]), Missing):
+        return None
     declared = dict(program.environment).get("PYTHONPATH", "").split(":")
-    if any(folder and not folder.startswith((CODE_ROOT, LAYER_ROOT)) for folder in declared):
-        return True
-    return bool(subject.facts.packed) and any(subject.facts.modules[path].names.searches for path in program.own)
+    if folder := next((one for one in declared if one and not one.startswith((CODE_ROOT, LAYER_ROOT))), None):
+        return f"it may come from {folder}, which PYTHONPATH names"
+    if program.added.outside:
+        folder, place = program.added.outside[0]
+        return f"it may come from {folder}, which {place} puts on sys.path"
+    if program.added.unknown and (archive := packed(program.facts)):
+        return f"it may come from {archive}: {program.added.unknown[0]} changes sys.path"
+    return None
 
 
 def _words(subject: Subject, one: Unresolved, module: str, name: str | None) -> str:
@@ -137,8 +190,3 @@ def _words(subject: Subject, one: Unresolved, module: str, name: str | None) -> 
     own = subject.program.search.module_name(one.path) or ""
     packaged = "." in own or one.path.endswith("/__init__.py")
     return "attempted relative import " + ("beyond top-level package" if packaged else "with no known parent package")
-
-
-def _at_start(subject: Subject, one: Unresolved) -> bool:
-    reach = subject.program.graph.reached.get(one.path)
-    return reach is not None and reach.when is When.AT_START and one.statement.certain and not one.statement.lazy

@@ -5,12 +5,13 @@ from collections.abc import Iterator
 from harness.artifact.bundle import where
 from harness.check import Engines, Findings, Inapplicable, Subject, define
 from harness.diagnosis.backports import backport
-from harness.model import Finding, Severity, When
+from harness.model import Finding
+from harness.severity import rated
 
 
 @define(since="0.1")
 def check(subject: Subject, engines: Engines) -> Findings:
-    """Every module that is yours, or that your handlers reach, compiles.
+    """Every module that your handlers reach compiles.
 
     ## Why it matters
 
@@ -23,7 +24,8 @@ def check(subject: Subject, engines: Engines) -> Findings:
 
     Correct the line, or declare the runtime that understands it. Where the module belongs to a distribution, build
     the layer for this runtime: `pip install --python-version 3.12 --only-binary=:all:`, or `uv pip install
-    --python-version 3.12`. A module of a library that only another part of the library would import is left alone.
+    --python-version 3.12`. What a handler certainly imports, when it starts or with every event, is an error; what it
+    may import is a warning; what nothing leads to from a handler is left alone.
     """
     del engines
     program = subject.program
@@ -33,19 +35,19 @@ def check(subject: Subject, engines: Engines) -> Findings:
         reach = program.graph.reached.get(path)
         name = reach.name if reach else program.search.module_name(path) or path
         owner = subject.facts.owners.get(path)
-        certain = path in program.own or (reach is not None and reach.when is When.AT_START)
         of = f" of {owner.distribution.name} {owner.distribution.version}" if owner else ""
-        yield Finding(
+        found = Finding(
             f"Runtime.UserCodeSyntaxError: Syntax error in module {name!r}{of}: {fault.message}",
             f"{where(subject.bundle.items[path])}:{fault.line}",
-            Severity.ERROR if certain else Severity.WARNING,
-            old.remedy
+            remedy=old.remedy
             if (old := backport(path, program))
             else f"install {owner.distribution.name} for {subject.policy.runtime}, and build the layer again"
             if owner
             else f"correct the line, or declare the runtime that understands it instead of {subject.policy.runtime}",
             chain=reach.chain if reach else (),
+            functions=program.hit(path),
         )
+        yield rated(found, program.first(path))
 
 
 def _judged(subject: Subject) -> Iterator[str]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from harness.artifact.bundle import CODE_ROOT, Item, where
 from harness.artifact.entries import Kind
 from harness.check import Engines, Findings, Subject, define
+from harness.facts.deeds import own_uses
 from harness.facts.places import Places
 from harness.model import Finding, Note, Severity
 
@@ -130,10 +131,10 @@ def _secrets(subject: Subject, unowned: dict[str, Item]) -> Iterator[Finding]:
 
 
 def _nested(subject: Subject, rest: dict[str, Item]) -> Iterator[Finding]:
-    if any(subject.facts.modules[path].names.searches for path in subject.program.own):
+    if subject.program.added.outside or subject.program.added.unknown:
         return  # one of them may be put on sys.path
     places = Places(subject.program)
-    used = {path for file, use in places.own_uses() for path in places.paths(use.location, file)}
+    used = {path for file, use in own_uses(subject.program) for path in places.paths(use.location, file)}
     found = [
         rest[path]
         for path in sorted(subject.facts.packed.keys() & rest.keys())

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from harness.facts.graph import weaker
+from harness.facts.unfollowed import computes
 from harness.model import When
 
 if TYPE_CHECKING:
@@ -33,12 +35,16 @@ class Affected:
 
     Attributes:
         at_start: The ways of those that it stops when they start.
+        at_event: The ways of those that start, and fail with every event.
         later: The ways of those that it stops when they get to the import.
+        perhaps: Those of which imports do not tell, each with the file that loads modules by other ways.
         alone: The functions that it leaves alone.
     """
 
     at_start: tuple[Way, ...] = ()
+    at_event: tuple[Way, ...] = ()
     later: tuple[Way, ...] = ()
+    perhaps: tuple[tuple[str, str], ...] = ()
     alone: tuple[str, ...] = ()
 
     @property
@@ -51,8 +57,12 @@ class Affected:
         """One sentence each on the functions that it stops, stops later, and leaves alone."""
         if self.at_start:
             yield f"affected, when they start: {'; '.join(map(str, self.at_start))}"
+        if self.at_event:
+            yield f"affected, with every event: {'; '.join(map(str, self.at_event))}"
         if self.later:
             yield f"affected, when the import is reached: {'; '.join(map(str, self.later))}"
+        if self.perhaps:
+            yield f"perhaps affected: {'; '.join(f'{name} ({path} loads modules)' for name, path in self.perhaps)}"
         if self.alone:
             yield f"not affected: {', '.join(self.alone)}"
 
@@ -63,12 +73,24 @@ def by(module: str, program: Program) -> Affected:
     if not places:
         return Affected()
     ways = tuple(way for name in program.names if (way := _way(name, places, program)))
-    reached = {way.function for way in ways}
+    rest = [name for name in program.names if name not in {way.function for way in ways}]
+    loading = {name: found for name in rest if (found := _loading(name, places, program))}
     return Affected(
         tuple(way for way in ways if way.when is When.AT_START),
-        tuple(way for way in ways if way.when is not When.AT_START),
-        tuple(name for name in program.names if name not in reached),
+        tuple(way for way in ways if way.when is When.AT_EVENT),
+        tuple(way for way in ways if way.when > When.AT_EVENT),
+        tuple(loading.items()),
+        tuple(name for name in rest if name not in loading),
     )
+
+
+def _loading(function: str, places: Sequence[Unresolved], program: Program) -> str | None:
+    """What loads modules by names that only the run time tells, those that miss the module perhaps among them."""
+    possible = program.possible(function)
+    if any(one.path in possible for one in places):
+        loaders = (reach.parent.path for one in places if (reach := possible.get(one.path)) and reach.parent)
+        return next(loaders, "something")
+    return next(iter(computes(program, program.walks[function])), None)
 
 
 def names(module: str, program: Program) -> tuple[str, ...]:
@@ -93,16 +115,13 @@ def _places(module: str, program: Program) -> Iterator[Unresolved]:
 def _way(function: str, places: Sequence[Unresolved], program: Program) -> Way | None:
     """The way of one function that is gone first, and is the shortest."""
     reached = program.reached_by[function]
-    ways = [_to(function, reach, one) for one in places if (reach := reached.get(one.path))]
+    ways = [_to(function, reach, one, program) for one in places if (reach := reached.get(one.path))]
     return min(ways, key=lambda way: (way.when, len(way.steps)), default=None)
 
 
-def _to(function: str, reach: Reach, one: Unresolved) -> Way:
-    when = reach.when
-    if one.statement.lazy:
-        when = When.LATER
-    elif not one.statement.certain:
-        when = max(when, When.PERHAPS_AT_START)
+def _to(function: str, reach: Reach, one: Unresolved, program: Program) -> Way:
+    when = program.when(one.path, one.statement.line, function)
+    when = when if one.statement.certain else weaker(when)
     steps, line, step = [], one.statement.line, reach
     while True:
         steps.append(f"{step.name}:{line}")

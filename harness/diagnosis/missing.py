@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from harness.parity.supply import Supply
 
 
+# Folders of files that only look like modules.
+_NO_SITE = frozenset({"templates", "template", "tests", "test", "docs", "examples", "node_modules", "__pycache__"})
+
+
 def advice(module: str, supply: Supply) -> Advice:
     """What the archives, the repository and the policy show of a module that an import does not find."""
     found, reach = _advice(module, supply), affected.by(module, supply.program)
@@ -75,10 +79,14 @@ def _structural(  # noqa: PLR0911 - a table
         return known
     if path := elsewhere(module, program):
         return Advice(
-            f"move what is in {path.rpartition('/')[0]} to the root of the archive, or to python/ of a layer",
+            f"move what is in {site_of(path, module)} to {_root(path)}",
             f"{path} is there, in a folder that is not on sys.path",
         )
     return None
+
+
+def _root(path: str) -> str:
+    return "the root of the code archive" if path.startswith(f"{CODE_ROOT}/") else "python/ of the layer"
 
 
 def _uncopied(module: str, supply: Supply) -> Advice | None:
@@ -152,6 +160,27 @@ def _endings(module: str) -> tuple[str, str]:
 
 
 def elsewhere(module: str, program: Program) -> str | None:
-    """The file that would be the module if its folder were on the search path: the one with the shortest path."""
+    """The file that would be the module if its folder were on the search path: the one with the shortest path.
+
+    What lies in a package, or in a library's own folder, is a module of that; what lies among templates is none at all.
+    """
     found = (path for path in program.facts.modules if path.endswith(_endings(module)))
-    return min(found, key=lambda path: (len(path), path), default=None)
+    return min(
+        (path for path in found if _is_site(site_of(path, module), path, program)),
+        key=lambda path: (len(path), path),
+        default=None,
+    )
+
+
+def site_of(path: str, module: str) -> str:
+    """The folder that would have to be on the search path for a file to be a module."""
+    return path.removesuffix("/__init__.py").removesuffix(".py").removesuffix(f"/{module.replace('.', '/')}")
+
+
+def _is_site(folder: str, path: str, program: Program) -> bool:
+    """Whether a folder could be on the search path, and would then bring the module."""
+    parts = folder.split("/")
+    owner = program.facts.owners.get(path)
+    packages = (f"{'/'.join(parts[:end])}/__init__.py" for end in range(3, len(parts) + 1))
+    packaged = any(one in program.facts.bundle.items for one in packages)
+    return not packaged and (owner is None or owner.site == folder) and not _NO_SITE.intersection(parts)

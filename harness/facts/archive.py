@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 _LONGEST_TEXT = 1024 * 1024
 _LONGEST_SHEBANG = 256
 _EXECUTABLE = 0o111
+_LONGEST_SCRIPT = 64 * 1024
 # What is kept whole, beside the metadata of distributions and editable installs' finders: what configures paths.
 _KEPT = (".pth", "alembic.ini", "pyproject.toml")
 _MAGICS = {
@@ -52,7 +53,7 @@ class Contents:
         bytecode: Every ``.pyc``.
         distributions: By their metadata, wherever that is.
         shebangs: The first line of files that begin with ``#!``, its line ending included.
-        texts: ``.pth`` files, what configures migrations, and the stamp, whole.
+        texts: ``.pth`` files, what configures migrations, scripts that set ``PYTHONPATH``, and the stamp, whole.
         packed: Files that are archives themselves, or compressed, with their format.
         pointers: Pointers of Git LFS, each with the size of the file that it stands for.
         impostors: Files with the name of a library that are neither ELF nor Mach-O nor PE, with what they are.
@@ -143,6 +144,11 @@ def described(  # noqa: PLR0913, PLR0917 - what is known, and where
     return ArchiveFacts(**{one.name: getattr(contents, one.name) for one in fields(contents)}, modules=sources)
 
 
+def _changes_path(content: bytes) -> bool:
+    """Whether it is a script that says where Python is to look for modules."""
+    return content.startswith(b"#!") and len(content) <= _LONGEST_SCRIPT and b"PYTHONPATH=" in content
+
+
 class _Pass:
     """One pass over the files of an archive."""
 
@@ -185,7 +191,7 @@ class _Pass:
             self._metadata.setdefault(folder, {})[file] = content.decode("utf-8", "replace")
         elif name.endswith(".egg-info"):  # a file instead of a folder: what distutils wrote
             self._metadata[name] = {"PKG-INFO": content.decode("utf-8", "replace")}
-        elif file.endswith(_KEPT) or file.startswith(EDITABLE) or name == STAMP:
+        elif file.endswith(_KEPT) or file.startswith(EDITABLE) or name == STAMP or _changes_path(content):
             self._facts.texts[name] = content.decode("utf-8", "replace")
 
     def contents(self, archive: Archive) -> Contents:

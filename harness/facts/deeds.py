@@ -54,6 +54,13 @@ class Deed:
         return self.reach.chain if self.reach else ()
 
 
+def own_uses(program: Program) -> Iterator[tuple[str, Use]]:
+    """What first-party code reads and writes, each with its file."""
+    for path in sorted(program.own):
+        if found := program.facts.uses.get(path):
+            yield from ((path, use) for use in found.uses)
+
+
 def deeds(program: Program) -> Iterator[Deed]:
     """What first-party code reads and writes where its failure is no part of the plan.
 
@@ -64,7 +71,7 @@ def deeds(program: Program) -> Iterator[Deed]:
     facts = program.facts
     expected = {name for path in program.own if path in facts.uses for name in facts.uses[path].guarded}
     moves = any(facts.uses[path].moves for path in program.own if path in facts.uses)
-    for file, use in places.own_uses():
+    for file, use in own_uses(program):
         reach = program.graph.reached.get(file)
         aside = bool(_ASIDE.search(file.removeprefix(f"{CODE_ROOT}/"))) or not file.startswith(f"{CODE_ROOT}/")
         planned = use.guard is Guard.QUIET or use.elsewhere or use.function in expected

@@ -251,11 +251,11 @@ class Graph:
                 continue
             if not self.applies(statement, path):
                 continue
-            certain = statement.certain and not statement.plugins
+            certain = statement.certain
             routine = flow.at(statement.line) if flow and statement.lazy else None
             if routine:
                 certain = certain and not within(statement.line, routine.unsure)
-            for target in self._plugins(name, path) if statement.plugins else self.targets(statement, path):
+            for target in self._plugins(statement, name, path) if statement.plugins else self.targets(statement, path):
                 for found, file in self._files(target):
                     yield _Edge(found, file, statement.line, certain, statement.lazy, routine.name if routine else None)
 
@@ -269,12 +269,15 @@ class Graph:
             known = self._executed[name] = (*above, *own)
         return known
 
-    def _plugins(self, own: str, path: str) -> Iterator[str]:
-        """The submodules of a package that imports them by computed names."""
-        folder, _, file = path.rpartition("/")
-        names = (self._search.module_name(path) for path in self._beside.get(folder, ()))
-        if file == "__init__.py":
-            yield from (name for name in names if name and name != own)
+    def _plugins(self, statement: Import, own: str, path: str) -> Iterator[str]:
+        """The submodules of a package that are imported by computed names."""
+        if statement.module:
+            folders = self._search.folders(statement.module)
+        else:
+            folders = (posixpath.dirname(path),) if path.endswith("/__init__.py") else ()
+        for folder in folders:
+            names = (self._search.module_name(path) for path in self._beside.get(folder, ()))
+            yield from (name for name in names if name and name not in {own, statement.module})
 
     @cached_property
     def _beside(self) -> Mapping[str, tuple[str, ...]]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ast
 import builtins
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from harness.facts.conditions import Truth, truth
+from harness.facts.plugins import Loops, constants, loop, loops, targets
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 # What catches the failure of an import; each is ImportError or one of its bases or its child.
 _CATCHES = frozenset({"ImportError", "ModuleNotFoundError", "Exception", "BaseException"})
@@ -37,8 +38,8 @@ class Import:
         never: It does not run on Lambda: under ``TYPE_CHECKING``, for another platform or version, in a script's main.
         unless: It runs only if the import of one of these failed.
         after: It runs only if the imports of these succeeded.
-        plugins: It is a call that imports submodules of the module's own package, by names that are only known at run
-            time: ``import_module(f"{__name__}.{name}")``.
+        plugins: It is a call that imports submodules of a package, by names that are only known at run time:
+            ``import_module(f"{__name__}.{name}")``. Without a module it is the package of the module itself.
     """
 
     module: str
@@ -69,6 +70,8 @@ def imports(tree: ast.Module, python: tuple[int, int], *, calls: bool = True, ow
         own: Whether to look which functions the module calls itself; a library's functions are not followed anyway.
     """
     finder = _Finder(python, calls=calls, executed=called_at_once(tree) if own else frozenset())
+    if calls:
+        finder.known = constants(tree.body)
     finder.block(tree.body, _Context())
     return tuple(sorted(finder.found, key=lambda one: one.line))
 
@@ -83,6 +86,7 @@ class _Context:
     never: bool = False
     unless: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
+    loops: Loops = field(default_factory=dict)
 
 
 class _Finder:
@@ -92,6 +96,7 @@ class _Finder:
         self._python = python
         self._calls = calls
         self._executed = executed
+        self.known: Mapping[str, tuple[str, ...]] = {}
         self.found: list[Import] = []
 
     def block(self, statements: Iterable[ast.stmt], within: _Context) -> None:
@@ -126,14 +131,20 @@ class _Finder:
             case ast.With() | ast.AsyncWith():
                 self._with(node, within)
             case ast.For() | ast.AsyncFor() | ast.While():
-                self._search([node.test if isinstance(node, ast.While) else node.iter], within)
-                self.block(node.body, within)
-                self.block(node.orelse, within)
+                self._loop(node, within)
             case ast.Match():
                 for case in node.cases:
                     self.block(case.body, replace(within, conditional=True))
             case _:
                 self._search([node], within)
+
+    def _loop(self, node: ast.For | ast.AsyncFor | ast.While, within: _Context) -> None:
+        self._search([node.test if isinstance(node, ast.While) else node.iter], within)
+        inside = within
+        if self._calls and not isinstance(node, ast.While):
+            inside = replace(within, loops={**within.loops, **loop(node.target, node.iter, self.known)})
+        self.block(node.body, inside)
+        self.block(node.orelse, within)
 
     def _add(  # noqa: PLR0913 - what an import is made of
         self,
@@ -166,15 +177,13 @@ class _Finder:
         """Look for calls in expressions, without recursion: some are nested a thousand deep."""
         if not self._calls:
             return
-        for node in (inner for outer in nodes for inner in ast.walk(outer)):
-            if not isinstance(node, ast.Call) or called(node.func) not in _IMPORTERS or not node.args:
-                continue
-            value = node.args[0].value if isinstance(node.args[0], ast.Constant) else None
-            # A relative name needs its anchor, which is rarely a constant.
-            if isinstance(value, str) and value and not value.startswith("."):
-                self._add(within, node.lineno, value)
-            elif _of_own_package(node):
-                self._add(within, node.lineno, "", plugins=True)
+        for whole in nodes:
+            for node in ast.walk(whole):
+                if not isinstance(node, ast.Call) or called(node.func) not in _IMPORTERS or not node.args:
+                    continue
+                for one in targets(node, {**within.loops, **loops(whole, self.known)}):
+                    sure = within if one.sure else replace(within, conditional=True)
+                    self._add(sure, node.lineno, one.module, level=one.level, plugins=one.plugins)
 
     def _if(self, node: ast.If, within: _Context) -> None:
         while True:  # elif by elif: a chain of hundreds is no reason to recurse
@@ -222,23 +231,6 @@ def called_at_once(tree: ast.Module) -> frozenset[str]:
     simple = (one for one in tree.body if isinstance(one, ast.Assign | ast.AnnAssign | ast.Expr))
     calls = (node.func for one in simple for node in ast.walk(one) if isinstance(node, ast.Call))
     return frozenset(func.id for func in calls if isinstance(func, ast.Name))
-
-
-def _of_own_package(call: ast.Call) -> bool:
-    """Whether a call imports ``.something`` of the package that the module is."""
-    name = call.args[0]
-    parts = name.values if isinstance(name, ast.JoinedStr) else [name.left] if isinstance(name, ast.BinOp) else []
-    while parts and isinstance(parts[0], ast.BinOp):  # "a" + "b" + c is ("a" + "b") + c
-        parts = [parts[0].left]
-    first = parts[0].value if parts and isinstance(parts[0], ast.FormattedValue) else parts[0] if parts else None
-    anchors = [*call.args[1:2], *(keyword.value for keyword in call.keywords if keyword.arg == "package")]
-    if isinstance(first, ast.Constant) and isinstance(first.value, str) and first.value.startswith("."):
-        return not first.value.startswith("..") and any(_is_own_name(anchor) for anchor in anchors)
-    return first is not None and _is_own_name(first)
-
-
-def _is_own_name(node: ast.expr) -> bool:
-    return isinstance(node, ast.Name) and node.id in {"__name__", "__package__"}
 
 
 def called(node: ast.expr) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -12,6 +13,7 @@ from harness.facts.asks import TRIGGERS as ASKING
 from harness.facts.bytecode import source_hash
 from harness.facts.downlevel import parse
 from harness.facts.imports import Import, imports
+from harness.facts.loading import CHANGES, Loading, loading
 from harness.facts.lookups import Lookup, lookups, may_look
 from harness.facts.names import Names, names
 from harness.facts.outline import outline
@@ -20,13 +22,15 @@ from harness.facts.routines import Flow, flow
 from harness.facts.uses import TRIGGERS, Uses, uses
 from harness.facts.variables import Variable, may_read, variables
 
+if TYPE_CHECKING:
+    import ast
+
 # What makes the names of a library's module unknowable: its text is not followed any closer than this.
 _INJECTS = re.compile(rb"\bsys\s*\.\s*modules\b|\bmeta_path\b|\bpath_hooks\b|\b__path__\b")
 _INJECTING = (b"modules", b"meta_path", b"path_hooks", b"__path__")  # without which the pattern need not be tried
 _SHARED = re.compile(rb"\bextend_path\b|\bdeclare_namespace\b")
 _SHARING = (b"extend_path", b"declare_namespace")
 _SURROGATE = re.compile(rb"\\(?:u|U0000)[dD][89a-fA-F]")
-_SEARCHES = re.compile(rb"\bsys\s*\.\s*path\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,8 @@ class Module:
         revision: What it says as a migration, if it is one.
         flow: What its functions do each time they are called; of a distribution's module, nothing.
         variables: Which variables it reads that have no default; of a distribution's module, none.
+        loading: What it loads, or lets others load, in other ways than by import statements; of a distribution's module
+            only what it puts on the search path.
     """
 
     size: int
@@ -58,6 +64,7 @@ class Module:
     revision: Revision | None = None
     flow: Flow = field(default_factory=Flow)
     variables: tuple[Variable, ...] = ()
+    loading: Loading = field(default_factory=Loading)
 
 
 def module(source: bytes, python: tuple[int, int], *, recorded: bool = False) -> Module:
@@ -86,8 +93,18 @@ def module(source: bytes, python: tuple[int, int], *, recorded: bool = False) ->
         revision=revision(tree) if TRIGGER in source else None,
         flow=Flow() if recorded else flow(tree, python),
         variables=variables(tree) if not recorded and may_read(source) else (),
+        loading=_loading(source, tree, recorded=recorded),
     )
     return _expressible(found) if _SURROGATE.search(source) else found
+
+
+def _loading(source: bytes, tree: ast.Module, *, recorded: bool) -> Loading:
+    if not recorded:
+        return loading(tree, source)
+    if b"path" not in source or not CHANGES.search(source):
+        return Loading()
+    whole = parse(source)  # the outline has imports alone
+    return Loading(loading(whole, source).added) if whole else Loading()
 
 
 def notable(source: bytes) -> bool:
@@ -107,6 +124,7 @@ def _expressible(found: Module) -> Module:
         revision=found.revision if _is_text(found.revision) else None,
         flow=found.flow if _is_text(found.flow) else Flow(),
         variables=tuple(filter(_is_text, found.variables)),
+        loading=found.loading if _is_text(found.loading) else Loading(),
     )
 
 
@@ -124,5 +142,4 @@ def _outline(source: bytes) -> Names:
         open=True,
         injects=any(hint in source for hint in _INJECTING) and bool(_INJECTS.search(source)),
         shared=any(hint in source for hint in _SHARING) and bool(_SHARED.search(source)),
-        searches=b"path" in source and bool(_SEARCHES.search(source)),
     )

@@ -24,14 +24,12 @@ class Names:
         injects: It may make modules appear that no file is there for: it touches ``sys.modules``, ``__path__``, or
             the import system.
         shared: It lets other folders of the same name add to it (``pkgutil.extend_path``, ``declare_namespace``).
-        searches: It touches ``sys.path``.
     """
 
     bound: tuple[str, ...] = ()
     open: bool = False
     injects: bool = False
     shared: bool = False
-    searches: bool = False
 
 
 def names(tree: ast.Module) -> Names:
@@ -55,8 +53,6 @@ def _signs(statement: ast.stmt) -> Iterator[str]:
         match node:
             case ast.Attribute(value=ast.Name(id="sys"), attr="modules" | "meta_path" | "path_hooks"):
                 yield "injects"
-            case ast.Attribute(value=ast.Name(id="sys"), attr="path"):
-                yield "searches"
             case ast.Name(id="__path__"):
                 yield "injects"
             case ast.Name(id=name) | ast.Attribute(attr=name) if name in _PORTIONS:

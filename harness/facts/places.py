@@ -14,8 +14,8 @@ from harness.facts.search import Found, Portions
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from harness.facts.additions import View
     from harness.facts.program import Program
-    from harness.facts.uses import Use
 
 _MOST_HOPS = 40  # as many links as the kernel follows, and more constants than anybody chains
 
@@ -23,7 +23,7 @@ _MOST_HOPS = 40  # as many links as the kernel follows, and more constants than 
 class Places:
     """The paths that a function sees, and those that its code names."""
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program | View) -> None:
         self._program = program
         self._facts = program.facts
         self._items = program.facts.bundle.items
@@ -46,12 +46,6 @@ class Places:
         if anchor.startswith(NAME) and hops < _MOST_HOPS:
             return self._beyond(self._constant(anchor.removeprefix(NAME), file, hops + 1), tail)
         return ()
-
-    def own_uses(self) -> Iterator[tuple[str, Use]]:
-        """What first-party code reads and writes, each with its file."""
-        for path in sorted(self._program.own):
-            if found := self._facts.uses.get(path):
-                yield from ((path, use) for use in found.uses)
 
     def exists(self, path: str) -> bool:
         """Whether a file or a folder is there, a link that leads nowhere being neither."""

@@ -9,16 +9,19 @@ from typing import TYPE_CHECKING
 
 from harness.artifact.bundle import CODE_ROOT
 from harness.artifact.entries import Role
+from harness.facts.additions import Additions, View, additions, with_wrapper
 from harness.facts.graph import Graph
+from harness.facts.redirections import Redirection, redirections
 from harness.facts.search import Found, Search, site_folders
+from harness.facts.unfollowed import possible
 from harness.facts.view import Facts
+from harness.model import When
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from harness.artifact.entries import Archive
     from harness.facts.graph import Reach, Walk
-    from harness.model import When
     from harness.policy import RuntimePolicy
 
 # What no import names: what macOS adds to archives, templates of files.
@@ -28,6 +31,7 @@ _ASIDE = re.compile(
     r"(?:^|/)(?:tests?|testing|e2e|docs?|examples?|benchmarks?|notebooks|infra|cdk|\.[^/]+)/"
     r"|(?:^|/)(?:test_[^/]*|[^/]*_test|conftest|setup|noxfile|tasks|fabfile|locustfile|gunicorn[\w.]*)\.py$"
 )
+_MOST_ROUNDS = 4  # of code that is found through folders which other code adds
 _VENDORED = frozenset({"_vendor", "vendor", "vendored", "_vendored", "third_party", "node_modules", "site-packages"})
 
 
@@ -42,6 +46,8 @@ class Program:
         handlers: The handlers of the functions that share these archives, as they are declared.
         names: The names of these functions, in the same order.
         environment: The variables that these functions declare, as far as they agree.
+        variables: The variables of each function, in the order of their names.
+        elsewhere: Handlers of other functions with the same code, and other layers.
     """
 
     policy: RuntimePolicy
@@ -50,11 +56,55 @@ class Program:
     handlers: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
     environment: tuple[tuple[str, str], ...] = ()
+    variables: tuple[tuple[tuple[str, str], ...], ...] = ()
+    elsewhere: tuple[str, ...] = ()
 
     @cached_property
+    def _environment(self) -> Mapping[str, str]:
+        return with_wrapper(self.facts, dict(self.environment))
+
+    @cached_property
+    def _base(self) -> Search:
+        """Where modules are found before any code changes that."""
+        return Search(self.facts, self.policy, self.architecture, self._environment)
+
+    @cached_property
+    def _found_out(self) -> tuple[View, Additions]:
+        """Where modules are found, and what is imported then: code that is reached adds to the search path."""
+        known, rounds = Additions(), 0
+        while True:
+            search = (
+                Search(self.facts, self.policy, self.architecture, self._environment, known.folders)
+                if known.folders
+                else self._base
+            )
+            handlers = (*self.handlers, *(one.handler for one in self._redirections(search)))
+            view = View(self.facts, search, Graph(self.facts.modules, search, handlers, self.own))
+            known, before = additions(view), known
+            rounds += 1
+            if set(known.folders) <= set(before.folders) or rounds == _MOST_ROUNDS:
+                return view, known
+
+    @property
     def search(self) -> Search:
         """Where modules are found."""
-        return Search(self.facts, self.policy, self.architecture, dict(self.environment))
+        return self._found_out[0].search
+
+    @property
+    def added(self) -> Additions:
+        """What code and wrappers put on the search path."""
+        return self._found_out[1]
+
+    @cached_property
+    def redirections(self) -> tuple[Redirection, ...]:
+        """The handlers that variables name for a wrapper to call."""
+        return self._redirections(self.search)
+
+    def _redirections(self, search: Search) -> tuple[Redirection, ...]:
+        named = zip(self.names, self.handlers, self.variables, strict=False)
+        return tuple(
+            one for function, handler, values in named for one in redirections(function, handler, values, search)
+        )
 
     @cached_property
     def own(self) -> frozenset[str]:
@@ -66,14 +116,57 @@ class Program:
         """The first-party files that are not for developers alone: a handler reaches them, or nothing says so."""
         return tuple(path for path in sorted(self.own) if path in self.graph.reached or not _ASIDE.search(path))
 
-    @cached_property
+    @property
     def graph(self) -> Graph:
         """The imports, from the handlers on."""
-        return Graph(self.facts.modules, self.search, self.handlers, self.own)
+        return self._found_out[0].graph
 
-    def when(self, path: str, line: int) -> When:
-        """When a function gets to a line of a file, of the functions that get there the one that does so first."""
-        return self.graph.walked.when(path, line)
+    def when(self, path: str, line: int, function: str | None = None) -> When:
+        """When a function gets to a line of a file.
+
+        Args:
+            path: The file, as the function sees it.
+            line: The line.
+            function: Its name; None for the one of all functions that gets there first.
+        """
+        walk = self._walk(function)
+        if path in walk.reached:
+            return walk.when(path, line)
+        if not self.handlers:  # nobody knows what they will be
+            return When.LATER if path in self.serving else When.NEVER
+        return When.LATER if path in self.possible(function) else When.NEVER
+
+    def first(self, path: str, function: str | None = None) -> When:
+        """When a function loads a file."""
+        reach = self._walk(function).reached.get(path)
+        return reach.when if reach else self.when(path, 0, function)
+
+    def hit(self, path: str) -> tuple[str, ...]:
+        """The functions that certainly load a file; where none does, those that may."""
+        when = {name: self.first(path, name) for name in self.names}
+        certain = tuple(name for name, one in when.items() if one <= When.AT_EVENT)
+        return certain or tuple(name for name, one in when.items() if one is not When.NEVER)
+
+    def _walk(self, function: str | None) -> Walk:
+        return self.graph.walked if function is None else self.walks.get(function, self.graph.walked)
+
+    def possible(self, function: str | None = None) -> Mapping[str, Reach]:
+        """The first-party files that no import leads to from a function, or from any, and that it may load."""
+        if function not in self._possible:
+            walk = self._walk(function)
+            others = self.others
+            found = possible(self, walk)
+            self._possible[function] = {path: reach for path, reach in found.items() if path not in others}
+        return self._possible[function]
+
+    @cached_property
+    def _possible(self) -> dict[str | None, Mapping[str, Reach]]:
+        return {}
+
+    @cached_property
+    def others(self) -> frozenset[str]:
+        """What functions with the same code and other layers load, and is to be judged with those."""
+        return frozenset(self.graph.walk(self.elsewhere).reached) - frozenset(self.graph.reached)
 
     @cached_property
     def reached_by(self) -> Mapping[str, Mapping[str, Reach]]:
@@ -83,13 +176,20 @@ class Program:
     @cached_property
     def walks(self) -> Mapping[str, Walk]:
         """What each handler reaches by itself, by the name of its function."""
-        apart = {handler: self.graph.walk((handler,)) for handler in dict.fromkeys(self.handlers)}
-        return {name: apart[handler] for name, handler in zip(self.names, self.handlers, strict=False)}
+        redirected: dict[str, list[str]] = {}
+        for one in self.redirections:
+            redirected.setdefault(one.function, []).append(one.handler)
+        started = {
+            name: (handler, *redirected.get(name, ())) for name, handler in zip(self.names, self.handlers, strict=False)
+        }
+        apart = {handlers: self.graph.walk(handlers) for handlers in dict.fromkeys(started.values())}
+        return {name: apart[handlers] for name, handlers in started.items()}
 
     @cached_property
     def roots(self) -> tuple[str, ...]:
         """The modules of the handlers."""
-        return tuple(dict.fromkeys(_module(handler) for handler in self.handlers))
+        every = (*self.handlers, *(one.handler for one in self.redirections))
+        return tuple(dict.fromkeys(_module(handler) for handler in every))
 
     def _is_own(self, path: str) -> bool:
         if path in self.facts.owners or _NO_MODULE.search(path) or self.facts.bundle.items[path].archive in self.bare:
@@ -116,11 +216,11 @@ class Program:
         items = self.facts.bundle.items
         if f"{folder}/__init__.py" in items or f"{folder}.py" in items:
             return False
-        return isinstance(self.search.find(top), Found) or f"{folder}/env.py" in items
+        return isinstance(self._base.find(top), Found) or f"{folder}/env.py" in items
 
     @cached_property
     def _folders(self) -> tuple[str, ...]:
-        return tuple(sorted({*site_folders(self.policy.python), *self.search.path}, key=len, reverse=True))
+        return tuple(sorted({*site_folders(self.policy.python), *self._base.path}, key=len, reverse=True))
 
     @cached_property
     def bare(self) -> tuple[Archive, ...]:
@@ -130,7 +230,7 @@ class Program:
 
     @cached_property
     def _handled(self) -> frozenset[str]:
-        return frozenset(root.partition(".")[0] for root in self.roots)
+        return frozenset(_module(handler).partition(".")[0] for handler in self.handlers)
 
     @cached_property
     def _foreign(self) -> frozenset[str]:

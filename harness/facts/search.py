@@ -88,7 +88,12 @@ class Search:
     """The runtime's search for modules, over the paths that a function sees."""
 
     def __init__(
-        self, facts: Facts, policy: RuntimePolicy, architecture: str, environment: Mapping[str, str] | None = None
+        self,
+        facts: Facts,
+        policy: RuntimePolicy,
+        architecture: str,
+        environment: Mapping[str, str] | None = None,
+        added: Iterable[str] = (),
     ) -> None:
         """Prepare a search.
 
@@ -100,6 +105,7 @@ class Search:
             policy: The runtime.
             architecture: Of the function, which decides which extensions count.
             environment: The function's variables; a ``PYTHONPATH`` in it takes the layers off ``sys.path``.
+            added: Folders that code adds to ``sys.path``; they are searched last, wherever it puts them.
         """
         self._facts = facts
         self._policy = policy
@@ -118,8 +124,8 @@ class Search:
         self._first = tuple(dict.fromkeys(self._search_path(pythonpath)))
         code, *layers = site_folders(policy.python)
         obeyed = (code, *(layers if pythonpath is None else ()))
-        added = dict.fromkeys(one for folder in obeyed for one in self._added(folder))
-        self._last = tuple(folder for folder in added if folder not in self._first)
+        last = dict.fromkeys((*(one for folder in obeyed for one in self._added(folder)), *added))
+        self._last = tuple(folder for folder in last if folder not in self._first)
         self.path = self._first + self._last
         self._longest_first = sorted(self.path, key=len, reverse=True)
 

@@ -20,7 +20,8 @@ def findings(code: dict[str, str], environment: dict[str, str] | None = None) ->
     ("source", "message", "severity"),
     [
         ("import gone", f"{CANNOT}No module named 'gone'", Severity.ERROR),
-        ("def f():\n    import gone", "No module named 'gone'", Severity.ERROR),
+        ("def f():\n    import gone", "No module named 'gone'", Severity.WARNING),
+        ("def handler(event, context):\n    import gone", "No module named 'gone'", Severity.ERROR),
         ("if DEBUG:\n    import gone", "No module named 'gone'", Severity.WARNING),
         ("from ..up import x", f"{CANNOT}attempted relative import beyond top-level package", Severity.ERROR),
     ],
@@ -57,9 +58,11 @@ def test_one_finding_for_all_places() -> None:
 
 
 def test_a_folder_that_code_adds_to_the_path_is_a_note() -> None:
-    (note,) = findings({MAIN: "import sys\nsys.path.append('deps')\nimport inner", "deps/inner.py": ""})
+    added = "import sys\nsys.path.append({})\nimport inner"
+    (note,) = findings({MAIN: added.format("DEPS"), "deps/inner.py": ""})
 
     assert isinstance(note, Note)
+    assert findings({MAIN: added.format("'deps'"), "deps/inner.py": ""}) == []
 
 
 def test_what_a_mounted_folder_may_have_is_a_warning() -> None:

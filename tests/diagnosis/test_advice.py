@@ -80,7 +80,7 @@ INITS: dict[str, tuple[tuple[LambdaError, Trace], str, str | None]] = {
     ),
     "a folder that is not on the path": (
         lost("shop.orders"),
-        "move what is in /var/task/src/shop to the root of the archive, or to python/ of a layer",
+        "move what is in /var/task/src to the root of the code archive",
         "/var/task/src/shop/orders.py is there, in a folder that is not on sys.path",
     ),
     "another CPython's build": (

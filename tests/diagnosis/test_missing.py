@@ -30,7 +30,7 @@ FUNCTIONS = (
 )
 REACHED = (
     "affected, when they start: api (app.main:1 → app.orders:1)\n"
-    "affected, when the import is reached: night (app.night:2)\n"
+    "affected, with every event: night (app.night:2)\n"
     "not affected: sweep"
 )
 AUDIT = {"pip-audit==2.10": ("cyclonedx",), "cyclonedx==9.0": ("tinyxml",), "tinyxml==1.2": (), "fastapi==0.1": ()}

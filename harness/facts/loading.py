@@ -1,0 +1,194 @@
+"""What makes modules importable, or imports them, without an import statement that names them.
+
+Folders that code puts on ``sys.path``, imports whose name is computed, texts that are names of modules.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from harness.facts.bindings import Function, assigned_once, bound, imported
+from harness.facts.imports import called
+from harness.facts.paths import Evaluator, Location, Value
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+CHANGES: Final = re.compile(
+    rb"\bpath\s*\.\s*(?:insert|append|extend)\b|\baddsitedir\b|\b\w+\s*\.\s*path\s*(?:\[[^]\n]*\]\s*)?\+?=(?!=)"
+    rb"|\bmeta_path\b|\bpath_hooks\b|\bfrom\s+sys\s+import\b[^\n]*\bpath\b|=\s*\w+\.path\s*$",
+    re.MULTILINE,
+)
+"""A source without any of these changes no search path."""
+
+_SYS_PATH: Final = "sys.path"
+_ADDERS: Final = {"sys.path.insert": 1, "sys.path.append": 0, "sys.path.extend": 0, "site.addsitedir": 0}
+_HOOKS: Final = frozenset({"sys.meta_path", "sys.path_hooks"})
+_IMPORTERS: Final = frozenset(
+    {"import_module", "__import__", "import_string", "locate", "run_module", "find_spec", "resolve_name"}
+)
+_LISTERS: Final = frozenset({"iter_modules", "walk_packages", "spec_from_file_location", "run_path", "entry_points"})
+_DOTTED: Final = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+(?::[A-Za-z_]\w*)?")
+_LONGEST: Final = 200
+_MOST: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """That a line puts a folder on ``sys.path``.
+
+    Attributes:
+        location: The folder; None where only the run time tells.
+    """
+
+    location: Location | None
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Loading:
+    """What one module loads, or lets others load, by other ways than import statements.
+
+    Attributes:
+        added: What it puts on the search path.
+        computed: What the names of modules begin with that it imports by computed names; empty for any.
+        named: Texts that may be names of modules.
+        script: Whether it has a part that only runs where it is a program of its own.
+    """
+
+    added: tuple[Added, ...] = ()
+    computed: tuple[str, ...] = ()
+    named: tuple[str, ...] = ()
+    script: bool = False
+
+
+def loading(tree: ast.Module, source: bytes) -> Loading:
+    """What a module loads in other ways.
+
+    Args:
+        tree: The module.
+        source: Its text.
+    """
+    added = tuple(_Finder(tree).found()) if CHANGES.search(source) else ()
+    computed, named = set[str](), set[str]()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            computed.update(_computed(node))
+        elif isinstance(node, ast.Constant) and _is_name(node.value):
+            named.add(str(node.value).partition(":")[0])
+    return Loading(added, tuple(sorted(computed)), tuple(sorted(named)[:_MOST]), script=b"__main__" in source)
+
+
+def _is_name(value: object) -> bool:
+    return isinstance(value, str) and len(value) < _LONGEST and bool(_DOTTED.fullmatch(value))
+
+
+def _computed(node: ast.Call) -> Iterator[str]:
+    """What a call imports whose name only the run time tells; those of its own package are the graph's."""
+    name = called(node.func)
+    if name in _LISTERS:
+        yield ""
+    elif name in _IMPORTERS and node.args:
+        match node.args[0]:
+            case ast.Constant():
+                pass
+            case ast.JoinedStr(values=[ast.Constant(value=str() as text), *_]):
+                yield text
+            case ast.BinOp(left=ast.Constant(value=str() as text), op=ast.Add() | ast.Mod()):
+                yield text.partition("%")[0]
+            case ast.Call(func=ast.Attribute(value=ast.Constant(value=str() as text), attr="format")):
+                yield text.partition("{")[0]
+            case _:
+                yield ""
+
+
+@dataclass(slots=True)
+class _Scope:
+    names: Mapping[str, Value | None]
+    loops: dict[str, list[ast.expr]] = field(default_factory=dict)
+
+
+class _Finder:
+    """Looks for what changes ``sys.path``, in functions too."""
+
+    def __init__(self, tree: ast.Module) -> None:
+        self._tree = tree
+        self._evaluator = Evaluator(imported(tree))
+
+    def found(self) -> Iterator[Added]:
+        """Every change, with what is added."""
+        yield from self._scope(self._tree.body, {})
+
+    def _scope(self, body: list[ast.stmt], outer: Mapping[str, Value | None]) -> Iterator[Added]:
+        names: dict[str, Value | None] = {**outer, **dict.fromkeys(bound(body))}
+        for name, value in assigned_once(body):
+            names[name] = self._evaluator.value(value, names)
+        scope = _Scope(names)
+        inner: list[Function] = []
+        for node in _inside(body, inner):
+            if isinstance(node, ast.For) and isinstance(node.target, ast.Name):
+                scope.loops[node.target.id] = _elements(node.iter)
+            yield from self._node(node, scope)
+        for function in inner:
+            given = [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]
+            yield from self._scope(function.body, {**names, **dict.fromkeys(one.arg for one in given)})
+
+    def _node(self, node: ast.AST, scope: _Scope) -> Iterator[Added]:
+        match node:
+            case ast.Call():
+                dotted = self._evaluator.dotted(node.func)
+                if dotted in _ADDERS and len(node.args) > _ADDERS[dotted]:
+                    yield from self._values(node.args[_ADDERS[dotted]], scope, node.lineno)
+            case ast.AugAssign(target=target, value=value) if self._is_path(target):
+                yield from self._values(value, scope, node.lineno)
+            case ast.Assign(targets=[target], value=value) if self._is_path(target):
+                yield from self._values(value, scope, node.lineno)
+            case ast.Assign(targets=[ast.Name()], value=ast.Attribute() as value) if self._is_path(value):
+                yield Added(None, node.lineno)
+            case ast.Attribute() if self._evaluator.dotted(node) in _HOOKS:
+                yield Added(None, node.lineno)
+            case _:
+                pass
+
+    def _is_path(self, node: ast.expr) -> bool:
+        while isinstance(node, ast.Subscript):
+            node = node.value
+        return self._evaluator.dotted(node) == _SYS_PATH
+
+    def _values(self, node: ast.expr, scope: _Scope, line: int) -> Iterator[Added]:
+        if isinstance(node, ast.List | ast.Tuple | ast.Set):
+            for one in node.elts:
+                yield from self._values(one, scope, line)
+        elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add) and _lists(node):
+            yield from self._values(node.left, scope, line)
+            yield from self._values(node.right, scope, line)
+        elif isinstance(node, ast.Name) and scope.loops.get(node.id):
+            for one in scope.loops[node.id]:
+                yield Added(self._evaluator.location(one, scope.names), line)
+        elif not (isinstance(node, ast.Starred) or self._is_path(node)):
+            yield Added(self._evaluator.location(node, scope.names), line)
+
+
+def _lists(node: ast.BinOp) -> bool:
+    return isinstance(node.left, ast.List | ast.Subscript | ast.Attribute | ast.BinOp) and not isinstance(
+        node.right, ast.Constant
+    )
+
+
+def _elements(node: ast.expr) -> list[ast.expr]:
+    return node.elts if isinstance(node, ast.List | ast.Tuple | ast.Set) else []
+
+
+def _inside(body: Iterable[ast.stmt], inner: list[Function]) -> Iterator[ast.AST]:
+    """What a scope holds, from the top on; the functions in it are added to those that are given."""
+    waiting: list[ast.AST] = [*reversed([*body])]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, Function):
+            inner.append(node)
+        else:
+            yield node
+            waiting += [*ast.iter_child_nodes(node)][::-1]
