@@ -5,7 +5,10 @@ from collections.abc import Iterator
 
 from harness.artifact.bundle import CODE_ROOT, where
 from harness.check import Engines, Findings, Inapplicable, Subject, define
-from harness.facts.migrations import LOCATION, Environment, environments, run_by
+from harness.diagnosis import copies
+from harness.facts.accesses import Act
+from harness.facts.deeds import deeds
+from harness.facts.migrations import INI, LOCATION, Environment, environments, run_by
 from harness.facts.revisions import History
 from harness.model import Finding, Note, Severity
 
@@ -33,10 +36,34 @@ def check(subject: Subject, engines: Engines) -> Findings:
     del engines
     found = environments(subject.program)
     if not found:
-        raise Inapplicable("the artifact has no Alembic environment")
+        yield from _without(subject)
     for environment in found:
         sure = Severity.ERROR if run_by(subject.program, environment) else Severity.WARNING
         yield from _environment(subject, environment, sure)
+
+
+def _without(subject: Subject) -> Iterator[Finding | Note]:
+    """There is no environment: that nothing applies is true only where nobody runs Alembic."""
+    runs = run_by(subject.program)
+    if runs is None or any(uses.locates or uses.moves for uses in subject.facts.uses.values()):
+        raise Inapplicable("the artifact has no Alembic environment")
+    place, _ = runs
+    opened = [one for one in deeds(subject.program) if one.use.act is Act.ALEMBIC]
+    lacking = copies.source(subject.supply, f"{CODE_ROOT}/{INI}") or INI
+    if opened:  # of which referenced-files tells
+        yield Note(
+            f"{place} runs Alembic, and neither its configuration nor a script directory is in the artifact: its "
+            "revisions were not looked at",
+            limit=True,
+        )
+        return
+    yield Finding(
+        f"{place} runs Alembic, and no archive has its configuration ({INI}) or a script directory: No '{LOCATION}' "
+        "key found in configuration",
+        place,
+        Severity.WARNING,  # where it looks is not in the code
+        f"copy {lacking} and the script directory that it names into the folder that the archive is made from",
+    )
 
 
 def _environment(subject: Subject, environment: Environment, sure: Severity) -> Iterator[Finding | Note]:

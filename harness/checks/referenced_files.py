@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from harness.artifact.bundle import CODE_ROOT, LAYER_ROOT
 from harness.check import Engines, Findings, Inapplicable, Subject, define
+from harness.diagnosis import copies
 from harness.facts.accesses import Act
 from harness.facts.asks import Kind
 from harness.facts.deeds import Deed, deeds
@@ -83,7 +84,7 @@ def _unopened(subject: Subject, places: Places) -> Iterator[Finding]:
                 "by this path, and no archive holds it",
                 f"{file}:{ask.line}",
                 severity(weaker(when) if ask.conditional else when) or Severity.WARNING,
-                _copied(subject, paths[0]),
+                copies.copied(subject.supply, paths[0]),
                 chain=reach.chain if reach else (),
                 when=when,
             )
@@ -109,13 +110,21 @@ def _is_expected(path: str, expected: frozenset[str]) -> bool:
     return bool(PASSING.search(path)) or any(folder in expected for folder in above)
 
 
+def _when(subject: Subject, deed: Deed) -> When:
+    """When a function gets to the call; without handlers, each is taken to be called."""
+    if not subject.program.handlers:
+        return When.AT_EVENT
+    return subject.program.when(deed.file, deed.use.line)
+
+
 def _severity(subject: Subject, deed: Deed) -> Severity:
     use = deed.use
-    sure = use.guard is Guard.NONE and (deed.reach is not None or not subject.program.roots)
-    if use.act is Act.ALEMBIC:
-        # What the code sets itself needs no file; and no Config is made without being used.
-        return Severity.ERROR if sure and not subject.facts.uses[deed.file].locates else Severity.WARNING
-    return Severity.ERROR if sure and use.act is not Act.LIST and not use.conditional else Severity.WARNING
+    # A configuration of Alembic that is made is used; a folder that is looked into need not be there.
+    sure = use.guard is Guard.NONE and use.act is not Act.LIST and (use.act is Act.ALEMBIC or not use.conditional)
+    if use.act is Act.ALEMBIC and subject.facts.uses[deed.file].locates:
+        sure = False  # what the code sets itself needs no file
+    found = severity(_when(subject, deed)) or Severity.WARNING
+    return found if sure else Severity.WARNING
 
 
 def _finding(subject: Subject, path: str, by: list[Deed]) -> Finding:
@@ -129,27 +138,13 @@ def _finding(subject: Subject, path: str, by: list[Deed]) -> Finding:
         _severity(subject, first),
         _remedy(subject, path, first),
         chain=first.chain,
+        when=_when(subject, first),
     )
 
 
 def _remedy(subject: Subject, path: str, deed: Deed) -> str:
-    for there in _candidates(subject, path, deed):
-        return f"it lies at {there}: correct the path in {deed.file}, or move it"
-    return _copied(subject, path)
-
-
-def _copied(subject: Subject, path: str) -> str:
-    root = CODE_ROOT if path.startswith(f"{CODE_ROOT}/") else LAYER_ROOT
-    layers = ", ".join(layer.source for layer in subject.bundle.layers)
-    archive = subject.bundle.code.source if root == CODE_ROOT and subject.bundle.code else layers or "the layer"
-    return f"copy {path.removeprefix(f'{root}/')} into the folder that {archive} is made from"
-
-
-def _candidates(subject: Subject, path: str, deed: Deed) -> Iterator[str]:
-    """Where the file is instead, beside the module first."""
-    name = posixpath.basename(path).casefold()
     beside = posixpath.dirname(deed.file)
-    same = [one for one in subject.bundle.items if posixpath.basename(one).casefold() == name]
-    yield from sorted(
-        (one for one in same if one not in subject.facts.owners), key=lambda one: (not one.startswith(beside), one)
-    )
+    found = sorted(copies.elsewhere(subject.program, path), key=lambda one: (not one.startswith(beside), one))
+    for there in found[:1]:
+        return f"it lies at {there}: correct the path in {deed.file}, or move it"
+    return copies.copied(subject.supply, path)

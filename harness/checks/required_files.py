@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from harness.artifact.bundle import CODE_ROOT, LAYER_ROOT, Item
 from harness.artifact.entries import Kind
 from harness.check import Engines, Findings, Inapplicable, Subject, define
+from harness.diagnosis import copies
 from harness.model import Finding, Note
 
 MOST_HOPS = 40  # as many links as the kernel follows
@@ -76,17 +77,15 @@ def _explain(subject: Subject, pattern: str, wanted: str, matched: list[str], fi
         return f"matches only empty files ({', '.join(files[:3])})", remedy
     if matched:
         return f"matches only a folder ({matched[0]})", f"require the files in it: {pattern.rstrip('/')}/**"
-    return "not in the artifact", _remedy(subject, pattern, wanted)
+    return "not in the artifact", _remedy(subject, wanted)
 
 
-def _remedy(subject: Subject, pattern: str, wanted: str) -> str:
+def _remedy(subject: Subject, wanted: str) -> str:
     if not wanted.startswith((f"{CODE_ROOT}/", f"{LAYER_ROOT}/")):
         return f"archives fill {CODE_ROOT} and {LAYER_ROOT} only: name a path there"
-    name = posixpath.basename(wanted).casefold()
-    for path in subject.bundle.items:
-        if posixpath.basename(path).casefold() == name:
-            return f"it lies at {path}: move it, or require that path"
-    return f"copy {pattern} into the folder that {_archives(subject, wanted) or 'the archive'} is made from"
+    for path in copies.elsewhere(subject.program, wanted):
+        return f"it lies at {path}: move it, or require that path"
+    return copies.copied(subject.supply, wanted)
 
 
 def _where(subject: Subject, wanted: str) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from harness.artifact.bundle import CODE_ROOT
 from harness.facts.revisions import History, Revision, history
 from harness.facts.search import Found, Portions, Unknown
+from harness.model import When
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -81,15 +82,23 @@ def environments(program: Program) -> tuple[Environment, ...]:
     return _Environments(program).all()
 
 
-def run_by(program: Program, environment: Environment) -> bool:
-    """Whether first-party code runs Alembic: else its migrations are run elsewhere, or by hand."""
+def run_by(program: Program, environment: Environment | None = None) -> tuple[str, When] | None:
+    """Where first-party code first runs Alembic, and when; None where its migrations are run elsewhere, or by hand.
+
+    Args:
+        program: The artifact.
+        environment: Whose ``env.py`` and revisions do not count, which are run by whoever runs Alembic.
+    """
+    found = []
     for path in program.own:
-        if path.startswith(f"{environment.folder}/"):
-            continue  # env.py and the revisions are run by whoever runs Alembic
+        if environment and path.startswith(f"{environment.folder}/"):
+            continue
         for one in program.facts.modules[path].imports:
             if one.module.startswith(_RUNNERS) or (one.module == "alembic" and _NAMES.intersection(one.names)):
-                return True
-    return False
+                when = program.when(path, one.line) if program.handlers else When.AT_START
+                found.append((when, f"{path}:{one.line}"))
+    when, place = min(found, default=(When.NEVER, ""))
+    return None if when is When.NEVER else (place, when)
 
 
 class _Environments:

@@ -232,10 +232,10 @@ def test_one_file_is_one_finding() -> None:
 
     assert one.severity is Severity.ERROR
     assert one.message == (
-        "FileNotFoundError: [Errno 2] No such file or directory: '/var/task/absent.json': /var/task/app/deep.py:2 "
-        "reads it, and so do /var/task/app/main.py:2, and no archive holds it"
+        "FileNotFoundError: [Errno 2] No such file or directory: '/var/task/absent.json': /var/task/app/main.py:2 "
+        "reads it, and so do /var/task/app/deep.py:2, and no archive holds it"
     )
-    assert one.chain == ("app.main", "app.deep")
+    assert one.chain == ("app.main",)
     assert one.remedy == "copy absent.json into the folder that code.zip is made from"
 
 

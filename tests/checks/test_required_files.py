@@ -7,9 +7,13 @@ import pytest
 from harness.check import Inapplicable
 from harness.checks.required_files import check
 from harness.model import Finding, Note
-from tests.build import archive, code, entry, manifest, said, subject
+from harness.project.values import Project, Sources
+from tests.build import archive, code, entry, manifest, program_of, said, subject
+from tests.build import findings as found
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from harness.artifact.entries import Archive, Entry
 
 CODE = (
@@ -135,7 +139,7 @@ REMEDIES: list[tuple[str, str | Entry, str, str]] = [
     ("a.ini", "b", "code.zip: /var/task/a.ini", "copy a.ini into the folder that code.zip is made from"),
     ("a.ini", "x/a.ini", "code.zip: /var/task/a.ini", f"it lies at /var/task/x/a.ini: {ELSEWHERE}"),
     ("a.ini", "A.INI", "code.zip: /var/task/a.ini", f"it lies at /var/task/A.INI: {ELSEWHERE}"),
-    ("/opt/a", "b", "layer.zip: /opt/a", "copy /opt/a into the folder that layer.zip is made from"),
+    ("/opt/a", "b", "layer.zip: /opt/a", "copy a into the folder that layer.zip is made from"),
     ("/opt/root.pem", "b", "layer.zip: /opt/root.pem", f"it lies at /opt/python/certs/root.pem: {ELSEWHERE}"),
     ("/etc/a", "b", "code.zip: /etc/a", "archives fill /var/task and /opt only: name a path there"),
     ("../a", "b", "code.zip: /var/a", "archives fill /var/task and /opt only: name a path there"),
@@ -162,7 +166,7 @@ def test_a_layer_that_is_not_there_is_not_named() -> None:
     found = verdict("/opt/a", "b", layers=())
 
     assert isinstance(found, Finding)
-    assert (found.where, found.remedy) == ("/opt/a", "copy /opt/a into the folder that the archive is made from")
+    assert (found.where, found.remedy) == ("/opt/a", "copy a into the folder that the archive is made from")
 
 
 def test_a_later_layer_decides() -> None:
@@ -176,3 +180,37 @@ def test_a_later_layer_decides() -> None:
 def test_nothing_required_is_nothing_to_judge() -> None:
     with pytest.raises(Inapplicable, match="the manifest requires no files"):
         said(check, subject(code("app.py")))
+
+
+@pytest.mark.parametrize(
+    ("code", "layer"),
+    [
+        ({}, {"python/alembic/__init__.py": "", "python/alembic/templates/async/env.py": ""}),
+        ({"pkg/__init__.py": "", "pkg/env.py": ""}, {"python/x.py": ""}),
+        ({"other/env.py": ""}, {"python/x.py": ""}),
+    ],
+)
+def test_a_file_of_the_same_name_is_no_copy(code: dict[str, str], layer: dict[str, str]) -> None:
+    files = {"app.py": "", **code}
+
+    (one,) = found(check, program_of(files, layer, declared=manifest(required=("alembic/env.py",))))
+
+    assert one.remedy == "copy alembic/env.py into the folder that code.zip is made from"
+
+
+def test_the_same_file_in_another_folder_is_one() -> None:
+    files = {"app.py": "", "backend/alembic/env.py": ""}
+
+    (one,) = found(check, program_of(files, declared=manifest(required=("alembic/env.py",))))
+
+    assert one.remedy == "it lies at /var/task/backend/alembic/env.py: move it, or require that path"
+
+
+def test_the_sources_have_what_is_to_be_copied(tmp_path: Path) -> None:
+    (tmp_path / "alembic").mkdir()
+    (tmp_path / "alembic" / "env.py").touch()
+    project = Project(sources=(Sources(tmp_path, "backend"),))
+
+    (one,) = found(check, program_of({"app.py": ""}, declared=manifest(required=("alembic/*.py",)), project=project))
+
+    assert one.remedy == "copy backend/alembic/*.py into the folder that code.zip is made from"

@@ -1,0 +1,76 @@
+"""Where a file is that the artifact lacks: in another folder of it, or in the repository."""
+
+from __future__ import annotations
+
+import posixpath
+from typing import TYPE_CHECKING
+
+from harness.artifact.bundle import CODE_ROOT, LAYER_ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from harness.facts.program import Program
+    from harness.parity.supply import Supply
+
+
+def elsewhere(program: Program, wanted: str) -> Iterator[str]:
+    """The files of the artifact that are called like a missing one, folders included, and are no library's.
+
+    Args:
+        program: The artifact.
+        wanted: The path at which the file should be.
+    """
+    root = CODE_ROOT if wanted.startswith(f"{CODE_ROOT}/") else LAYER_ROOT
+    tail = f"/{wanted.removeprefix(f'{root}/')}".casefold()
+    for path in program.facts.bundle.items:
+        if path.casefold().endswith(tail) and path != wanted and not _is_a_librarys(program, path):
+            yield path
+
+
+def _is_a_librarys(program: Program, path: str) -> bool:
+    """Whether a file lies in a package that is not the application's, whatever metadata is left of it."""
+    if path in program.facts.owners:
+        return True
+    folder = posixpath.dirname(path)
+    while folder not in {CODE_ROOT, LAYER_ROOT, "/", ""}:
+        package = f"{folder}/__init__.py"
+        if package in program.facts.modules and package not in program.own:
+            return True
+        folder = posixpath.dirname(folder)
+    return False
+
+
+def source(supply: Supply, wanted: str) -> str | None:
+    """The file of the repository that should have been copied, as a sentence names it; None where there is none.
+
+    Args:
+        supply: What the repository says.
+        wanted: The path at which the file should be; it may be a pattern.
+    """
+    name = wanted.removeprefix(f"{CODE_ROOT}/")
+    if name == wanted:
+        return None
+    for root in supply.project.sources:
+        try:
+            found = next((path for path in root.path.glob(name) if path.is_file()), None)
+        except (OSError, ValueError, NotImplementedError, IndexError):  # what is no pattern for a file system
+            return None
+        if found:
+            return f"{root.shown}/{name}".removeprefix("./")
+    return None
+
+
+def copied(supply: Supply, wanted: str) -> str:
+    """To copy a file into the folder that an archive is made from.
+
+    Args:
+        supply: What the repository says.
+        wanted: The path at which the file should be; it may be a pattern.
+    """
+    bundle = supply.program.facts.bundle
+    root = CODE_ROOT if wanted.startswith(f"{CODE_ROOT}/") else LAYER_ROOT
+    layers = ", ".join(dict.fromkeys(layer.source for layer in bundle.layers))
+    archive = bundle.code.source if root == CODE_ROOT and bundle.code else layers
+    name = source(supply, wanted) or wanted.removeprefix(f"{root}/")
+    return f"copy {name} into the folder that {archive or 'the archive'} is made from"
