@@ -115,10 +115,13 @@ def _of(function: Function, found: Sequence[Mention], python: tuple[int, int]) -
     for one in found:
         if one.handler and _handler(one.handler) == _handler(function.handler):
             by_file[one.file].append(one)
+    named = {one for several in by_file.values() for one in several if one.function and _plain(one.function) in called}
     for several in by_file.values():
-        named = [one for one in several if one.function and _plain(one.function) in called]
-        if named or len(several) == 1 or not any(one.agrees(python) for one in several):
-            bare += named or several
+        theirs = [one for one in several if one in named]
+        # Where another file names it, what has a name of its own here is another function.
+        perhaps = [one for one in several if not (named and one.function)]
+        if theirs or len(perhaps) == 1 or not any(one.agrees(python) for one in perhaps):
+            bare += theirs or perhaps
     return bare
 
 
