@@ -101,8 +101,8 @@ def unjudged(what: str, call: Unreached, function: Function) -> str:
         return f"{what}. As is declared, what follows was not judged"
     seed = "give it `aws-seed`, which emulates AWS, or " if call.aws and not function.seed else ""
     return (
-        f'{what}. What follows cannot be judged here: {seed}declare network-at-init = "known" under '
-        f"[functions.{function.name}]"
+        f"{what}\nWhat follows cannot be judged here: {seed}accept that with "
+        f'network-at-init = "known" under [functions.{function.name}]'
     )
 
 

@@ -213,6 +213,7 @@ class Looking:
 
     def _judged(self, mixed: Mixed, subject: Subject, answer: Observation | Unavailable) -> Look:
         started = _ran(handler_imports.check, subject, answer, self.settings)
+        self._limit(mixed, started)
         seen = Seen(mixed.state, findings=_errors(started), undone=_undone(started))
         if not isinstance(answer, Observation) or not isinstance(answer.init, Ready):
             trace = answer.trace if isinstance(answer, Observation) else None
@@ -226,6 +227,14 @@ class Looking:
         )
         unanswered = tuple((number, finding) for number, result in enumerate(asked) for finding in _errors(result))
         return Look(mixed, seen, subject, answer.trace, unanswered, self._missing(subject))
+
+    def _limit(self, mixed: Mixed, started: Result) -> None:
+        """Keep what could not be judged of a start as what the engine cannot vouch for."""
+        limits = started.outcome.notes if isinstance(started.outcome, Completed) else ()
+        said = [f"{mixed.function.name}: {note.text}" for note in limits if note.limit]
+        if said and (ran := self.ran.get(_platform(mixed.manifest))):
+            caveats = tuple(dict.fromkeys((*ran.engine.caveats, *said)))
+            self.ran[_platform(mixed.manifest)] = replace(ran, engine=replace(ran.engine, caveats=caveats))
 
     def _asked(self, subject: Subject, function: Function, seen: Observation) -> Iterator[Result]:
         """How each event was answered."""

@@ -127,8 +127,8 @@ def test_what_an_init_that_went_on_had_called() -> None:
 def test_what_is_offered() -> None:
     aws, other = Unreached("h", "p", "e", aws=True), Unreached("h", "p", "e", aws=False)
     known = replace(function(), network_known=True)
-    declare = 'declare network-at-init = "known" under [functions.api]'
+    accept = 'accept that with network-at-init = "known" under [functions.api]'
 
-    assert unjudged("x", aws, function()).endswith(f"give it `aws-seed`, which emulates AWS, or {declare}")
-    assert unjudged("x", other, function()).endswith(f"here: {declare}")
+    assert unjudged("x", aws, function()).endswith(f"give it `aws-seed`, which emulates AWS, or {accept}")
+    assert unjudged("x", other, function()).endswith(f"judged here: {accept}")
     assert unjudged("x", aws, known) == "x. As is declared, what follows was not judged"
