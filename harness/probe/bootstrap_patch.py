@@ -21,7 +21,8 @@ REPORT = "/lambda-artifact/import"
 CALLED = "/lambda-artifact/call"
 # What Python announces before it resolves a name or connects; ``args`` are the host or the socket, and the address.
 OUTWARD = frozenset({"socket.getaddrinfo", "socket.gethostbyname", "socket.connect", "socket.sendto"})
-MOST_CALLS, INSISTENT = 16, 64  # places from which calls are reported, and the calls of one that are a loop
+MOST_CALLS = 16  # places from which calls are reported
+AGAIN, INSISTENT = 3, 64  # of the calls from one place that are told: those that tell of trying again, and of a loop
 DUMP_SIGNAL = 62  # of the real-time signals, which nobody uses by accident
 MOST_FRAMES, MOST_CAUSES, LONGEST = 200, 8, 4000
 
@@ -149,9 +150,9 @@ def watch_calls(api: str, emulated: str) -> None:
                 counts.clear()  # what was reported of another event
             key = host, str(own[-3:])
             counts[key] = times = counts.get(key, 0) + 1
-            if times == INSISTENT or (times == 1 and len(counts) <= MOST_CALLS):
+            if times in {AGAIN, INSISTENT} or (times == 1 and len(counts) <= MOST_CALLS):
                 here = _thread.get_ident() == main
-                report({"host": host, "frames": own, "main": here, "insists": times == INSISTENT}, CALLED)
+                report({"host": host, "frames": own, "main": here, "times": times}, CALLED)
         except Exception:  # noqa: BLE001, S110 - the call goes on as if nothing were watching
             pass
         finally:

@@ -21,6 +21,7 @@ LOOK_SECONDS = 0.05
 LONGEST_LOOK = 4 * LOOK_SECONDS  # that counts: between two looks that are further apart, much may have happened
 # Lines and columns of /proc/PID/net/snmp: what had no way out, and what nobody on the loopback listens for.
 FAILURES = {"Ip": ("OutNoRoutes",), "Tcp": ("AttemptFails",)}
+AGAIN, INSISTENT = 3, 64  # see ``bootstrap_patch.py``
 BUSY = (b"R", b"D")  # states of threads: running or ready to run, waiting for a disk
 
 
@@ -51,7 +52,7 @@ class Outside:
     def failed(self) -> bool:
         """Whether a call to another machine has failed: the kernel counted it, or it was reported."""
         self._counted = max(self._counted, self._failures() or 0)
-        return self._counted > self._before or any(not near(call) for call in self._calls())
+        return self._counted > self._before or any(map(self._in_vain, self._calls()))
 
     def waits(self) -> bool:
         """Whether it has waited long enough after a call that failed, or goes on calling."""
@@ -61,7 +62,7 @@ class Outside:
         is_over = self._event is None and self._api.ready_at is not None  # and the client waits for an event
         if is_over or not self.failed():
             return False
-        if any(call.get("insists") for call in self._calls()):
+        if any(times(call) >= INSISTENT for call in self._calls()):
             return True
         pids = self._pids()
         used = sum(map(self._cpu, pids))
@@ -69,6 +70,10 @@ class Outside:
             self._idle += min(since, LONGEST_LOOK)
         self._used = used
         return self._idle > IDLE_SECONDS
+
+    def _in_vain(self, call: dict[str, object]) -> bool:
+        """Whether a call must have failed: to another machine, or where nothing else tells, one that is made again."""
+        return not near(call) or (not self._alone and times(call) >= AGAIN)
 
     def _calls(self) -> list[dict[str, object]]:
         return [call for call in self._api.calls if call["event"] == self._event]
@@ -78,6 +83,12 @@ class Outside:
         if not self._alone or not (pids := self._pids()):
             return None
         return failures(pids[0])
+
+
+def times(call: dict[str, object]) -> int:
+    """How often a call had been made when it was reported; anybody can report anything."""
+    found = call.get("times")
+    return found if isinstance(found, int) else 1
 
 
 def near(call: dict[str, object]) -> bool:
