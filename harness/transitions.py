@@ -32,6 +32,10 @@ NOTHING_LIVE = (
     "nothing says what is live: name its manifest with --from, or what of it is other than in the new one with "
     "--from-code, --from-layer, --from-runtime, --from-arch or --from-env"
 )
+SEVERAL = (
+    "--from-code {}: the functions have code archives of their own, and one deployed function stands for one of them: "
+    "name what is live of each in a manifest, with --from"
+)
 NO_HANDLER = "no handler is declared: add a [functions.NAME] table with handler, or --handler NAME"
 
 
@@ -77,6 +81,8 @@ def sides(options: argparse.Namespace, environ: Mapping[str, str]) -> tuple[Mani
     after = _load(path, new, environ)
     if not after.functions:
         raise UsageError(NO_HANDLER)
+    if _function(options.from_code) and len({one.code for one in after.functions}) > 1:
+        raise UsageError(SEVERAL.format(options.from_code))
     if options.from_manifest is None:
         before = _as_deployed(before, options)
     return before, after

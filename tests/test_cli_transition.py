@@ -178,6 +178,16 @@ def test_what_is_taken_from_the_new_side_is_said(call: Call, arguments: list[str
     assert notes == ([note] if note else [])
 
 
+def test_one_function_does_not_stand_for_several_archives(call: Call, desk: Path) -> None:
+    (desk / "lambda-artifact.toml").write_text(
+        MANIFEST.format("next") + '[functions.job]\nhandler = "api.handler"\ncode = "live/code.zip"\n', encoding="utf-8"
+    )
+
+    code, _, err = call("--from-code", "function:api", *STATIC)
+
+    assert (code, "one deployed function stands for one of them" in err) == (2, True)
+
+
 def test_a_function_that_is_not_python_is_refused(call: Call, desk: Path, account: aws.Account) -> None:
     account.function("api", (desk / "live/code.zip").read_bytes(), Runtime="nodejs20.x")
 

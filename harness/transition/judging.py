@@ -91,10 +91,9 @@ class Judging:
         """What is live does not work: so it does not after a rollback."""
         stood = "this is what is live, and what a rollback brings back"
         cause = "\n".join(one for one in (stood, behind(way), finding.cause) if one)
-        remedy = (
-            "make sure that --from… names what is live, and keep a version to go back to that starts; where this "
-            "deploy is what mends it, --without-rollback lets it pass"
-        )
+        remedy = "make sure that --from… names what is live, and that there is a version to go back to that starts"
+        if self.rollback:
+            remedy += "; where this deploy is what mends it, --without-rollback lets it pass"
         severity = Severity.ERROR if self.rollback else Severity.WARNING
         return replace(finding, severity=severity, cause=cause, remedy=remedy)
 

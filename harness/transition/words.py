@@ -51,9 +51,13 @@ def _at_once(transition: Transition) -> str:
     if transition.undone:
         return "not all of it is known"
     changed = _changed(transition)
+    if not changed:
+        return "nothing is updated"
     if any(way.works(State.BEFORE) is False for way in changed):
-        return "what will be live works, and replaces what does not"
-    return "both ends work, and nothing is between them" if changed else "nothing is updated"
+        does = "finds what it imports" if transition.static else "works"
+        return f"what will be live {does}, and replaces what does not"
+    do = "find what they import" if transition.static else "work"
+    return f"both ends {do}, and nothing is between them"
 
 
 def _changed(transition: Transition) -> list[Way]:
