@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Final
 
 from harness.account import json_v1, markdown, terminal
 from harness.account.comparing import Asked, compare
+from harness.account.judgement import Scene
 from harness.account.pairing import of_layers, pairs, sought
 from harness.account.reading import Reader, Unreachable
 from harness.account.sameness import compared
 from harness.account.shelf import shelves
-from harness.account.told import Scene
 from harness.account.values import Account, Preflight, Undone
 from harness.account.wanting import Wanting
 from harness.catalogue import PREFLIGHT, waivable
@@ -47,7 +47,7 @@ class Settings:
     Attributes:
         aws: The user's session.
         cache: The user's cache folder of this tool.
-        progress: Told what is being done.
+        progress: Judgement what is being done.
         today: For waivers, and for AWS's dates.
         skip: Ids of what not to look for; what nothing else needs is not asked for either.
         strict: Whether a warning fails, too.

@@ -72,7 +72,7 @@ def outcome(transition: Transition, name: str = "api") -> tuple[str, ...]:
 
 
 def told(transition: Transition, state: State) -> Finding:
-    (found,) = [one.finding for one in transition.told if one.state is state]
+    (found,) = [one.finding for one in transition.judged if one.state is state]
     return found
 
 
@@ -157,8 +157,8 @@ def test_two_libraries_that_change_places_leave_only_a_switch_at_once(
     transition = cross(side(code, layer, "api"), side(sample.code, sample.layer, "api"), settings(cache, "none"))
 
     assert outcome(transition) == (WORKS, FAILS, FAILS, WORKS, "at once")
-    assert [one.finding.severity for one in transition.told] == [Severity.ERROR] * 2
-    assert all("`publish-version`, then `update-alias`" in (one.finding.remedy or "") for one in transition.told)
+    assert [one.finding.severity for one in transition.judged] == [Severity.ERROR] * 2
+    assert all("`publish-version`, then `update-alias`" in (one.finding.remedy or "") for one in transition.judged)
     assert words.advice(transition) == "no order of the two calls is safe for api"
     assert transition.exit_code is ExitCode.FINDINGS
 

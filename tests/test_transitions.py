@@ -140,12 +140,12 @@ def outcome(transition: Transition, name: str = "api") -> tuple[str, ...]:
 
 
 def errors(transition: Transition) -> list[tuple[str, str]]:
-    told = [one for one in transition.told if one.finding.severity is Severity.ERROR]
+    told = [one for one in transition.judged if one.finding.severity is Severity.ERROR]
     return [(str(one.state), one.function) for one in told]
 
 
 def told(transition: Transition, state: State, name: str = "api") -> Finding:
-    return next(one.finding for one in transition.told if (one.state, one.function) == (state, name))
+    return next(one.finding for one in transition.judged if (one.state, one.function) == (state, name))
 
 
 def one(needs: str, has: str | None = "", **more: str) -> Release:
@@ -297,11 +297,12 @@ class TestEnds:
         transition = desk.cross(one("a", "a"), one("a b", "b"))
 
         assert errors(transition) == [("after", "api")]
-        assert [str(told.state) for told in transition.told] == ["after", "code-first", "configuration-first"]
+        assert [str(one.state) for one in transition.judged] == ["after", "code-first", "configuration-first"]
         assert words.verdict(transition) == "what is to be live does not work"
         assert "live/layer.zip has it" in (told(transition, State.AFTER).cause or "")
         assert (
-            told(transition, State.CODE_FIRST).remedy == "correct what is to be live first: then the order can be told"
+            told(transition, State.CODE_FIRST).remedy
+            == "correct what is to be live first: then see which order is safe"
         )
 
     def test_a_way_back_that_does_not_start_is_an_error_and_says_which_half_is_at_fault(self, desk: Desk) -> None:

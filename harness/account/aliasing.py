@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.account.told import Told, grouped, listed, moment, short
+from harness.account.judgement import Judgement, grouped, listed, moment, short
 from harness.account.values import LATEST
 from harness.model import Finding, Note, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from harness.account.told import Scene
+    from harness.account.judgement import Scene
     from harness.account.values import Live, Pair
 
 
-def missing(scene: Scene) -> Iterator[Told]:
+def missing(scene: Scene) -> Iterator[Judgement]:
     """Aliases that are declared and not there."""
     found = [
         ((pair.wanted.alias, tuple(alias.name for alias in pair.deployed.aliases)), pair.name)
@@ -26,7 +26,7 @@ def missing(scene: Scene) -> Iterator[Told]:
         and not pair.deployed.alias(pair.wanted.alias)
     ]
     for (alias, others), names in grouped(found).items():
-        yield Told(
+        yield Judgement(
             "alias-missing",
             Finding(
                 f"ResourceNotFoundException: the function has no alias {alias} ({listed(others) or 'none at all'}); "
@@ -40,7 +40,7 @@ def missing(scene: Scene) -> Iterator[Told]:
         )
 
 
-def dangling(scene: Scene) -> Iterator[Told]:
+def dangling(scene: Scene) -> Iterator[Judgement]:
     """Aliases that point to a version that is not there."""
     unknown = {one.function for one in scene.account.undone if "alias-behind" in one.checks}
     found = [
@@ -51,7 +51,7 @@ def dangling(scene: Scene) -> Iterator[Told]:
         if pair.deployed.at(alias.version) is None
     ]
     for (name, version), functions in grouped(found).items():
-        yield Told(
+        yield Judgement(
             "alias-missing",
             Finding(
                 f"ResourceNotFoundException: the alias {name} points to version {version}, which is not there",
@@ -63,7 +63,7 @@ def dangling(scene: Scene) -> Iterator[Told]:
         )
 
 
-def at_latest(scene: Scene) -> Iterator[Told]:
+def at_latest(scene: Scene) -> Iterator[Judgement]:
     """Aliases that point to what is being edited."""
     found = [
         (alias.name, pair.name)
@@ -73,7 +73,7 @@ def at_latest(scene: Scene) -> Iterator[Told]:
         if alias.version == LATEST
     ]
     for name, functions in grouped(found).items():
-        yield Told(
+        yield Judgement(
             "alias-latest",
             Finding(
                 f"the alias {name} points to {LATEST}",
@@ -90,7 +90,7 @@ def at_latest(scene: Scene) -> Iterator[Told]:
         )
 
 
-def shared(scene: Scene) -> Iterator[Told]:
+def shared(scene: Scene) -> Iterator[Judgement]:
     """Aliases that send a part of their calls to another version, which is other code or has other layers."""
     found = []
     for pair in scene.there:
@@ -102,7 +102,7 @@ def shared(scene: Scene) -> Iterator[Told]:
                     key = (alias.name, f"{share:.0%}", _dated(number, other, main), f"{alias.version}{_code(main)}")
                     found.append((key, pair.name))
     for (name, part, other_one, main_one), functions in grouped(found).items():
-        yield Told(
+        yield Judgement(
             "alias-behind",
             Finding(
                 f"the alias {name} sends {part} of its calls to version {other_one}, and the others to {main_one}: "
@@ -136,7 +136,7 @@ def _code(version: Live | None) -> str:
     return f" (code {short(version.code_sha256)}, {moment(version.modified)})" if version else ""
 
 
-def behind(scene: Scene) -> Iterator[Told]:
+def behind(scene: Scene) -> Iterator[Judgement]:
     """Aliases that stayed where they were while those of the same name moved on."""
     for siblings in _groups(scene):
         names = {alias.name for pair in siblings if pair.deployed for alias in pair.deployed.aliases or ()}
@@ -144,7 +144,7 @@ def behind(scene: Scene) -> Iterator[Told]:
             yield from _behind(name, siblings)
 
 
-def _behind(name: str, siblings: Sequence[Pair]) -> Iterator[Told]:
+def _behind(name: str, siblings: Sequence[Pair]) -> Iterator[Judgement]:
     there = [(pair, version) for pair in siblings if (version := _version(pair, name))]
     if len({version.code_sha256 for _, version in there}) < 2:  # noqa: PLR2004 - else all are the same
         return
@@ -171,7 +171,7 @@ def _behind(name: str, siblings: Sequence[Pair]) -> Iterator[Told]:
             if forgotten
             else "their code was not updated either: the last release did not reach them, or they are released apart"
         )
-        yield Told(
+        yield Judgement(
             "alias-behind",
             Finding(
                 f"the alias {name} still points to older code ({where}), while that of {ahead.name} points to "
@@ -204,21 +204,21 @@ def _partly(pair: Pair, name: str, code_sha256: str) -> bool:
     return any(version is None or version.code_sha256 == code_sha256 for version in versions)
 
 
-def siblings(scene: Scene) -> Iterator[Told]:
+def siblings(scene: Scene) -> Iterator[Judgement]:
     """Functions that are to have the same archives, and have different ones now."""
-    told = {name for one in behind(scene) for name in one.functions}
+    known = {name for one in behind(scene) for name in one.functions}
     for group in _groups(scene):
-        if not told & {pair.name for pair in group}:
+        if not known & {pair.name for pair in group}:
             yield from _codes(group)
         yield from _layers(group)
 
 
-def _codes(group: Sequence[Pair]) -> Iterator[Told]:
+def _codes(group: Sequence[Pair]) -> Iterator[Judgement]:
     digests = grouped((pair.live.code_sha256, pair.name) for pair in group if pair.live)
     if len(digests) < 2:  # noqa: PLR2004 - else all are the same
         return
     shown = "; ".join(f"{listed(names)}: {digest}" for digest, names in digests.items())
-    yield Told(
+    yield Judgement(
         "siblings",
         Finding(
             f"functions that share {group[0].wanted.code.source} run {len(digests)} different codes ({shown})",
@@ -231,7 +231,7 @@ def _codes(group: Sequence[Pair]) -> Iterator[Told]:
     )
 
 
-def _layers(group: Sequence[Pair]) -> Iterator[Told]:
+def _layers(group: Sequence[Pair]) -> Iterator[Judgement]:
     """Where they stand on different versions of one layer."""
     for arn in dict.fromkeys(layer for pair in group for layer in pair.layers if layer):
         versions = grouped(
@@ -240,7 +240,7 @@ def _layers(group: Sequence[Pair]) -> Iterator[Told]:
         if len(versions) < 2:  # noqa: PLR2004 - else all are the same
             continue
         shown = "; ".join(f"{listed(names)}: {carried}" for carried, names in versions.items())
-        yield Told(
+        yield Judgement(
             "siblings",
             Finding(
                 f"functions that share {group[0].wanted.code.source} stand on {len(versions)} versions of one "
@@ -267,7 +267,7 @@ def _groups(scene: Scene) -> Iterator[tuple[Pair, ...]]:
             yield tuple(group)
 
 
-def deployed(scene: Scene) -> Iterator[Told]:
+def deployed(scene: Scene) -> Iterator[Judgement]:
     """Code that is live already."""
     found = [
         (pair.wanted.code.source, pair.name)
@@ -275,4 +275,4 @@ def deployed(scene: Scene) -> Iterator[Told]:
         if pair.live and pair.live.code_sha256 == pair.wanted.code.code_sha256
     ]
     for source, names in grouped(found).items():
-        yield Told("siblings", Note(f"the code of {source} is live already in {listed(names)}", limit=True))
+        yield Judgement("siblings", Note(f"the code of {source} is live already in {listed(names)}", limit=True))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from harness import __version__
 from harness.account import aliasing, functions, layering, returning
-from harness.account.told import listed, short
+from harness.account.judgement import listed, short
 from harness.account.values import Change, Preflight, Row
 from harness.archives import describe
 from harness.catalogue import PREFLIGHT
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
     from datetime import date
 
-    from harness.account.told import Scene, Told
+    from harness.account.judgement import Judgement, Scene
     from harness.account.values import Account, Carried, Layer, Live, Pair, Undone, WantedArchive
     from harness.manifest import Manifest, Waiver
 
-RULES: Final[tuple[Callable[[Scene], Iterator[Told]], ...]] = (
+RULES: Final[tuple[Callable[[Scene], Iterator[Judgement]], ...]] = (
     functions.missing,
     functions.package,
     aliasing.missing,
@@ -105,28 +105,28 @@ def _all_results(asked: Asked, scene: Scene) -> Iterator[Result]:
         if not one.checks:
             yield Result("account", "The account answers.", None, Skipped(one.reason), 0.0)
             return
-    told = [one for rule in RULES for one in rule(scene)]
+    judgements = [one for rule in RULES for one in rule(scene)]
     undone = (*asked.undone, *scene.account.undone)
     for check in PREFLIGHT:
         if check not in asked.skip and not scene.there and scene.account.missing and check in NEEDS_ONE:
             yield Result(check, PREFLIGHT[check], None, NotApplicable("none of the functions is there"), 0.0)
         elif check not in asked.skip:
             yield from _results(
-                check, [one for one in told if one.check == check], undone, (asked.manifest.waivers, scene.today)
+                check, [one for one in judgements if one.check == check], undone, (asked.manifest.waivers, scene.today)
             )
 
 
 def _results(
-    check: str, mine: Sequence[Told], undone: Sequence[Undone], accepted: tuple[Sequence[Waiver], date]
+    check: str, mine: Sequence[Judgement], undone: Sequence[Undone], accepted: tuple[Sequence[Waiver], date]
 ) -> Iterator[Result]:
     """What one check says: of each function that it has a finding on, and of the rest together."""
     by: dict[str | None, list[Finding]] = {}
     for one in mine:
-        if isinstance(one.said, Finding):
+        if isinstance(one.content, Finding):
             for name in one.functions or (None,):
-                by.setdefault(name, []).append(one.said)
+                by.setdefault(name, []).append(one.content)
     reasons = dict.fromkeys((one.function, one.reason) for one in undone if check in one.checks)
-    notes = tuple(one.said for one in mine if isinstance(one.said, Note))
+    notes = tuple(one.content for one in mine if isinstance(one.content, Note))
     title = PREFLIGHT[check]
     for name, findings in by.items():
         outcome = waive(check, Completed(tuple(findings)), *accepted)

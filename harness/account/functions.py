@@ -5,21 +5,21 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from harness.account.told import Told, grouped, listed
+from harness.account.judgement import Judgement, grouped, listed
 from harness.model import Finding, Note, Severity
 from harness.policy.account import announced
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from harness.account.told import Scene
+    from harness.account.judgement import Scene
     from harness.account.values import Pair
 
 _NOTICE: Final = timedelta(days=180)
 """How long before AWS's support of a runtime ends a report tells of it: AWS itself does so 180 days before."""
 
 
-def missing(scene: Scene) -> Iterator[Told]:
+def missing(scene: Scene) -> Iterator[Judgement]:
     """Functions that are not in the account."""
     absent = [pair for pair in scene.pairs if pair.name in scene.account.missing]
     called = listed([pair.wanted.function for pair in absent])
@@ -28,7 +28,7 @@ def missing(scene: Scene) -> Iterator[Told]:
         "is chosen by --profile, the region by AWS_DEFAULT_REGION"
     )
     if absent and len(absent) == len(scene.pairs):
-        yield Told(
+        yield Judgement(
             "function-missing",
             Finding(
                 f"ResourceNotFoundException: none of the functions is in {_regions(scene)}: {called}",
@@ -39,7 +39,7 @@ def missing(scene: Scene) -> Iterator[Told]:
         )
         return
     for pair in absent:
-        yield Told(
+        yield Judgement(
             "function-missing",
             Finding(
                 f"ResourceNotFoundException: {pair.wanted.function} is not in {_place(pair, scene)}: the deployment "
@@ -60,31 +60,31 @@ def _regions(scene: Scene) -> str:
     return listed(scene.account.regions) or "the account"
 
 
-def package(scene: Scene) -> Iterator[Told]:
+def package(scene: Scene) -> Iterator[Judgement]:
     """Functions that take no archive."""
     images = tuple(pair.name for pair in scene.there if pair.deployed and pair.deployed.latest.image)
     if images:
-        yield Told(
+        yield Judgement(
             "function-package",
             Finding(
                 "InvalidParameterValueException: Please provide ImageUri when updating a function with packageType "
                 "Image: it is made of a container image, and takes no archive and no layer",
                 "PackageType",
-                remedy="a function keeps its package type: delete it and create it anew, or deploy an image",
+                remedy="a function keeps its package type: delete it and create it again, or deploy an image",
             ),
             images,
         )
 
 
-def unfinished(scene: Scene) -> Iterator[Told]:
+def unfinished(scene: Scene) -> Iterator[Judgement]:
     """Functions that are not ready, or whose last update is not done or failed."""
     lives = [(pair.deployed.latest, pair.name) for pair in scene.there if pair.deployed]
     for (state, why), names in grouped(((live.state, live.state_reason), name) for live, name in lives).items():
         if (finding := _state(state, f" ({why})" if why else "")) is not None:
-            yield Told("update-unfinished", finding, names)
+            yield Judgement("update-unfinished", finding, names)
     for (update, why), names in grouped(((live.update, live.update_reason), name) for live, name in lives).items():
         if (finding := _update(update, f" ({why})" if why else "")) is not None:
-            yield Told("update-unfinished", finding, names)
+            yield Judgement("update-unfinished", finding, names)
 
 
 def _state(state: str | None, why: str) -> Finding | None:
@@ -93,7 +93,7 @@ def _state(state: str | None, why: str) -> Finding | None:
             f"State Failed{why}: Lambda could not set the function up, and it cannot be invoked",
             "State",
             Severity.WARNING,
-            "mend what the reason names, and deploy; where that does not help, delete the function and create it anew",
+            "mend what the reason names, and deploy; where that does not help, delete the function and create it again",
         )
     if state == "Pending":
         return Finding(
@@ -127,7 +127,7 @@ def _update(state: str | None, why: str) -> Finding | None:
     return None
 
 
-def platform(scene: Scene) -> Iterator[Told]:
+def platform(scene: Scene) -> Iterator[Judgement]:
     """Functions with another runtime or architecture than was verified for."""
     for what, key in (("runtime", "runtime"), ("architecture", "architecture")):
         found = [
@@ -137,21 +137,21 @@ def platform(scene: Scene) -> Iterator[Told]:
         ]
         for (live, wanted), names in grouped(found).items():
             if live != wanted:
-                yield Told(
+                yield Judgement(
                     "platform",
                     Finding(
                         f"its {what} is {live}, and the archives are verified for {wanted}",
                         what,
                         Severity.WARNING,
                         f"let the same deployment that brings the archives change the {what} (`lambda-artifact "
-                        f"transition` tells in which order), or declare `{what}` as it is, and verify for that",
+                        f"transition` says in which order), or declare `{what}` as it is, and verify for that",
                         f"a deployment that brings archives alone leaves the {what} as it is",
                     ),
                     names,
                 )
 
 
-def deprecated(scene: Scene) -> Iterator[Told]:
+def deprecated(scene: Scene) -> Iterator[Judgement]:
     """Runtimes at their end."""
     for runtime, names in grouped((pair.wanted.runtime, pair.name) for pair in scene.pairs).items():
         known = announced(runtime)
@@ -164,7 +164,7 @@ def deprecated(scene: Scene) -> Iterator[Told]:
         )
         remedy = "move to a newer runtime: build and verify the archives for it, and change it in the same deployment"
         if scene.today < known.deprecation:
-            yield Told(
+            yield Judgement(
                 "runtime-deprecated", Note(f"{runtime} is supported until {known.deprecation}; {ends}", limit=True)
             )
             continue
@@ -175,10 +175,10 @@ def deprecated(scene: Scene) -> Iterator[Told]:
             refused = f"AWS refuses to create functions with {runtime} since {known.block_create}, {as_of}"
         message = refused or f"{runtime} has no support and no security patches since {known.deprecation}"
         cause = None if refused else ends
-        yield Told("runtime-deprecated", Finding(message, "runtime", Severity.WARNING, remedy, cause), names)
+        yield Judgement("runtime-deprecated", Finding(message, "runtime", Severity.WARNING, remedy, cause), names)
 
 
-def variables(scene: Scene) -> Iterator[Told]:
+def variables(scene: Scene) -> Iterator[Judgement]:
     """Variables that are declared and not set, and the room for them."""
     unset, full = [], []
     for pair in scene.there:
@@ -191,7 +191,7 @@ def variables(scene: Scene) -> Iterator[Told]:
         if (size := live.size + sum(more + 1 for _, more in lacking)) > scene.limits.environment_bytes and lacking:
             full.append((size, pair.name))
     for names, functions in grouped(unset).items():
-        yield Told(
+        yield Judgement(
             "variables",
             Finding(
                 f"the manifest declares {listed(names)}, and the function in the account does not set "
@@ -206,7 +206,7 @@ def variables(scene: Scene) -> Iterator[Told]:
             functions,
         )
     for size, functions in grouped(full).items():
-        yield Told(
+        yield Judgement(
             "variables",
             Finding(
                 f"with the variables that it does not set yet, it has some {size:,} bytes of them, and Lambda takes "
@@ -220,7 +220,7 @@ def variables(scene: Scene) -> Iterator[Told]:
         )
 
 
-def storage(scene: Scene) -> Iterator[Told]:
+def storage(scene: Scene) -> Iterator[Judgement]:
     """The room for archives, with what the deployment adds."""
     for room in scene.account.storage:
         added, unknown = _added(scene, room.region)
@@ -235,9 +235,9 @@ def storage(scene: Scene) -> Iterator[Told]:
         )
         if after > room.limit:
             message = f"CodeStorageExceededException: Code storage limit exceeded: {said}"
-            yield Told("code-storage", Finding(message, room.region, remedy=remedy))
+            yield Judgement("code-storage", Finding(message, room.region, remedy=remedy))
         elif after > room.limit * 9 // 10:
-            yield Told("code-storage", Finding(said, room.region, Severity.WARNING, remedy))
+            yield Judgement("code-storage", Finding(said, room.region, Severity.WARNING, remedy))
 
 
 def _added(scene: Scene, region: str) -> tuple[int, bool]:

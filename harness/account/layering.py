@@ -5,15 +5,15 @@ from __future__ import annotations
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
+from harness.account.judgement import Judgement, grouped, listed, moment
 from harness.account.returning import old_layers
-from harness.account.told import Told, grouped, listed, moment
 from harness.account.values import Other
 from harness.model import Finding, Note, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from harness.account.told import Scene
+    from harness.account.judgement import Scene
     from harness.account.values import Carried, Layer, Live, Pair, Published, WantedArchive
 
 _TRAP = (
@@ -22,7 +22,7 @@ _TRAP = (
 )
 
 
-def unknown(scene: Scene) -> Iterator[Told]:
+def unknown(scene: Scene) -> Iterator[Judgement]:
     """Archives of which nothing says what layer they become."""
     found = []
     for pair in scene.there:
@@ -35,10 +35,10 @@ def unknown(scene: Scene) -> Iterator[Told]:
             found.append(((archives, own), pair.name))
     for (archives, carried), names in grouped(found).items():
         more = len(carried) > len(archives)
-        yield Told(
+        yield Judgement(
             "layers-known",
             Finding(
-                f"nothing tells which layer {listed(archives)} becomes: the function carries "
+                f"it is not known which layer {listed(archives)} becomes: the function carries "
                 f"{listed([str(one) for one in carried])}",
                 "layers",
                 Severity.ERROR if more else Severity.WARNING,
@@ -58,7 +58,7 @@ def _own(pair: Pair) -> tuple[Carried, ...]:
     return tuple(one for one in latest.layers if one.account == latest.account and one.layer not in pair.layers)
 
 
-def undeclared(scene: Scene) -> Iterator[Told]:
+def undeclared(scene: Scene) -> Iterator[Judgement]:
     """Layers that functions carry and that are not declared."""
     found = []
     for pair in scene.there:
@@ -68,7 +68,7 @@ def undeclared(scene: Scene) -> Iterator[Told]:
         declared = listed([layer.source for layer in pair.wanted.layers])
         found += [((one, declared, one.account == account), pair.name) for one in left]
     for (carried, declared, own), names in grouped(found).items():
-        yield Told("layer-undeclared", _undeclared(carried, declared, own=own), names)
+        yield Judgement("layer-undeclared", _undeclared(carried, declared, own=own), names)
 
 
 def _all(pair: Pair) -> tuple[Carried, ...]:
@@ -97,7 +97,7 @@ def _undeclared(carried: Carried, declared: str, *, own: bool) -> Finding:
     )
 
 
-def behind(scene: Scene) -> Iterator[Told]:
+def behind(scene: Scene) -> Iterator[Judgement]:
     """Functions that were updated and kept an old layer, or that have the new code with it."""
     half, kept = [], []
     for pair, archive, layer, carried in _attached(scene):
@@ -112,7 +112,7 @@ def behind(scene: Scene) -> Iterator[Told]:
         elif (missed := _missed(latest, newer)) and not any(old_layers(pair, scene.account)):
             kept.append(((carried, missed, layer.versions[0].carried), pair.name))
     for (carried, wanted_one, source, code), names in grouped(half).items():
-        yield Told(
+        yield Judgement(
             "layer-behind",
             Finding(
                 f"the function has the code of {code} already, and carries {carried} where {wanted_one} has the "
@@ -125,7 +125,7 @@ def behind(scene: Scene) -> Iterator[Told]:
             names,
         )
     for (carried, missed, newest), names in grouped(kept).items():
-        yield Told("layer-behind", _kept(carried, missed, newest), names)
+        yield Judgement("layer-behind", _kept(carried, missed, newest), names)
 
 
 def _missed(latest: Live, newer: list[Published]) -> Published | None:
@@ -158,7 +158,7 @@ def _attached(scene: Scene) -> Iterator[tuple[Pair, WantedArchive, Layer, Carrie
                         yield pair, archive, layer, carried
 
 
-def published(scene: Scene) -> Iterator[Told]:
+def published(scene: Scene) -> Iterator[Judgement]:
     """Archives that are published already, and layers that are published again and again."""
     seen: set[tuple[str, str]] = set()
     # Of what goes back, the rule about that says all there is to do.
@@ -180,14 +180,14 @@ def published(scene: Scene) -> Iterator[Told]:
             yield from _repeated(layer, scene)
 
 
-def _published(archive: WantedArchive, layer: Layer, scene: Scene) -> Iterator[Told]:
+def _published(archive: WantedArchive, layer: Layer, scene: Scene) -> Iterator[Judgement]:
     if same := layer.having(archive.code_sha256):
         said = (
             f"{archive.source} is published already, as {_attached_one(same, scene)}: attach that, and publish nothing"
         )
-        yield Told("layer-republished", Note(said, limit=True))
+        yield Judgement("layer-republished", Note(said, limit=True))
     elif alike := next((carried for source, carried in layer.same if source == archive.source), None):
-        yield Told(
+        yield Judgement(
             "layer-republished",
             Finding(
                 f"{archive.source} has the same files as {alike} and other bytes: it would be published again though "
@@ -206,7 +206,7 @@ def _published(archive: WantedArchive, layer: Layer, scene: Scene) -> Iterator[T
             f"{archive.source} is none of the newest {layer.looked_at} of {len(layer.versions):,} versions of "
             f"{layer.name}; older ones were not looked at"
         )
-        yield Told("layer-republished", Note(said, limit=True))
+        yield Judgement("layer-republished", Note(said, limit=True))
 
 
 def _attached_one(same: Sequence[Published], scene: Scene) -> str:
@@ -215,12 +215,12 @@ def _attached_one(same: Sequence[Published], scene: Scene) -> str:
     return next((one for one in same if one.carried in carried), same[0]).carried.arn
 
 
-def _repeated(layer: Layer, scene: Scene) -> Iterator[Told]:
+def _repeated(layer: Layer, scene: Scene) -> Iterator[Judgement]:
     newest = layer.versions[0].code_sha256 if layer.versions else None
     run = list(takewhile(lambda one: one.code_sha256 == newest is not None, layer.versions))
     if len(run) > 1:
         wanted = {one.code_sha256 for pair in scene.pairs for one in pair.wanted.layers}
-        yield Told(
+        yield Judgement(
             "layer-republished",
             Finding(
                 f"{run[-1].carried} to {run[0].carried} ({len(run)} versions) have the same content: the layer "
@@ -238,27 +238,27 @@ def _repeated(layer: Layer, scene: Scene) -> Iterator[Told]:
         )
 
 
-def deleted(scene: Scene) -> Iterator[Told]:
+def deleted(scene: Scene) -> Iterator[Judgement]:
     """Versions that functions carry or are to carry, and that are gone."""
     gone = {carried for layer in scene.account.layers for carried in layer.gone}
     lost = [(layer.arn, pair) for pair in scene.pairs for layer in pair.wanted.layers if layer.arn and layer.gone]
     gone |= {carried for carried, _ in lost}
     refused = [(carried, pair.name) for carried, pair in lost if carried not in _latest(pair)]
     for carried, names in grouped(refused).items():
-        yield Told(
+        yield Judgement(
             "layer-deleted",
             Finding(
                 f"InvalidParameterValueException: Layer version {carried.arn} does not exist: it was deleted, or never "
                 "published, and AWS refuses a deployment that attaches it",
                 carried.arn,
-                remedy="publish its archive anew, and declare that version (`aws lambda list-layer-versions "
+                remedy="publish its archive again, and declare that version (`aws lambda list-layer-versions "
                 f"--layer-name {carried.name}` lists those that are there)",
             ),
             names,
         )
     found = [(one, pair.name) for pair in scene.there for one in _all(pair) if one in gone]
     for carried, names in grouped(found).items():
-        yield Told(
+        yield Judgement(
             "layer-deleted",
             Finding(
                 f"the function carries {carried}, which was deleted: it runs on, and no function can be given that "
@@ -276,13 +276,13 @@ def _latest(pair: Pair) -> tuple[Carried, ...]:
     return pair.deployed.latest.layers if pair.deployed else ()
 
 
-def shared(scene: Scene) -> Iterator[Told]:
+def shared(scene: Scene) -> Iterator[Judgement]:
     """Functions that are not in the manifest, and carry versions of its layers."""
     found = [(layer.name, f"{one.name} ({layer})") for one in others(scene) for layer in one.layers]
     for layer, functions in grouped(found).items():
         count = "1 function" if len(functions) == 1 else f"{len(functions):,} functions"
         said = f"{layer} is carried by {count} that the manifest does not name: {listed(functions)}"
-        yield Told("layer-shared", Note(f"{said}; this deployment does not update them", limit=True))
+        yield Judgement("layer-shared", Note(f"{said}; this deployment does not update them", limit=True))
 
 
 def others(scene: Scene) -> tuple[Other, ...]:

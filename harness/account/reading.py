@@ -62,7 +62,7 @@ class Reader:
 
     Attributes:
         aws: The user's session.
-        progress: Told what is being done.
+        progress: Judgement what is being done.
         regions: Those that were asked.
     """
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.account.told import Told, grouped, listed, moment
+from harness.account.judgement import Judgement, grouped, listed, moment
 from harness.account.values import LATEST
 from harness.model import Finding, Note, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from harness.account.told import Scene
+    from harness.account.judgement import Scene
     from harness.account.values import Account, Carried, Live, Pair, Published, WantedArchive
 
 _ANEW = (
@@ -24,7 +24,7 @@ _CAUSE = (
 )
 
 
-def code(scene: Scene) -> Iterator[Told]:
+def code(scene: Scene) -> Iterator[Judgement]:
     """Code archives that are what was published before the version that callers get."""
     found: dict[tuple[str, ...], list[tuple[Live, str]]] = {}
     for pair in scene.there:
@@ -37,10 +37,10 @@ def code(scene: Scene) -> Iterator[Told]:
             f"{source} is the code of version {version} ({moment(ones[0][0].modified)}), and what is live is {live}, "
             "which came later: the deployment would go back"
         )
-        yield _told("code", source, said, way, tuple(name for _, name in ones), meant=scene.backwards)
+        yield _judgement("code", source, said, way, tuple(name for _, name in ones), meant=scene.backwards)
 
 
-def layers(scene: Scene) -> Iterator[Told]:
+def layers(scene: Scene) -> Iterator[Judgement]:
     """Layer archives that are what was published before the version that functions carry."""
     found = [
         ((archive.source, old, carried, _way(pair, scene.account), _older(pair) is not None), pair.name)
@@ -53,14 +53,14 @@ def layers(scene: Scene) -> Iterator[Told]:
             f"{carried}: the deployment would go back"
         )
         once = "" if scene.backwards and with_code else way  # it is said of the code already
-        yield _told("layer", source, said, once, names, meant=scene.backwards)
+        yield _judgement("layer", source, said, once, names, meant=scene.backwards)
 
 
-def _told(what: str, source: str, said: str, way: str, names: tuple[str, ...], *, meant: bool) -> Told:  # noqa: PLR0913 - a finding's parts
+def _judgement(what: str, source: str, said: str, way: str, names: tuple[str, ...], *, meant: bool) -> Judgement:  # noqa: PLR0913 - a finding's parts
     if meant:
-        return Told(f"{what}-goes-back", Note("; ".join(filter(None, (said, way))), limit=True), names)
+        return Judgement(f"{what}-goes-back", Note("; ".join(filter(None, (said, way))), limit=True), names)
     remedy = _ANEW.format(what=what, way=way)
-    return Told(f"{what}-goes-back", Finding(said, source, Severity.WARNING, remedy, _CAUSE), names)
+    return Judgement(f"{what}-goes-back", Finding(said, source, Severity.WARNING, remedy, _CAUSE), names)
 
 
 def old_layers(pair: Pair, account: Account) -> Iterator[tuple[WantedArchive, Published, Carried]]:

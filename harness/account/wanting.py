@@ -99,7 +99,7 @@ class Wanting:
             archive = self.sources.archive(source, role)
         except SourceUnavailable as reason:
             gone = arn is not None and isinstance(reason, AwsUnavailable) and reason.code == _MISSING
-            if not gone:  # that it is not there is known, and told
+            if not gone:  # that it is not there is known, and becomes a finding
                 self._leave(checks, str(reason))
             return WantedArchive(source.text, None, arn=arn, called=called, gone=gone)
         if archive.is_folder:

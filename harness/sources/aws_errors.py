@@ -163,7 +163,7 @@ def _missing(error: sdk.ClientError, message: str, resource: str) -> str:
         name = named.layer.rpartition(":")[2]
         return (
             "there is no such version of the layer: it was deleted, or never published. Functions that carry it run "
-            "on, and no function can be given it again: publish the archive anew and name that version (`aws lambda "
+            "on, and no function can be given it again: publish the archive again and name that version (`aws lambda "
             f"list-layer-versions --layer-name {name}` lists those that are there)"
         )
     choose = "AWS_DEFAULT_REGION or an ARN says which region is asked, --profile which account"

@@ -124,7 +124,7 @@ def receive(
         arrived.of_an_archive()
     raise AwsUnavailable(
         f"{remote.text}: the download broke off {ATTEMPTS} times{why}, the last time after {arrived.size:,} of "
-        f"{remote.size:,} bytes; nothing of it is kept."
+        f"{remote.size:,} bytes; none of it is stored."
     )
 
 
@@ -210,14 +210,14 @@ class _Arrived:
         if remote.sha256 not in (None, found):
             raise self._other(f"AWS says that its SHA-256 is {remote.sha256}, and {found} arrived")
         if remote.crc32 not in (None, self._crc32):
-            raise self._other("it does not have the CRC-32 that AWS tells")
+            raise self._other("it does not have the CRC-32 that AWS names")
         return found
 
     def _other(self, why: str) -> AwsUnavailable:
         """About what is not what was asked for."""
         return AwsUnavailable(
-            f"{self._remote.text}: what arrived is {_kind(self._head)}, and not what AWS has ({why}); nothing of it is "
-            "kept. Something on the way answers in AWS's place: try without the proxy (HTTPS_PROXY, NO_PROXY), and "
+            f"{self._remote.text}: what arrived is {_kind(self._head)}, and not what AWS has ({why}); none of it is "
+            "stored. Something on the way answers in AWS's place: try without the proxy (HTTPS_PROXY, NO_PROXY), and "
             "look what AWS_ENDPOINT_URL names."
         )
 

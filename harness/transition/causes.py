@@ -66,8 +66,8 @@ def beside(finding: Finding, here: Look, there: Look) -> Finding:
     if here.subject is None or there.subject is None:
         return finding
     mine, other = here.subject.program, there.subject.program
-    told = dict.fromkeys((*_modules(finding, mine, other, there.mixed.state), *_versions(finding, here, other)))
-    cause = "\n".join([*told, *([finding.cause] if finding.cause else [])])
+    reasons = dict.fromkeys((*_modules(finding, mine, other, there.mixed.state), *_versions(finding, here, other)))
+    cause = "\n".join([*reasons, *([finding.cause] if finding.cause else [])])
     return replace(finding, cause=cause or None)
 
 

@@ -13,7 +13,7 @@ from harness.model import Severity
 from harness.transition.causes import beside, between
 from harness.transition.judging import Judging, groups
 from harness.transition.looking import AT_START, Look, Looking
-from harness.transition.pairing import Mixed, Pair, changes, kind, mixed, pairs, told_apart
+from harness.transition.pairing import Mixed, Pair, changes, distinguished, kind, mixed, pairs
 from harness.transition.values import LOOKED_AT, Change, Kind, Order, Seen, Side, State, Transition, Way
 
 if TYPE_CHECKING:
@@ -39,13 +39,13 @@ def cross(
         rollback: Whether what is live must start.
     """
     began = time.perf_counter()
-    crossing = _Crossing(*told_apart(before, after), Looking(settings), order)
+    crossing = _Crossing(*distinguished(before, after), Looking(settings), order)
     ways = crossing.ways()
     found = groups(ways, crossing.shared)
     judging = Judging(order, rollback)
     group_of = {name: group for group in found for name in group.functions}
-    told = [told for way in ways for told in judging.told(way, group_of.get(way.name))]
-    told.sort(key=lambda one: (one.finding.severity is not Severity.ERROR, LOOKED_AT.index(one.state)))
+    judged = [one for way in ways for one in judging.judged(way, group_of.get(way.name))]
+    judged.sort(key=lambda one: (one.finding.severity is not Severity.ERROR, LOOKED_AT.index(one.state)))
     return Transition(
         version=__version__,
         before=crossing.side(new=False),
@@ -54,7 +54,7 @@ def cross(
         ways=ways,
         groups=found,
         order=order,
-        told=tuple(told),
+        judged=tuple(judged),
         undone=tuple(one for way in ways for one in judging.undone(way, group_of.get(way.name))),
         seconds=time.perf_counter() - began,
         static=settings.static,

@@ -190,13 +190,13 @@ def _function(transition: Transition, way: Way) -> ReportedFunction:
 
 
 def _state(transition: Transition, way: Way, seen: Seen) -> ReportedState:
-    told = [one.finding for one in transition.told if (one.function, one.state) == (way.name, seen.state)]
+    judged = [one.finding for one in transition.judged if (one.function, one.state) == (way.name, seen.state)]
     outcomes: dict[bool | None, Literal["works", "fails", "unknown"]] = {True: "works", False: "fails"}
     return ReportedState(
         state=seen.state.value,
         outcome=outcomes.get(seen.works, "unknown"),
         same_as=seen.same_as.value if seen.same_as else None,
-        findings=tuple(finding(one, None, fingerprint(seen.state.value, way.name, one)) for one in told),
+        findings=tuple(finding(one, None, fingerprint(seen.state.value, way.name, one)) for one in judged),
         reason=seen.undone,
         init_seconds=measured(seen.init_seconds, 3),
         events_answered=seen.events,

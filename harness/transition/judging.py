@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from harness.model import Severity
 from harness.transition.causes import behind
-from harness.transition.values import LOOKED_AT, STEPWISE, Group, Kind, Order, State, Told, Undone, Way
+from harness.transition.values import LOOKED_AT, STEPWISE, Group, Judged, Kind, Order, State, Undone, Way
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -73,7 +73,7 @@ class Judging:
     order: Order | None
     rollback: bool = True
 
-    def told(self, way: Way, group: Group | None) -> Iterator[Told]:
+    def judged(self, way: Way, group: Group | None) -> Iterator[Judged]:
         """What is wrong with one function, the worst first: the goal, the way back, what is between."""
         for state in LOOKED_AT:
             seen = way.at(state)
@@ -81,11 +81,11 @@ class Judging:
                 continue
             for finding in seen.findings:
                 if state is State.AFTER:
-                    yield Told(state, way.name, finding)
+                    yield Judged(state, way.name, finding)
                 elif state is State.BEFORE:
-                    yield Told(state, way.name, self._back(finding, way))
+                    yield Judged(state, way.name, self._back(finding, way))
                 else:
-                    yield Told(state, way.name, self._between(finding, state, way, group))
+                    yield Judged(state, way.name, self._between(finding, state, way, group))
 
     def _back(self, finding: Finding, way: Way) -> Finding:
         """What is live does not work: so it does not after a rollback."""
@@ -127,7 +127,7 @@ class Judging:
 def _remedy(other: Order, way: Way, group: Group | None) -> str:
     """What to do about a mixture that does not work, given the other order."""
     if group is None or not group.safe:
-        return "correct what is to be live first: then the order can be told"
+        return "correct what is to be live first: then see which order is safe"
     if other in group.safe:
         return f"update the {other.value.partition('-')[0]} first: {CALLS[other]}"
     if other in group.unknown:

@@ -61,7 +61,7 @@ class Look:
 
 
 @dataclass(frozen=True, slots=True)
-class _Told:
+class _Answered:
     """An engine that has been asked already; see ``harness.check.Engines``."""
 
     answer: Observation | Unavailable
@@ -249,7 +249,7 @@ class Looking:
         return tuple(finding for finding in _errors(result) if finding.chain)
 
     def _static(self, mixed: Mixed, subject: Subject) -> Look:
-        """What can be told without starting anything."""
+        """What is known without starting anything."""
         if refused := [archive.source for archive in subject.bundle.archives if archive.refusals]:
             reason = f"{', '.join(refused)} could not be read; archive-integrity says why"
             return Look(mixed, Seen(mixed.state, undone=reason), subject)
@@ -278,7 +278,7 @@ def _labelled(state: str, progress: Progress) -> Progress:
 
 
 def _ran(check: Check, subject: Subject, answer: Observation | Unavailable, settings: Settings) -> Result:
-    return run(check, [subject], _Told(answer), settings.today)
+    return run(check, [subject], _Answered(answer), settings.today)
 
 
 def _errors(result: Result) -> tuple[Finding, ...]:

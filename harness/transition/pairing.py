@@ -143,7 +143,7 @@ def _content(archive: Archive) -> list[tuple[str, EntryKind, int, int, int, str 
     ]
 
 
-def told_apart(before: Manifest, after: Manifest) -> tuple[Manifest, Manifest]:
+def distinguished(before: Manifest, after: Manifest) -> tuple[Manifest, Manifest]:
     """The manifests, with other names for archives that both call the same and that are not: ``live/code.zip``."""
     known: dict[str, set[str]] = {}
     for source in (*_sources(before), *_sources(after)):

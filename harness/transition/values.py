@@ -59,7 +59,7 @@ class State(StrEnum):
 
 
 LOOKED_AT = (State.AFTER, State.BEFORE, State.CODE_FIRST, State.CONFIGURATION_FIRST)
-"""The order in which states are looked at and told of: the goal, the way back, what is between."""
+"""The order in which states are looked at and reported: the goal, the way back, what is between."""
 
 
 class Kind(StrEnum):
@@ -190,7 +190,7 @@ class Ran:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Judged:
     """A finding, and where it was made."""
 
     state: State
@@ -213,7 +213,7 @@ class Transition:
 
     Attributes:
         order: The order that the user declares; None where the report is to say which.
-        told: What is wrong, each with the severity that it has on this way.
+        judged: What is wrong, each with the severity that it has on this way.
         static: Whether the handlers were deliberately not started.
         seconds: Wall time.
     """
@@ -225,7 +225,7 @@ class Transition:
     ways: tuple[Way, ...]
     groups: tuple[Group, ...]
     order: Order | None
-    told: tuple[Told, ...]
+    judged: tuple[Judged, ...]
     undone: tuple[Undone, ...]
     seconds: float
     static: bool = False
@@ -239,7 +239,7 @@ class Transition:
     @property
     def verdict(self) -> Verdict:
         """A failure outweighs incompleteness."""
-        if any(told.finding.severity is Severity.ERROR for told in self.told):
+        if any(one.finding.severity is Severity.ERROR for one in self.judged):
             return Verdict.FAIL
         return Verdict.INCOMPLETE if self.undone else Verdict.PASS
 

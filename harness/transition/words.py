@@ -20,7 +20,7 @@ _SHOWN = 10
 
 def headline(transition: Transition) -> str:
     """The verdict, the order, and the counts it rests on, in one line."""
-    severities = [told.finding.severity for told in transition.told]
+    severities = [one.finding.severity for one in transition.judged]
     counts = (
         text.count(len(transition.ways), "function", "functions"),
         text.count(severities.count(Severity.ERROR), "error", "errors"),
@@ -65,7 +65,7 @@ def _changed(transition: Transition) -> list[Way]:
 
 
 def _failing(transition: Transition) -> set[State]:
-    return {told.state for told in transition.told if told.finding.severity is Severity.ERROR}
+    return {one.state for one in transition.judged if one.finding.severity is Severity.ERROR}
 
 
 def advice(transition: Transition) -> str:
@@ -197,7 +197,7 @@ def _safe(way: Way, group: Group | None, order: Order | None) -> str:
 
 def findings(transition: Transition) -> tuple[text.Group, ...]:
     """The findings, equal ones of several functions once, and long explanations once."""
-    found = text.gather(((told.state, told.finding), told.function) for told in transition.told)
+    found = text.gather(((one.state, one.finding), one.function) for one in transition.judged)
     return text.without_repeats(
         tuple(text.Group(str(state), finding, tuple(names)) for (state, finding), names in found.items())
     )

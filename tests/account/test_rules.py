@@ -11,7 +11,7 @@ import pytest
 
 from harness.account import layering
 from harness.account.comparing import row
-from harness.account.told import Scene
+from harness.account.judgement import Scene
 from harness.account.values import Alias, Deployed, Undone, Variables, WantedArchive
 from harness.model import Note, Severity
 from tests.account.values import (
@@ -27,12 +27,12 @@ from tests.account.values import (
     day,
     deployed,
     findings,
+    judgements,
     live,
     notes,
     room,
     scene,
     shelf,
-    told,
     version,
     wanted,
 )
@@ -443,7 +443,7 @@ def test_functions_with_the_same_finding_are_told_of_together() -> None:
     ones = [wanted(name) for name in ("api", "worker", "cleanup")]
     of = scene(ones, {one.name: deployed(live(one.name), live="$LATEST") for one in ones}, shelf("old"))
 
-    (one,) = [one for one in told(of) if one.check == "alias-latest"]
+    (one,) = [one for one in judgements(of) if one.check == "alias-latest"]
 
     assert one.functions == ("api", "worker", "cleanup")
 
@@ -486,7 +486,9 @@ def test_variables_that_do_not_fit_any_more() -> None:
         shelf("old"),
     )
 
-    messages = [one.said.message for one in told(of) if one.check == "variables" and hasattr(one.said, "message")]
+    messages = [
+        one.content.message for one in judgements(of) if one.check == "variables" and hasattr(one.content, "message")
+    ]
 
     assert any("some 4,193 bytes of them, and Lambda takes 4,096" in message for message in messages)
 
@@ -586,12 +588,12 @@ ROLLBACKS = {
 def test_a_rollback_has_one_advice(case: str, meant: bool) -> None:  # noqa: FBT001 - the case
     of, advice, checks = ROLLBACKS[case]
 
-    every = [one for one in told(replace_scene(of, backwards=meant)) if one.check in {*checks, "layer-behind"}]
-    said = {one.check: one.said.text if isinstance(one.said, Note) else one.said.remedy or "" for one in every}
+    every = [one for one in judgements(replace_scene(of, backwards=meant)) if one.check in {*checks, "layer-behind"}]
+    said = {one.check: one.content.text if isinstance(one.content, Note) else one.content.remedy or "" for one in every}
 
     assert set(said) == checks
     assert [advice in words for words in said.values()].count(True) == (1 if meant else len(checks))
-    others = [one.said for one in told(of) if one.check == "layer-republished"]
+    others = [one.content for one in judgements(of) if one.check == "layer-republished"]
     carried = {layer.arn for pair in of.there if pair.live for layer in pair.live.layers}
     named = {
         arn

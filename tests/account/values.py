@@ -7,8 +7,8 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from harness.account.comparing import RULES
+from harness.account.judgement import Judgement, Scene
 from harness.account.pairing import pairs
-from harness.account.told import Scene, Told
 from harness.account.values import (
     LATEST,
     Account,
@@ -114,17 +114,17 @@ def scene(
     return Scene(pairs(one, account), account, today, limits(), backwards)
 
 
-def told(of: Scene) -> list[Told]:
+def judgements(of: Scene) -> list[Judgement]:
     return [one for rule in RULES for one in rule(of)]
 
 
 def findings(of: Scene) -> dict[str, Finding]:
     """What is wrong, by its id."""
-    return {one.check: one.said for one in told(of) if isinstance(one.said, Finding)}
+    return {one.check: one.content for one in judgements(of) if isinstance(one.content, Finding)}
 
 
 def notes(of: Scene) -> str:
-    return "\n".join(one.said.text for one in told(of) if isinstance(one.said, Note))
+    return "\n".join(one.content.text for one in judgements(of) if isinstance(one.content, Note))
 
 
 def room(used: float, limit: float = 75) -> Storage:

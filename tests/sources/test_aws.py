@@ -319,7 +319,7 @@ class TestRefusals:
                 aws.error(404, "ResourceNotFoundException", "The resource you requested does not exist."),
                 (
                     f"{LAYER}: there is no such version of the layer: it was deleted, or never published. Functions "
-                    "that carry it run on, and no function can be given it again: publish the archive anew and name "
+                    "that carry it run on, and no function can be given it again: publish the archive again and name "
                     "that version (`aws lambda list-layer-versions --layer-name deps` lists those that are there) "
                     "(lambda:GetLayerVersionByArn: ResourceNotFoundException)."
                 ),

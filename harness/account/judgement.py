@@ -22,17 +22,17 @@ _DIGITS: Final = 12
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Judgement:
     """A finding or a note.
 
     Attributes:
         check: The id of what was looked for.
-        said: What was found.
+        content: What was found.
         functions: By their names in the manifest; empty where it is about the account.
     """
 
     check: str
-    said: Finding | Note
+    content: Finding | Note
     functions: tuple[str, ...] = ()
 
 
