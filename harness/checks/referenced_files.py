@@ -25,6 +25,7 @@ WORDS: Mapping[Act, str] = {
     Act.SERVE: "Directory {path!r} does not exist",
     Act.ALEMBIC: "No config file {path!r} found, or file has no '[alembic]' section",
 }
+TEMPLATE_NOT_FOUND = "jinja2.exceptions.TemplateNotFound"
 # What is made where the code runs, or for developers only.
 PASSING = re.compile(
     r"/(?:\.env[^/]*|\.?cache|\.cache|te?mp|logs?|coverage|node_modules|\.aws|[^/]+\.(?:log|pid|lock|sock|sqlite3?|db))"
@@ -65,6 +66,7 @@ def check(subject: Subject, engines: Engines) -> Findings:
     for path, by in sorted(missing.items()):
         yield _finding(subject, path, sorted(by, key=lambda deed: _severity(subject, deed)))
     yield from _unopened(subject, places)
+    yield from _untemplated(subject)
 
 
 def _unopened(subject: Subject, places: Places) -> Iterator[Finding]:
@@ -85,6 +87,28 @@ def _unopened(subject: Subject, places: Places) -> Iterator[Finding]:
                 f"{file}:{ask.line}",
                 severity(weaker(when) if ask.conditional else when) or Severity.WARNING,
                 copies.copied(subject.supply, paths[0]),
+                chain=reach.chain if reach else (),
+                when=when,
+            )
+
+
+def _untemplated(subject: Subject) -> Iterator[Finding]:
+    """Templates that are rendered by their names, and are in no folder of the archives."""
+    program = subject.program
+    for file in program.serving:
+        for ask in subject.facts.modules[file].asks:
+            name, when = ask.what.tail, program.when(file, ask.line)
+            if ask.kind is not Kind.TEMPLATE or (when is When.NEVER and program.handlers):
+                continue
+            if any(path.endswith(f"/{name}") for path in subject.bundle.items):
+                continue
+            reach = program.graph.reached.get(file)
+            words = "django.template.exceptions.TemplateDoesNotExist" if "django" in ask.call else TEMPLATE_NOT_FOUND
+            yield Finding(
+                f"{words}: {name}: {ask.call} renders it, and no archive holds it",
+                f"{file}:{ask.line}",
+                severity(weaker(when) if ask.conditional else when) or Severity.WARNING,
+                _copied(subject, f"{CODE_ROOT}/templates/{name}"),
                 chain=reach.chain if reach else (),
                 when=when,
             )

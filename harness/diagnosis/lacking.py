@@ -129,6 +129,12 @@ def _library(lack: Lack, policy: RuntimePolicy) -> Advice:
     name = posixpath.basename(lack.what)
     if lack.need and lack.need.remedy:
         return Advice(lack.need.remedy, f"neither {' nor '.join(lack.need.modules)} is there")
+    if lack.need and lack.need.found:
+        return Advice(
+            f"put {name} into lib/ of a layer, and set ctypes.util.find_library to a function that returns {name!r} "
+            f"before {lack.call} is imported; or use a library that brings its own along",
+            f"{lack.call} looks for it with find_library, which never finds what lies in /opt/lib",
+        )
     if lack.there:
         return Advice(
             f"move it to lib/{name} of a layer, or of the code archive, or open it by its path",

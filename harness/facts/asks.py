@@ -9,8 +9,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from harness.facts.bindings import Function, assigned_once, imported
+from harness.facts.circumstances import signs
 from harness.facts.commands import UNKNOWN, started
-from harness.facts.conditions import Truth, truth
 from harness.facts.imports import called
 from harness.facts.paths import Evaluator, Location, Value
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 TRIGGERS: Final = re.compile(
     rb"subprocess|os\.system|popen|\bexec[vl]|spawn|\bwhich\b|CDLL|PyDLL|LoadLibrary|dlopen|find_library|setlocale"
-    rb"|multiprocessing|ProcessPool|environ\[.PATH"
+    rb"|multiprocessing|ProcessPool|environ\[.PATH|render_template|TemplateResponse|shortcuts|render_to_string"
 )
 """A source without any of these asks for nothing."""
 OPENS: Final = re.compile(rb"CDLL|PyDLL|LoadLibrary")
@@ -40,7 +40,9 @@ class Kind(StrEnum):
     """Where a shared library is."""
     LOCALE = "locale"
     PATH = "path"
-    """That programs are looked for elsewhere, too."""
+    """That programs, or libraries, are looked for elsewhere, too."""
+    TEMPLATE = "template"
+    """A template, by its name below any of the folders that hold templates."""
     SHARED = "shared"
     """What multiprocessing makes of semaphores."""
 
@@ -96,6 +98,10 @@ _CALLS: Final[Mapping[str, tuple[Kind, int, str]]] = {
     "ctypes.pydll.LoadLibrary": (Kind.LIBRARY, 0, "name"),
     "ctypes.util.find_library": (Kind.FIND, 0, "name"),
     "locale.setlocale": (Kind.LOCALE, 1, "locale"),
+    "flask.render_template": (Kind.TEMPLATE, 0, "template_name_or_list"),
+    "quart.render_template": (Kind.TEMPLATE, 0, "template_name_or_list"),
+    "django.shortcuts.render": (Kind.TEMPLATE, 1, "template_name"),
+    "django.template.loader.render_to_string": (Kind.TEMPLATE, 0, "template_name"),
 }
 _SYNCHRONISED: Final = frozenset(
     {
@@ -117,14 +123,6 @@ _SHARED: Final = frozenset(
 )
 _CONTEXT: Final = "multiprocessing.get_context"
 _NAMES: Final = frozenset(name.rpartition(".")[2] for name in (*_CALLS, *_SHARED)) | {"dlopen"}
-# What catches the failure of one of these, whatever the module calls it.
-_CATCHES: Final = frozenset(
-    {
-        *("BaseException", "Exception", "OSError", "IOError", "EnvironmentError", "FileNotFoundError"),
-        *("PermissionError", "NotImplementedError", "CalledProcessError", "SubprocessError", "Error"),
-    }
-)
-_ELSEWHERE: Final = re.compile(r"environ|getenv|debug|local|\bdev|test|\benv\b|stage|lambda|offline", re.IGNORECASE)
 _OPENERS: Final = frozenset({"CDLL", "PyDLL", "LoadLibrary", "dlopen"})
 _TESTS: Final = (ast.If, ast.IfExp, ast.Assert, ast.While)
 
@@ -148,15 +146,22 @@ class _Finder:
     def found(self) -> Iterator[Ask]:
         """Everything that is asked for."""
         for node in ast.walk(self._tree):
-            if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store):
-                if self._evaluator.dotted(node.value) == "os.environ" and ast.unparse(node.slice) == "'PATH'":
-                    yield Ask(Kind.PATH, Location("", "PATH"), "os.environ", node.lineno)
+            if isinstance(node, ast.Subscript | ast.Attribute) and isinstance(node.ctx, ast.Store):
+                if moved := self._moved(node):
+                    yield Ask(Kind.PATH, Location("", moved), moved, node.lineno)
             elif isinstance(node, ast.Call) and called(node.func) in _NAMES:
-                signs = self._signs(node)
-                if not signs & {"guarded", "never", "elsewhere"}:
-                    yield from self._asked(node, signs)
+                stands = signs(node, self._parents, self._python)
+                if not stands & {"guarded", "never", "elsewhere"}:
+                    yield from self._asked(node, stands)
 
-    def _asked(self, node: ast.Call, signs: frozenset[str]) -> Iterator[Ask]:
+    def _moved(self, node: ast.Subscript | ast.Attribute) -> str | None:
+        """What an assignment changes about where something is looked for."""
+        if isinstance(node, ast.Attribute):
+            return node.attr if node.attr == "find_library" else None
+        path = self._evaluator.dotted(node.value) == "os.environ" and ast.unparse(node.slice) == "'PATH'"
+        return "PATH" if path else None
+
+    def _asked(self, node: ast.Call, stands: frozenset[str]) -> Iterator[Ask]:
         names, expressions = self._scope(node)
         for kind, what, call, raises in self._call(node, names, expressions):
             if kind is Kind.WHICH and self._is_tested(node):
@@ -164,7 +169,7 @@ class _Finder:
             if kind is Kind.FIND and isinstance(self._parents.get(node), ast.BoolOp):
                 continue
             sure = raises or (kind is Kind.FIND and self._is_demanded(node))
-            yield Ask(kind, what, call, node.lineno, "lazy" in signs, "conditional" in signs, sure)
+            yield Ask(kind, what, call, node.lineno, "lazy" in stands, "conditional" in stands, sure)
 
     def _call(
         self, node: ast.Call, names: dict[str, Value | None], expressions: dict[str, ast.expr]
@@ -257,40 +262,6 @@ class _Finder:
             self._scopes[node] = names, expressions
         return self._scopes[node]
 
-    def _signs(self, node: ast.AST) -> frozenset[str]:
-        """What a call stands in: ``lazy``, ``conditional``, ``guarded``, ``never``, ``elsewhere``."""
-        found = set[str]()
-        while parent := self._parents.get(node):
-            match parent:
-                case ast.FunctionDef() | ast.AsyncFunctionDef() if node in parent.body:
-                    found.add("lazy")
-                case ast.Lambda():
-                    found.add("lazy")
-                case ast.Try() | ast.TryStar():
-                    if node not in parent.body:
-                        found.add("conditional" if node not in parent.finalbody else "")
-                    elif any(map(_catches, parent.handlers)):
-                        found.add("guarded")
-                case ast.With() | ast.AsyncWith() if node in parent.body and _suppresses(parent):
-                    found.add("guarded")
-                case ast.If() | ast.IfExp():
-                    found |= self._branch(parent, node)
-                case ast.For() | ast.AsyncFor() | ast.While() | ast.match_case() | ast.BoolOp() | ast.comprehension():
-                    found.add("conditional")
-                case _:
-                    pass
-            node = parent
-        return frozenset(found)
-
-    def _branch(self, parent: ast.If | ast.IfExp, node: ast.AST) -> set[str]:
-        if node is parent.test:
-            return set()
-        holds = truth(parent.test, self._python)
-        body = node in parent.body if isinstance(parent.body, list) else node is parent.body
-        if holds is Truth.UNKNOWN:
-            return {"conditional"} | ({"elsewhere"} if _ELSEWHERE.search(ast.unparse(parent.test)) else set())
-        return {"never"} if body is (holds is Truth.FALSE) else set()
-
     def _is_tested(self, node: ast.expr) -> bool:
         """Whether it is asked, where it is looked for, whether it was found."""
         parent = self._parents.get(node)
@@ -345,14 +316,3 @@ def _locale(node: ast.expr) -> str | None:
             return f"{language}.{encoding}"
         case _:
             return None
-
-
-def _catches(handler: ast.ExceptHandler) -> bool:
-    caught = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
-    names = {called(one) if one else "BaseException" for one in caught}
-    return bool(names & _CATCHES) and not isinstance(handler.body[-1], ast.Raise)
-
-
-def _suppresses(node: ast.With | ast.AsyncWith) -> bool:
-    calls = [item.context_expr for item in node.items if isinstance(item.context_expr, ast.Call)]
-    return any(called(call.func) == "suppress" and _CATCHES & {called(one) for one in call.args} for call in calls)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from harness.facts.program import Program
 
+FIND: Final = "find_library"
 _SURE: Final = frozenset({When.AT_START, When.AT_EVENT})
 # Where a function finds what it has put there itself, or what only the run time tells.
 _WRITTEN: Final = ("/tmp/", "/mnt/", "/proc/", "/dev/")  # noqa: S108 - in the function
@@ -96,7 +97,7 @@ class Lacking:
                 return self._of_library(file, ask, when)
             case Kind.FIND:
                 return self._unfound(file, ask, when)
-            case Kind.PATH:
+            case Kind.PATH | Kind.TEMPLATE:
                 return None
             case Kind.LOCALE:
                 names = {_folded(name) for name in (*self._locales[0], *self._locales[1], "")}
@@ -132,7 +133,11 @@ class Lacking:
         if not paths or any(path in self._programs or path.startswith(_WRITTEN) for path in paths):
             return None
         name = posixpath.basename(paths[0])
-        if ask.name is not None and self._moves and any(one.endswith(f"/{name}") for one in self._facts.bundle.items):
+        if (
+            ask.name is not None
+            and "PATH" in self._moved
+            and any(one.endswith(f"/{name}") for one in self._facts.bundle.items)
+        ):
             return None
         for path in paths:
             if path in self._facts.bundle.items:
@@ -143,10 +148,10 @@ class Lacking:
         return self._made(file, ask, when, certain=self._sure)
 
     @cached_property
-    def _moves(self) -> bool:
-        """Whether the code changes where programs are looked for."""
+    def _moved(self) -> frozenset[str]:
+        """What the code changes about where something is looked for: ``PATH``, ``find_library``."""
         own = (self._facts.modules[path] for path in self._program.own)
-        return any(ask.kind is Kind.PATH for module in own for ask in module.asks)
+        return frozenset(ask.call for module in own for ask in module.asks if ask.kind is Kind.PATH)
 
     def _of_library(self, file: str, ask: Ask, when: When) -> Lack | None:
         name = ask.name
@@ -164,7 +169,7 @@ class Lacking:
 
     def _unfound(self, file: str, ask: Ask, when: When) -> Lack | None:
         stem = f"lib{ask.what.tail}.so"
-        if ask.name is None or self._is_given(stem):
+        if ask.name is None or self._is_given(stem) or FIND in self._moved:
             return None
         names = (name for name in self._loader.by_name if name.startswith(stem))
         there = next((self._loader.by_name[name][0] for name in names), None)
@@ -198,6 +203,8 @@ class Lacking:
             paths = [f"{folder}/{need.program}" for folder in search_path(self._program)]
             return not any(path in self._programs or path in self._facts.bundle.items for path in paths)
         library = need.library or ""
+        if need.found and FIND in self._moved:
+            return False
         return not (self._is_given(library) if need.found else self._loader.opens(library))
 
 
