@@ -50,7 +50,7 @@ def test_what_other_checks_speak_of(binary: object) -> None:
 
 @pytest.mark.parametrize(("version", "expected"), [("1.26.4", []), ("2.0.0", [Severity.ERROR]), ("what", [])])
 def test_modules_for_numpy_1(version: str, expected: list[Severity]) -> None:
-    layer = {
+    layer: dict[str, str | bytes] = {
         **wheel(f"numpy=={version}"),
         NAME: shared_object(init="PyInit_fast", soname="numpy.core._multiarray_umath"),
     }
