@@ -108,7 +108,7 @@ def _untemplated(subject: Subject) -> Iterator[Finding]:
                 f"{words}: {name}: {ask.call} renders it, and no archive holds it",
                 f"{file}:{ask.line}",
                 severity(weaker(when) if ask.conditional else when) or Severity.WARNING,
-                _copied(subject, f"{CODE_ROOT}/templates/{name}"),
+                copies.copied(subject.supply, f"{CODE_ROOT}/templates/{name}"),
                 chain=reach.chain if reach else (),
                 when=when,
             )
