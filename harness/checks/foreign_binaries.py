@@ -8,6 +8,7 @@ from harness.check import Engines, Findings, Inapplicable, Subject, define
 from harness.diagnosis import rebuilding
 from harness.facts.foreign import Foreign, Foreigners, is_local
 from harness.facts.natives import EXTENSIONS, Owner
+from harness.facts.starts import failing, stopped
 from harness.model import Finding, Note, Severity
 
 PATHS = ("/opt/lib/", "/opt/bin/", "/var/task/lib/", "/var/task/bin/")
@@ -106,7 +107,9 @@ def _broken(
         name, by = foreigners.needed[first.path]
         words = f"{name}: cannot open shared object file: No such file or directory (required by {by})"
     elif reach:
-        words = f"Runtime.ImportModuleError: Unable to import module {reach.chain[0]!r}: {words}"
+        words = failing(words, reach)
+    # Whoever imports it, and does without its native code, is slower; of one that nobody imports, nothing is known.
+    loose = reach is None and first.path not in foreigners.needed and _is_reached(subject, owner)
     name = first.path.rpartition("/")[2]
     files = f"{len(several):,} files, such as {name}" if len(several) > 1 else f"file {name}"
     version = "{}.{}".format(*subject.policy.python)
@@ -114,10 +117,18 @@ def _broken(
         f"{words}{': ' if words else ''}{owner.name} is built for {first.built_for} ({files}), and the "
         f"function runs CPython {version} on Linux {subject.program.architecture}",
         where(subject.bundle.items[first.path]),
-        remedy=rebuilding.remedy(subject.policy, subject.program.architecture, owner.installed),
-        cause=_cause(owner, first),
-        chain=reach.chain if reach else (),
+        Severity.WARNING if loose else Severity.ERROR,
+        rebuilding.remedy(subject.policy, subject.program.architecture, owner.installed),
+        _cause(owner, first),
+        reach.chain if reach else (),
+        reach.when if reach else None,
+        stopped(reach.path, subject.program) if reach else (),
     )
+
+
+def _is_reached(subject: Subject, owner: Owner) -> bool:
+    reached, owners = subject.program.graph.reached, subject.facts.owners
+    return owner.installed is not None and any(owners.get(path) is owner.installed for path in reached)
 
 
 def _cause(owner: Owner, first: Foreign) -> str | None:

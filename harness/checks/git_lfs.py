@@ -60,13 +60,13 @@ def _finding(subject: Subject, paths: list[str], read: dict[str, Deed]) -> Findi
     first = paths[0]
     reach, deed, when = sure(first, subject.program), read.get(first), _needed(subject, first, read)
     size = subject.facts.pointers[first]
-    by = f", which {deed.where} reads" if deed else ", which is imported" if reach else ""
+    by = f", which {deed.where} reads," if deed else ", which is imported," if reach else ""
     others = [path.rpartition("/")[2] for path in paths[1:]]
     more = f"; so are {', '.join(others[:SHOWN])}" if others else ""
     more += f" and {len(others) - SHOWN:,} more" if len(others) > SHOWN else ""
     archive = subject.bundle.items[first].archive.source
     return Finding(
-        f"{first}{by}, is a pointer of Git LFS, a few lines of text in the place of {size:,} bytes{more}",
+        f"{first}{by} is a pointer of Git LFS, a few lines of text in the place of {size:,} bytes{more}",
         where(subject.bundle.items[first]),
         severity(when) or Severity.WARNING,
         f"run `git lfs pull` (or `lfs: true` for actions/checkout) before {archive} is built, and build it again",

@@ -99,7 +99,12 @@ class Compiled:
         last = module.rpartition(".")[2]
         if last not in binary.init_functions:
             others = ", ".join(binary.init_functions[:3])
-            what = f"it is the module {others}" if others else f"it is the library {binary.soname or 'of another name'}"
+            if others:
+                what = f"it is the module {others}"
+            elif binary.kind == "executable":
+                what = "it is a program"
+            else:
+                what = f"it is the library {binary.soname}" if binary.soname else "it is a library"
             words = f"dynamic module does not define module export function (PyInit_{last})"
             yield Unloadable(path, module, words, f"{what}, under the name of {last}")
         elif binary.numpy_1 and (numpy := self._numpy_2) and self._facts.owners.get(path) is not numpy:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ from harness.facts.binaries import Format, extension_name, extension_suffixes
 from harness.facts.loader import fits, is_cut_off, is_musl, musl
 from harness.facts.natives import Natives, Owner
 from harness.facts.search import Found, Given, Missing, Portions, Unknown
-from harness.facts.starts import certain
+from harness.model import When
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -115,19 +115,21 @@ class Foreigners:
 
     @cached_property
     def _wanted(self) -> Mapping[str, Reach]:
-        """The modules that a handler cannot start without, each with what imports it."""
+        """The modules that a handler cannot start, or answer, without, each with what imports it first."""
         program = self._program
         found: dict[str, Reach] = {}
         for path, reach in program.graph.reached.items():
             module = program.facts.modules.get(path)
-            if module is None or certain(path, program) is None:
-                continue
-            for one in module.imports:
-                if one.lazy or not one.certain or not program.graph.applies(one, path):
+            for one in module.imports if module else ():
+                if not one.certain or not program.graph.applies(one, path):
                     continue
+                when = program.when(path, one.line) if one.lazy else reach.when
                 base = program.graph.absolute(one.module, one.level, path)
-                for name in (base, *(f"{base}.{name}" for name in one.names)) if base else ():
-                    found.setdefault(name, reach)
+                if base is None or when not in {When.AT_START, When.AT_EVENT}:
+                    continue
+                for name in (base, *(f"{base}.{name}" for name in one.names)):
+                    if name not in found or when < found[name].when:
+                        found[name] = replace(reach, when=when)
         return found
 
     def named(self, installed: Installed) -> frozenset[str]:
