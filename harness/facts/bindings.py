@@ -52,12 +52,14 @@ def assigned_once(body: list[ast.stmt]) -> list[tuple[str, ast.expr]]:
     counts = Counter(bound(body))
     shared = {name for node in _inside(body) if isinstance(node, ast.Global | ast.Nonlocal) for name in node.names}
     found: list[tuple[str, ast.expr]] = []
-    statements = (node for node in _inside(body) if isinstance(node, ast.Assign | ast.AnnAssign))
+    statements = (node for node in _inside(body) if isinstance(node, ast.Assign | ast.AnnAssign | ast.NamedExpr))
     for node in sorted(statements, key=lambda one: one.lineno):
         match node:
             case ast.Assign(targets=[ast.Name(id=name)], value=value):
                 found.append((name, value))
             case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
+                found.append((name, value))
+            case ast.NamedExpr(target=ast.Name(id=name), value=value):
                 found.append((name, value))
             case _:
                 pass

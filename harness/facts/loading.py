@@ -162,6 +162,8 @@ class _Finder:
         if isinstance(node, ast.List | ast.Tuple | ast.Set):
             for one in node.elts:
                 yield from self._values(one, scope, line)
+        elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult) and isinstance(node.right, ast.List):
+            yield from self._values(node.right, scope, line)  # `(folder not in sys.path) * [folder]`
         elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add) and _lists(node):
             yield from self._values(node.left, scope, line)
             yield from self._values(node.right, scope, line)
