@@ -99,9 +99,9 @@ class Proof:
         if required is Required.PASSED:
             return None
         if not self.functions or self.started < self.functions:
-            return "every declared function to have been started (no --engine none, no --skip or --select without it)"
+            return "that every declared function was started (no --engine none, no --skip or --select without it)"
         if required is Required.ALL and self.checks < self.of:
-            return "every check to have been made (no --select, no --skip)"
+            return "that no check was left out (no --select, no --skip)"
         return None
 
 
@@ -185,6 +185,7 @@ def match(artifacts: Sequence[Passed], codes: Sequence[str], layers: Sequence[st
             except SourceUnavailable as reason:
                 found.lines.append(f"{role} {reason}")
                 found.unknown = True
+                break  # what is not there shares nothing
     found.lines += [f"not compared: {one.role} {one}" for one in artifacts if one not in seen]
     return found
 

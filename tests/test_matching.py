@@ -252,7 +252,7 @@ class TestProof:
             done = verified.run("match", "--report", "verify.json", "--code", "code.zip", "--require", level)
             assert done.returncode == (0 if level in enough else 2)
             assert said in (done.stdout.splitlines()[0] if level in enough else done.stderr)
-            assert level in enough or f"--require {level} demands every" in done.stderr
+            assert level in enough or f"--require {level} demands that " in done.stderr
 
     def test_a_level_that_there_is_not(self, verified: Project) -> None:
         done = verified.run("match", "--report", "verify.json", "--code", "code.zip", "--require", "start")
@@ -302,6 +302,13 @@ class TestShares:
     def test_no_alias_is_asked_for_where_none_is_named(self, shared: Project, account: Account) -> None:
         assert shared.match("--code", "function:api:2", "--layer", "function:api")[0] == 0
         assert not [call for call in account.calls() if "aliases" in call]
+
+    def test_an_alias_that_is_not_there_is_said_once(self, shared: Project, account: Account) -> None:
+        code, lines = shared.match("--code", "function:api:edge")
+
+        assert code == 3
+        assert "there is no function api, or it has no alias edge in eu-west-1" in lines[0]
+        assert not [call for call in account.calls() if "/aliases/" in call]
 
     def test_where_it_may_not_be_asked_it_is_not_known(self, shared: Project, account: Account) -> None:
         account.once("/aliases/live", lambda *_: aws.error(403, "AccessDeniedException"), times=9)

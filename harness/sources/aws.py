@@ -98,6 +98,7 @@ class Aws:
         import boto3  # noqa: PLC0415 - see the module
         import botocore.session  # noqa: PLC0415 - the same
         from botocore.config import Config  # noqa: PLC0415 - the same
+        from botocore.exceptions import NoRegionError  # noqa: PLC0415 - the same
 
         _hush()
         if self._session is None:
@@ -113,6 +114,8 @@ class Aws:
             user_agent_extra=f"lambda-artifact/{__version__}",
         )
         client: LambdaClient | S3Client = self._session.client(service, region_name=region, config=config)
+        if service == "lambda" and not client.meta.region_name:  # a variable that is set to nothing
+            raise NoRegionError
         # On the client alone: what the SDK does to get the user's credentials is not ours to forbid.
         client.meta.events.register_first("before-call", _refuse)
         _limit(client)

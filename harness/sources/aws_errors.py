@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore import exceptions as sdk
 
-from harness.sources.calls import ALLOWED, PINNED, operation
+from harness.sources.calls import ALLOWED, PINNED, Resource, operation
 from harness.sources.places import LambdaFunction, LayerVersion, S3Object, iam_resource, place
 
 if TYPE_CHECKING:
@@ -209,7 +209,8 @@ def _region(response: Mapping[str, object]) -> str:
 
 def _denied(message: str, service: str, asked: str, resource: str) -> str:
     known = operation(service, asked)
-    action, target = (known.action if known else None) or f"{service}:{asked}", iam_resource(resource)
+    action = (known.action if known else None) or f"{service}:{asked}"
+    target = "*" if known and known.resource is Resource.ALL else iam_resource(resource)
     named = place(resource)
     if isinstance(named, S3Object) and named.version:
         action = PINNED

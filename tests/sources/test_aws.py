@@ -431,6 +431,14 @@ class TestSurroundings:
         assert "no AWS region is known: set AWS_DEFAULT_REGION, or name it by its ARN" in why("function:api", tmp_path)
         assert "there is no function api in eu-west-1" in why(FUNCTION, tmp_path)
 
+    def test_a_region_that_is_set_to_nothing(
+        self, account: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("AWS_DEFAULT_REGION", "")
+
+        assert "no AWS region is known: set AWS_DEFAULT_REGION" in why("function:api", tmp_path)
+        assert not account.asked
+
     def test_no_such_profile(self, account: Account, tmp_path: Path) -> None:
         del account
 
