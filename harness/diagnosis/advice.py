@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from harness.manifest import Function
     from harness.parity.supply import Supply
 
+# What boto3 says of an answer that is an error.
+ANSWERED = re.compile(r"An error occurred \(\w+\) when calling the \w+ operation")
 # What `os.environ["X"]` has behind its KeyError: the same name in bytes, which nothing else has.
 ENVIRONMENT_MISS = "KeyError: b"
 WRAPPER = "AWS_LAMBDA_EXEC_WRAPPER"
@@ -152,6 +154,10 @@ def for_error(  # noqa: PLR0911 - a table
         )
     if found := backports.raised_in(trace, program) or known.advice(error, program):
         return found
+    if function.seed and ANSWERED.search(error.message):
+        return Advice(
+            f"put what it asks for into the seed {function.seed.name}: that is all the AWS that it finds here"
+        )
     if found := native.advice(error, trace, program):
         return found
     if error.type in ("Runtime.ImportModuleError", "ImportError", "ModuleNotFoundError"):

@@ -116,7 +116,8 @@ def unreached(
     causes, frames = (trace.causes, trace.frames) if trace else ((), ())
     match end:
         case Failed(error=error):
-            if not _for_a_call(error, causes, calls):
+            by_child = failed and error.type == "CalledProcessError"  # curl, say, in whose process nothing watches
+            if not by_child and not _for_a_call(error, causes, calls):
                 return None
             frames = frames or places.of_stack(error.stack)
             said = [str(error), *causes]
@@ -124,9 +125,9 @@ def unreached(
             said = [seen.output[-SHOWN:]]
         case Exceeded(limit="timeout") if failed or calls:
             said = [seen.output[-SHOWN:]]
-        case Answered() if any(call.main for call in calls):
+        case Answered() if any(map(_main, calls)):
             said = []
-        case Exited(status=status) if status >= 0 and (calls or WORDS.search(seen.output)):
+        case Exited(status=status) if status >= 0 and (any(map(_main, calls)) or WORDS.search(seen.output)):
             said = [seen.output[-SHOWN:]]
         case _:
             return None
@@ -155,6 +156,14 @@ def went_on(seen: Observation, program: Program) -> str | None:
     return f"{call.host}{f' from {frame.file}:{frame.line}' if frame else ''}" if call else None
 
 
+def _main(call: Call) -> bool:
+    """Whether the handler's own thread made a call to another machine.
+
+    Agents and extensions are called on the loopback by many, and missed by none.
+    """
+    return call.main and not NEAR.match(call.host or "")
+
+
 def _for_a_call(error: LambdaError, causes: Sequence[str], calls: Sequence[Call]) -> bool:
     """Whether an error is one of a call, or nothing but a call explains it."""
     kinds = [error.type, *(cause.partition(":")[0] for cause in causes)]
@@ -165,7 +174,7 @@ def _for_a_call(error: LambdaError, causes: Sequence[str], calls: Sequence[Call]
         return True
     if any(cause.startswith(UNSET) for cause in causes) or SYSTEM.search(error.message):
         return False
-    return any(call.main for call in calls)
+    return any(map(_main, calls))
 
 
 def _short(text: str) -> str:

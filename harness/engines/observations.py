@@ -89,7 +89,10 @@ def _calls(found: list[dict[str, Any]], translate: Callable[[str], str]) -> Iter
     for one in found:
         with contextlib.suppress(msgspec.ValidationError):
             call = msgspec.convert(one, type=_Call)
-            yield Call(call.host, call.event, _frames(call.frames, translate), call.main)
+            yield Call(call.host[:LONGEST_HOST], call.event, _frames(call.frames, translate), call.main)
+
+
+LONGEST_HOST = 300  # a name has at most 253 characters
 
 
 class _Frame(msgspec.Struct):

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
 from harness.diagnosis.advice import for_answer, for_init
 from harness.diagnosis.values import Advice
 from harness.engines.protocol import Exceeded, Exited, Failed, Frame, LambdaError, Trace
+from harness.manifest.seeds import Seed
 from tests.build import error, function, program_of
 
 ARTIFACT = program_of(
@@ -344,6 +348,17 @@ def test_a_wrapper_that_does_not_start(path: str, status: int, remedy: str, caus
 
     assert advice.remedy.startswith(remedy)
     assert advice.cause == cause
+
+
+def test_what_a_seed_lacks() -> None:
+    said = "An error occurred (ParameterNotFound) when calling the GetParameter operation: Parameter /x not found."
+    end = Failed(error("ParameterNotFound", said), 0.1)
+    seeded = replace(function(), seed=Seed("seeds/api.toml", Path("seeds/api.toml")))
+
+    assert for_init(end, Trace(()), seeded, ARTIFACT).remedy.startswith(
+        "put what it asks for into the seed seeds/api.toml"
+    )
+    assert "seed" not in for_init(end, Trace(()), function(), ARTIFACT).remedy
 
 
 @pytest.mark.parametrize(

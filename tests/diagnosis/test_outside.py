@@ -83,7 +83,14 @@ def test_an_error_that_says_nothing_needs_a_call_of_the_same_thread_and_time() -
 
     assert host(CALL) == CALL.host
     assert [host(), *map(host, elsewhere), host(FAILED)] == [None] * 5
-    assert host(LOOPBACK, FAILED) == LOOPBACK.host  # where nobody listened
+    assert host(LOOPBACK, FAILED) is None  # an agent's, say
+
+
+def test_a_program_that_failed_where_a_call_did() -> None:
+    end = Failed(error("CalledProcessError", "Command '['curl']' returned non-zero exit status 6."), 0.1)
+
+    assert unreached(replace(observation(end), calls=(FAILED,)), end, None, function(), PROGRAM) is not None
+    assert unreached(observation(end), end, None, function(), PROGRAM) is None
 
 
 def test_a_variable_that_is_not_set_is_no_call() -> None:
