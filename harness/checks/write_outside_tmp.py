@@ -7,9 +7,11 @@ from harness.artifact.bundle import CODE_ROOT, LAYER_ROOT
 from harness.check import Engines, Findings, Inapplicable, Subject, define
 from harness.facts.accesses import Act
 from harness.facts.deeds import Deed, deeds
+from harness.facts.graph import weaker
 from harness.facts.paths import HOME
 from harness.facts.places import Places
-from harness.model import Finding, Severity
+from harness.model import Finding, Severity, When
+from harness.severity import severity
 
 # What a function may write to.
 WRITABLE = ("/tmp", "/dev", "/proc/self")  # noqa: S108 - in the function
@@ -45,7 +47,7 @@ def check(subject: Subject, engines: Engines) -> Findings:
         if _fails(deed, places) and not _is_mounted(subject, deed):
             writes[deed.file].append(deed)
     for by in writes.values():
-        yield from _findings(by)
+        yield from _findings(subject, by)
 
 
 def _fails(deed: Deed, places: Places) -> bool:
@@ -76,34 +78,41 @@ def _is_mounted(subject: Subject, deed: Deed) -> bool:
     return path.startswith(MOUNTS) and bool(has) and all(has)
 
 
-def _findings(by: list[Deed]) -> Iterator[Finding]:
-    """One finding for what certainly stops the init, one for the rest of a module."""
-    for at_start in (True, False):
-        some = [deed for deed in by if deed.at_start is at_start]
+def _when(subject: Subject, deed: Deed) -> When:
+    when = subject.program.when(deed.file, deed.use.line)
+    return weaker(when) if deed.use.conditional and when is not When.NEVER else when
+
+
+def _findings(subject: Subject, by: list[Deed]) -> Iterator[Finding]:
+    """One finding for what a function certainly gets to, one for the rest of a module."""
+    order = sorted(by, key=lambda deed: (_when(subject, deed), deed.use.line))
+    sure = [deed for deed in order if _when(subject, deed) in {When.AT_START, When.AT_EVENT}]
+    for some in (sure, [deed for deed in order if deed not in sure]):
         if not some:
             continue
         first = some[0]
-        path = first.paths[0]
-        certain = at_start and path.startswith(READ_ONLY)
+        when = _when(subject, first)
+        found = severity(when) if first.paths[0].startswith(READ_ONLY) else None
         lines = sorted({deed.use.line for deed in some[1:]} - {first.use.line})
         also = f" (and more at line {', '.join(map(str, lines[:5]))})" if lines else ""
         yield Finding(
             f"{_words(first)}: {first.use.call} writes to it{also}",
             first.where,
-            Severity.ERROR if certain else Severity.WARNING,
+            found or Severity.WARNING,
             _remedy(first),
             chain=first.chain,
+            when=when,
         )
 
 
 def _words(deed: Deed) -> str:
     path = deed.paths[0]
+    if path.startswith(MOUNTS):
+        return f"{path} is there only if the function has a file system (EFS, S3 Files), and the manifest names none"
     if deed.use.act is Act.DATABASE:
         return f"sqlite3.OperationalError: unable to open database file {path}"
     if path.startswith(READ_ONLY):
         return f"OSError: [Errno 30] Read-only file system: {path!r}"
-    if path.startswith(MOUNTS):
-        return f"{path} is there only if the function has a file system (EFS, S3 Files), and the manifest names none"
     return f"{path} is not below /tmp"
 
 
