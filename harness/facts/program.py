@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from harness.policy import RuntimePolicy
 
 # What no import names: what macOS adds to archives, templates of files.
+_SMALL = 100  # bytes; what is shorter is alike by chance
 _NO_MODULE = re.compile(r"/(?:\._[^/]*|__MACOSX/.*)$|[{} ]")
 # What is for developers, and nobody's to import; unwanted-files names it.
 _ASIDE = re.compile(
@@ -192,7 +193,7 @@ class Program:
         return tuple(dict.fromkeys(_module(handler) for handler in every))
 
     def _is_own(self, path: str) -> bool:
-        if path in self.facts.owners or _NO_MODULE.search(path) or self.facts.bundle.items[path].archive in self.bare:
+        if self._is_brought(path) or _NO_MODULE.search(path) or self.facts.bundle.items[path].archive in self.bare:
             return False
         folder = next((folder for folder in self._folders if path.startswith(f"{folder}/")), None)
         if folder is None:
@@ -207,6 +208,18 @@ class Program:
             return False
         packages = ("/".join([folder, *parts[:end], "__init__.py"]) for end in range(1, len(parts)))
         return not any(package in self.facts.owners for package in packages)
+
+    def _is_brought(self, path: str) -> bool:
+        """Whether a distribution has the file, or the same one elsewhere: Zappa copies its handler to the root."""
+        entry = self.facts.bundle.items[path].entry
+        return path in self.facts.owners or (entry.crc != 0 and (entry.crc, entry.size) in self._libraries)
+
+    @cached_property
+    def _libraries(self) -> frozenset[tuple[int, int]]:
+        """What the modules of distributions hold, by their checksum and size."""
+        items = self.facts.bundle.items
+        entries = (items[path].entry for path in self.facts.owners if path in self.facts.modules)
+        return frozenset((one.crc, one.size) for one in entries if one.size > _SMALL)
 
     def _is_aside(self, folder: str, top: str) -> bool:
         """Whether a folder only has the name of a library: no ``__init__``, and the library itself is elsewhere.
