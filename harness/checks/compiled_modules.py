@@ -64,5 +64,7 @@ def _finding(subject: Subject, owner: Owner, several: Sequence[Unloadable]) -> F
 def _remedy(subject: Subject, owner: Owner, first: Unloadable) -> str:
     if first.numpy:
         version = first.numpy.distribution.version
+        if owner.installed is None:
+            return f"compile it again with the headers of NumPy 2, or install numpy<2 in the place of {version}"
         return f"install a version of {owner.name} that was built for NumPy 2, or numpy<2 in the place of {version}"
     return rebuilding.remedy(subject.policy, subject.program.architecture, owner.installed)

@@ -161,6 +161,9 @@ def _missing(subject: Subject, name: str, places: Sequence[Asked]) -> Finding:
         first.when, "this fails when the line is reached"
     )
     why = f"its modules are there ({found.path}), its metadata is not" if isinstance(found, Found) else None
+    archive = subject.bundle.items[first.path].archive
+    if archive in subject.program.bare:
+        there, why = True, why or f"{archive.source} has no *.dist-info folder at all"
     others = [f"{one.path}:{one.lookup.line}" for one in places[1:]]
     also = f"also asked for at {_some(others)}" if others else None
     return Finding(
@@ -252,16 +255,10 @@ def _missed(subject: Subject, installed: Installed, gone: Sequence[str]) -> tupl
         reach = sure(path, program) if owner is installed and path in subject.facts.modules else None
         for one in subject.facts.modules[path].imports if reach and lacking else ():
             base = program.graph.absolute(one.module, one.level, path)
-            named = {f"{base}.{name}" for name in one.names} | ({base} if base else set())
-            if reach and reach.when < best[1] and named & lacking and one.certain and not one.lazy:
-                first = min(named & lacking)
-                taken = base not in lacking and first.removeprefix(f"{base}.") in one.names
-                said = (
-                    f"cannot import name {first.rpartition('.')[2]!r} from {base!r}"
-                    if taken
-                    else f"No module named {first!r}"
-                )
-                best = f"{failing(said, reach)}: ", reach.when, reach.chain
+            # Of a module whose package is gone as well, imports-resolve speaks.
+            taken = [name for name in one.names if f"{base}.{name}" in lacking and base not in lacking]
+            if reach and taken and reach.when < best[1] and one.certain and not one.lazy:
+                best = f"{failing(f'cannot import name {taken[0]!r} from {base!r}', reach)}: ", reach.when, reach.chain
     for file, (users, variables, words) in ESSENTIAL.items():
         reaches = [sure(found.path, program) for user in users if isinstance(found := program.search.find(user), Found)]
         reach = next((one for one in reaches if one), None)

@@ -21,13 +21,16 @@ _GENCODE = re.compile(r"[Gg]encode (?P<gencode>[\d.]+) runtime (?P<runtime>[\d.]
 _OLD_GENCODE = "Descriptors cannot be created directly"
 _ESCAPES = re.compile(r"\x1b?\[[\d;]*m")
 _RESOURCE = re.compile(r"Resource '?(?P<name>[\w./-]+)'? not found")
+_PATH = re.compile(r"/(?:opt|var/task)/[^\s'\",:]+")
 _MODEL = re.compile(r"\[E050\] Can't find model '(?P<name>[\w.-]+)'")
 KEEP = "leave *.dist-info folders out of what the packaging step removes, and build the archive again"
 
 
-def advice(error: LambdaError, program: Program) -> Advice | None:
+def advice(error: LambdaError, program: Program) -> Advice | None:  # noqa: PLR0911 - a table
     """What to do about one of them; None for any other error."""
     said = _ESCAPES.sub("", error.message)
+    if found := _removed(said, program):
+        return found
     if match := _METADATA.search(said):
         return _metadata(match["name"] or match["required"], program)
     if match := _GENCODE.search(said):
@@ -50,6 +53,19 @@ def advice(error: LambdaError, program: Program) -> Advice | None:
         )
     if match := _MODEL.search(said):
         return Advice(f"install the wheel of {match['name']}, of the version that fits spacy, into the archive")
+    return None
+
+
+def _removed(said: str, program: Program) -> Advice | None:
+    """About a file of a distribution that an error names, and that is there no more."""
+    for path in _PATH.findall(said):
+        owner = program.facts.owners.get(path)
+        if owner and path not in program.facts.bundle.items:
+            name = owner.distribution.name
+            return Advice(
+                f"keep {path} when {owner.archive.source} is made: an exclude pattern or a clean-up took it out",
+                f"{path} is in the RECORD of {name}, and in no archive",
+            )
     return None
 
 

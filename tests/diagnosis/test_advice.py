@@ -38,7 +38,7 @@ ARTIFACT = program_of(
         "python/cedarpy/__init__.py": "",
         "python/cedarpy-4.1.dist-info/METADATA": "Metadata-Version: 2.1\nName: cedarpy\nVersion: 4.1\n",
         "python/cedarpy-4.1.dist-info/RECORD": (
-            "cedarpy/__init__.py,,\ncedarpy/_cedarpy.cpython-312-x86_64-linux-gnu.so,,\n"
+            "cedarpy/__init__.py,,\ncedarpy/_cedarpy.cpython-312-x86_64-linux-gnu.so,,\ncedarpy/data.pem,,\n"
         ),
     },
 ).supply
@@ -236,6 +236,11 @@ INITS: dict[str, tuple[tuple[LambdaError, Trace], str, str | None]] = {
         raised("LookupError", "\n  Resource \x1b[93mpunkt\x1b[0m not found.\n  Please use the NLTK Downloader"),
         "download it when the archive is built (`python -m nltk.downloader -d nltk_data punkt`)",
         "nltk brings no data along, and no archive has punkt",
+    ),
+    "a file of a distribution that was removed": (
+        raised("OSError", "invalid path: /opt/python/cedarpy/data.pem"),
+        "keep /opt/python/cedarpy/data.pem when layer.zip is made",
+        "/opt/python/cedarpy/data.pem is in the RECORD of cedarpy, and in no archive",
     ),
     "an old NumPy's module": (
         raised("ImportError", "numpy.core.multiarray failed to import"),
