@@ -217,7 +217,7 @@ def _codes(group: Sequence[Pair]) -> Iterator[Judgement]:
     digests = grouped((pair.live.code_sha256, pair.name) for pair in group if pair.live)
     if len(digests) < 2:  # noqa: PLR2004 - else all are the same
         return
-    shown = "; ".join(f"{listed(names)}: {digest}" for digest, names in digests.items())
+    shown = "; ".join(f"{listed(names)}: {short(digest)}" for digest, names in digests.items())
     yield Judgement(
         "siblings",
         Finding(
