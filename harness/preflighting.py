@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Final
 
 from harness.account import json_v1, markdown, terminal
 from harness.account.comparing import Asked, compare
+from harness.account.deployment import Preflight
 from harness.account.judgement import Scene
 from harness.account.pairing import of_layers, pairs, sought
 from harness.account.reading import Reader, Unreachable
 from harness.account.sameness import compared
 from harness.account.shelf import shelves
-from harness.account.values import Account, Preflight, Undone
+from harness.account.values import Account, Undone
 from harness.account.wanting import Wanting
 from harness.catalogue import PREFLIGHT, waivable
 from harness.manifest import Manifest, Options, find, load
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import date
 
-    from harness.account.values import Wanted
+    from harness.account.deployment import Wanted
     from harness.sources.aws import Aws
 
 __all__ = ["FORMATS", "Preflight", "Settings", "requested", "run", "skipped"]

@@ -11,8 +11,9 @@ from harness.model import Finding, Note, Severity
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from harness.account.deployment import Pair
     from harness.account.judgement import Scene
-    from harness.account.values import Live, Pair
+    from harness.account.values import Live
 
 
 def missing(scene: Scene) -> Iterator[Judgement]:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from harness import __version__
 from harness.account import aliasing, functions, layering, returning
+from harness.account.deployment import Change, Preflight, Row
 from harness.account.judgement import listed, short
-from harness.account.values import Change, Preflight, Row
 from harness.archives import describe
 from harness.catalogue import PREFLIGHT
 from harness.model import Completed, EngineInfo, Finding, FunctionInfo, NotApplicable, Note, Report, Result, Skipped
@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
     from datetime import date
 
+    from harness.account.deployment import Pair, WantedArchive
     from harness.account.judgement import Judgement, Scene
-    from harness.account.values import Account, Carried, Layer, Live, Pair, Undone, WantedArchive
+    from harness.account.values import Account, Carried, Layer, Live, Undone
     from harness.manifest import Manifest, Waiver
 
 RULES: Final[tuple[Callable[[Scene], Iterator[Judgement]], ...]] = (

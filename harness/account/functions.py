@@ -12,8 +12,8 @@ from harness.policy.account import announced
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from harness.account.deployment import Pair
     from harness.account.judgement import Scene
-    from harness.account.values import Pair
 
 _NOTICE: Final = timedelta(days=180)
 """How long before AWS's support of a runtime ends a report tells of it: AWS itself does so 180 days before."""

@@ -22,7 +22,7 @@ from harness.reporters.json_v1 import (
 from harness.reporters.text import encodable, map_text
 
 if TYPE_CHECKING:
-    from harness.account.values import Preflight, Row
+    from harness.account.deployment import Preflight, Row
 
 SCHEMA: Final = "lambda-artifact/preflight/v1"
 

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Sequence
     from datetime import date, datetime
 
-    from harness.account.values import Account, Pair
+    from harness.account.deployment import Pair
+    from harness.account.values import Account
     from harness.model import Finding, Note
     from harness.policy import Limits
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
+from harness.account.deployment import Other
 from harness.account.judgement import Judgement, grouped, listed, moment
 from harness.account.returning import old_layers
-from harness.account.values import Other
 from harness.model import Finding, Note, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from harness.account.deployment import Pair, WantedArchive
     from harness.account.judgement import Scene
-    from harness.account.values import Carried, Layer, Live, Pair, Published, WantedArchive
+    from harness.account.values import Carried, Layer, Live, Published
 
 _TRAP = (
     "Terraform's `ignore_changes = [layers]` has this effect: it publishes the layer and never attaches it. So has a "

@@ -15,7 +15,7 @@ from harness.reporters.marks import LONGEST, code, document, prose, table
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from harness.account.values import Preflight
+    from harness.account.deployment import Preflight
 
 
 def render(preflight: Preflight) -> str:

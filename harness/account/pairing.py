@@ -6,13 +6,14 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from harness.account.deployment import Pair, Wanted
 from harness.account.shelf import Sought
-from harness.account.values import Account, Carried, Pair, Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
-    from harness.account.values import WantedArchive
+    from harness.account.deployment import WantedArchive
+    from harness.account.values import Account, Carried
 
 
 def sought(wanted: Sequence[Wanted], account: Account) -> tuple[Sought, ...]:

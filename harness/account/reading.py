@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
     from mypy_boto3_lambda import LambdaClient
 
-    from harness.account.values import Storage, Wanted
+    from harness.account.deployment import Wanted
+    from harness.account.values import Storage
     from harness.sources.aws import Aws
 
 T = TypeVar("T")

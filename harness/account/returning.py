@@ -11,8 +11,9 @@ from harness.model import Finding, Note, Severity
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from harness.account.deployment import Pair, WantedArchive
     from harness.account.judgement import Scene
-    from harness.account.values import Account, Carried, Live, Pair, Published, WantedArchive
+    from harness.account.values import Account, Carried, Live, Published
 
 _ANEW = (
     "build the {what} anew and put it there; verify what lies there (`lambda-artifact verify`). Where going back is "

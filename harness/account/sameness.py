@@ -12,7 +12,8 @@ from harness.sources.local import SourceUnavailable
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from harness.account.values import Carried, Layer, Pair, Published
+    from harness.account.deployment import Pair
+    from harness.account.values import Carried, Layer, Published
     from harness.artifact.entries import Archive
     from harness.sources.fetching import Sources
 

@@ -14,7 +14,7 @@ from harness.reporters.terminal import archive, findings
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from harness.account.values import Preflight
+    from harness.account.deployment import Preflight
 
 _VERDICTS = {Verdict.FAIL: RED, Verdict.INCOMPLETE: YELLOW, Verdict.PASS: GREEN}
 

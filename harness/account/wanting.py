@@ -6,8 +6,9 @@ import base64
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from harness.account.deployment import Wanted, WantedArchive
 from harness.account.parsing import measured
-from harness.account.values import Carried, Undone, Wanted, WantedArchive
+from harness.account.values import Carried, Undone
 from harness.artifact.entries import Role
 from harness.manifest.deployed import filled, unnamed
 from harness.model import UsageError

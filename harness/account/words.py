@@ -10,7 +10,7 @@ from harness.reporters import text
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from harness.account.values import Change, Preflight, Row
+    from harness.account.deployment import Change, Preflight, Row
 
 COLUMNS: Final = ("function", "in the account", "code", "layers", "else")
 SAME: Final = "same"

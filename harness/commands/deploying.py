@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from harness.account.values import Preflight
+    from harness.account.deployment import Preflight
     from harness.transition.values import Transition
 
 

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from harness.account.deployment import Wanted, WantedArchive
 from harness.account.pacing import TRIES, Pace
 from harness.account.reading import Reader
 from harness.account.shelf import NEWEST, Sought, shelves
-from harness.account.values import Variables, Wanted, WantedArchive
+from harness.account.values import Variables
 from harness.sources.aws import Aws, AwsUnavailable
 from tests import aws
 from tests.account.scene import HANDLERS, Desk, packed, preflight

@@ -11,8 +11,9 @@ import pytest
 
 from harness.account import layering
 from harness.account.comparing import row
+from harness.account.deployment import WantedArchive
 from harness.account.judgement import Scene
-from harness.account.values import Alias, Deployed, Undone, Variables, WantedArchive
+from harness.account.values import Alias, Deployed, Undone, Variables
 from harness.model import Note, Severity
 from tests.account.values import (
     CODE,

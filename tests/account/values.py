@@ -7,22 +7,10 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from harness.account.comparing import RULES
+from harness.account.deployment import Wanted, WantedArchive
 from harness.account.judgement import Judgement, Scene
 from harness.account.pairing import pairs
-from harness.account.values import (
-    LATEST,
-    Account,
-    Alias,
-    Carried,
-    Deployed,
-    Layer,
-    Live,
-    Published,
-    Storage,
-    Variables,
-    Wanted,
-    WantedArchive,
-)
+from harness.account.values import LATEST, Account, Alias, Carried, Deployed, Layer, Live, Published, Storage, Variables
 from harness.model import Finding, Note
 from harness.policy import limits
 
