@@ -8,13 +8,14 @@ import traceback
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from harness import severity
 from harness.check import Blocked, Check, Engines, Inapplicable, Need, Subject
 from harness.diagnosis.completing import completed
 from harness.engines.protocol import Unavailable
 from harness.model import Completed, Crashed, Finding, NotApplicable, Note, Outcome, Result, Skipped, Waived
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
     from datetime import date
 
     from harness.manifest import Waiver
@@ -95,6 +96,14 @@ def _expired(finding: Finding, waiver: Waiver) -> Finding:
     """The finding, with a word on why it is back."""
     word = f"the waiver that accepted it ({waiver.reason}) expired on {waiver.expires}"
     return replace(finding, remedy=f"{finding.remedy}; {word}" if finding.remedy else word)
+
+
+def disproved(result: Result, started: Collection[str]) -> Result:
+    """A result, without errors about the start of functions that the runtime has started."""
+    if not isinstance(result.outcome, Completed | Skipped):
+        return result
+    findings = tuple(severity.disproved(one, started) for one in result.outcome.findings)
+    return replace(result, outcome=replace(result.outcome, findings=findings))
 
 
 def idle(waivers: Sequence[Waiver], results: Sequence[Result]) -> Iterator[str]:

@@ -44,11 +44,12 @@ def disproved(finding: Finding, started: Collection[str]) -> Finding:
         finding: The finding.
         started: The names of the functions that the runtime has started.
     """
-    about_start = finding.severity is Severity.ERROR and finding.when is When.AT_START
-    if not (about_start and finding.functions and set(finding.functions) <= set(started)):
+    proved = tuple(name for name in finding.functions if name in started)
+    if not proved or finding.when is not When.AT_START:
         return finding
-    names = ", ".join(finding.functions)
-    said = f"the runtime started {names} all the same"
+    if left := tuple(name for name in finding.functions if name not in started):
+        return replace(finding, functions=left)
+    said = f"the runtime started {', '.join(proved)} all the same"
     return replace(
         finding,
         severity=Severity.WARNING,

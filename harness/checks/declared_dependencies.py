@@ -5,10 +5,11 @@ from collections import defaultdict
 from harness.check import Blocked, Engines, Findings, Inapplicable, Subject, define
 from harness.diagnosis.standing import edits
 from harness.diagnosis.values import numbered
-from harness.model import Defect, Fault, Finding, Note, Severity
+from harness.model import Defect, Fault, Finding, Note, Severity, When
 from harness.parity import agreement
 from harness.parity.agreement import Added, Contradiction, LeftOut
 from harness.parity.supply import Presence, Supply
+from harness.severity import severity
 
 SHOWN = 8
 
@@ -88,9 +89,10 @@ def _left_out(supply: Supply, one: LeftOut) -> Finding | Note:
     return Finding(
         f"{said}; no archive has it",
         place,
-        Severity.ERROR,
+        severity(one.place.when) or Severity.WARNING,
         numbered(steps),
-        f"{one.place} imports it",
+        f"{one.place} imports it" + (", and no handler is known to reach that" if one.place.when is When.NEVER else ""),
+        when=one.place.when,
         edits=steps,
         faults=faults,
     )

@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from harness.artifact.bundle import LAYER_ROOT
 from harness.artifact.entries import Archive, Kind
@@ -11,6 +11,7 @@ from harness.check import Engines, Findings, Inapplicable, Subject, define
 from harness.model import Finding, Severity
 
 # What Lambda reads in a layer by itself (developer guide, page packaging-layers), and what it reads for others.
+ORDINARY = frozenset({"python", "lib", "bin", "extensions"})
 KNOWN = ("python/", "lib/", "bin/", "extensions/")
 FOREIGN = ("nodejs/", "ruby/", "java/")
 # What macOS and this tool add to an archive.
@@ -48,8 +49,9 @@ def check(subject: Subject, engines: Engines) -> Findings:
     functions = subject.manifest.functions
     # A variable that names a path below /opt (PYTHONPATH, a wrapper script, fonts) gives other folders a reader.
     led = any(f"{LAYER_ROOT}/" in value for function in functions for _, value in function.environment)
+    named = tuple(_named(subject))
     for layer in subject.bundle.layers:
-        yield from _layer(layer, version, led=led)
+        yield from _layer(layer, version, named, led=led)
     for clash in subject.bundle.clashes:
         separator = "/" if clash.file.is_folder else "!"
         yield Finding(
@@ -60,7 +62,17 @@ def check(subject: Subject, engines: Engines) -> Findings:
         )
 
 
-def _layer(layer: Archive, version: str, *, led: bool) -> Iterator[Finding]:
+def _named(subject: Subject) -> Iterator[str]:
+    """The folders and files of layers that code names, or puts on the search path, as they are called in a layer."""
+    program = subject.program
+    texts = [text for path in program.serving for text in subject.facts.modules[path].loading.layered]
+    for text in (*texts, *program.search.path):
+        inner = f"{text}/".removeprefix(f"{LAYER_ROOT}/").rstrip("/")
+        if text.startswith(LAYER_ROOT) and inner not in ORDINARY:
+            yield f"{inner}/" if inner else ""
+
+
+def _layer(layer: Archive, version: str, named: Sequence[str], *, led: bool) -> Iterator[Finding]:
     names = [e.name for e in layer.entries if e.kind is not Kind.DIRECTORY and not JUNK.fullmatch(e.name)]
     if not names:
         yield Finding(
@@ -69,7 +81,8 @@ def _layer(layer: Archive, version: str, *, led: bool) -> Iterator[Finding]:
             remedy="look at the step that installs into it: a missing requirements file is no error for every tool",
         )
         return
-    lost = _lost(names, version)
+    read = {name for name in names if any(f"{name}/".startswith(one) for one in named)}
+    lost = _lost(names, read, version)
     gone = {name for found in lost.values() for name in found}
     # Something else is in its place: then what lies elsewhere may be meant for a reader of its own. `bin/` proves
     # nothing: pip puts one beside the modules.
@@ -83,11 +96,11 @@ def _layer(layer: Archive, version: str, *, led: bool) -> Iterator[Finding]:
         if placed and outside and not any(f"/{name}".endswith(PACKAGED) for name in found):
             continue  # loose scripts: a build's, or a wrapper's
         yield _misplaced(layer, folder, found, version, Severity.WARNING if placed else Severity.ERROR)
-    if not gone and not led and not any(name.startswith(KNOWN) for name in names):
+    if not gone and not led and not read and not any(name.startswith(KNOWN) for name in names):
         yield _unused(layer, names)
 
 
-def _lost(names: list[str], version: str) -> dict[str, list[str]]:
+def _lost(names: list[str], read: set[str], version: str) -> dict[str, list[str]]:
     """Files of Python modules that no entry of ``sys.path`` leads to, by the folder that they lie in."""
     known = frozenset(names)
     right = f"python/lib/{version}/site-packages"
@@ -98,7 +111,7 @@ def _lost(names: list[str], version: str) -> dict[str, list[str]]:
         # A layer for several runtimes has a folder for each; one for others only has lost them all.
         if folder is None or folder == right or (several and VERSIONED.fullmatch(folder)):
             continue
-        if MODULE.fullmatch(name):
+        if MODULE.fullmatch(name) and name not in read:
             lost[folder].append(name)
     return lost
 

@@ -119,7 +119,9 @@ def _of_a_distribution(module: str, supply: Supply) -> Advice:
         told = "\n".join([f"provided by: {owner.name} ({owner.how})", *standing(supply, owner.name)])
         return Advice(numbered(steps), told, steps, faults)
     if owner:
-        return Advice(_add(f"{owner.name}, which has {module!r},", top, supply.program), faults=faults)
+        alike = owner.name.replace("-", "_") == top
+        what = owner.name if alike else f"{owner.name}, which has {module!r},"
+        return Advice(_add(what, top, supply.program), faults=faults)
     said = f"looked for {top!r} in {looked_at(supply)}: no distribution there is known to have it" if lists else None
     return Advice(_add(f"the distribution that provides {top!r}", top, supply.program), said)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 
-from harness.policy.providers import providers
+from harness.policy.providers import alike, providers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,7 +48,10 @@ def provider(module: str, supply: Supply) -> Provider | None:
     for end in range(len(parts), 0, -1):
         if (name := canonicalize_name("-".join(parts[:end]))) in known:
             return Provider(name, "a distribution of that name")
-    return Provider(usual[0], "its releases have the module") if usual else None
+    if usual:
+        return Provider(usual[0], "its releases have the module")
+    same = alike(parts[0])
+    return Provider(same, "the module has the distribution's own name") if same else None
 
 
 def _recorded(module: str, supply: Supply) -> str | None:

@@ -78,7 +78,8 @@ def _of_code(view: View) -> Iterator[tuple[str | None, str]]:
     for path in walk.reached:
         module = view.facts.modules.get(path)
         for one in module.loading.added if module else ():
-            if walk.when(path, one.line) is When.NEVER:
+            library = view.graph.flow(path) is None  # whose functions are not followed
+            if walk.when(path, one.line) is When.NEVER or (one.lazy and library):
                 continue
             found = places.paths(one.location, path) if one.location else ()
             yield from ((folder, f"{path}:{one.line}") for folder in found)

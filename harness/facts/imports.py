@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ast
 import builtins
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from harness.facts.conditions import Truth, truth
-from harness.facts.plugins import Loops, constants, loop, loops, targets
+from harness.facts.plugins import Loop, Loops, constants, loop, loops, targets
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -69,9 +70,7 @@ def imports(tree: ast.Module, python: tuple[int, int], *, calls: bool = True, ow
         calls: Whether to look for calls that import, which takes most of the time; without them in the source, no.
         own: Whether to look which functions the module calls itself; a library's functions are not followed anyway.
     """
-    finder = _Finder(python, calls=calls, executed=called_at_once(tree) if own else frozenset())
-    if calls:
-        finder.known = constants(tree.body)
+    finder = _Finder(tree.body, python, calls=calls, executed=called_at_once(tree) if own else frozenset())
     finder.block(tree.body, _Context())
     return tuple(sorted(finder.found, key=lambda one: one.line))
 
@@ -86,17 +85,17 @@ class _Context:
     never: bool = False
     unless: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
-    loops: Loops = field(default_factory=dict)
+    loops: tuple[Loop, ...] = ()
 
 
 class _Finder:
     """Walks the statements of a module; expressions are searched for calls only."""
 
-    def __init__(self, python: tuple[int, int], *, calls: bool, executed: frozenset[str]) -> None:
+    def __init__(self, body: list[ast.stmt], python: tuple[int, int], *, calls: bool, executed: frozenset[str]) -> None:
         self._python = python
         self._calls = calls
         self._executed = executed
-        self.known: Mapping[str, tuple[str, ...]] = {}
+        self._body = body
         self.found: list[Import] = []
 
     def block(self, statements: Iterable[ast.stmt], within: _Context) -> None:
@@ -138,11 +137,22 @@ class _Finder:
             case _:
                 self._search([node], within)
 
+    @cached_property
+    def _known(self) -> Mapping[str, tuple[str, ...]]:
+        return constants(self._body)
+
+    def _variables(self, within: _Context, whole: ast.AST) -> Loops:
+        """The variables of the loops that an expression stands in."""
+        found: dict[str, tuple[str, ...] | None] = {}
+        for target, over in within.loops:
+            found.update(loop(target, over, self._known))
+        return {**found, **loops(whole, self._known)}
+
     def _loop(self, node: ast.For | ast.AsyncFor | ast.While, within: _Context) -> None:
         self._search([node.test if isinstance(node, ast.While) else node.iter], within)
         inside = within
         if self._calls and not isinstance(node, ast.While):
-            inside = replace(within, loops={**within.loops, **loop(node.target, node.iter, self.known)})
+            inside = replace(within, loops=(*within.loops, (node.target, node.iter)))
         self.block(node.body, inside)
         self.block(node.orelse, within)
 
@@ -181,7 +191,7 @@ class _Finder:
             for node in ast.walk(whole):
                 if not isinstance(node, ast.Call) or called(node.func) not in _IMPORTERS or not node.args:
                     continue
-                for one in targets(node, {**within.loops, **loops(whole, self.known)}):
+                for one in targets(node, partial(self._variables, within, whole)):
                     sure = within if one.sure else replace(within, conditional=True)
                     self._add(sure, node.lineno, one.module, level=one.level, plugins=one.plugins)
 

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import ast
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from harness.facts.bindings import Function, assigned_once, bound, imported
-from harness.facts.imports import called
+from harness.facts.imports import called, called_at_once
 from harness.facts.paths import Evaluator, Location, Value
 
 if TYPE_CHECKING:
@@ -24,6 +24,12 @@ CHANGES: Final = re.compile(
 )
 """A source without any of these changes no search path."""
 
+CHANGES_PLAINLY: Final = re.compile(
+    rb"\bsys\.path(?:\.(?:insert|append|extend)\b|(?:\[[^]\n]*\])?\s*\+?=(?!=))|\baddsitedir\b"
+    rb"|\bfrom sys import\b[^\n]*\bpath\b"
+)
+"""The same for libraries, which are many: in the words that everybody uses."""
+
 _SYS_PATH: Final = "sys.path"
 _ADDERS: Final = {"sys.path.insert": 1, "sys.path.append": 0, "sys.path.extend": 0, "site.addsitedir": 0}
 _HOOKS: Final = frozenset({"sys.meta_path", "sys.path_hooks"})
@@ -32,6 +38,7 @@ _IMPORTERS: Final = frozenset(
 )
 _LISTERS: Final = frozenset({"iter_modules", "walk_packages", "spec_from_file_location", "run_path", "entry_points"})
 _DOTTED: Final = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+(?::[A-Za-z_]\w*)?")
+_LAYERED: Final = re.compile(r"/opt(?:/|$)")
 _LONGEST: Final = 200
 _MOST: Final = 500
 
@@ -42,10 +49,12 @@ class Added:
 
     Attributes:
         location: The folder; None where only the run time tells.
+        lazy: It stands in a function that the module does not call itself.
     """
 
     location: Location | None
     line: int
+    lazy: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +65,14 @@ class Loading:
         added: What it puts on the search path.
         computed: What the names of modules begin with that it imports by computed names; empty for any.
         named: Texts that may be names of modules.
+        layered: Texts that are paths below ``/opt``, where layers are.
         script: Whether it has a part that only runs where it is a program of its own.
     """
 
     added: tuple[Added, ...] = ()
     computed: tuple[str, ...] = ()
     named: tuple[str, ...] = ()
+    layered: tuple[str, ...] = ()
     script: bool = False
 
 
@@ -72,14 +83,27 @@ def loading(tree: ast.Module, source: bytes) -> Loading:
         tree: The module.
         source: Its text.
     """
-    added = tuple(_Finder(tree).found()) if CHANGES.search(source) else ()
-    computed, named = set[str](), set[str]()
+    found = added(tree) if CHANGES.search(source) else ()
+    computed, named, layered = set[str](), set[str](), set[str]()
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
             computed.update(_computed(node))
         elif isinstance(node, ast.Constant) and _is_name(node.value):
             named.add(str(node.value).partition(":")[0])
-    return Loading(added, tuple(sorted(computed)), tuple(sorted(named)[:_MOST]), script=b"__main__" in source)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and _LAYERED.match(node.value):
+            layered.add(node.value[:_LONGEST])
+    return Loading(
+        found,
+        tuple(sorted(computed)),
+        tuple(sorted(named)[:_MOST]),
+        tuple(sorted(layered)[:_MOST]),
+        script=b"__main__" in source,
+    )
+
+
+def added(tree: ast.Module) -> tuple[Added, ...]:
+    """What a module puts on the search path."""
+    return tuple(_Finder(tree).found())
 
 
 def _is_name(value: object) -> bool:
@@ -120,9 +144,22 @@ class _Finder:
 
     def found(self) -> Iterator[Added]:
         """Every change, with what is added."""
-        yield from self._scope(self._tree.body, {})
+        executed = called_at_once(self._tree)
+        inner: list[tuple[Function, Mapping[str, Value | None]]] = []
+        yield from self._scope(self._tree.body, {}, inner)
+        for function, names in inner:
+            lazy = function.name not in executed
+            nested: list[tuple[Function, Mapping[str, Value | None]]] = []
+            found = self._scope(function.body, _with_arguments(function, names), nested)
+            yield from (replace(one, lazy=lazy) for one in found)
+            inner += nested
 
-    def _scope(self, body: list[ast.stmt], outer: Mapping[str, Value | None]) -> Iterator[Added]:
+    def _scope(
+        self,
+        body: list[ast.stmt],
+        outer: Mapping[str, Value | None],
+        functions: list[tuple[Function, Mapping[str, Value | None]]],
+    ) -> Iterator[Added]:
         names: dict[str, Value | None] = {**outer, **dict.fromkeys(bound(body))}
         for name, value in assigned_once(body):
             names[name] = self._evaluator.value(value, names)
@@ -132,9 +169,7 @@ class _Finder:
             if isinstance(node, ast.For) and isinstance(node.target, ast.Name):
                 scope.loops[node.target.id] = _elements(node.iter)
             yield from self._node(node, scope)
-        for function in inner:
-            given = [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]
-            yield from self._scope(function.body, {**names, **dict.fromkeys(one.arg for one in given)})
+        functions += [(function, names) for function in inner]
 
     def _node(self, node: ast.AST, scope: _Scope) -> Iterator[Added]:
         match node:
@@ -172,6 +207,11 @@ class _Finder:
                 yield Added(self._evaluator.location(one, scope.names), line)
         elif not (isinstance(node, ast.Starred) or self._is_path(node)):
             yield Added(self._evaluator.location(node, scope.names), line)
+
+
+def _with_arguments(function: Function, names: Mapping[str, Value | None]) -> Mapping[str, Value | None]:
+    given = [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]
+    return {**names, **dict.fromkeys(one.arg for one in given)}
 
 
 def _lists(node: ast.BinOp) -> bool:

@@ -13,7 +13,7 @@ from harness.facts.asks import TRIGGERS as ASKING
 from harness.facts.bytecode import source_hash
 from harness.facts.downlevel import parse
 from harness.facts.imports import Import, imports
-from harness.facts.loading import CHANGES, Loading, loading
+from harness.facts.loading import CHANGES_PLAINLY, Loading, added, loading
 from harness.facts.lookups import Lookup, lookups, may_look
 from harness.facts.names import Names, names
 from harness.facts.outline import outline
@@ -30,6 +30,7 @@ _INJECTS = re.compile(rb"\bsys\s*\.\s*modules\b|\bmeta_path\b|\bpath_hooks\b|\b_
 _INJECTING = (b"modules", b"meta_path", b"path_hooks", b"__path__")  # without which the pattern need not be tried
 _SHARED = re.compile(rb"\bextend_path\b|\bdeclare_namespace\b")
 _SHARING = (b"extend_path", b"declare_namespace")
+_PATHS = (b"sys.path", b"addsitedir", b"from sys import")
 _SURROGATE = re.compile(rb"\\(?:u|U0000)[dD][89a-fA-F]")
 
 
@@ -101,10 +102,10 @@ def module(source: bytes, python: tuple[int, int], *, recorded: bool = False) ->
 def _loading(source: bytes, tree: ast.Module, *, recorded: bool) -> Loading:
     if not recorded:
         return loading(tree, source)
-    if b"path" not in source or not CHANGES.search(source):
+    if not any(hint in source for hint in _PATHS) or not CHANGES_PLAINLY.search(source):
         return Loading()
     whole = parse(source)  # the outline has imports alone
-    return Loading(loading(whole, source).added) if whole else Loading()
+    return Loading(added(whole)) if whole else Loading()
 
 
 def notable(source: bytes) -> bool:

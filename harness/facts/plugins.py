@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from harness.facts.bindings import assigned_once
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 _LISTERS: Final = frozenset({"iter_modules", "walk_packages", "glob", "rglob", "iterdir", "listdir", "scandir"})
 # What leaves out of a listing only what is no plug-in.
@@ -18,6 +18,8 @@ _TELLING: Final = ("startswith", "endswith", "ispkg", "is_pkg", "__init__", "suf
 _OWN: Final = frozenset({"__name__", "__package__"})
 _MOST: Final = 200
 
+Loop: TypeAlias = tuple[ast.expr, ast.expr]
+"""What a loop binds, and what it goes through."""
 Loops: TypeAlias = "Mapping[str, tuple[str, ...] | None]"
 """The variables of loops: the texts that they have in turn, or None where they go through the files of a folder."""
 
@@ -67,8 +69,13 @@ def loops(node: ast.AST, known: Mapping[str, tuple[str, ...]]) -> Loops:
     return found
 
 
-def targets(call: ast.Call, variables: Loops) -> Iterator[Target]:
-    """What a call of ``import_module`` with a computed name imports, as far as that can be told."""
+def targets(call: ast.Call, variables: Callable[[], Loops]) -> Iterator[Target]:
+    """What a call of ``import_module`` imports, as far as that can be told.
+
+    Args:
+        call: The call.
+        variables: Has the variables of the loops that it stands in; only asked where the name is computed.
+    """
     package = [*call.args[1:2], *(one.value for one in call.keywords if one.arg == "package")]
     parts = [*_parts(call.args[0])]
     head, own = parts[0] if parts else None, any(map(_is_own, package))
@@ -85,7 +92,7 @@ def targets(call: ast.Call, variables: Loops) -> Iterator[Target]:
         parts = parts[1:]
     else:
         before, own = "", False
-    yield from _completed(before, parts, variables, own=own)
+    yield from _completed(before, parts, variables() if parts else {}, own=own)
 
 
 def _completed(before: str, parts: list[ast.expr], variables: Loops, *, own: bool) -> Iterator[Target]:

@@ -32,6 +32,7 @@ _ASIDE = re.compile(
     r"(?:^|/)(?:tests?|testing|e2e|docs?|examples?|benchmarks?|notebooks|infra|cdk|\.[^/]+)/"
     r"|(?:^|/)(?:test_[^/]*|[^/]*_test|conftest|setup|noxfile|tasks|fabfile|locustfile|gunicorn[\w.]*)\.py$"
 )
+_USUAL = ("handler", "lambda_handler")
 _MOST_ROUNDS = 4  # of code that is found through folders which other code adds
 _VENDORED = frozenset({"_vendor", "vendor", "vendored", "_vendored", "third_party", "node_modules", "site-packages"})
 
@@ -80,11 +81,18 @@ class Program:
                 else self._base
             )
             handlers = (*self.handlers, *(one.handler for one in self._redirections(search)))
+            handlers = handlers or tuple(self._usual(search))
             view = View(self.facts, search, Graph(self.facts.modules, search, handlers, self.own))
             known, before = additions(view), known
             rounds += 1
             if set(known.folders) <= set(before.folders) or rounds == _MOST_ROUNDS:
                 return view, known
+
+    def _usual(self, search: Search) -> Iterator[str]:
+        """The handlers that there seem to be, where none is declared."""
+        for path in sorted(self.own):
+            name = search.module_name(path)
+            yield from (f"{name}.{one}" for one in _USUAL if name and one in self.facts.modules[path].names.bound)
 
     @property
     def search(self) -> Search:
@@ -133,7 +141,7 @@ class Program:
         walk = self._walk(function)
         if path in walk.reached:
             return walk.when(path, line)
-        if not self.handlers:  # nobody knows what they will be
+        if not self.handlers and not self.graph.reached:  # nobody knows what they will be
             return When.LATER if path in self.serving else When.NEVER
         return When.LATER if path in self.possible(function) else When.NEVER
 

@@ -5,20 +5,27 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from harness.facts.graph import weaker
 from harness.facts.search import Found
+from harness.model import When
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from harness.facts.program import Program
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One import statement."""
+    """One import statement.
+
+    Attributes:
+        when: When a function gets there.
+    """
 
     path: str
     line: int
+    when: When = When.NEVER
 
     def __str__(self) -> str:
         """``/var/task/app/main.py:7``."""
@@ -50,14 +57,18 @@ def imported(program: Program, without: frozenset[str] = frozenset()) -> Mapping
 
 
 def named(program: Program, modules: Iterable[str]) -> Place | None:
-    """The first import anywhere, of the user's own code before that of libraries, that names one of some modules.
+    """The import that names one of some modules and that a function gets to first, in own code before libraries'.
 
     One that may fail does not count.
     """
+    found = _named(program, modules)
+    return min(found, key=lambda place: (place.when, place.path not in program.own, place.path), default=None)
+
+
+def _named(program: Program, modules: Iterable[str]) -> Iterator[Place]:
     wanted = tuple(modules)
     tops = {module.partition(".")[0] for module in wanted}
-    paths = sorted(program.facts.modules, key=lambda path: (path not in program.own, path))
-    for path in paths:
+    for path in program.facts.modules:
         for statement in program.facts.modules[path].imports:
             if statement.level or statement.never or statement.guarded:
                 continue
@@ -65,5 +76,5 @@ def named(program: Program, modules: Iterable[str]) -> Place | None:
                 continue
             full = [statement.module, *(f"{statement.module}.{name}" for name in statement.names)]
             if any(f"{name}.".startswith(f"{module}.") for name in full for module in wanted):
-                return Place(path, statement.line)
-    return None
+                when = program.when(path, statement.line)
+                yield Place(path, statement.line, when if statement.certain else weaker(when))

@@ -1,6 +1,7 @@
 """Which distributions are known to have modules of other names than theirs.
 
-``modules.json`` is what the RECORD of wheels says, ``documented.json`` what projects' documentation says.
+``modules.json`` is what the RECORD of wheels says, ``documented.json`` what projects' documentation says, ``alike.txt``
+which distributions have a module of their own name.
 """
 
 from __future__ import annotations
@@ -31,6 +32,16 @@ def providers(module: str) -> tuple[str, ...]:
     return next((found for name in names if (found := _table().get(name))), ())
 
 
+def alike(module: str) -> str | None:
+    """The distribution that is known to have a module of its own name; None where nobody knows.
+
+    Args:
+        module: The top-level module's name.
+    """
+    name = module.lower().replace("_", "-")
+    return name if name in _alike() else None
+
+
 def modules(distribution: str) -> tuple[str, ...]:
     """The modules of another name that a distribution is known to have.
 
@@ -48,6 +59,12 @@ def _table() -> Mapping[str, tuple[str, ...]]:
         for module, distributions in read.modules.items():
             merged[module] = tuple(dict.fromkeys((*merged.get(module, ()), *distributions)))
     return merged
+
+
+@cache
+def _alike() -> frozenset[str]:
+    text = files(__package__).joinpath("alike.txt").read_text(encoding="utf-8")
+    return frozenset(line for line in text.splitlines() if not line.startswith("#"))
 
 
 @cache

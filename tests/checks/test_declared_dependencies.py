@@ -8,7 +8,7 @@ import pytest
 
 from harness.check import Blocked, Inapplicable
 from harness.checks.declared_dependencies import check
-from harness.model import Defect, Edit, Fault, Finding, Note, Place, Severity
+from harness.model import Defect, Edit, Fault, Finding, Note, Place, Severity, When
 from harness.project.values import Project, UnknownLock
 from tests.build import asked, building, declaring, findings, function, locking, manifest, program_of, said, wheel
 
@@ -45,7 +45,7 @@ ROWS: dict[str, Row] = {
     ),
     "declared, not built from, imported late by a library": Row(
         Project(declaring("fastapi", "psycopg"), None, BUILD),
-        (("error", "psycopg is declared, and not in requirements.txt"),),
+        (("warning", "psycopg is declared, and not in requirements.txt"),),
         layer={**LAYER, "python/fastapi/__init__.py": "def connect():\n    import psycopg\n"},
     ),
     "declared, not built from, and nobody imports it": Row(
@@ -185,7 +185,9 @@ def test_verdicts(row: Row) -> None:
 
 def test_the_remedy_names_each_file_and_what_to_do_in_it() -> None:
     project = Project(declaring("fastapi", "httpx"), locking({"fastapi==0.1": (), "httpx==0.28.1": ()}), BUILD)
-    subject = program_of({**CODE, "app/main.py": "import fastapi, httpx\n"}, LAYER, project=project)
+    subject = program_of(
+        {**CODE, "app/main.py": "import fastapi, httpx\ndef handler(event, context): ...\n"}, LAYER, project=project
+    )
 
     (found,) = findings(check, subject)
 
@@ -199,6 +201,7 @@ def test_the_remedy_names_each_file_and_what_to_do_in_it() -> None:
         Severity.ERROR,
         f"1. requirements.txt: add httpx==0.28.1\n2. {again}",
         "/var/task/app/main.py:1 imports it",
+        when=When.AT_START,
         edits=(Edit("add httpx==0.28.1", Place("requirements.txt")), Edit(again)),
         faults=(Fault(Defect.NO_DISTRIBUTION, "httpx"),),
     )

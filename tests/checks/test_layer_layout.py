@@ -133,7 +133,8 @@ def test_a_variable_that_leads_there_makes_it_a_choice(environment: dict[str, st
     led = manifest(function(environment=environment))
 
     assert findings(check, subject(layer("wrapper.py"), declared=led)) == []
-    assert [f.severity for f in findings(check, subject(layer("shared/__init__.py"), declared=led))] == [
+    assert findings(check, subject(layer("shared/inner.py"), declared=led)) == [] or "PYTHONPATH" not in environment
+    assert [f.severity for f in findings(check, subject(layer("other/__init__.py"), declared=led))] == [
         Severity.WARNING
     ]
 

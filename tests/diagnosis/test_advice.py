@@ -70,7 +70,7 @@ def raised(kind: str, message: str, *frames: Frame) -> tuple[LambdaError, Trace]
 
 # What was told; how the remedy begins; the cause.
 INITS: dict[str, tuple[tuple[LambdaError, Trace], str, str | None]] = {
-    "a distribution that is not there": (lost("defusedxml"), "add the distribution that provides 'defusedxml'", None),
+    "a distribution that is not there": (lost("defusedxml"), "add defusedxml to the requirements", None),
     "a part of one": (
         lost("google.cloud.storage"),
         "add google-cloud-storage, which has 'google.cloud.storage',",
@@ -373,7 +373,7 @@ def test_what_a_seed_lacks() -> None:
         (Failed(error("OSError", "[Errno 30] Read-only file system: 'x'"), 0.1), "write below /tmp only"),
         (
             Failed(error("ModuleNotFoundError", "No module named 'defusedxml'"), 0.1),
-            "add the distribution that provides 'defusedxml'",
+            "add defusedxml to the requirements",
         ),
         (
             Failed(error("OSError", "[Errno 38] Function not implemented", f'  File "{LOCKS.file}", line 57'), 0.1),
