@@ -183,6 +183,41 @@ STALE = {
               az storage blob download -n layers/$HASH.zip -f build/layer.zip
         """
     },
+    "a script with a function that makes the digest": {
+        "deploy.sh": f"""\
+        digest_of() {{
+          local file="${{1}}"
+          sha256sum "$file" | cut -d' ' -f1
+        }}
+        HASH=$(digest_of backend/poetry.lock)
+        {FETCH}
+        """
+    },
+    "azure, powershell": {
+        "azure-pipelines.yml": """\
+        steps:
+          - pwsh: |
+              $hash = (Get-FileHash backend/poetry.lock -Algorithm SHA256).Hash
+              aws s3 cp "s3://b/layers/$hash.zip" build/layer.zip
+        """
+    },
+    "github, another job's output": {
+        ".github/workflows/deploy.yml": """\
+        jobs:
+          key:
+            outputs: {hash: "${{ steps.k.outputs.hash }}"}
+            steps:
+              - uses: actions/checkout@v4
+              - id: k
+                run: echo "hash=$(md5sum backend/poetry.lock | cut -c1-32)" >> "$GITHUB_OUTPUT"
+          layer:
+            needs: key
+            steps:
+              - uses: actions/checkout@v4
+              - uses: actions/cache@v4
+                with: {path: build/layer.zip, key: "layer-${{ needs.key.outputs.hash }}"}
+        """
+    },
     "a comparison": {
         "build.sh": f"""\
         {LOCK}
@@ -209,7 +244,10 @@ def test_what_is_not_in_a_key_is_named(files: dict[str, str], tmp_path: Path) ->
     assert one.keyed[0].endswith("poetry.lock")
     file, _, line = one.step.where.partition(":")
     text = (tmp_path / file).read_text().splitlines()
-    assert any(word in text[int(line) - 1] for word in ("poetry.lock", "layer.key", "LAYER_HASH", "steps.key"))
+    assert any(
+        word in text[int(line) - 1]
+        for word in ("poetry.lock", "layer.key", "LAYER_HASH", "steps.key", "digest_of", "needs.key")
+    )
 
 
 FRESH = {
@@ -257,6 +295,14 @@ FRESH = {
         zip -r build/layer.zip python
         """
     },
+    "a function over all files": {
+        "deploy.sh": f"""\
+        digest_of() {{ cat "$@" | md5sum; }}
+        HASH=$(digest_of backend/poetry.lock backend/requirements.txt)
+        {FETCH}
+        """
+    },
+    "a function of which nothing is known": {"deploy.sh": f"HASH=$(digest_of backend/poetry.lock)\n{FETCH}"},
     "a comment": workflow(run(f"# {LOCK}\n# {FETCH}\n./build.sh")),
     "a digest that is checked": workflow(
         run("sha256sum -c backend/poetry.lock\naws s3 cp s3://b/layer.zip build/layer.zip")

@@ -8,21 +8,27 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from harness.project.scripts import programs
-from harness.project.scripts.texts import ASSIGNED, REPOSITORY, SAYING, Texts, literal, pipelines
+from harness.project.scripts.texts import ASSIGNED, DECLARING, REPOSITORY, SAYING, Texts, literal, pipelines
 from harness.project.scripts.values import Text
 from harness.project.scripts.words import commands
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from harness.project.scripts.values import Command, Word
+    from harness.project.scripts.values import Command
 
 _OUTPUT: Final = re.compile(r"::set-output name=([\w-]+)::|##vso\[task\.setvariable variable=([\w.-]+)[^\]]*\]")
-_DECLARING: Final = frozenset({"export", "local", "declare", "readonly", "typeset"})
 _SHELLS: Final = frozenset({"bash", "sh", "zsh", "source", "."})
 _WORKSPACES: Final = re.compile(
     r"\$(?:\{\{\s*github\.workspace\s*\}\}|\((?:Build\.SourcesDirectory|System\.DefaultWorkingDirectory)\)|"
     r"\{?(?:GITHUB_WORKSPACE|CI_PROJECT_DIR|CODEBUILD_SRC_DIR|BITBUCKET_CLONE_DIR)\b\}?)"
+)
+# `$hash = (Get-FileHash poetry.lock).Hash`, and what a script calls functions.
+_POWERSHELL: Final = re.compile(
+    r"\$(\w+)[ \t]*=[ \t]*\(?[ \t]*Get-FileHash[ \t]+(?:-(?:Literal)?Path[ \t]+)?([^\s|)]+)[^\n]*", re.IGNORECASE
+)
+_FUNCTIONS: Final = re.compile(
+    r"^[ \t]*(?:function[ \t]+([\w-]+)[ \t]*(?:\(\))?|([\w-]+)[ \t]*\(\))\s*\{((?:\$\{[^}]*\}|[^}])*?)\}", re.MULTILINE
 )
 _MOST: Final = 20  # scripts that are called
 
@@ -72,7 +78,9 @@ class Shell(Texts):
             step: The id of the step that runs it.
         """
         self._step = step
-        for pipeline in pipelines(commands(_WORKSPACES.sub(REPOSITORY, text), first)):
+        text = _POWERSHELL.sub(r"\1=$(sha256sum \2)", _WORKSPACES.sub(REPOSITORY, text))
+        self.functions |= {found[1] or found[2]: found[3] for found in _FUNCTIONS.finditer(text)}
+        for pipeline in pipelines(commands(text, first)):
             self.line = pipeline[0].line
             target = next((word for operator, word in pipeline[-1].redirected if operator.startswith(">")), None)
             if target and self.program(pipeline[0])[0] not in SAYING:
@@ -89,7 +97,7 @@ class Shell(Texts):
         self.loop(program, arguments)
         if program in {"cd", "pushd"}:
             self.go(arguments)
-        elif program in _DECLARING:
+        elif program in DECLARING:
             self.assign(command.words[1:])
         elif program in SAYING:
             self._say(command)
@@ -104,15 +112,6 @@ class Shell(Texts):
         """Note that something is found again under names, some of which have a digest in them."""
         named = tuple(name for name in names if not name.startswith("-") and name.strip("*=!]"))
         self.uses += (Use(one.place, one.files, named, writes) for one in keyed)
-
-    def assign(self, words: Iterable[Word]) -> None:
-        """Set the variables that words assign to, up to the first that is none."""
-        for word in words:
-            begin = literal(word)
-            if found := ASSIGNED.match(begin):
-                self.variables[found[1]] = self.text((begin[found.end() :].lstrip("("), *word[1:]))
-            elif begin not in programs.KEYWORDS | _DECLARING and not begin.startswith("-"):
-                return
 
     def _say(self, command: Command) -> None:
         """Outputs and variables that are set by being written to a file, or by being said in a certain way."""

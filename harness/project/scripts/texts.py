@@ -12,7 +12,7 @@ from harness.project.scripts.values import SOME, UNKNOWN, Commands, Expression, 
 from harness.project.scripts.words import commands
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from harness.project.scripts.values import Command, Part, Word
 
@@ -20,6 +20,8 @@ REPOSITORY: Final = "/~repository"
 """The absolute path of the repository, whatever that is."""
 ASSIGNED: Final = re.compile(r"(?:export\s+)?([A-Za-z_][\w-]*)\+?=")
 """What assigns something to a variable."""
+DECLARING: Final = frozenset({"export", "local", "declare", "readonly", "typeset"})
+"""What stands before assignments."""
 SAYING: Final = frozenset({"echo", "printf", "Write-Host", "Write-Output"})
 """Programs that print what they are told."""
 
@@ -35,7 +37,7 @@ _STRING: Final = re.compile(r"'((?:[^']|'')*)'")
 _NAME: Final = re.compile(r"[A-Za-z_][\w.*-]*")
 # What of a CI system's expressions may be another in every run.
 _OPEN: Final = re.compile(r"github\.(?:sha|run_\w+|event\.\w.*)|steps\..*|needs\..*|hashFiles.*", re.IGNORECASE)
-_SILENT: Final = frozenset({"for", "done", "fi", "do", "set", "", "cd", "pushd", "export"})
+_SILENT: Final = frozenset({"for", "done", "fi", "do", "set", "", "cd", "pushd", "return", *DECLARING})
 _DEEPEST: Final = 8
 
 
@@ -49,6 +51,7 @@ class Texts:
         variables: What they hold; outputs of steps by ``steps.ID.outputs.NAME``.
         contents: What files hold that scripts write.
         line: The one that is being read.
+        functions: What the functions of the scripts run.
     """
 
     name: str
@@ -56,6 +59,7 @@ class Texts:
     variables: dict[str, Text] = field(default_factory=dict)
     contents: dict[str, Text] = field(default_factory=dict)
     line: int = 0
+    functions: dict[str, str] = field(default_factory=dict)
     _depth: int = 0
     _left: int = 10_000  # substitutions that are looked into
 
@@ -130,7 +134,8 @@ class Texts:
         self.folder = folder
         if known:
             return known
-        if any(map(self.is_digest, several)) or not found.files or self._handed_on(several):
+        called = any(self.program(one)[0] in self.functions for one in several)
+        if called or any(map(self.is_digest, several)) or not found.files or self._handed_on(several):
             return Text("*", found.files, found.place, found.changing)
         names = [one.text for command in several for one in self.program(command)[1]]
         # What a file holds, without a digest, is a version, say, and may change with everything.
@@ -142,6 +147,7 @@ class Texts:
         for one in several:
             program, arguments = self.program(one)
             self.loop(program, arguments)
+            self.assign(one.words)
             found += self._of(program, arguments)
             for word in (word for operator, word in one.redirected if operator in {"<", "<<<"}):
                 text = self.text(word)
@@ -171,11 +177,30 @@ class Texts:
             self.go(arguments)
         elif program == "git":
             return self._of_git(arguments)
+        elif program in self.functions:
+            return self._of_function(program, arguments)
         elif program in programs.READERS | programs.FILTERS or programs.DIGESTS.fullmatch(program):
             return sum((self._file(one) for one in programs.files_of(program, arguments)), Text(""))
         elif program not in programs.PASSING | programs.FIXED | _SILENT:
             return UNKNOWN
         return Text("")
+
+    def _of_function(self, program: str, arguments: Sequence[Text]) -> Text:
+        """What a function of the script prints, with these arguments."""
+        self._left -= 1
+        if self._depth > _DEEPEST or self._left < 0:
+            return UNKNOWN
+        before = {name: value for name, value in self.variables.items() if name.isdecimal() or name in {"@", "*"}}
+        given = {str(number): one for number, one in enumerate(arguments, 1)}
+        every = sum((one + Text(" ") for one in arguments), Text(""))
+        self.variables |= {**given, "@": every, "*": every}
+        self._depth += 1
+        said = self.said([*commands(self.functions[program], self.line)])
+        self._depth -= 1
+        for name in (*given, "@", "*"):
+            self.variables.pop(name, None)
+        self.variables |= before
+        return replace(said, text="")
 
     def _of_git(self, arguments: Sequence[Text]) -> Text:
         """``git hash-object FILE`` and ``git rev-parse HEAD:FOLDER``; what else it says changes with each commit."""
@@ -210,6 +235,15 @@ class Texts:
         """Give a loop's variable all its values at once."""
         if program == "for" and len(arguments) > 1 and arguments[1].text == "in":
             self.variables[arguments[0].text] = sum((one + Text(" ") for one in arguments[2:]), Text(""))
+
+    def assign(self, words: Iterable[Word]) -> None:
+        """Set the variables that words assign to, up to the first that is none."""
+        for word in words:
+            begin = literal(word)
+            if found := ASSIGNED.match(begin):
+                self.variables[found[1]] = self.text((begin[found.end() :].lstrip("("), *word[1:]))
+            elif begin not in programs.KEYWORDS | DECLARING and not begin.startswith("-"):
+                return
 
     def go(self, arguments: Sequence[Text]) -> None:
         """Change the working directory."""
