@@ -138,7 +138,10 @@ def _when(subject: Subject, deed: Deed) -> When:
     """When a function gets to the call; without handlers, each is taken to be called."""
     if not subject.program.handlers:
         return When.AT_EVENT
-    return subject.program.when(deed.file, deed.use.line)
+    when = subject.program.when(deed.file, deed.use.line)
+    # What a handler's own module does with Alembic is what the function is for, whatever the event says.
+    own = deed.reach is not None and len(deed.reach.chain) == 1
+    return When.AT_EVENT if own and when is When.LATER and deed.use.act is Act.ALEMBIC else when
 
 
 def _severity(subject: Subject, deed: Deed) -> Severity:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -141,11 +142,14 @@ _WRITERS: Final[Mapping[str, tuple[int, str]]] = {
 }
 # Lambda's client has given the root logger a handler: nothing is configured, and no file opened, unless it is forced.
 _LOGGING: Final = "logging.basicConfig"
+# Alembic's own command line, which reads its configuration where the arguments do not name another.
+_COMMANDS: Final = frozenset({"alembic.config.main", "alembic.config.CommandLine.main"})
+_CONFIGURATION: Final = "alembic.ini"
 _RESOURCES: Final = frozenset(
     f"importlib.resources.{name}" for name in ("open_text", "open_binary", "read_text", "read_binary")
 )
 NAMES: Final = frozenset(
-    {name.rpartition(".")[2] for name in (*_FUNCTIONS, *_COPIES, *_OPENERS, *_RESOURCES)}
+    {name.rpartition(".")[2] for name in (*_FUNCTIONS, *_COPIES, *_OPENERS, *_RESOURCES, *_COMMANDS)}
     | {*_METHODS, *_WRITERS, "get_data", "resource_string", "PackageLoader"}
 )
 """The last names of all of them: a call of any other name does nothing to a path."""
@@ -164,10 +168,24 @@ def accesses(node: ast.Call, dotted: str) -> Iterator[Access]:
     elif dotted in _FUNCTIONS and (dotted != _LOGGING or _forces(node)):
         act, position, keyword = _FUNCTIONS[dotted]
         yield from _argument(node, position, keyword, act)
+    elif dotted in _COMMANDS:
+        yield from _of_alembic(node)
     if dotted in _COPIES:
         yield from _argument(node, 1, _COPIES[dotted], Act.WRITE)
     if isinstance(node.func, ast.Attribute) and dotted not in _OPENERS and dotted not in _FUNCTIONS:
         yield from _of_method(node, node.func)
+
+
+def _of_alembic(node: ast.Call) -> Iterator[Access]:
+    """The configuration that Alembic's command line reads: ``main(argv=["-c", "db/alembic.ini", "upgrade"])``."""
+    argv = next((one.value for one in node.keywords if one.arg == "argv"), node.args[0] if node.args else None)
+    if not isinstance(argv, ast.List | ast.Tuple):
+        return
+    for flag, value in pairwise(argv.elts):
+        if isinstance(flag, ast.Constant) and flag.value in {"-c", "--config"}:
+            yield Access(Act.ALEMBIC, value)
+            return
+    yield Access(Act.ALEMBIC, ast.Constant(_CONFIGURATION))
 
 
 def resource(node: ast.Call, dotted: str) -> tuple[ast.expr, ast.expr] | None:
