@@ -315,7 +315,7 @@ def _add_transition(parser: argparse.ArgumentParser) -> None:
     parser.epilog = TRANSITION_EPILOG
     add = parser.add_argument_group("what is live (what is not said is as in what will be)").add_argument
     add("--from", dest="from_manifest", metavar="FILE", action=_Once, type=Path, help="its manifest")
-    add("--from-code", metavar="X", action=_Once, help=f"its code: {SOURCE}")
+    add("--from-code", metavar="X", action=_Once, help=f"its code: {SOURCE}; a function comes with its own layers")
     add("--from-layer", metavar="X", action="append", default=[], help=f"a layer of it; may be repeated: {LAYER}")
     add("--from-runtime", metavar="R", action=_Once, help="its runtime")
     add("--from-arch", metavar="A", action=_Once, help="its architecture")

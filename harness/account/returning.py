@@ -71,7 +71,7 @@ def old_layers(pair: Pair, account: Account) -> Iterator[tuple[WantedArchive, Pu
         if archive.arn is not None or layer is None or pair.deployed is None:
             continue
         same = layer.having(archive.code_sha256)
-        for carried in pair.deployed.latest.layers:
+        for carried in (pair.live or pair.deployed.latest).layers:  # of an alias's callers, not of what is edited
             if carried.layer == arn and same and all(one.carried.version < carried.version for one in same):
                 yield archive, same[0], carried
 

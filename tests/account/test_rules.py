@@ -338,6 +338,19 @@ CASES: dict[str, tuple[Scene, dict[str, Severity]]] = {
         {},
     ),
     "what is to come was never published": (scene(wanted(), history("code0", "code1")), {}),
+    "callers went back by their alias, and what they get is declared": (
+        scene(
+            wanted(alias="live", code=replace(CODE, code_sha256="code1")),
+            deployed(
+                live(code_sha256="code2", layers=[DEPS2]),
+                at("1", "code1", 1),
+                at("2", "code2", 2, layers=[DEPS2]),
+                live="1",
+            ),
+            shelf("new", "other"),
+        ),
+        {},
+    ),
     "the digest of what is to come is not known": (
         scene(wanted(code=replace(CODE, code_sha256=None)), history("code2", "code1")),
         {},
