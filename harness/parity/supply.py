@@ -214,10 +214,13 @@ class Supply:
         if self.is_locked:
             return ()
         names = dict.fromkeys([*self.built_for, *(name for name in self.locked if self.locks(name))])
-        pairs = [
-            (self.locked[name], self.built(name)) for name in names if name in self.locked and not self.bound(name)
-        ]
-        return tuple((entry, built) for entry, built in pairs if _differs(entry, built.version))
+        pairs = [(self.locked[name], self.built(name)) for name in names if name in self.locked]
+        return tuple((entry, built) for entry, built in pairs if _differs(entry, built.version) and self._meant(built))
+
+    def _meant(self, built: Built) -> bool:
+        """Whether what is built is what the build demands, so that only the lock is another."""
+        bound = self.bound(built.installed.distribution.key) if built.installed else None
+        return bound is None or built.version is None or same(bound[0], built.version)
 
     def bound(self, name: str) -> tuple[str, str] | None:
         """The one version that a pin or a constraint of the build demands, and which line does."""

@@ -117,7 +117,14 @@ ROWS: dict[str, Row] = {
         (("error", "starlette 0.2 is built in, and constraints.txt:1 has 0.4"),),
     ),
     "a pin that differs from the lock is the build's": Row(
-        Project(declaring("fastapi"), locking({"fastapi==0.3": ("starlette",), "starlette==0.2": ()}), BUILD), LAYER
+        Project(declaring("fastapi"), locking({"fastapi==0.3": ("starlette",), "starlette==0.2": ()}), BUILD),
+        LAYER,
+        (
+            (
+                "warning",
+                "poetry.lock is not what is installed from requirements.txt: 1 differs: fastapi 0.1 (locked 0.3)",
+            ),
+        ),
     ),
     "a build with a label of its own": Row(
         Project(None, None, building("torch==2.1")),

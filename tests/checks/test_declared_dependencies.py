@@ -139,9 +139,12 @@ ROWS: dict[str, Row] = {
         Project(declaring("fastapi>=0.2"), locking({"fastapi==0.1": ()}), building("fastapi")),
         (("error", "pyproject.toml:10 asks for fastapi>=0.2, and poetry.lock:1 has 0.1"),),
     ),
-    "a pin that is not what is locked": Row(
-        Project(DECLARED, locking({"fastapi==0.3": ()}), BUILD),
-        (("warning", "requirements.txt:1 asks for fastapi==0.1, and poetry.lock:1 has 0.3"),),
+    "a pin that is not what is locked, and is built in, is said of the lock as a whole": Row(
+        Project(DECLARED, locking({"fastapi==0.3": ()}), BUILD)
+    ),
+    "a pin that is neither locked nor built in": Row(
+        Project(DECLARED, locking({"fastapi==0.3": ()}), building("fastapi==0.2")),
+        (("warning", "requirements.txt:1 asks for fastapi==0.2, and poetry.lock:1 has 0.3"),),
     ),
     "a build with a label of its own": Row(Project(declaring("fastapi>=0.1,<0.2"), None, building("fastapi==0.1+cpu"))),
     "imported, and nobody declares it": Row(

@@ -187,6 +187,7 @@ def said(several: list[Finding]) -> Said:
         ({"Dockerfile": 'FROM python:3.11-slim\nCMD ["uvicorn", "app.main:app"]'}, []),
         ({"Dockerfile": 'FROM public.ecr.aws/lambda/python:3.11\nCMD ["app.main.handler"]'}, [(W, "Dockerfile:1")]),
         ({"other/Dockerfile": 'FROM public.ecr.aws/lambda/python:3.11\nCMD ["other.handler"]'}, []),
+        ({"other/Dockerfile": "FROM public.ecr.aws/lambda/python:3.11\nCOPY app.py ${LAMBDA_TASK_ROOT}"}, []),
         ({"Dockerfile": "FROM python:3.12", "other/Dockerfile": "FROM public.ecr.aws/lambda/python:3.11"}, []),
         ({"Makefile": "layer:\n\tpython3.11 -m pip install -r requirements.txt -t python"}, [(W, "Makefile:2")]),
         ({"Makefile": "layer:\n\tpython3.12 -m pip install -r requirements.txt -t python"}, []),

@@ -35,6 +35,7 @@ _INTERPRETER: Final = re.compile(
 # What checks code, or works out what could be installed, is no build: it may name the least Python that there is.
 _INSTALLS_NOTHING: Final = re.compile(r"\bmypy\b|\bpip[ -]compile\b|\b(?:uv|poetry|pdm|pipenv) lock\b|--universal\b")
 _RUNTIME: Final = re.compile(r"python(3\.\d+)")
+_TASK_ROOT: Final = "LAMBDA_TASK_ROOT"
 _RUNS: Final = re.compile(r"^[ \t]*(?:CMD|ENTRYPOINT)[ \t]+(?:\[[ \t]*\"([^\"]*)\"|.*())", re.MULTILINE | re.IGNORECASE)
 _COMMENT: Final = re.compile(r"\s*(?:#|//|::|REM\b)")
 
@@ -69,6 +70,8 @@ def containerfile(text: str, name: str) -> Iterator[Mention]:
     """
     known: dict[str, str] = {}
     runs = next(((found[1] or "").strip() for found in reversed([*_RUNS.finditer(text)])), None)
+    if runs is None and _TASK_ROOT in text:
+        runs = ""  # an image with a function in it, whose handler is set elsewhere
     for number, line in enumerate(text.splitlines(), 1):
         if found := _ARGUMENT.match(line):
             known[found[1]] = found[2]
