@@ -176,8 +176,8 @@ def _beyond(program: Program, module: str) -> str | None:
     if program.added.outside:
         folder, place = program.added.outside[0]
         return f"it may come from {folder}, which {place} puts on sys.path"
-    if program.added.unknown and (archive := packed(program.facts)):
-        return f"it may come from {archive}: {program.added.unknown[0]} changes sys.path"
+    if program.added.beyond and (archive := packed(program.facts)):
+        return f"it may come from {archive}: {program.added.beyond} changes sys.path"
     return None
 
 

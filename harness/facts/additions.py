@@ -44,11 +44,18 @@ class Additions:
         outside: What lies elsewhere, such as ``/tmp/site``, and archives that modules are imported from; each with
             the place that adds it.
         unknown: The places that add what only the run time tells.
+        inside: Those of them that add something of the archives.
     """
 
     folders: tuple[str, ...] = ()
     outside: tuple[tuple[str, str], ...] = ()
     unknown: tuple[str, ...] = ()
+    inside: frozenset[str] = frozenset()
+
+    @property
+    def beyond(self) -> str | None:
+        """A place that may add what lies nowhere in the archives."""
+        return next((place for place in self.unknown if place not in self.inside), None)
 
 
 def additions(view: View) -> Additions:
@@ -63,7 +70,14 @@ def additions(view: View) -> Additions:
             outside.append((path, place))
         else:
             folders[path] = None
-    return Additions(tuple(folders), tuple(outside), tuple(unknown))
+    made = (
+        f"{path}:{one.line}"
+        for path in view.graph.reached
+        if path in view.facts.modules
+        for one in view.facts.modules[path].loading.added
+        if one.inside
+    )
+    return Additions(tuple(folders), tuple(outside), tuple(unknown), frozenset(made))
 
 
 def packed(facts: Facts) -> str | None:

@@ -123,7 +123,11 @@ class Calls:
     def _of_object(self, text: str, caller: Entry, itself: tuple[str, str], hops: int) -> Iterator[Entry]:
         """A method of the object itself; with ``super()`` of what the class is derived from that the caller is in."""
         if text.startswith(SELF):
-            yield from self._method(itself, text.removeprefix(SELF), itself, hops)
+            attribute, _, method = text.removeprefix(SELF).partition(".")
+            if method:
+                yield from self._of_attribute(itself, attribute, method, hops)
+            else:
+                yield from self._method(itself, attribute, itself, hops)
             return
         index = self._index(caller.path)
         owner = caller.name.rpartition(".")[0]
@@ -131,6 +135,13 @@ class Calls:
             for path, name in self._bases(base, caller.path, hops):
                 yield from self._method((path, name), text.removeprefix(SUPER), itself, hops + 1)
                 return
+
+    def _of_attribute(self, owner: tuple[str, str], attribute: str, method: str, hops: int) -> Iterator[Entry]:
+        """A method of what an attribute of an object stands for."""
+        path, name = owner
+        index = self._index(path)
+        for text in index.names.get(f"{name}.{attribute}", ()) if index else ():
+            yield from self.resolve(f"{text}.{method}", Entry(path, ""), hops + 1)
 
     def _method(self, owner: tuple[str, str], method: str, itself: tuple[str, str], hops: int) -> Iterator[Entry]:
         """A method of a class, or of the first of its bases that has it."""

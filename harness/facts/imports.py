@@ -9,7 +9,7 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from harness.facts.conditions import Truth, truth
-from harness.facts.plugins import Loop, Loops, constants, loop, loops, targets
+from harness.facts.plugins import Loop, Loops, constants, loop, loops, selects, targets
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -106,7 +106,7 @@ class _Finder:
                 within = replace(within, never=True)
             elif isinstance(statement, ast.If) and _leaves(statement.body, raising=within.lazy) and not within.never:
                 # What follows runs if the condition does not hold; a module that raises does not start anyway.
-                holds = truth(statement.test, self._python)
+                holds = Truth.FALSE if _chooses(statement.test, within) else truth(statement.test, self._python)
                 within = within if holds is Truth.FALSE else _perhaps(within, statement.test, holds)
 
     def _statement(self, node: ast.stmt, within: _Context) -> None:  # noqa: C901 - a table of statements
@@ -199,7 +199,7 @@ class _Finder:
         while True:  # elif by elif: a chain of hundreds is no reason to recurse
             self._search([node.test], within)
             holds = truth(node.test, self._python)
-            unsure = _perhaps(within, node.test, Truth.UNKNOWN)
+            unsure = within if _chooses(node.test, within) else _perhaps(within, node.test, Truth.UNKNOWN)
             never = replace(within, never=True)
             self.block(node.body, {Truth.TRUE: within, Truth.FALSE: never}.get(holds, unsure))
             within = {Truth.TRUE: never, Truth.FALSE: within}.get(holds, unsure)
@@ -234,6 +234,11 @@ class _Finder:
         # Such as `with try_import() as attempt:`, which some libraries have.
         tried = any("import" in (called(manager.func) or "") for manager in managers)
         self.block(node.body, replace(within, guarded=within.guarded or suppressed or tried))
+
+
+def _chooses(test: ast.expr, within: _Context) -> bool:
+    """Whether a condition in a loop over modules only leaves out what is none."""
+    return bool(within.loops) and selects(test)
 
 
 def called_at_once(tree: ast.Module) -> frozenset[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import re
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from harness.facts.bindings import Function, assigned_once, bound, imported
@@ -50,11 +51,13 @@ class Added:
     Attributes:
         location: The folder; None where only the run time tells.
         lazy: It stands in a function that the module does not call itself.
+        inside: It is made of the module's own path, so that it is somewhere in the archives.
     """
 
     location: Location | None
     line: int
     lazy: bool = False
+    inside: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +95,8 @@ def loading(tree: ast.Module, source: bytes) -> Loading:
             named.add(str(node.value).partition(":")[0])
         elif isinstance(node, ast.Constant) and isinstance(node.value, str) and _LAYERED.match(node.value):
             layered.add(node.value[:_LONGEST])
+    if b"INSTALLED_APPS" in source:
+        named.update(_applications(tree))
     return Loading(
         found,
         tuple(sorted(computed)),
@@ -99,6 +104,19 @@ def loading(tree: ast.Module, source: bytes) -> Loading:
         tuple(sorted(layered)[:_MOST]),
         script=b"__main__" in source,
     )
+
+
+def _applications(tree: ast.Module) -> Iterator[str]:
+    """The modules that Django loads of the applications that its settings list."""
+    for node in tree.body:
+        match node:
+            case ast.Assign(
+                targets=[ast.Name(id="INSTALLED_APPS")], value=ast.List(elts=elements) | ast.Tuple(elts=elements)
+            ):
+                texts = (one.value for one in elements if isinstance(one, ast.Constant) and isinstance(one.value, str))
+                yield from (f"{text}.{name}" for text in texts for name in ("models", "apps", "admin"))
+            case _:
+                pass
 
 
 def added(tree: ast.Module) -> tuple[Added, ...]:
@@ -204,9 +222,22 @@ class _Finder:
             yield from self._values(node.right, scope, line)
         elif isinstance(node, ast.Name) and scope.loops.get(node.id):
             for one in scope.loops[node.id]:
-                yield Added(self._evaluator.location(one, scope.names), line)
+                yield self._added(one, scope, line)
         elif not (isinstance(node, ast.Starred) or self._is_path(node)):
-            yield Added(self._evaluator.location(node, scope.names), line)
+            yield self._added(node, scope, line)
+
+    def _added(self, node: ast.expr, scope: _Scope, line: int) -> Added:
+        inside = any(isinstance(one, ast.Name) and one.id in self._rooted for one in ast.walk(node))
+        return Added(self._evaluator.location(node, scope.names), line, inside=inside)
+
+    @cached_property
+    def _rooted(self) -> frozenset[str]:
+        """The names at module level that stand for paths made of the module's own."""
+        found = {"__file__"}
+        for name, value in assigned_once(self._tree.body):
+            if any(isinstance(one, ast.Name) and one.id in found for one in ast.walk(value)):
+                found.add(name)
+        return frozenset(found)
 
 
 def _with_arguments(function: Function, names: Mapping[str, Value | None]) -> Mapping[str, Value | None]:

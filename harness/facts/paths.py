@@ -36,6 +36,7 @@ _SAME: Final = frozenset(
 _METHODS: Final = frozenset(
     {"joinpath", "with_name", "with_suffix", "expanduser", "resolve", "absolute", "as_posix", "__str__"}
 )
+_CONSTANTS: Final = {"os.pardir": "..", "os.path.pardir": "..", "os.curdir": ".", "os.path.curdir": "."}
 _FILES: Final = frozenset({"importlib.resources.files", "importlib_resources.files"})
 
 
@@ -146,6 +147,8 @@ class Evaluator:
             found = self.location(node.value, scope, depth)
             return found.parent if found else None
         dotted = self.dotted(node)
+        if dotted in _CONSTANTS:
+            return _CONSTANTS[dotted]
         base = dotted.partition(".")[0]
         if not dotted or base in scope or node.attr in {"parents", "name", "stem", "suffix"}:
             return None
@@ -162,6 +165,11 @@ class Evaluator:
                 for _ in range(index + 1):
                     found = found.parent if found else None
                 return found
+            case ast.Subscript(value=ast.Call(func=func, args=[path]), slice=ast.Constant(value=0)) if (
+                self.dotted(func) == "os.path.split"
+            ):
+                found = self.location(path, scope, depth)
+                return found.parent if found else None
             case ast.Subscript(value=of, slice=ast.Constant(value=str() as name)) if self.dotted(of) == "os.environ":
                 return _variable(name)
             case _:

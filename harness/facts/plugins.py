@@ -14,14 +14,25 @@ if TYPE_CHECKING:
 
 _LISTERS: Final = frozenset({"iter_modules", "walk_packages", "glob", "rglob", "iterdir", "listdir", "scandir"})
 # What leaves out of a listing only what is no plug-in.
-_TELLING: Final = ("startswith", "endswith", "ispkg", "is_pkg", "__init__", "suffix")
+_SELECTING: Final = (
+    "__init__",
+    "startswith('_')",
+    "startswith('__')",
+    "ispkg",
+    "is_pkg",
+    "endswith('.py')",
+    "== '.py'",
+)
 _OWN: Final = frozenset({"__name__", "__package__"})
 _MOST: Final = 200
 
 Loop: TypeAlias = tuple[ast.expr, ast.expr]
 """What a loop binds, and what it goes through."""
 Loops: TypeAlias = "Mapping[str, tuple[str, ...] | None]"
-"""The variables of loops: the texts that they have in turn, or None where they go through the files of a folder."""
+"""The variables of loops: the texts that they have in turn, or None where they go through the files of a folder.
+
+No texts at all: they go through the modules of the own package, by their full names.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +66,21 @@ def loop(target: ast.expr, over: ast.expr, known: Mapping[str, tuple[str, ...]])
         return {names[0]: texts} if names else {}
     calls = (one.func for one in ast.walk(over) if isinstance(one, ast.Call))
     listed = any((one.attr if isinstance(one, ast.Attribute) else getattr(one, "id", "")) in _LISTERS for one in calls)
-    return dict.fromkeys(names) if listed else {}
+    if not listed:
+        return {}
+    prefixes = [one for call in ast.walk(over) if isinstance(call, ast.Call) for one in _prefix(call)]
+    return dict.fromkeys(names, () if any(map(_is_own, prefixes)) else None)
+
+
+def _prefix(call: ast.Call) -> Iterator[ast.AST]:
+    for one in (*call.args[1:], *(keyword.value for keyword in call.keywords if keyword.arg == "prefix")):
+        yield from ast.walk(one)
+
+
+def selects(test: ast.expr) -> bool:
+    """Whether a condition only leaves out what is no plug-in, such as ``__init__``."""
+    text = ast.unparse(test)
+    return any(word in text for word in _SELECTING)
 
 
 def loops(node: ast.AST, known: Mapping[str, tuple[str, ...]]) -> Loops:
@@ -64,7 +89,7 @@ def loops(node: ast.AST, known: Mapping[str, tuple[str, ...]]) -> Loops:
     for one in ast.walk(node):
         if isinstance(one, ast.comprehension):
             inner = loop(one.target, one.iter, known)
-            if all(any(word in ast.unparse(test) for word in _TELLING) for test in one.ifs):
+            if all(map(selects, one.ifs)):
                 found.update(inner)
     return found
 
@@ -103,6 +128,8 @@ def _completed(before: str, parts: list[ast.expr], variables: Loops, *, own: boo
             name = (before + "".join(chosen)).lstrip("." if own else "")
             if name and not name.startswith("."):
                 yield Target(name, level)
+    elif not before and len(parts) == 1 and variables.get(_base(parts[0])) == ():
+        yield Target("", plugins=True)
     elif own or (before.endswith(".") and not before.startswith(".")):
         listed = any(_base(one) in variables and variables[_base(one)] is None for one in parts)
         if own or listed:
@@ -135,7 +162,7 @@ def _parts(node: ast.expr) -> Iterator[ast.expr]:
             yield node
 
 
-def _is_own(node: ast.expr | None) -> bool:
+def _is_own(node: ast.AST | None) -> bool:
     return isinstance(node, ast.Name) and node.id in _OWN
 
 

@@ -31,6 +31,7 @@ _SPECIFIC: Final = frozenset({"ImportError", "ModuleNotFoundError"})
 _MANAGERS: Final = frozenset({"contextmanager", "asynccontextmanager"})
 # What an event that Lambda delivers is never without.
 _RECORDS: Final = frozenset({"Records", "records"})
+_DEEPEST: Final = 2  # attributes of an object: `self.store.save`
 _MOST = 5_000  # routines of a module: more is no program
 
 
@@ -122,11 +123,12 @@ class _Finder:
         self._imported = imported(tree)
         self._counts = Counter(bound(tree.body))
         self.routines: list[Routine] = []
+        self._attributes: dict[str, tuple[str, ...]] = {}
         self.classes: dict[str, tuple[str, ...]] = {}
 
     def names(self, tree: ast.Module) -> dict[str, tuple[str, ...]]:
         """What the names of the module's own level stand for, beside functions and classes."""
-        found: dict[str, tuple[str, ...]] = {
+        found: dict[str, tuple[str, ...]] = self._attributes | {
             name: (full,) for name, full in self._imported.items() if name not in self._counts
         }
         outside = _Scope({})
@@ -237,9 +239,25 @@ class _Finder:
             names[name] = next(iter(self._stands_for(value, scope)), None) if name not in arguments else None
         for name, manager in _managed(node.body, names):
             names[name] = self._text(manager, scope)
+        if method:
+            self._attributes |= dict(self._assigned(node, within, scope))
         decorators = {called(one) for one in node.decorator_list}
         deferred = _yields(node) and not decorators & _MANAGERS
         self.routine(full, node.body, scope, last=node.end_lineno or node.lineno, deferred=deferred)
+
+    def _assigned(self, node: Function, within: str, scope: _Scope) -> Iterator[tuple[str, tuple[str, ...]]]:
+        """What a method makes attributes of its object stand for: ``self.store = Store()``."""
+        for one in node.body:
+            match one:
+                case ast.Assign(targets=[ast.Attribute(value=ast.Name(id=name), attr=attribute)], value=value) | (
+                    ast.AnnAssign(
+                        target=ast.Attribute(value=ast.Name(id=name), attr=attribute), value=ast.expr() as value
+                    )
+                ) if scope.names.get(name) == SELF:
+                    if texts := tuple(self._stands_for(value, scope)):
+                        yield f"{within}.{attribute}", texts
+                case _:
+                    pass
 
     def _enter(self, items: Iterable[ast.withitem], draft: _Draft, *, sure: bool) -> None:
         for item in items:
@@ -278,7 +296,7 @@ class _Finder:
         if base is None:
             return None
         if base == SELF:
-            return SELF + attributes[0] if len(attributes) == 1 else None
+            return SELF + ".".join(reversed(attributes)) if 1 <= len(attributes) <= _DEEPEST else None
         return ".".join([base, *reversed(attributes)])
 
     def _name(self, name: str, scope: _Scope) -> str | None:

@@ -24,6 +24,8 @@ TAKES = {
     "instance": f"{SERVICE}service = Service()\ndef handler(event, context):\n    service.run()\n",
     "overridden": f"{SERVICE}class Other(Service):\n    def step(self):\n        pass\n"
     "def handler(event, context):\n    Other().run()\n",
+    "attribute": f"{SERVICE}class App:\n    def __init__(self):\n        self.service = Service()\n"
+    "    def go(self):\n        self.service.run()\ndef handler(event, context):\n    App().go()\n",
     "wrapped": f"def inner(event, context):\n    {HERE}\nhandler = logged(inner)\n",
     "renamed": f"def inner(event, context):\n    {HERE}\nhandler = inner\n",
     "lambda": f"def inner(event):\n    {HERE}\nhandler = lambda event, context: inner(event)\n",
@@ -51,6 +53,7 @@ WHEN = {
         "told and failed",
         "method",
         "instance",
+        "attribute",
         "wrapped",
         "renamed",
         "lambda",
