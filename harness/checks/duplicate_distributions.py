@@ -7,7 +7,7 @@ from harness.artifact.bundle import CODE_ROOT, where
 from harness.check import Engines, Findings, Inapplicable, Subject, define
 from harness.facts.installed import hollow, module_name, modules, visible
 from harness.facts.search import Found
-from harness.facts.starts import sure
+from harness.facts.starts import stopped, sure
 from harness.facts.view import Installed
 from harness.model import Finding, Note, Severity
 
@@ -88,7 +88,10 @@ class _Conflict:
         places = " and ".join(f"{one.distribution.version} in {one.archive.source}" for one in (first, *others))
         name = first.distribution.name
         winners = self._winners(first, other)
-        reaches = (sure(f"{other.site}/{file}", self.subject.program) for file in winners)
+        # Files of both were never released together. Where all are of one version, mostly it will do.
+        both = mixed and not self._whole(first, other)
+        doubtful = (*winners, *(sorted(modules(first) | modules(other)) if both else ()))
+        reaches = (sure(f"{other.site}/{file}", self.subject.program) for file in doubtful)
         reach = next((one for one in reaches if one), None)
         won = (
             f"; {other.site}/{winners[0]}, of {other.distribution.version}, is imported nevertheless" if winners else ""
@@ -97,8 +100,7 @@ class _Conflict:
             f"{name} is there in {len({one.distribution.version for one in self.copies})} versions: {places}; "
             f"{self._why(first, other)}{won}",
             other.where,
-            # Files of both were never released together. Where all are of one version, mostly it will do.
-            Severity.ERROR if (mixed and not self._whole(first, other)) or reach else Severity.WARNING,
+            Severity.ERROR if reach or both else Severity.WARNING,
             f"build {first.archive.source} again in an empty folder: `pip install --target --upgrade` leaves the old "
             "metadata behind"
             if mixed
@@ -106,6 +108,8 @@ class _Conflict:
             "build both from the same lock file",
             "; ".join(self._leftovers(first, other)) or None,
             reach.chain if reach else (),
+            reach.when if reach else None,
+            stopped(reach.path, self.subject.program) if reach else (),
         )
 
     def _ranked(self) -> list[Installed]:

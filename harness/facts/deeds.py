@@ -64,8 +64,8 @@ def own_uses(program: Program) -> Iterator[tuple[str, Use]]:
 def deeds(program: Program) -> Iterator[Deed]:
     """What first-party code reads and writes where its failure is no part of the plan.
 
-    Left out is what expects to fail, what only runs elsewhere, and what no handler reaches and nobody would want
-    reached: tests, scripts. Without handlers, all the rest counts.
+    Left out is what expects to fail, what only runs elsewhere, and what no handler reaches. Without handlers, all
+    counts but what nobody would want reached: tests, scripts.
     """
     places = Places(program)
     facts = program.facts
@@ -76,7 +76,7 @@ def deeds(program: Program) -> Iterator[Deed]:
         aside = bool(_ASIDE.search(file.removeprefix(f"{CODE_ROOT}/"))) or not file.startswith(f"{CODE_ROOT}/")
         planned = use.guard is Guard.QUIET or use.elsewhere or use.function in expected
         relative = not use.location.anchor and not use.location.tail.startswith("/")
-        if planned or (reach is None and aside) or (moves and relative):
+        if planned or (reach is None and (aside or program.handlers)) or (moves and relative):
             continue
         if paths := places.paths(use.location, file):
             starts = reach is not None and reach.when is When.AT_START
