@@ -193,6 +193,17 @@ STALE = {
         {FETCH}
         """
     },
+    "azure, an artifact": {
+        "azure-pipelines.yml": f"""\
+        steps:
+          - bash: |
+              {LOCK}
+              echo "##vso[task.setvariable variable=HASH]$HASH"
+          - task: DownloadPipelineArtifact@2
+            inputs: {{artifact: layer-$(HASH), path: build}}
+        """
+    },
+    "github, an artifact by its command line": workflow(run(f"{LOCK}\ngh run download -n layer-$HASH || ./build.sh")),
     "azure, powershell": {
         "azure-pipelines.yml": """\
         steps:

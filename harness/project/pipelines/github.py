@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from harness.project.documents import child, entries, is_scalar, items, line, scalar
-from harness.project.pipelines.running import assign, by_hand, run, text
+from harness.project.pipelines.running import assign, by_hand, give, run, text
 from harness.project.pipelines.values import CacheStep, inside, substituted
 from harness.project.scripts.shell import Shell
 
@@ -82,10 +82,7 @@ def _run(step: Node, shell: Shell, folder: str) -> None:
     uses = scalar(child(step, "uses")) or ""
     if not _KEEPS.fullmatch(uses):
         return
-    given = [text(shell, value.value, line(value)) for _, value in entries(child(step, "with")) if is_scalar(value)]
-    if all(one.keyed for one in given if one.files):
-        writes = bool(_SAVES.search(uses))
-        shell.use([one for one in given if one.files], [one.text for one in given], writes=writes)
+    give(shell, child(step, "with"), writes=bool(_SAVES.search(uses)))
 
 
 def _folder(step: Node, job: Node, document: Node) -> str:

@@ -27,6 +27,9 @@ _SCRIPTS: Final = (
 _VARIABLES: Final = ("variables", "env", "environment")
 _FOLDERS: Final = ("working-directory", "working_directory", "workingDirectory")
 _PARAMETER: Final = re.compile(r"<<\s*[\w.-]+\s*>>")
+# Azure's tasks that keep something under a name, or find it again; its caches are read for themselves.
+_KEEPS: Final = re.compile(r"(?!Cache(?:Beta)?@).*(?:Artifact|Cache|S3)", re.IGNORECASE)
+_SAVES: Final = re.compile(r"Publish|Upload", re.IGNORECASE)
 _BLOCK: Final = ("|", ">")
 
 
@@ -49,7 +52,16 @@ def shell(document: Node, name: str, source: Callable[[str], str]) -> Shell:
             for each in items(node) or ((node,) if node is not None else ()):
                 if is_scalar(each):
                     run(found, each)
+        if _KEEPS.match(task := scalar(child(one, "task")) or ""):
+            give(found, child(one, "inputs"), writes=bool(_SAVES.search(task)))
     return found
+
+
+def give(found: Shell, inputs: Node | None, *, writes: bool) -> None:
+    """Read what a step gives to a program that keeps something under a name, or finds it again."""
+    given = [text(found, value.value, line(value)) for _, value in entries(inputs) if is_scalar(value)]
+    if all(one.keyed for one in given if one.files):
+        found.use([one for one in given if one.files], [one.text for one in given], writes=writes)
 
 
 def run(found: Shell, node: Node, step: str | None = None) -> None:

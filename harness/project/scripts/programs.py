@@ -41,7 +41,7 @@ REUSING: Final = frozenset(
     {
         *("aws", "aws2", "gsutil", "gcloud", "az", "curl", "wget", "s3cmd", "s5cmd", "rclone", "mc"),
         *("cp", "mv", "ln", "rsync", "tar", "unzip", "test", "[", "[[", "ls", "stat", "cache", "restore_cache"),
-        *("buildkite-agent", "terraform", "tofu", "sam", "cdk", "npx", "serverless", "sls", "pulumi"),
+        *("buildkite-agent", "gh", "terraform", "tofu", "sam", "cdk", "npx", "serverless", "sls", "pulumi"),
         *("7z",),
     }
 )
