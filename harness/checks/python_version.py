@@ -18,6 +18,7 @@ from harness.project.pythons.locks import place
 from harness.project.pythons.values import lets_in
 
 SHOWN = 3
+PLACES = 12  # that may have to be changed
 TAG_PARTS = 3
 MEANS = {
     Kind.BUILD: "what is installed there is for another Python than the function's",
@@ -147,22 +148,21 @@ def _layers(subject: Subject, found: Sequence[Mention]) -> Iterator[Finding]:
 
 
 def _others(subject: Subject, found: Sequence[Mention]) -> Iterator[Finding]:
-    """What builds and tests: a file that names the function's Python among others agrees."""
+    """What builds and tests, one finding for each; a file that names the function's Python among others agrees."""
     handlers = {_handler(function.handler) for function in subject.manifest.functions}
-    groups: dict[tuple[str, Kind], list[Mention]] = defaultdict(list)
+    files: dict[tuple[str, Kind], list[Mention]] = defaultdict(list)
     for one in found:
         if one.handler is None or _handler(one.handler) in handlers:  # else an image of its own
-            groups[one.file, one.kind].append(one)
-    agreeing = {kind for (_, kind), several in groups.items() if _agrees(several, subject)}
-    for (file, kind), several in groups.items():
-        if _agrees(several, subject) or (
-            kind is Kind.BUILD and kind in agreeing and "/" in file and _is_image(several)
-        ):
-            continue  # other functions are built, too
-        if kind is Kind.LINTER and all(_is_older(one, subject) for one in several):
-            continue  # what runs there runs here
+            files[one.file, one.kind].append(one)
+    agreeing = {kind for (_, kind), several in files.items() if _agrees(several, subject)}
+    wrong: dict[tuple[Kind, str], list[Mention]] = defaultdict(list)
+    for (file, kind), several in files.items():
+        others = kind is Kind.BUILD and kind in agreeing and "/" in file and _is_image(several)
+        older = kind is Kind.LINTER and all(_is_older(one, subject) for one in several)  # what runs there runs here
+        if not (_agrees(several, subject) or others or older):
+            wrong[kind, several[0].python] += several
+    for (kind, _), several in wrong.items():
         first = several[0]
-        also = [one.where for one in several[1:] if one.line != first.line]
         said = "" if first.text == first.python else f" ({printable(first.text)})"
         yield Finding(
             f"{first.file} names Python {first.python}{said}, and the function runs {subject.manifest.runtime}: "
@@ -170,7 +170,7 @@ def _others(subject: Subject, found: Sequence[Mention]) -> Iterator[Finding]:
             first.where,
             Severity.WARNING,
             f"name {_version(subject)} there, or declare the runtime that it is for",
-            _also(also),
+            _also([place for place in dict.fromkeys(one.where for one in several) if place != first.where]),
         )
 
 
@@ -245,7 +245,8 @@ def _manifest(subject: Subject) -> str:
 
 
 def _also(places: Sequence[str]) -> str | None:
-    return f"also at {', '.join(places[:SHOWN])}{_more(len(places))}" if places else None
+    more = f" and {len(places) - PLACES:,} more" if len(places) > PLACES else ""
+    return f"also at {', '.join(places[:PLACES])}{more}" if places else None
 
 
 def _more(count: int) -> str:

@@ -287,11 +287,20 @@ def test_one_deployment_with_several_places_is_one_finding(tmp_path: Path) -> No
     (one,) = verdict(tmp_path, {f"{name}.tf": TF.format('runtime = "python3.11"') for name in "abcde"})
 
     assert one.where == "a.tf:1"
-    assert one.cause == "also at b.tf:1, c.tf:1, d.tf:1 and 1 more"
+    assert one.cause == "also at b.tf:1, c.tf:1, d.tf:1, e.tf:1"
     assert one.message == (
         'runtime = "python3.11": the function is deployed with Python 3.11, and verified for python3.12'
     )
     assert one.remedy == "name the same runtime there and in lambda-artifact.toml"
+
+
+def test_several_files_of_one_kind_are_one_finding(tmp_path: Path) -> None:
+    base = "FROM public.ecr.aws/lambda/python:3.11"
+
+    (one,) = verdict(tmp_path, {f"{name}/Dockerfile": base for name in "abc"})
+
+    assert one.where == "a/Dockerfile:1"
+    assert one.cause == "also at b/Dockerfile:1, c/Dockerfile:1"
 
 
 def test_a_file_with_several_places_is_one_finding(tmp_path: Path) -> None:
