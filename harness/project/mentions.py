@@ -56,6 +56,12 @@ _WORKS: Final = re.compile(
     r"\bsam (?:build|deploy)|\bcdk\b|serverless|\bsls\b|terraform|\bmake\b|zip",
     re.IGNORECASE,
 )
+# What neither installs nor tests what is deployed, by its file's name.
+_SIDELINES: Final = re.compile(
+    r"(?:^|[-_.])(?:docs?|documentation|website|pages|lint(?:er|ing)?|format(?:ting)?|pre-?commit|codeql|stale|labeler)"
+    r"(?:$|[-_.])",
+    re.IGNORECASE,
+)
 _CONTAINERFILE: Final = re.compile(r"(?:Docker|Container)file(?:\..*)?|.*\.(?:docker|container)file", re.IGNORECASE)
 _TEMPLATE: Final = re.compile(r"AWS::")
 _SETTINGS: Final = ("serverless", "zappa_settings")
@@ -230,7 +236,7 @@ def _pipelines(folder: Path, root: Path) -> Iterator[Mention]:
     for path in sorted({path for place in _PIPELINES for path in root.glob(place)})[:_MOST]:
         text = _text(path)
         # Of a repository with several projects, those that speak of this one.
-        if _WORKS.search(text) and inside in text:
+        if _WORKS.search(text) and inside in text and not _SIDELINES.search(path.stem):
             yield from pipeline(text, shown(path, folder), scripts)
 
 

@@ -471,6 +471,8 @@ STACK = "import aws_cdk\nruntime = Runtime.PYTHON_3_11"
         ("a/b/c/d/e/f/g/main.tf", TF, False),
         (".github/workflows/test.yml", CI, True),
         (".github/workflows/lint.yml", CI.replace("pytest", "pre-commit run"), False),
+        (".github/workflows/deploy-docs-website.yml", CI.replace("pytest", "make html"), False),
+        (".github/workflows/documents-service.yml", CI, True),
         (".gitlab-ci.yml", "test: {image: python:3.11, script: [pytest]}", True),
         (".circleci/config.yml", "docker: [{image: cimg/python:3.11}]\nsteps: [{run: make test}]", True),
         ("buildspec.yml", "runtime-versions: {python: 3.11}\ncommands: [sam build]", True),
