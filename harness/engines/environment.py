@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from harness.engines.protocol import Progress
     from harness.policy import RuntimePolicy
 
-LAYOUT = 4  # part of the key: another layout of the environment is another environment
+LAYOUT = 5  # part of the key: another layout of the environment is another environment
 SEAL = "seal"
 USER, GROUP = 993, 990  # Lambda's sbx_user1051, as functions that print their own user show it
 HOME = "/home/sbx_user1051"  # in its passwd entry, and not there

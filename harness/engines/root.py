@@ -88,14 +88,19 @@ def _copy(places: Iterable[Path], target: Path) -> bool:
     """Copy the first of several files or folders that is there; False if none is."""
     for place in places:
         if place.is_dir():
-            ignored = shutil.ignore_patterns(*NOT_COPIED)
-            shutil.copytree(place, target, ignore=ignored, copy_function=shutil.copyfile, ignore_dangling_symlinks=True)
+            shutil.copytree(place, target, ignore=_not_copied, copy_function=shutil.copyfile)
             return True
         if place.is_file():
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(place, target)
             return True
     return False
+
+
+def _not_copied(folder: str, names: list[str]) -> set[str]:
+    """What is not needed, and links that lead nowhere; copytree itself takes every relative link for one."""
+    patterns = shutil.ignore_patterns(*NOT_COPIED)(folder, names)
+    return {*patterns, *(name for name in names if not Path(folder, name).exists())}
 
 
 def _write(target: Path, text: str) -> None:

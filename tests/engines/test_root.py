@@ -18,6 +18,7 @@ from harness.engines.environment import Environment, prepare
 from harness.engines.interpreters import Interpreter, ask
 from harness.engines.libraries import private_name
 from harness.engines.protocol import Unavailable
+from harness.engines.root import _copy
 from harness.policy import runtime_policy
 from harness.policy.programs import system_programs
 
@@ -213,3 +214,18 @@ def test_debians_cpython_is_as_good_as_any(cache: Path) -> None:
         *(f"/var/lang/lib/python3{name}" for name in ("11.zip", ".11", ".11/lib-dynload", ".11/site-packages")),
     ]
     assert 'PRETTY_NAME="Amazon Linux 2"' in run(environment.root, ["/bin/cat", "/etc/os-release"])
+
+
+def test_a_time_zone_that_is_a_link_to_another_is_copied(tmp_path: Path) -> None:
+    zones = tmp_path / "zones"
+    (zones / "America").mkdir(parents=True)
+    (zones / "US").mkdir()
+    (zones / "America" / "Los_Angeles").write_bytes(b"TZif")
+    (zones / "US" / "Pacific").symlink_to("../America/Los_Angeles")
+    (zones / "US" / "Nowhere").symlink_to("../America/Nowhere")
+    (zones / "localtime").symlink_to("America/Los_Angeles")
+
+    assert _copy([tmp_path / "gone", zones], tmp_path / "copy")
+
+    copied = {str(path.relative_to(tmp_path / "copy")) for path in tmp_path.glob("copy/**/*") if path.is_file()}
+    assert copied == {"America/Los_Angeles", "US/Pacific"}
