@@ -98,11 +98,12 @@ def _expired(finding: Finding, waiver: Waiver) -> Finding:
     return replace(finding, remedy=f"{finding.remedy}; {word}" if finding.remedy else word)
 
 
-def disproved(result: Result, started: Collection[str]) -> Result:
-    """A result, without errors about the start of functions that the runtime has started."""
+def held_against(result: Result, started: Collection[str], failed: Collection[str]) -> Result:
+    """A result, held against which functions the runtime has started, and which it could not start."""
     if not isinstance(result.outcome, Completed | Skipped):
         return result
-    findings = tuple(severity.disproved(one, started) for one in result.outcome.findings)
+    proved = (severity.disproved(one, started) for one in result.outcome.findings)
+    findings = tuple(severity.less_spared(one, failed) for one in proved)
     return replace(result, outcome=replace(result.outcome, findings=findings))
 
 

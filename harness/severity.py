@@ -15,6 +15,9 @@ from harness.model import Finding, Note, Severity, When
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+UNAFFECTED = "not affected: "
+"""Before the names of functions that something leaves alone, in the text of a cause."""
+
 
 def severity(when: When) -> Severity | None:
     """How bad it is that something fails which a function gets to then; None where it is no more than worth knowing."""
@@ -56,3 +59,23 @@ def disproved(finding: Finding, started: Collection[str]) -> Finding:
         when=When.PERHAPS_AT_START,
         cause=f"{finding.cause}\n{said}" if finding.cause else said,
     )
+
+
+def less_spared(finding: Finding, failed: Collection[str]) -> Finding:
+    """A finding that calls no function unaffected which the runtime has seen fail.
+
+    Args:
+        finding: The finding.
+        failed: The names of the functions that did not start.
+    """
+    if not failed:
+        return finding
+    lines = []
+    for line in (finding.cause or "").splitlines():
+        if line.startswith(UNAFFECTED):
+            left = [name for name in line.removeprefix(UNAFFECTED).split(", ") if name not in failed]
+            lines += [UNAFFECTED + ", ".join(left)] if left else []
+        else:
+            lines.append(line)
+    spared = tuple(name for name in finding.spared if name not in failed)
+    return replace(finding, spared=spared, cause="\n".join(lines) or None)

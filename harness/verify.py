@@ -39,7 +39,7 @@ from harness.model import (
     Timing,
     UsageError,
 )
-from harness.runner import disproved, idle, run
+from harness.runner import held_against, idle, run
 from harness.sources.local import SourceUnavailable
 
 if TYPE_CHECKING:
@@ -239,6 +239,7 @@ class Verification:
         """The report on what was run."""
         seen = {name: value for name, value in self._answers.items() if isinstance(value, Observation)}
         started = [name for name, value in seen.items() if isinstance(value.init, Ready)]
+        failed = [name for name in seen if name not in started]
         engine = STATIC if self.settings.static else self._info or EngineInfo("none")
         if any(function.seed and function.name in seen for function in self.manifest.functions):
             engine = replace(engine, caveats=(*engine.caveats, CAVEAT))
@@ -249,7 +250,7 @@ class Verification:
             engine=engine,
             artifacts=self.materials.described,
             functions=tuple(self._function(function, seen.get(function.name)) for function in self.manifest.functions),
-            results=tuple(disproved(result, started) for result in results),
+            results=tuple(held_against(result, started, failed) for result in results),
             seconds=time.perf_counter() - self.began,
             timings=tuple(self._timings),
             strict=self.settings.strict,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.model import Finding, Severity, When
-from harness.severity import disproved, rated, severity
+from harness.severity import disproved, less_spared, rated, severity
 
 FAILS = Finding("No module named 'x'", "/var/task/app.py:1")
 RULE = {
@@ -42,3 +42,11 @@ def test_what_started_is_no_error_about_the_start() -> None:
     assert disproved(at_event, ["api"]) == at_event
     assert disproved(FAILS, ["api"]) == FAILS
     assert disproved(at_start, ["api", "worker"]).severity is Severity.WARNING
+
+
+def test_what_failed_is_not_called_unaffected() -> None:
+    found = Finding("m", "w", cause="built: no\nnot affected: api, night", spared=("api", "night"))
+
+    assert less_spared(found, ["api"]) == Finding("m", "w", cause="built: no\nnot affected: night", spared=("night",))
+    assert less_spared(found, ["api", "night"]) == Finding("m", "w", cause="built: no")
+    assert less_spared(found, []) is found

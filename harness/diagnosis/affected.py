@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from harness.facts.graph import weaker
 from harness.facts.unfollowed import computes
 from harness.model import When
+from harness.severity import UNAFFECTED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -64,7 +65,7 @@ class Affected:
         if self.perhaps:
             yield f"perhaps affected: {'; '.join(f'{name} ({path} loads modules)' for name, path in self.perhaps)}"
         if self.alone:
-            yield f"not affected: {', '.join(self.alone)}"
+            yield UNAFFECTED + ", ".join(self.alone)
 
 
 def by(module: str, program: Program) -> Affected:
