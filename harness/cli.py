@@ -276,6 +276,7 @@ def _add_verify(parser: argparse.ArgumentParser) -> None:
     add("--output", metavar="FORMAT=FILE", action="append", default=[], help="one more report, to a file")
     add("--source-digests", action="store_true", help="whole SHA-256 and CodeSha256 of each archive, for `match`")
     add("--timings", action="store_true", help="say where the time went")
+    add("-v", "--verbose", action="store_true", help="each finding, each check, and each remark")
     parser.set_defaults(command="verify")
 
 

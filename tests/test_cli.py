@@ -139,7 +139,7 @@ class TestExitCode:
         assert run(["verify", *options], environ) == 3
 
         said, _ = capsys.readouterr()
-        assert re.match(r"INCOMPLETE: 2 skipped, \d+ passed", said)
+        assert said.startswith("INCOMPLETE  the function could not be judged\n")
         assert reason in said
 
     @pytest.mark.usefixtures("sound")
@@ -330,7 +330,7 @@ class TestOutput:
 
         assert json.loads((bare / "r.json").read_text("utf-8"))["verdict"] == "pass"
         assert "static checks only" in (bare / "r.md").read_text("utf-8")
-        assert capsys.readouterr().out.startswith("PASS: ")
+        assert capsys.readouterr().out.startswith("PASS  ")
 
     @pytest.mark.parametrize(
         ("outputs", "complaint"),

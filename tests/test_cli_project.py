@@ -86,6 +86,6 @@ def test_a_lock_of_an_unknown_format_is_skipped_and_said(
 
     told = capsys.readouterr().out
     assert told.startswith("INCOMPLETE")
-    assert "SKIPPED declared-dependencies; built-dependencies; unpinned" in told
+    assert "NOT DONE declared-dependencies; built-dependencies; unpinned" in told
     assert f"{name}: " in told
     assert version in told

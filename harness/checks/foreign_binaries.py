@@ -9,7 +9,7 @@ from harness.diagnosis import rebuilding
 from harness.facts.foreign import Foreign, Foreigners, is_local
 from harness.facts.natives import EXTENSIONS, Owner
 from harness.facts.starts import failing, stopped
-from harness.model import Finding, Note, Severity
+from harness.model import Defect, Edit, Fault, Finding, Note, Severity
 
 PATHS = ("/opt/lib/", "/opt/bin/", "/var/task/lib/", "/var/task/bin/")
 MB = 1024 * 1024
@@ -113,16 +113,23 @@ def _broken(
     name = first.path.rpartition("/")[2]
     files = f"{len(several):,} files, such as {name}" if len(several) > 1 else f"file {name}"
     version = "{}.{}".format(*subject.policy.python)
+    remedy = rebuilding.remedy(subject.policy, subject.program.architecture, owner.installed)
     return Finding(
         f"{words}{': ' if words else ''}{owner.name} is built for {first.built_for} ({files}), and the "
         f"function runs CPython {version} on Linux {subject.program.architecture}",
         where(subject.bundle.items[first.path]),
         Severity.WARNING if loose else Severity.ERROR,
-        rebuilding.remedy(subject.policy, subject.program.architecture, owner.installed),
+        remedy,
         _cause(owner, first),
         reach.chain if reach else (),
         reach.when if reach else None,
         stopped(reach.path, subject.program) if reach else (),
+        edits=(Edit(remedy),),
+        faults=(
+            Fault(Defect.FOREIGN, owner.installed.distribution.key if owner.installed else first.path),
+            Fault(Defect.FOREIGN, f"{subject.bundle.items[first.path].archive.source}, {first.built_for}"),
+        ),
+        title=f"{owner.name} is built for {first.built_for}",
     )
 
 

@@ -166,6 +166,7 @@ def _finding(subject: Subject, path: str, by: list[Deed]) -> Finding:
         _remedy(subject, path, first),
         chain=first.chain,
         when=_when(subject, first),
+        title=f"{path.removeprefix(f'{CODE_ROOT}/')} is in no archive",
     )
 
 

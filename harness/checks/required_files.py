@@ -8,7 +8,7 @@ from harness.artifact.bundle import CODE_ROOT, LAYER_ROOT, Item
 from harness.artifact.entries import Kind
 from harness.check import Engines, Findings, Inapplicable, Subject, define
 from harness.diagnosis import copies
-from harness.model import Finding, Note
+from harness.model import Defect, Fault, Finding, Note
 
 MOST_HOPS = 40  # as many links as the kernel follows
 
@@ -43,7 +43,8 @@ def check(subject: Subject, engines: Engines) -> Findings:
             yield Note(f"{pattern}: {len(files)}")
         else:
             what, remedy = _explain(subject, pattern, wanted, list(matched), files)
-            yield Finding(f"required file {pattern}: {what}", _where(subject, wanted), remedy=remedy)
+            missing = () if files or matched else (Fault(Defect.NO_FILE, wanted),)
+            yield Finding(f"required file {pattern}: {what}", _where(subject, wanted), remedy=remedy, faults=missing)
 
 
 def _seen(items: Mapping[str, Item]) -> dict[str, int | None]:

@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
+from typing import Final
 
 from harness.model import ExitCode
+from harness.reporters.layout import WIDTH
+
+WIDEST: Final = 160
+"""Columns; longer lines are hard to read."""
+
+
+def shown_width() -> int:
+    """How wide what is shown may be: as wide as the terminal, where standard output is one."""
+    if not sys.stdout.isatty():
+        return WIDTH
+    with contextlib.suppress(OSError, ValueError):
+        return min(os.get_terminal_size(sys.stdout.fileno()).columns or WIDTH, WIDEST)
+    return WIDTH
 
 
 def show(text: str, code: ExitCode = ExitCode.OK) -> ExitCode:

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 from harness import opening
 from harness.commands.options import colour, engine_of, one_of, output, settings_of, spare
-from harness.commands.showing import show
+from harness.commands.showing import show, shown_width
 from harness.manifest import Manifest, Options, find, load
 from harness.model import UsageError
 from harness.policy import KNOWN_RUNTIMES
 from harness.reporters import FORMATS, terminal
+from harness.reporters.layout import WIDTH
 from harness.reporters.timings import timed
 from harness.verify import verify as run
 
@@ -79,13 +80,17 @@ class Request:
                 opening.write(path, self._text(report, name))
             except OSError as error:
                 raise UsageError(f"--output {name}={path}: {error.strerror}") from error
-        return show(self._text(report, self.format, colour=colour(self.environ)), report.exit_code)
+        text = self._text(report, self.format, colour=colour(self.environ), shown=True)
+        return show(text, report.exit_code)
 
-    def _text(self, report: Report, name: str, *, colour: bool = False) -> str:
+    def _text(self, report: Report, name: str, *, colour: bool = False, shown: bool = False) -> str:
         if name == "json":  # for programs, which leave out what they do not want
             return FORMATS[name](report)
         report = timed(report) if self.options.timings else replace(report, timings=())
-        return terminal.render(report, colour=True) if colour and name == "terminal" else FORMATS[name](report)
+        if name != "terminal":
+            return FORMATS[name](report)
+        width = shown_width() if shown else WIDTH
+        return terminal.render(report, colour=colour, width=width, verbose=self.options.verbose)
 
 
 def _waivable() -> Collection[str]:

@@ -37,16 +37,20 @@ def completed(finding: Finding, supply: Supply, *, of_function: bool = False) ->
         finding,
         functions=functions,
         spared=spared,
-        when=finding.when if finding.when is not None else _when(finding),
+        when=finding.when if finding.when is not None else _when(finding, supply.program),
         source=finding.source or _source(finding.where, supply),
     )
 
 
-def _when(finding: Finding) -> When | None:
-    """An error with a chain is noticed when a handler starts if Lambda has words for that, else at an event."""
+def _when(finding: Finding, program: Program) -> When | None:
+    """An error with a chain is noticed when a handler starts if Lambda has words for that, or its module may."""
     if finding.severity is not Severity.ERROR or not finding.chain:
         return None
-    return When.AT_START if finding.message.startswith("Runtime.") else When.AT_EVENT
+    if finding.message.startswith("Runtime."):
+        return When.AT_START
+    found = program.search.find(finding.chain[-1])
+    reach = program.graph.reached.get(found.path) if isinstance(found, Found) else None
+    return When.PERHAPS_AT_START if reach and reach.when is When.PERHAPS_AT_START else When.AT_EVENT
 
 
 def _reached(finding: Finding, program: Program) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -31,7 +31,7 @@ def advice(module: str, supply: Supply) -> Advice:
         found,
         cause="\n".join(said) or None,
         faults=(Fault(Defect.NO_MODULE, module), *found.faults),
-        functions=reach.stopped,
+        functions=reach.stopped or tuple(way.function for way in reach.later),
         spared=reach.alone,
     )
 

@@ -9,6 +9,7 @@ from harness.diagnosis.values import Advice
 from harness.facts.binaries import extension_name, extension_suffixes
 from harness.facts.compiled import NUMPY, Compiled
 from harness.facts.installed import hollow
+from harness.model import Defect, Fault
 
 if TYPE_CHECKING:
     from harness.engines.protocol import LambdaError, Trace
@@ -115,10 +116,12 @@ def _foreign_half(package: str, program: Program) -> Advice | None:
 
 
 def _another(path: str, module: str, wanted: str, program: Program) -> Advice:
+    owner = program.facts.owners.get(path)
     return Advice(
         f"install the wheel for {_platform(program)}, and build the layer again: pip install --platform "
         f"manylinux2014_{_machine(program)} --python-version {_version(program)} --only-binary :all: …",
         f"{path} is there, and this runtime loads {module}{wanted}",
+        faults=(Fault(Defect.FOREIGN, owner.distribution.key if owner else path),),
     )
 
 

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from harness.diagnosis.faults import faults
 from harness.diagnosis.fingerprints import plain
 from harness.model import Completed, Edit, Problem, Severity, Stage, When
 
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
 
 STARTS: Final = "handler-imports"
 """The check that starts each handler."""
+
+# What AWS does not take, by the check that sees it and by the words that it has for it.
+_REFUSED: Final = frozenset({"archive-integrity", "unzipped-size", "upload-size", "layer-count"})
+_REFUSAL: Final = "InvalidParameterValueException: Lambda was unable to configure your environment variables"
 
 _SEVERITIES: Final = list(Severity)
 _STAGES: Final = list(Stage)
@@ -40,8 +45,11 @@ class _Seen:
             return finding.stage
         if finding.when is not None:
             return Stage.START if finding.when.starting else Stage.NEVER if finding.when is When.NEVER else Stage.EVENT
-        certain = finding.severity is Severity.ERROR and finding.message.startswith("Runtime.")
-        return Stage.START if certain else Stage.NEVER
+        if finding.severity is not Severity.ERROR:
+            return Stage.NEVER
+        if self.result.check in _REFUSED or finding.message.startswith(_REFUSAL):
+            return Stage.DEPLOY
+        return Stage.START if finding.message.startswith("Runtime.") else Stage.NEVER
 
     @property
     def rank(self) -> tuple[int, int]:
@@ -80,7 +88,7 @@ def problems(report: Report) -> tuple[Problem, ...]:
 def _keys(one: _Seen) -> Iterator[Hashable]:
     """What findings of one problem have in common, one of them at least."""
     yield one.result.check, one.finding.message, one.finding.where
-    yield from one.finding.faults
+    yield from faults(one.finding)
     if one.finding.edits:
         yield one.finding.edits
 
@@ -128,11 +136,15 @@ def _order(group: _Group) -> tuple[tuple[int, int], int, tuple[int, int]]:
 
 
 def _edits(group: _Group) -> tuple[Edit, ...]:
-    """What to do: as the finding says that tells most, of those that say it step by step."""
-    if stepwise := next((one.finding.edits for one in group if one.finding.edits), ()):
-        return stepwise
-    said = next((one.finding.remedy for one in group if one.finding.remedy), None)
-    return (Edit(said),) if said else ()
+    """What to do: as the check says whose finding tells most, of those that say it step by step."""
+    check = group[0].result.check
+    check = next((one.result.check for one in group if one.finding.edits), check)
+    several = [one.finding for one in group if one.result.check == check]
+    if stepwise := dict.fromkeys(edit for finding in several for edit in finding.edits):
+        return tuple(stepwise)
+    said = [finding.remedy for finding in several if finding.remedy]
+    said = said or [one.finding.remedy for one in group if one.finding.remedy][:1]
+    return tuple(map(Edit, dict.fromkeys(said)))
 
 
 def _problem(group: _Group, report: Report, failing: frozenset[str]) -> Problem:
@@ -142,7 +154,7 @@ def _problem(group: _Group, report: Report, failing: frozenset[str]) -> Problem:
         id=_id(group, report),
         severity=lead.finding.severity,
         stage=lead.stage,
-        title=title(lead.finding),
+        title=next((one.finding.title for one in group if one.finding.title), title(lead.finding)),
         functions=functions or _everybody(lead, report),
         not_affected=_spared(group, report, failing.union(functions)),
         cause=next((one.finding.cause for one in group if one.finding.cause), None),
@@ -153,9 +165,9 @@ def _problem(group: _Group, report: Report, failing: frozenset[str]) -> Problem:
 
 def _id(group: _Group, report: Report) -> str:
     """Made of what is at the bottom of it, else of the finding that tells most."""
-    faults = sorted({f"{fault.defect} {fault.name}" for one in group for fault in one.finding.faults})
+    known = sorted({f"{fault.defect} {fault.name}" for one in group for fault in faults(one.finding)})
     lead = group[0]
-    parts = faults or [lead.result.check, lead.result.function or "", lead.finding.where, lead.finding.message]
+    parts = known[:1] or [lead.result.check, lead.result.function or "", lead.finding.where, lead.finding.message]
     text = "\0".join(plain(part, report.artifacts) for part in parts)
     return hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()[:12]
 

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 INDENT = "  "
 LABEL = 8
+WIDTH = 100
+"""Columns, where no terminal says how many it has."""
 RED, YELLOW, GREEN = "31", "33", "32"
 
 
@@ -32,13 +34,21 @@ class Painter:
         return f"\x1b[1;{code}m{words}\x1b[0m" if self.colour else words
 
 
-def field(label: str, words: str, width: int | None = None) -> str:
-    """A labelled text; its further lines hang below its first, where none can pass for a line of ours."""
-    column = len(INDENT) + LABEL
+def field(label: str, words: str, width: int | None = None, *, indent: int = len(INDENT), wide: int = LABEL) -> str:
+    """A labelled text; its further lines hang below its first, where none can pass for a line of ours.
+
+    Args:
+        label: In front of its first line.
+        words: The text.
+        width: Of the page, where the text is wrapped.
+        indent: How many columns stand free in front of the label.
+        wide: How many columns the label has.
+    """
+    column = indent + wide
     said = words.split("\n")
     hang = "  " if len(said) > 1 else ""  # which of several lines one belongs to
     lines = [wrapped for line in said for wrapped in wrap(line, width and max(width - column, 20), hang)]
-    return f"{INDENT}{one_line(label):<{LABEL}}" + f"\n{' ' * column}".join(lines)
+    return f"{' ' * indent}{one_line(label):<{wide}}" + f"\n{' ' * column}".join(lines)
 
 
 def wrap(line: str, width: int | None, hang: str) -> list[str]:

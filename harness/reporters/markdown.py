@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 from harness.harmless import harmless
 from harness.model import Crashed, Skipped
-from harness.reporters import text, timings
+from harness.reporters import arranging, text, timings
 from harness.reporters.marks import LONGEST, block, code, document, prose, short, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from harness.model import Report
+    from harness.reporters.arranging import Shown
     from harness.reporters.text import Group
 
 _MOST_ROWS = 50
@@ -30,11 +31,11 @@ def render(report: Report) -> str:
         A document that starts with a heading of level 2.
     """
     report = text.map_text(report, partial(harmless, longest=LONGEST))
-    groups = text.without_repeats(text.group_findings(report))
+    failing, others = arranging.arranged(report)
     blocks = (
-        f"## Lambda artifact: {text.headline(report).partition(':')[0]}",
-        prose(text.headline(report).partition(": ")[2]),
-        *findings(groups),
+        f"## Lambda artifact: {report.verdict.upper()}",
+        f"**{prose(arranging.verdict(report, failing))}**",
+        *_problems((*failing, *others)),
         *_undone(report),
         "### Verified",
         _archives(report),
@@ -67,6 +68,49 @@ def _digests(report: Report) -> str:
         return ""
     lines = [(artifact, line) for artifact in report.artifacts for line in text.digests(artifact)]
     return "\n".join(f"- {prose(artifact.role)} {code(artifact.source)}: {code(line)}" for artifact, line in lines)
+
+
+def _problems(several: Sequence[Shown]) -> Iterator[str]:
+    """A table of the problems, the worst first, and one section for each."""
+    if not several:
+        return
+    yield table(
+        ("", "severity", "problem", "for whom", "where"),
+        (
+            (
+                str(number),
+                one.problem.severity.value,
+                prose(short(one.problem.title)),
+                prose(short(one.consequence)),
+                code(short(one.place)),
+            )
+            for number, one in enumerate(several[:_MOST_ROWS], 1)
+        ),
+    )
+    for number, one in enumerate(several[:_MOST_DETAILS], 1):
+        yield from _problem(number, one)
+    if len(several) > _MOST_DETAILS:
+        yield f"The details of {len(several) - _MOST_DETAILS:,} more problems are in the other reports."
+
+
+def _problem(number: int, one: Shown) -> Iterator[str]:
+    yield f"#### {number}. {prose(one.problem.title)}"
+    if one.words:
+        yield block(one.words)
+    steps = (
+        "".join(f"<br>{prose(line)}" for line in one.steps.split("\n")) if one.problem.edits[1:] else prose(one.steps)
+    )
+    seen = "; ".join(text.about(group.check, group.functions) for group in text.grouped(one.members))
+    explanations = (
+        ("for whom", prose(one.consequence)),
+        ("where", one.place and code(one.place)),
+        ("do", steps),
+        ("by", one.lead.chain[1:] and code(text.chain(one.lead.chain))),
+        ("why", prose(one.cause)),
+        ("also", prose(one.also)),
+        ("seen by", prose(seen)),
+    )
+    yield "\n".join(f"- **{label}:** {words}" for label, words in explanations if words)
 
 
 def findings(groups: Sequence[Group]) -> Iterator[str]:
@@ -106,14 +150,14 @@ def _detail(group: Group) -> Iterator[str]:
 
 
 def _undone(report: Report) -> Iterator[str]:
-    outcomes = [(result.outcome, (result.check, result.function)) for result in report.results]
+    outcomes = [(one.outcome, (one.check, one.function)) for one in arranging.undone_of(report)]
     for crash, checks in text.gather((o, check) for o, check in outcomes if isinstance(o, Crashed)).items():
         yield f"### Crashed: {prose(text.subjects(checks))}"
         yield prose(crash.summary)
         yield block(crash.traceback)
     skips = text.gather((o.reason, check) for o, check in outcomes if isinstance(o, Skipped))
     if skips:
-        yield "### Skipped"
+        yield "### Not done"
         yield "\n".join(f"- {prose(text.subjects(checks))}: {prose(reason)}" for reason, checks in skips.items())
 
 

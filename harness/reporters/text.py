@@ -63,7 +63,11 @@ class Group:
 def group_findings(report: Report) -> tuple[Group, ...]:
     """The findings, errors first, else in the report's order; equal ones of several functions are one group."""
     found = [(result, finding) for result in report.results for finding in result.findings]
-    found.sort(key=lambda pair: pair[1].severity is not Severity.ERROR)
+    return grouped(sorted(found, key=lambda pair: pair[1].severity is not Severity.ERROR))
+
+
+def grouped(found: Iterable[tuple[Result, Finding]]) -> tuple[Group, ...]:
+    """Findings, each once, with all functions that it was made in."""
     gathered = gather(((result.check, finding), result.function) for result, finding in found)
     return tuple(
         Group(check, finding, tuple(name for name in names if name is not None))
