@@ -31,6 +31,7 @@ class Reach:
             function is called.
         parent: What imports it; None for a handler's own module.
         line: On which line of the parent.
+        guarded: Whether the failure of an import on the way is expected, and no other way leads there.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Reach:
     when: When
     parent: Reach | None = None
     line: int = 0
+    guarded: bool = False
 
     @property
     def chain(self) -> tuple[str, ...]:
@@ -73,6 +75,7 @@ class _Edge:
         certain: Whether nothing but the reaching of the statement decides that it is executed, and must succeed.
         lazy: Whether it stands in a function.
         routine: Which one, where that is known.
+        guarded: Whether its failure is expected.
     """
 
     name: str
@@ -81,6 +84,7 @@ class _Edge:
     certain: bool
     lazy: bool
     routine: str | None
+    guarded: bool
 
 
 def weaker(when: When) -> When:
@@ -103,7 +107,10 @@ class Walk:
 
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
-        self._waiting: dict[When, deque[Reach | tuple[Entry, Reach]]] = {when: deque() for when in When}
+        # What is only reached where a failure is expected comes last.
+        self._waiting: dict[tuple[bool, When], deque[Reach | tuple[Entry, Reach]]] = {
+            (guarded, when): deque() for guarded in (False, True) for when in When
+        }
         self._done = set[Entry]()
         self.reached: dict[str, Reach] = {}
         self.entered: dict[tuple[str, str], When] = {}
@@ -111,21 +118,21 @@ class Walk:
     def add(self, reach: Reach) -> None:
         """Come to a module."""
         if reach.path not in self.reached:
-            self._waiting[reach.when].append(reach)
+            self._waiting[reach.guarded, reach.when].append(reach)
 
     def enter(self, entry: Entry, when: When, caller: Reach) -> None:
         """Come to a function, from a module."""
         if entry not in self._done:
-            self._waiting[when].append((entry, caller))
+            self._waiting[caller.guarded, when].append((entry, caller))
 
     def finish(self) -> None:
         """Walk on until nothing is left."""
-        while (when := next((when for when, queue in self._waiting.items() if queue), None)) is not None:
-            step = self._waiting[when].popleft()
+        while (key := next((key for key, queue in self._waiting.items() if queue), None)) is not None:
+            step = self._waiting[key].popleft()
             if isinstance(step, Reach):
                 self._module(step)
             else:
-                self._routine(*step, when)
+                self._routine(*step, key[1])
 
     def when(self, path: str, line: int) -> When:
         """When a line is run."""
@@ -147,7 +154,7 @@ class Walk:
         self.reached[reach.path] = reach
         for edge in self._graph.edges(reach.name, reach.path):
             when = When.LATER if edge.lazy else reach.when if edge.certain else weaker(reach.when)
-            self.add(Reach(edge.name, edge.path, when, reach, edge.line))
+            self.add(Reach(edge.name, edge.path, when, reach, edge.line, reach.guarded or edge.guarded))
         self.enter(Entry(reach.path, ""), reach.when, reach)
 
     def _routine(self, entry: Entry, caller: Reach, when: When) -> None:
@@ -160,7 +167,7 @@ class Walk:
             for edge in self._graph.edges(reach.name, entry.path):
                 if edge.routine == entry.name:
                     sooner = when if edge.certain else weaker(when)
-                    self.add(Reach(edge.name, edge.path, sooner, reach, edge.line))
+                    self.add(Reach(edge.name, edge.path, sooner, reach, edge.line, reach.guarded or edge.guarded))
         for called in self._graph.made(entry):
             self.enter(called, when, reach)
 
@@ -257,7 +264,15 @@ class Graph:
                 certain = certain and not within(statement.line, routine.unsure)
             for target in self._plugins(statement, name, path) if statement.plugins else self.targets(statement, path):
                 for found, file in self._files(target):
-                    yield _Edge(found, file, statement.line, certain, statement.lazy, routine.name if routine else None)
+                    yield _Edge(
+                        found,
+                        file,
+                        statement.line,
+                        certain,
+                        statement.lazy,
+                        routine.name if routine else None,
+                        statement.guarded,
+                    )
 
     def _files(self, name: str) -> tuple[tuple[str, str], ...]:
         """The files that importing a module executes, its parents' and its own, with their names."""
