@@ -166,7 +166,7 @@ def _stopped(report: Report, failing: Sequence[Shown]) -> Iterator[str]:
     if rest:
         other = "other " if stopped or at_event or by_stage[Stage.DEPLOY] else ""
         started = not other and {info.init_seconds is not None for info in report.functions} == {True}
-        yield text.count(rest, f"{other}problem", f"{other}problems") + (" although every function starts" * started)
+        yield text.count(rest, f"{other}problem", f"{other}problems") + (", although every function starts" * started)
     if warnings:
         yield f"{text.count(warnings, 'warning', 'warnings')} (--strict)"
 

@@ -87,6 +87,45 @@ def test_what_is_one_problem(findings: tuple[Finding, ...], count: int) -> None:
     assert sorted(at for one in found for at in one.findings) == [(0, number) for number in range(len(findings))]
 
 
+HANDLER = "Runtime.HandlerNotFound: Handler 'handler' missing on module 'app.main'"
+NATIVE = "layer.zip!python/a/fast.cpython-312-x86_64-linux-gnu.so"
+ALEMBIC = Fault(Defect.NO_FILE, "/var/task/alembic.ini")
+NUMPY = Fault(Defect.FOREIGN, "numpy")
+ARM = Fault(Defect.FOREIGN, "layer.zip, Linux on arm64")
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "count"),
+    [
+        (Finding(HANDLER, "handler app.main.handler"), Finding(HANDLER, "/var/task/app/main.py"), 1),
+        (Finding(HANDLER, "a"), Finding(HANDLER.replace("app.main", "app.jobs"), "b"), 2),
+        (
+            Finding("libGL.so.1: cannot open shared object file: No such file or directory", NATIVE),
+            Finding("x", NATIVE),
+            1,
+        ),
+        (Finding("x", NATIVE), Finding("x", NATIVE.replace("fast", "slow")), 2),
+        (
+            Finding("/opt/python/a/b.so: file too short", "/var/task/a.py:1"),
+            Finding("empty", "layer.zip!python/a/b.so"),
+            1,
+        ),
+        (
+            Finding(
+                "required file alembic.ini: not in the artifact", "code.zip: /var/task/alembic.ini", faults=(ALEMBIC,)
+            ),
+            Finding("No config file 'alembic.ini' found, or file has no '[alembic]' section", "/var/task/a.py:3"),
+            1,
+        ),
+        (Finding("No module named 'a.b'", "x.py:1"), Finding("No module named 'a.c'", "x.py:2"), 2),
+        (Finding("numpy", "a", faults=(NUMPY, ARM)), Finding("No module named 'numpy._core'", "b", faults=(NUMPY,)), 1),
+        (Finding("numpy", "a", faults=(NUMPY, ARM)), Finding("pandas", "b", faults=(ARM,)), 1),
+    ],
+)
+def test_two_checks_that_see_one_thing_say_it_once(one: Finding, other: Finding, count: int) -> None:
+    assert len(problems(of(("a", None, one), ("b", None, other)))) == count
+
+
 def test_the_worst_comes_first() -> None:
     worker = replace(START, faults=(), edits=(), message="Runtime.ImportModuleError: another", stage=None)
     said = [
