@@ -12,6 +12,7 @@ from harness.artifact.entries import Role
 from harness.facts.additions import Additions, View, additions, with_wrapper
 from harness.facts.graph import Graph
 from harness.facts.redirections import Redirection, redirections
+from harness.facts.redirections import View as Handled
 from harness.facts.search import Found, Search, site_folders
 from harness.facts.unfollowed import possible
 from harness.facts.view import Facts
@@ -110,10 +111,9 @@ class Program:
         return self._redirections(self.search)
 
     def _redirections(self, search: Search) -> tuple[Redirection, ...]:
+        view = Handled(search, self.facts.modules, self.own)
         named = zip(self.names, self.handlers, self.variables, strict=False)
-        return tuple(
-            one for function, handler, values in named for one in redirections(function, handler, values, search)
-        )
+        return tuple(one for each in named for one in redirections(*each, view))
 
     @cached_property
     def own(self) -> frozenset[str]:

@@ -6,12 +6,13 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from harness.facts.search import Found, Missing
+from harness.facts.search import Found
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from harness.facts.search import Search
+    from harness.facts.view import Modules
 
 # DD_LAMBDA_HANDLER, NEW_RELIC_LAMBDA_HANDLER, SENTRY_INITIAL_HANDLER, LUMIGO_ORIGINAL_HANDLER, ORIG_HANDLER and more.
 _NAME: Final = re.compile(r"(?:^|_)HANDLER(?:_NAME)?$")
@@ -26,6 +27,15 @@ KNOWN: Final = frozenset(
     }
 )
 """What wrappers of common libraries read."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What handlers are looked for in: where modules are, what they say, and which are the user's own."""
+
+    search: Search
+    modules: Modules
+    own: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +56,26 @@ class Redirection:
 
 
 def redirections(
-    function: str, declared: str, variables: Iterable[tuple[str, str]], search: Search
+    function: str, declared: str, variables: Iterable[tuple[str, str]], view: View
 ) -> Iterator[Redirection]:
     """The handlers that the variables of a function name, be they there or not.
 
-    A variable of a name that nobody knows counts where its value leads to a module of the archives.
+    A variable of a name that nobody knows counts where its value is a function of the archives, and where the declared
+    handler is a library's, or in a module that imports by computed names.
     """
+    called = _found(declared, view)
+    wraps = called is not None and (called not in view.own or bool(view.modules[called].loading.computed))
     for name, value in variables:
-        if value == declared or not _NAME.search(name) or not _VALUE.fullmatch(value):
+        if value == declared or not _VALUE.fullmatch(value):
             continue
-        module = value.rpartition(".")[0].replace("/", ".")
-        found = search.find(module) if module else Missing(value)
-        if isinstance(found, Found) or name in KNOWN:
+        found = _found(value, view)
+        bound = found in view.own and value.rpartition(".")[2] in view.modules[found].names.bound if found else False
+        if name in KNOWN or (wraps and (bound or (found and _NAME.search(name)))):
             yield Redirection(function, name, value, declared)
+
+
+def _found(handler: str, view: View) -> str | None:
+    """The source file that a handler's name leads to."""
+    module = handler.rpartition(".")[0].replace("/", ".")
+    found = view.search.find(module) if module else None
+    return found.path if isinstance(found, Found) and found.path in view.modules else None
