@@ -1,6 +1,7 @@
 """See the check."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from harness.check import Blocked, Engines, Findings, Inapplicable, Need, Scope, Subject, define
@@ -70,7 +71,7 @@ def _judged(
     if isinstance(answer, Answered) and problem is None:
         return Note(f"{event.name}: answered in {answer.seconds:.2f} s")
     if called := unreached(seen, answer, number, function, subject.program):
-        return called
+        return replace(called, ended=problem) if problem else called
     if problem is not None:
         remedy = f"correct the handler, or `expect` in {event.name}"
         return Finding(problem, _place(function, event), remedy=remedy, when=When.AT_EVENT)

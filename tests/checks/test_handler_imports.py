@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from harness.check import Blocked
 from harness.checks.handler_imports import check
-from harness.engines.protocol import Exited, Failed, Frame, Ready, Trace, Unavailable
+from harness.engines.protocol import Call, Exited, Failed, Frame, Ready, Trace, Unavailable
 from harness.model import Note, Severity
 from tests.build import archive, code, error, findings, function, observation, said, subject
 
@@ -59,3 +62,28 @@ def test_a_failure_says_nothing_of_seconds() -> None:
 def test_without_an_engine_nothing_is_claimed() -> None:
     with pytest.raises(Unavailable):
         said(check, LOOKED_AT)
+
+
+def test_a_call_of_what_is_not_here_is_judged_only_where_it_is_known() -> None:
+    failed = Failed(
+        error("EndpointConnectionError", 'Could not connect to the endpoint URL: "https://x.amazonaws.com/"'), 0.1
+    )
+    seen = observation(failed, trace=Trace((Frame("/var/task/app/main.py", 3, "app.main"),)))
+
+    with pytest.raises(Blocked) as reason:
+        said(check, LOOKED_AT, seen)
+    (known,) = said(check, replace(LOOKED_AT, function=replace(function(), network_known=True)), seen)
+
+    first, remedy = str(reason.value).splitlines()
+    assert first.startswith("its init calls what is not here: x.amazonaws.com, from /var/task/app/main.py:3 (Endpoint")
+    assert "`aws-seed`" in remedy
+    assert known == Note(f"{first}. As is declared, what follows was not judged", limit=True)
+
+
+def test_a_call_that_an_init_did_without_is_noted() -> None:
+    call = Call("x.amazonaws.com:443", None, (Frame("/var/task/app/main.py", 3, "app.main"),))
+
+    noted, _ = said(check, LOOKED_AT, replace(observation(Ready(0.1, 0.1, 0.1)), calls=(call,)))
+
+    assert isinstance(noted, Note)
+    assert noted.text.startswith("its init called x.amazonaws.com:443 from /var/task/app/main.py:3, got no answer")

@@ -1,15 +1,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from harness.check import Blocked, Inapplicable
 from harness.checks.handler_responds import check, unmet
-from harness.engines.protocol import Answer, Answered, Exceeded, Exited, Failed
+from harness.engines.protocol import Answer, Answered, Call, Exceeded, Exited, Failed, Frame
 from harness.model import Finding, Note, When
-from tests.build import code, error, event, findings, function, observation, said, subject
+from tests.build import Seen, code, error, event, findings, function, observation, said, subject
 
 if TYPE_CHECKING:
     from harness.manifest import Event
@@ -154,3 +155,36 @@ def test_a_handler_that_did_not_start_is_not_blamed_twice() -> None:
 def test_without_events_there_is_nothing_to_answer() -> None:
     with pytest.raises(Inapplicable, match="no event is declared"):
         findings(check, subject(code("app/main.py"), function=function()), observation())
+
+
+UNREACHABLE = Failed(error("URLError", "<urlopen error [Errno -3] Temporary failure in name resolution>"), 0.1)
+
+
+def test_a_call_of_what_is_not_here_is_judged_only_where_it_is_known() -> None:
+    events = event(name="a.json"), event(name="b.json", expect="1"), event(name="c.json"), event(name="d.json")
+    call = Call("desk.example:443", 1, (Frame("/var/task/app/main.py", 7, "app.main"),))
+    broken = Failed(error("ValueError", "no"), 0.1)
+    seen = replace(observation(None, UNREACHABLE, Answered("2", 0.1), broken), calls=(call,))
+    looked_at = subject(code("app/main.py"), function=function(events=events))
+    found: list[Finding | Note] = []
+
+    with pytest.raises(Blocked) as reason:
+        found.extend(check.body(looked_at, Seen((seen,))))
+    known = said(check, replace(looked_at, function=replace(function(events=events), network_known=True)), seen)
+
+    expected = (
+        "the handler calls what is not here at a.json: another machine (URLError: <urlopen error [Errno -3] Temporary "
+        "failure in name resolution>); b.json: desk.example:443, from /var/task/app/main.py:7 (the answer is 2, "
+        "expected 1); d.json"
+    )
+    assert str(reason.value).splitlines()[0] == expected
+    assert known == [*known[:-1], Note(f"{expected}. As is declared, what follows was not judged", limit=True)]
+    assert [one.message for one in known if isinstance(one, Finding)] == ["ValueError: no"]
+
+
+def test_an_init_that_is_known_to_call_what_is_not_here_leaves_no_event_to_judge() -> None:
+    seen = observation(UNREACHABLE)
+    looked_at = subject(code("app/main.py"), function=replace(function(events=(event(),)), network_known=True))
+
+    with pytest.raises(Inapplicable, match="as is declared"):
+        said(check, looked_at, seen)
