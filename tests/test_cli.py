@@ -96,9 +96,9 @@ class TestExitCode:
         [
             ("sound", [], 0),
             ("sound", ["--strict"], 0),
-            ("large-by-way-of-s3", [], 0),
-            ("large-by-way-of-s3", ["--strict"], 1),
-            ("large-by-way-of-s3", ["--strict", "--skip", "upload-size"], 0),
+            ("large-and-nothing-says-how-it-is-uploaded", [], 0),
+            ("large-and-nothing-says-how-it-is-uploaded", ["--strict"], 1),
+            ("large-and-nothing-says-how-it-is-uploaded", ["--strict", "--skip", "upload-size"], 0),
             ("migrations-left-out", [], 1),
             ("migrations-left-out", ["--skip", "required-files"], 0),
             ("migrations-left-out", ["--select", "required-files"], 1),
