@@ -227,7 +227,7 @@ class TestUsage:
             (["verify", "--code", "a", "--code", "b"], "argument --code: given twice, and it takes one value"),
             (["verify", "--memory", "128", "--memory", "256"], "argument --memory: given twice, and it takes one"),
             (["verify", "--arch", "i386"], '--arch: expected "x86_64" or "arm64", found "i386"'),
-            (["verify", "--memory", "1"], "--memory: expected a whole number of megabytes from 128 to 10,240, found 1"),
+            (["verify", "--memory", "1"], "--memory: expected a whole number of megabytes from 128 to 32,768, found 1"),
             (["verify", "--memory", "much"], "argument --memory: invalid int value: 'much'"),
             (["verify", "--init-timeout", "0"], "expected seconds, more than 0 and at most 86,400, found 0"),
             (["verify", "--init-timeout", "nan"], "expected seconds, more than 0 and at most 86,400, found nan"),
