@@ -122,6 +122,7 @@ class _Finder:
         self._python = python
         self._imported = imported(tree)
         self._counts = Counter(bound(tree.body))
+        self._unmade = frozenset(_unmade(tree))
         self.routines: list[Routine] = []
         self._attributes: dict[str, tuple[str, ...]] = {}
         self.classes: dict[str, tuple[str, ...]] = {}
@@ -205,7 +206,8 @@ class _Finder:
             holds = truth(node.test, self._python)
             if holds is Truth.FALSE:
                 draft.never.append(_span(node.body))
-            self._block(node.body, draft, name, sure=sure and holds is Truth.TRUE)
+            runs = holds is Truth.TRUE or self._is_first(node.test, draft)
+            self._block(node.body, draft, name, sure=sure and runs)
             if holds is Truth.TRUE and node.orelse:
                 draft.never.append(_span(node.orelse))
             sure = sure and holds is Truth.FALSE
@@ -213,6 +215,16 @@ class _Finder:
                 break
             node = node.orelse[0]
         self._block(node.orelse, draft, name, sure=sure)
+
+    def _is_first(self, test: ast.expr, draft: _Draft) -> bool:
+        """Whether a condition holds at the first event: what is made once has not been made."""
+        match test:
+            case ast.Compare(left=ast.Name(id=name), ops=[ast.Is()], comparators=[ast.Constant(value=None)]):
+                return name in self._unmade and draft.scope.names.get(name, name) is None
+            case ast.UnaryOp(op=ast.Not(), operand=ast.Name(id=name)):
+                return name in self._unmade and draft.scope.names.get(name, name) is None
+            case _:
+                return False
 
     def _class(self, node: ast.ClassDef, draft: _Draft, name: str, *, sure: bool) -> None:
         self._search([*node.decorator_list, *node.bases, *node.keywords], draft, sure=sure)
@@ -303,6 +315,19 @@ class _Finder:
         if name in scope.names:
             return scope.names[name]
         return OWN + name if name in self._counts else self._imported.get(name)
+
+
+def _unmade(tree: ast.Module) -> Iterator[str]:
+    """The names that are None at module level, and that functions give another value."""
+    shared = {name for node in ast.walk(tree) if isinstance(node, ast.Global) for name in node.names}
+    for node in tree.body:
+        match node:
+            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Constant(value=None)) if name in shared:
+                yield name
+            case ast.AnnAssign(target=ast.Name(id=name), value=ast.Constant(value=None)) if name in shared:
+                yield name
+            case _:
+                pass
 
 
 def _end(node: ast.expr) -> int:

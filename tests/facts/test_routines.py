@@ -26,6 +26,10 @@ TAKES = {
     "def handler(event, context):\n    Other().run()\n",
     "attribute": f"{SERVICE}class App:\n    def __init__(self):\n        self.service = Service()\n"
     "    def go(self):\n        self.service.run()\ndef handler(event, context):\n    App().go()\n",
+    "made once": f"db = None\ndef connect():\n    {HERE}\ndef handler(event, context):\n    global db\n"
+    "    if db is None:\n        db = connect()\n",
+    "made before": f"db = 1\ndef connect():\n    {HERE}\ndef handler(event, context):\n    global db\n"
+    "    if db is None:\n        db = connect()\n",
     "wrapped": f"def inner(event, context):\n    {HERE}\nhandler = logged(inner)\n",
     "renamed": f"def inner(event, context):\n    {HERE}\nhandler = inner\n",
     "lambda": f"def inner(event):\n    {HERE}\nhandler = lambda event, context: inner(event)\n",
@@ -54,6 +58,7 @@ WHEN = {
         "method",
         "instance",
         "attribute",
+        "made once",
         "wrapped",
         "renamed",
         "lambda",
