@@ -8,12 +8,12 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from harness.check import Engines, Findings, Inapplicable, Subject, define
-from harness.facts.graph import weaker
 from harness.facts.installed import MODULES, hollow, lost, module_name, needed, visible
 from harness.facts.lookups import Lookup
 from harness.facts.search import Found
 from harness.facts.starts import failing, stopped, sure
 from harness.facts.view import Installed
+from harness.facts.walk import weaker
 from harness.model import Finding, Note, Severity, When
 from harness.severity import severity
 

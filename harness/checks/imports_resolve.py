@@ -9,9 +9,10 @@ from harness.diagnosis import missing
 from harness.diagnosis.values import Advice
 from harness.facts.additions import packed
 from harness.facts.binaries import extension_name
-from harness.facts.graph import Unresolved, weaker
+from harness.facts.graph import Unresolved
 from harness.facts.program import Program
 from harness.facts.search import Found, Missing
+from harness.facts.walk import weaker
 from harness.model import Finding, Note, Severity, When
 from harness.severity import rated
 

@@ -11,9 +11,9 @@ from harness.diagnosis import copies
 from harness.facts.accesses import Act
 from harness.facts.asks import Kind
 from harness.facts.deeds import Deed, deeds
-from harness.facts.graph import weaker
 from harness.facts.places import Places
 from harness.facts.uses import Guard
+from harness.facts.walk import weaker
 from harness.model import Finding, Severity, When
 from harness.severity import severity
 

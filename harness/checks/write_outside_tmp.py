@@ -7,9 +7,9 @@ from harness.artifact.bundle import CODE_ROOT, LAYER_ROOT
 from harness.check import Engines, Findings, Inapplicable, Subject, define
 from harness.facts.accesses import Act
 from harness.facts.deeds import Deed, deeds
-from harness.facts.graph import weaker
 from harness.facts.paths import HOME
 from harness.facts.places import Places
+from harness.facts.walk import weaker
 from harness.model import Finding, Severity, When
 from harness.severity import severity
 

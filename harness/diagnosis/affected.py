@@ -5,16 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.facts.graph import weaker
 from harness.facts.unfollowed import computes
+from harness.facts.walk import weaker
 from harness.model import When
 from harness.severity import UNAFFECTED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from harness.facts.graph import Reach, Unresolved
+    from harness.facts.graph import Unresolved
     from harness.facts.program import Program
+    from harness.facts.walk import Reach
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,9 @@ from harness.model import When
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from harness.facts.graph import Reach
     from harness.facts.program import Program
     from harness.facts.uses import Use
+    from harness.facts.walk import Reach
 
 # What lies beside an application and is for its developers: unless a handler reaches it, nobody runs it in a function.
 _ASIDE: Final = re.compile(

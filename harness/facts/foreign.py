@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
     from harness.facts.binaries import Binary, ExtensionName
     from harness.facts.distributions import Distribution
-    from harness.facts.graph import Reach
     from harness.facts.program import Program
     from harness.facts.search import Resolution
     from harness.facts.view import Installed
+    from harness.facts.walk import Reach
 
 _DASHES = 2  # of a tag: python-abi-platform
 _SYSTEMS = {Format.MACHO: "macOS", Format.PE: "Windows"}

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Final
 
 from harness.artifact.bundle import CODE_ROOT, LAYER_ROOT
 from harness.facts.asks import Ask, Kind
-from harness.facts.graph import weaker
 from harness.facts.launching import Obstacle, obstacle, search_path
 from harness.facts.loader import Loader
 from harness.facts.places import Places
 from harness.facts.search import Found
+from harness.facts.walk import weaker
 from harness.model import When
 from harness.policy.files import system_files
 from harness.policy.needs import Need, needs

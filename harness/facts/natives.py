@@ -17,10 +17,10 @@ from harness.facts.starts import sure
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from harness.facts.graph import Reach
     from harness.facts.loader import Load
     from harness.facts.program import Program
     from harness.facts.view import Installed
+    from harness.facts.walk import Reach
 
 EXTENSIONS = f"{LAYER_ROOT}/extensions"
 _BIN = (f"{LAYER_ROOT}/bin/", f"{CODE_ROOT}/bin/")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from harness.artifact.entries import Archive
-    from harness.facts.graph import Reach, Walk
+    from harness.facts.walk import Reach, Walk
     from harness.policy import RuntimePolicy
 
 # What no import names: what macOS adds to archives, templates of files.

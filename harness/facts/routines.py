@@ -9,28 +9,34 @@ from __future__ import annotations
 import ast
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
 from harness.facts.bindings import Function, assigned_once, bound, imported
+from harness.facts.certainty import (
+    Span,
+    certainly_runs,
+    end_of,
+    expects_failure,
+    managed,
+    may_leave,
+    span,
+    suppresses,
+    unmade,
+    yields,
+)
 from harness.facts.conditions import Truth, parts, truth
-from harness.facts.imports import called, catches
+from harness.facts.imports import called
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-Span: TypeAlias = tuple[int, int]
 OWN: Final = ":"
 """Before a name of the module's own: ``:Service.run``."""
 SELF: Final = "self:"
 """Before a method of the object itself, and of what its class is derived from."""
 SUPER: Final = "super:"
 
-_EXITS: Final = frozenset({"exit", "_exit", "quit", "abort"})
-_REPORTS: Final = frozenset({"exception", "error", "critical", "fatal", "print_exc", "capture_exception", "print"})
-_SPECIFIC: Final = frozenset({"ImportError", "ModuleNotFoundError"})
 _MANAGERS: Final = frozenset({"contextmanager", "asynccontextmanager"})
-# What an event that Lambda delivers is never without.
-_RECORDS: Final = frozenset({"Records", "records"})
 _DEEPEST: Final = 2  # attributes of an object: `self.store.save`
 _MOST = 5_000  # routines of a module: more is no program
 
@@ -122,7 +128,7 @@ class _Finder:
         self._python = python
         self._imported = imported(tree)
         self._counts = Counter(bound(tree.body))
-        self._unmade = frozenset(_unmade(tree))
+        self.unmade = frozenset(unmade(tree))
         self.routines: list[Routine] = []
         self._attributes: dict[str, tuple[str, ...]] = {}
         self.classes: dict[str, tuple[str, ...]] = {}
@@ -135,7 +141,7 @@ class _Finder:
         outside = _Scope({})
         for name, value in assigned_once(tree.body):
             if isinstance(value, ast.Lambda):
-                self.routine(name, [ast.Expr(value.body, lineno=value.lineno)], outside, last=_end(value))
+                self.routine(name, [ast.Expr(value.body, lineno=value.lineno)], outside, last=end_of(value))
             elif texts := tuple(self._stands_for(value, outside)):
                 found[name] = texts
         return found
@@ -169,7 +175,7 @@ class _Finder:
             if not sure:
                 draft.unsure.append((one.lineno, one.end_lineno or one.lineno))
             self._statement(one, draft, name, sure=sure)
-            sure = sure and not _may_leave(one)
+            sure = sure and not may_leave(one)
 
     def _statement(self, node: ast.stmt, draft: _Draft, name: str, *, sure: bool) -> None:
         match node:
@@ -181,17 +187,17 @@ class _Finder:
             case ast.If():
                 self._if(node, draft, name, sure=sure)
             case ast.Try() | ast.TryStar():
-                self._block(node.body, draft, name, sure=sure and not _quiet(node))
+                self._block(node.body, draft, name, sure=sure and not expects_failure(node))
                 for handler in node.handlers:
                     self._block(handler.body, draft, name, sure=False)
                 self._block([*node.orelse, *node.finalbody], draft, name, sure=sure)
             case ast.With() | ast.AsyncWith():
                 self._search(node.items, draft, sure=sure)
                 self._enter(node.items, draft, sure=sure)
-                self._block(node.body, draft, name, sure=sure and not _suppresses(node))
+                self._block(node.body, draft, name, sure=sure and not suppresses(node))
             case ast.For() | ast.AsyncFor() | ast.While():
                 self._search([node.test if isinstance(node, ast.While) else node.iter], draft, sure=sure)
-                self._block(node.body, draft, name, sure=sure and _runs(node))
+                self._block(node.body, draft, name, sure=sure and certainly_runs(node))
                 self._block(node.orelse, draft, name, sure=False)
             case ast.Match():
                 self._search([node.subject], draft, sure=sure)
@@ -205,11 +211,11 @@ class _Finder:
             self._search([node.test], draft, sure=sure)
             holds = truth(node.test, self._python)
             if holds is Truth.FALSE:
-                draft.never.append(_span(node.body))
+                draft.never.append(span(node.body))
             runs = holds is Truth.TRUE or self._is_first(node.test, draft)
             self._block(node.body, draft, name, sure=sure and runs)
             if holds is Truth.TRUE and node.orelse:
-                draft.never.append(_span(node.orelse))
+                draft.never.append(span(node.orelse))
             sure = sure and holds is Truth.FALSE
             if len(node.orelse) != 1 or not isinstance(node.orelse[0], ast.If):
                 break
@@ -220,9 +226,9 @@ class _Finder:
         """Whether a condition holds at the first event: what is made once has not been made."""
         match test:
             case ast.Compare(left=ast.Name(id=name), ops=[ast.Is()], comparators=[ast.Constant(value=None)]):
-                return name in self._unmade and draft.scope.names.get(name, name) is None
+                return name in self.unmade and draft.scope.names.get(name, name) is None
             case ast.UnaryOp(op=ast.Not(), operand=ast.Name(id=name)):
-                return name in self._unmade and draft.scope.names.get(name, name) is None
+                return name in self.unmade and draft.scope.names.get(name, name) is None
             case _:
                 return False
 
@@ -249,12 +255,12 @@ class _Finder:
             names[arguments[0]] = SELF
         for name, value in assigned_once(node.body):
             names[name] = next(iter(self._stands_for(value, scope)), None) if name not in arguments else None
-        for name, manager in _managed(node.body, names):
+        for name, manager in managed(node.body, names):
             names[name] = self._text(manager, scope)
         if method:
             self._attributes |= dict(self._assigned(node, within, scope))
         decorators = {called(one) for one in node.decorator_list}
-        deferred = _yields(node) and not decorators & _MANAGERS
+        deferred = yields(node) and not decorators & _MANAGERS
         self.routine(full, node.body, scope, last=node.end_lineno or node.lineno, deferred=deferred)
 
     def _assigned(self, node: Function, within: str, scope: _Scope) -> Iterator[tuple[str, tuple[str, ...]]]:
@@ -315,98 +321,3 @@ class _Finder:
         if name in scope.names:
             return scope.names[name]
         return OWN + name if name in self._counts else self._imported.get(name)
-
-
-def _unmade(tree: ast.Module) -> Iterator[str]:
-    """The names that are None at module level, and that functions give another value."""
-    shared = {name for node in ast.walk(tree) if isinstance(node, ast.Global) for name in node.names}
-    for node in tree.body:
-        match node:
-            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Constant(value=None)) if name in shared:
-                yield name
-            case ast.AnnAssign(target=ast.Name(id=name), value=ast.Constant(value=None)) if name in shared:
-                yield name
-            case _:
-                pass
-
-
-def _end(node: ast.expr) -> int:
-    return node.end_lineno or node.lineno
-
-
-def _span(body: list[ast.stmt]) -> Span:
-    return body[0].lineno, body[-1].end_lineno or body[-1].lineno
-
-
-def _managed(body: list[ast.stmt], names: Mapping[str, str | None]) -> Iterator[tuple[str, ast.expr]]:
-    """``with Service() as service``: which is mostly the object itself."""
-    for one in body:
-        for item in one.items if isinstance(one, ast.With | ast.AsyncWith) else ():
-            match item:
-                case ast.withitem(context_expr=ast.Call(func=func), optional_vars=ast.Name(id=name)) if name in names:
-                    yield name, func
-                case _:
-                    pass
-
-
-def _yields(node: Function) -> bool:
-    waiting: list[ast.AST] = [*node.body]
-    while waiting:
-        one = waiting.pop()
-        if isinstance(one, ast.Yield | ast.YieldFrom):
-            return True
-        if not isinstance(one, Function | ast.ClassDef | ast.Lambda):
-            waiting += ast.iter_child_nodes(one)
-    return False
-
-
-def _may_leave(node: ast.stmt, *, loop: bool = False) -> bool:
-    """Whether what follows a statement may not run after it, although nothing failed."""
-    match node:
-        case ast.Return() | ast.Raise():
-            return True
-        case ast.Break() | ast.Continue():
-            return not loop
-        case ast.Expr(value=ast.Call(func=func)):
-            return called(func) in _EXITS
-        case ast.If() | ast.With() | ast.AsyncWith() | ast.Try() | ast.TryStar():
-            inside = [*node.body, *getattr(node, "orelse", ()), *getattr(node, "finalbody", ())]
-        case ast.For() | ast.AsyncFor() | ast.While():
-            loop, inside = True, [*node.body, *node.orelse]
-        case ast.Match():
-            inside = [one for case in node.cases for one in case.body]
-        case _:
-            return False
-    return any(_may_leave(one, loop=loop) for one in inside)
-
-
-def _quiet(node: ast.Try | ast.TryStar) -> bool:
-    """Whether the failure of an import in the body is no failure of the whole."""
-    for handler in node.handlers:
-        if catches(handler.type):
-            caught = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
-            if any(one is not None and called(one) in _SPECIFIC for one in caught):
-                return not isinstance(handler.body[-1], ast.Raise)
-            calls = (one.func for body in handler.body for one in ast.walk(body) if isinstance(one, ast.Call))
-            return not (_may_leave(handler.body[-1]) or _REPORTS.intersection(called(one) or "" for one in calls))
-    return False
-
-
-def _suppresses(node: ast.With | ast.AsyncWith) -> bool:
-    calls = [item.context_expr for item in node.items if isinstance(item.context_expr, ast.Call)]
-    return any(called(one.func) == "suppress" and any(map(catches, one.args)) for one in calls)
-
-
-def _runs(node: ast.For | ast.AsyncFor | ast.While) -> bool:
-    """Whether the body of a loop certainly runs: a ``while True``, over constants, over an event's records."""
-    if isinstance(node, ast.While):
-        return isinstance(node.test, ast.Constant) and bool(node.test.value)
-    match node.iter:
-        case ast.List(elts=[_, *_]) | ast.Tuple(elts=[_, *_]) | ast.Set(elts=[_, *_]):
-            return True
-        case ast.Subscript(slice=ast.Constant(value=str() as key)):
-            return key in _RECORDS
-        case ast.Call(func=ast.Attribute(attr="get"), args=[ast.Constant(value=str() as key), *_]):
-            return key in _RECORDS
-        case _:
-            return False

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from harness.model import When
 
 if TYPE_CHECKING:
-    from harness.facts.graph import Reach
     from harness.facts.program import Program
+    from harness.facts.walk import Reach
 
 
 def certain(path: str, program: Program) -> Reach | None:

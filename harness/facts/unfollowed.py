@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from harness.facts.graph import Reach, Walk
 from harness.facts.migrations import environments
+from harness.facts.walk import Reach, Walk
 from harness.model import When
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.facts.graph import weaker
 from harness.facts.search import Found
+from harness.facts.walk import weaker
 from harness.model import When
 
 if TYPE_CHECKING:
