@@ -64,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _say("\n".join(str(found) for verified in done for found in verified.found))
     if not options.only:
         problems += _unused(done, table)
-        if options.page and not problems:
+        if options.page:
             page.write(done)
     _say("\n".join(["", *problems, "", *page.checks(done), ""]))
     for name, figure in page.figures(done):
@@ -87,7 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--only", nargs="+", default=[], metavar="OWNER/NAME", help="these applications alone")
     parser.add_argument("--engine", choices=[str(one) for one in Choice], default=str(Choice.NONE))
     parser.add_argument("--all", action="store_true", help="list what is judged, too")
-    parser.add_argument("--page", action="store_true", help="write the page's table, where nothing is to be mended")
+    parser.add_argument("--page", action="store_true", help="write the page's table")
     return parser
 
 
