@@ -88,7 +88,9 @@ class _Conflict:
         places = " and ".join(f"{one.distribution.version} in {one.archive.source}" for one in (first, *others))
         name = first.distribution.name
         winners = self._winners(first, other)
-        # Files of both were never released together. Where all are of one version, mostly it will do.
+        # Files of both were never released together, and may do all the same; a compiled leftover in the place of
+        # another version's module does not.
+        worse = any(sure(f"{other.site}/{file}", self.subject.program) for file in winners)
         both = mixed and not self._whole(first, other)
         doubtful = (*winners, *(sorted(modules(first) | modules(other)) if both else ()))
         reaches = (sure(f"{other.site}/{file}", self.subject.program) for file in doubtful)
@@ -100,7 +102,7 @@ class _Conflict:
             f"{name} is there in {len({one.distribution.version for one in self.copies})} versions: {places}; "
             f"{self._why(first, other)}{won}",
             other.where,
-            Severity.ERROR if reach or both else Severity.WARNING,
+            Severity.ERROR if worse else Severity.WARNING,
             f"build {first.archive.source} again in an empty folder: `pip install --target --upgrade` leaves the old "
             "metadata behind"
             if mixed
