@@ -38,7 +38,7 @@ def asked(an_engine: Engine, unpack: Callable[..., Path]) -> Callable[..., Any]:
 
 class TestExtensions:
     def test_what_loads_is_not_mentioned(self, asked: Callable[..., Any]) -> None:
-        files = {f"pkg/_fast.{SUFFIX}": elf.shared_object(init="_fast"), "pkg/__init__.py": ""}
+        files = {f"pkg/_fast.{SUFFIX}": elf.shared_object(init="PyInit__fast"), "pkg/__init__.py": ""}
 
         assert asked(files, {"ask": "extensions", "extensions": [[f"/var/task/pkg/_fast.{SUFFIX}", "pkg._fast"]]}) == []
 
