@@ -54,8 +54,10 @@ FULL = "LAMBDA_ARTIFACT_TEST_ALL_EXCEPTIONS"
 EARNED: Mapping[str, type[BaseException]] = {
     "progress.py:Progress._watch": BaseException,  # a thread of its own, which only shows what is being done
     "kept.py:_append": OSError,  # how useful the cache is, on a disk that may be full
+    # A statement that nests deeper than anybody writes says nothing of what it does; it is compiled all the same.
+    **dict.fromkeys(("facts/asks.py", "facts/calling.py", "facts/routines.py", "facts/uses.py"), RecursionError),
 }
-"""What may fail in such ways without a loss of what was verified."""
+"""What may fail in such ways without a loss of what was verified: functions, and all functions of a file."""
 
 
 @dataclass
@@ -183,7 +185,8 @@ def test_no_exception_on_the_way_is_a_pass(
                 ended = code_now()
             capfd.readouterr()
             called += raising.called
-            if raising.called and ended == 0 and not isinstance(error, EARNED.get(name_of(code), NoneType)):
+            earned = tuple(EARNED.get(one, NoneType) for one in (name_of(code), name_of(code).partition(":")[0]))
+            if raising.called and ended == 0 and not isinstance(error, earned):
                 passed.append(f"{name_of(code)}: {error!r}")
 
     assert passed == []

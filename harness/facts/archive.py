@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import mmap
 import tempfile
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 _LONGEST_TEXT = 1024 * 1024
 _LONGEST_SHEBANG = 256
+_CHUNK = 4 * 1024 * 1024
 _EXECUTABLE = 0o111
 _LONGEST_SCRIPT = 64 * 1024
 # What is kept whole, beside the metadata of distributions and editable installs' finders: what configures paths.
@@ -162,7 +164,7 @@ class _Pass:
     def take(self, entry: Entry, content: Content) -> None:
         """Note what one file says."""
         name, head = entry.name, bytes(content[:8])
-        self._digests[name] = hashlib.sha256(content).hexdigest()
+        self._digests[name] = _digest_of(content)
         if binary := read_binary(content):
             self._facts.binaries[name] = binary
         elif kind := impostor(name, content):
@@ -213,3 +215,14 @@ class _Pass:
                 line = "\0".join((entry.kind, "x" if entry.mode & _EXECUTABLE else "-", entry.name, content))
                 whole.update(line.encode("utf-8", "surrogateescape") + b"\n")
         return whole.hexdigest()
+
+
+def _digest_of(content: Content) -> str:
+    """SHA-256, in hexadecimal; what is too large for memory is not left there page by page."""
+    if not isinstance(content, mmap.mmap):
+        return hashlib.sha256(content).hexdigest()
+    digest = hashlib.sha256()
+    for start in range(0, len(content), _CHUNK):
+        digest.update(content[start : start + _CHUNK])
+        content.madvise(mmap.MADV_DONTNEED, start, min(_CHUNK, len(content) - start))
+    return digest.hexdigest()
