@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from harness.account.values import Account, Carried, Live, Published
 
 _ANEW = (
-    "build the {what} anew and put it there; verify what lies there (`lambda-artifact verify`). Where going back is "
-    "meant, say --rollback: {way}"
+    "build the {what} again, verify it (`lambda-artifact verify`) and upload it. If going back is intended, use "
+    "--rollback: {way}"
 )
 _CAUSE = (
     "the archive is an old one under a name that looks right: a build that was skipped for a cache's key that misses "

@@ -129,11 +129,11 @@ def _unlocked(supply: Supply) -> Findings:
     if not found or supply.lock is None:
         return
     entry, _ = found[0]
-    told = [f"{one.name} {built.version} (locked {one.version})" for one, built in found[:SHOWN]]
+    differing = [f"{one.name} {built.version} (locked {one.version})" for one, built in found[:SHOWN]]
     more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
     yield Finding(
         f"{supply.lock.shown} is not what is installed from {supply.input_shown}: {len(found)} "
-        f"{'differs' if len(found) == 1 else 'differ'}: {', '.join(told)}{more}",
+        f"{'differs' if len(found) == 1 else 'differ'}: {', '.join(differing)}{more}",
         entry.where,
         Severity.WARNING,
         f"export {supply.input_shown} from the lock (`poetry export`, `uv export`) and build again, or lock again: "

@@ -233,11 +233,11 @@ def _files(subject: Subject, installed: Installed) -> Findings:
         # Some of a kind are there: somebody chose.
         yield Note(f"{name} is slimmed: {len(gone):,} of its data files are not there, such as {gone[0]}")
         return
-    told = data or modules
+    removed = data or modules
     kinds = f" (every {', every '.join(sorted(whole & _suffixes(data)))} file)" if data and not modules else ""
     words, when, chain = _missed(subject, installed, gone)
     yield Finding(
-        f"{words}{name} lacks {len(gone):,} of the files that it was installed with{kinds}: {_some([*told])}",
+        f"{words}{name} lacks {len(gone):,} of the files that it was installed with{kinds}: {_some([*removed])}",
         f"{installed.where}/RECORD",
         severity(when) or Severity.WARNING,
         "narrow the pattern that removes them, and build the archive again",

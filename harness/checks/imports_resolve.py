@@ -61,9 +61,9 @@ def check(subject: Subject, engines: Engines) -> Findings:
         else:
             yield _finding(subject, module, name, places)
     if alone:
-        told = [f"{place} ({module})" for place, module in alone.items()]
-        more = f" and {len(told) - SHOWN} more" if len(told) > SHOWN else ""
-        yield Note(f"imports that find nothing, in modules that no handler reaches: {', '.join(told[:SHOWN])}{more}")
+        nowhere = [f"{place} ({module})" for place, module in alone.items()]
+        more = f" and {len(nowhere) - SHOWN} more" if len(nowhere) > SHOWN else ""
+        yield Note(f"imports that find nothing, in modules that no handler reaches: {', '.join(nowhere[:SHOWN])}{more}")
 
 
 def _unresolved(subject: Subject) -> Iterator[Unresolved]:
@@ -72,7 +72,7 @@ def _unresolved(subject: Subject) -> Iterator[Unresolved]:
         reach = program.graph.reached.get(path)
         if path not in program.others:
             found = program.graph.unresolved(path)
-            # Where whoever imports a module expects that to fail, what it lacks affects nobody.
+            # Where the importer of a module expects that to fail, what it lacks affects nobody.
             yield from (one for one in found if one.statement.lazy or not (reach and reach.guarded))
     for path, reach in sorted(program.graph.reached.items()):
         if path in program.own or reach.when not in CERTAIN or path not in subject.facts.modules:

@@ -51,7 +51,7 @@ class First:
             answers = self.process.run(job, progress)
         except Unavailable as reason:
             raise Unavailable(f"{reason} (The container engine: {missing})") from None
-        caveats = (f"the Lambda image was not used: {missing}", *answers.info.caveats)
+        caveats = (f"the Lambda image was not used: {missing.removesuffix('.')}", *answers.info.caveats)
         return replace(answers, info=replace(answers.info, caveats=caveats))
 
 

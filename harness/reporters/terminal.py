@@ -134,7 +134,7 @@ class _Setting:
             ("checked", arranging.counted(report) if self.verbose or report.verdict is Verdict.INCOMPLETE else ""),
             ("verified", arranging.verified(report)),
             *(("", line) for artifact in report.artifacts if report.source_digests for line in _digests(artifact)),
-            ("not vouched", "; ".join(vouched).replace(".; ", "; ")),
+            ("not vouched", "; ".join(vouched)),
             *(("note", note) for note in report.notes),
         ]
         if self.verbose:

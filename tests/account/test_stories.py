@@ -55,7 +55,7 @@ def test_a_stale_layer_lies_in_s3_under_a_key_that_looks_right(
     assert f"s3://artifacts/{key} is what was published as {DEPS}:1" in finding["message"]
     assert f"carries {DEPS}:2: the deployment would go back" in finding["message"]
     assert "an old one under a name that looks right" in finding["cause"]
-    assert "build the layer anew" in finding["remedy"]
+    assert "build the layer again" in finding["remedy"]
     assert old in finding["remedy"]
     assert (said.code, said.report["verdict"]) == (0, "pass")
     assert preflight(capsys, environ, "--layer", f"s3://artifacts/{key}", "--strict").code == 1

@@ -52,7 +52,7 @@ def test_the_container_where_it_works(tmp_path: Path) -> None:
 def test_else_a_process_and_the_report_says_why(tmp_path: Path) -> None:
     answers, _ = run(First(Missing("no daemon."), Working("process")), tmp_path)
     assert answers.info.name == "process"
-    assert answers.info.caveats == ("the Lambda image was not used: no daemon.", "process's own caveat")
+    assert answers.info.caveats == ("the Lambda image was not used: no daemon", "process's own caveat")
     assert [one.function for one in answers.observations] == ["app.handler"]
 
 
