@@ -23,8 +23,8 @@ from harness.catalogue import CATALOGUE
 from harness.check import Blocked, Inapplicable, Need
 from harness.engines.protocol import Unavailable
 from harness.manifest import load
-from harness.materials import Materials
 from harness.policy import KNOWN_RUNTIMES
+from harness.session.workspace import Materials
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

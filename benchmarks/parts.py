@@ -24,8 +24,8 @@ from harness.artifact.entries import Role
 from harness.artifact.store import Store
 from harness.facts.store import FactStore
 from harness.manifest import Options, load
-from harness.materials import Materials
 from harness.policy import KNOWN_RUNTIMES
+from harness.session.workspace import Materials
 from harness.sources.local import fetch
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Literal
 from benchmarks import artifacts
 from benchmarks.artifacts import Artifact, Shape, environment, module
 from benchmarks.measuring import Contender, Sample, Unmeasurable, file_system, nothing, timed
-from harness.caching import cache_folder
+from harness.cache.folder import cache_folder
 from harness.engines.daemon import connect
 from harness.engines.interpreters import find
 from harness.engines.protocol import Unavailable

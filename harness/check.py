@@ -12,11 +12,11 @@ from harness.model import Finding, Note
 
 if TYPE_CHECKING:
     from harness.artifact.bundle import Bundle
+    from harness.dependencies.parity.supply import Supply
     from harness.engines.protocol import Observation
     from harness.facts.program import Program
     from harness.facts.view import Facts
     from harness.manifest import Function, Manifest
-    from harness.parity.supply import Supply
     from harness.policy import RuntimePolicy
 
 

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from harness import __version__
-from harness.harmless import printed
 from harness.model import ExitCode, UsageError
+from harness.plain_text import printed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

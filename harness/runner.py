@@ -8,8 +8,8 @@ import traceback
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from harness import severity
 from harness.check import Blocked, Check, Engines, Inapplicable, Need, Subject
+from harness.diagnosis import severity
 from harness.diagnosis.completing import completed
 from harness.engines.protocol import Unavailable
 from harness.model import Completed, Crashed, Finding, NotApplicable, Note, Outcome, Result, Skipped, Waived

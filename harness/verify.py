@@ -11,13 +11,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from harness import __version__
-from harness.answering import AnswerStore, key_of
 from harness.artifact.store import content_key
+from harness.cache.folder import unusable_cache
 from harness.catalogue import CATALOGUE, PREFLIGHT, named
 from harness.check import Check, Need, Scope, Subject
 from harness.diagnosis import scripts
 from harness.emulator import CAVEAT, Unusable, emulator
-from harness.engines.environment import unusable_cache
 from harness.engines.protocol import (
     Answered,
     Answers,
@@ -28,7 +27,6 @@ from harness.engines.protocol import (
     Start,
     Unavailable,
 )
-from harness.materials import Materials
 from harness.model import (
     EngineInfo,
     FunctionInfo,
@@ -40,6 +38,8 @@ from harness.model import (
     UsageError,
 )
 from harness.runner import held_against, idle, run
+from harness.session.answers import AnswerStore, key_of
+from harness.session.workspace import Materials
 from harness.sources.local import SourceUnavailable
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from harness.emulator import Emulator
     from harness.manifest import Function, Manifest
     from harness.policy import RuntimePolicy
-    from harness.settings import Settings
+    from harness.session.settings import Settings
 
 NO_HANDLER = (
     "no handler is declared: add a [functions.NAME] table with handler, or --handler NAME; --engine none verifies the "

@@ -15,15 +15,8 @@ from harness.artifact import folder as folder_reader
 from harness.artifact.bundle import Bundle
 from harness.artifact.entries import Archive, Entry, Kind, Refusal, Role
 from harness.check import Subject
-from harness.engines.protocol import Answers, LambdaError, Observation, Ready, Unavailable
-from harness.facts.archive import ArchiveFacts, analyse
-from harness.facts.program import Program
-from harness.facts.view import Facts
-from harness.manifest import Architecture, Event, Function, Manifest, Source, SourceKind, Upload, Waiver
-from harness.model import EngineInfo, Finding
-from harness.parity.supply import Supply
-from harness.policy import RuntimePolicy, runtime_policy
-from harness.project.values import (
+from harness.dependencies.parity.supply import Supply
+from harness.dependencies.values import (
     MAIN,
     Asked,
     BuildInput,
@@ -34,8 +27,15 @@ from harness.project.values import (
     Locked,
     Project,
 )
-from harness.project.values import Kind as ListKind
-from harness.settings import Settings
+from harness.dependencies.values import Kind as ListKind
+from harness.engines.protocol import Answers, LambdaError, Observation, Ready, Unavailable
+from harness.facts.archive import ArchiveFacts, analyse
+from harness.facts.program import Program
+from harness.facts.view import Facts
+from harness.manifest import Architecture, Event, Function, Manifest, Source, SourceKind, Upload, Waiver
+from harness.model import EngineInfo, Finding
+from harness.policy import RuntimePolicy, runtime_policy
+from harness.session.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

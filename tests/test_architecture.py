@@ -27,14 +27,14 @@ MEANING = {
 # The probe is a program of its own, which runs in another interpreter, and so is what emulates AWS.
 ALLOWED = {
     "__main__.py": {PRINTS, READS, EXITS},
-    "beside.py": {PRINTS, READS},
     "cli.py": {PRINTS},
     "commands/deploying.py": {PRINTS},
     "commands/options.py": {PRINTS},
+    "commands/progress.py": {PRINTS},
     "commands/showing.py": {PRINTS},
     "emulator/server.py": {PRINTS, READS, EXITS},
-    "progress.py": {PRINTS},
-    "pytest_plugin.py": {READS},
+    "plugin/hooks.py": {READS},
+    "plugin/xdist.py": {PRINTS, READS},
 }
 
 

@@ -12,15 +12,15 @@ import pytest
 import yaml
 
 from fixtures import small
+from harness.dependencies.gather import gather
+from harness.dependencies.inputs import inputs_of
+from harness.dependencies.parity.caches import unkeyed
 from harness.manifest import load
-from harness.parity.caches import unkeyed
 from harness.policy import KNOWN_RUNTIMES
-from harness.project.gather import gather
-from harness.project.inputs import inputs_of
 from tests.test_readme import FENCED, Block
 
 if TYPE_CHECKING:
-    from harness.parity.caches import Unkeyed
+    from harness.dependencies.parity.caches import Unkeyed
 
 pytestmark = pytest.mark.slow
 

@@ -14,8 +14,8 @@ import yaml
 
 from fixtures.case import lay_out
 from fixtures.corpus import CASES
-from harness import kept
-from harness.caching import PARTS
+from harness.cache import usage
+from harness.cache.folder import PARTS
 from harness.cli import run
 from tests.test_readme import FENCED
 
@@ -86,5 +86,5 @@ def test_what_comes_back_is_used(tool: str, tmp_path: Path, monkeypatch: pytest.
 
     run(verify, {"LAMBDA_ARTIFACT_CACHE": str(second)})
 
-    assert (kept.uses(first).hits, kept.uses(first).misses["facts"]) == ({}, 2)
-    assert (kept.uses(second).hits["facts"], kept.uses(second).misses.get("facts", 0)) == (2, 0)
+    assert (usage.uses(first).hits, usage.uses(first).misses["facts"]) == ({}, 2)
+    assert (usage.uses(second).hits["facts"], usage.uses(second).misses.get("facts", 0)) == (2, 0)

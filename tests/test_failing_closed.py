@@ -213,8 +213,8 @@ sys.exit(pytest.main(options))
 @pytest.mark.parametrize(
     "function",
     [
-        *("harness.manifest:load", "harness.verify:plan", "harness.verify:run", "harness.beside:reports"),
-        *("harness.verify:Verification.read", "harness.verify:Verification.report", "harness.pytest_plugin:_report"),
+        *("harness.manifest:load", "harness.verify:plan", "harness.verify:run", "harness.plugin.xdist:reports"),
+        *("harness.verify:Verification.read", "harness.verify:Verification.report", "harness.plugin.hooks:_report"),
     ],
 )
 def test_nor_is_it_in_pytest(function: str, error: str, tmp_path: Path, environ: dict[str, str]) -> None:

@@ -16,7 +16,7 @@ from harness.manifest import load
 from harness.model import ExitCode, Severity
 from harness.policy import KNOWN_RUNTIMES
 from harness.reporters import terminal
-from harness.settings import Settings
+from harness.session.settings import Settings
 from harness.verify import verify
 from tests.build import TODAY
 

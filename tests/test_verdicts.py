@@ -17,7 +17,7 @@ from harness.engines.rungs import rungs
 from harness.manifest import load
 from harness.model import Crashed, Severity, Skipped
 from harness.policy import KNOWN_RUNTIMES
-from harness.settings import Settings
+from harness.session.settings import Settings
 from harness.verify import verify
 from tests.build import TODAY
 from tests.conftest import IMAGE, SANDBOX

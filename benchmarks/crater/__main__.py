@@ -22,14 +22,14 @@ from benchmarks.crater.compare import compare, explanations
 from benchmarks.crater.specimens import Specimen, Unknown, specimens
 from benchmarks.crater.truth import Unknowable, Witness
 from harness.catalogue import named
+from harness.commands.progress import Progress
 from harness.engines.choice import Choice, engine
 from harness.engines.daemon import connect
 from harness.engines.protocol import Engine, Unavailable
 from harness.manifest import FILE_NAME, load
 from harness.model import Severity, UsageError
 from harness.policy import KNOWN_RUNTIMES
-from harness.progress import Progress
-from harness.settings import Settings
+from harness.session.settings import Settings
 from harness.verify import verify
 
 if TYPE_CHECKING:

@@ -15,12 +15,12 @@ from benchmarks.crater_apps import page
 from benchmarks.crater_apps.applications import Unknown, applications
 from benchmarks.crater_apps.judged import judgements, seen
 from benchmarks.workshop import RUNTIMES
-from harness.caching import cache_folder
+from harness.cache.folder import cache_folder
+from harness.commands.progress import Progress
 from harness.engines.choice import Choice, engine
 from harness.manifest import load
 from harness.policy import KNOWN_RUNTIMES
-from harness.progress import Progress
-from harness.settings import Settings
+from harness.session.settings import Settings
 from harness.verify import verify
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from harness import opening
+from harness import regular_files
 from harness.artifact import folder, names
 from harness.artifact.content import content
 from harness.artifact.entries import Archive, Entry, Kind, Refusal, Refusals, Refused
@@ -65,7 +65,7 @@ def read(path: Path, source: str, role: Role) -> Archive:
     if path.is_dir():
         return folder.read(path, source, role)
     refusals = Refusals()
-    with opening.opened(path, opening.LARGEST_ARCHIVE) as file, ThreadPoolExecutor(max_workers=1) as beside:
+    with regular_files.opened(path, regular_files.LARGEST_ARCHIVE) as file, ThreadPoolExecutor(max_workers=1) as beside:
         data = Bytes(file.fileno())
         hashing = beside.submit(_digest, data)
         entries = _entries(data, role, refusals)

@@ -9,7 +9,7 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness import opening
+from harness import regular_files
 from harness.artifact import names
 from harness.artifact.entries import Archive, Entry, Kind, Refusals
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _CHUNK = 1024 * 1024
 _KINDS = {stat.S_IFREG: Kind.FILE, stat.S_IFDIR: Kind.DIRECTORY, stat.S_IFLNK: Kind.SYMLINK}
-_TOO_MUCH = f"holds more than {opening.LARGEST_ARCHIVE:,} bytes or {names.MOST_ENTRIES:,} entries"
+_TOO_MUCH = f"holds more than {regular_files.LARGEST_ARCHIVE:,} bytes or {names.MOST_ENTRIES:,} entries"
 _LEAVE_OUT = "Leave it out of the folder."
 _READABLE = "Make it readable for the user who builds, or leave it out of the folder."
 
@@ -39,7 +39,7 @@ def read(path: Path, source: str, role: Role) -> Archive:
     refusals = Refusals()
     digest = hashlib.sha256()
     entries: list[Entry] = []
-    room = opening.LARGEST_ARCHIVE
+    room = regular_files.LARGEST_ARCHIVE
     for name, status in _walk(path, refusals):
         room -= status.st_size
         if room < 0 or len(entries) > names.MOST_ENTRIES:
@@ -95,7 +95,7 @@ def _entry(root: Path, name: str, status: os.stat_result) -> tuple[Entry, str]:
 
 def _digest(path: str) -> str:
     digest = hashlib.sha256()
-    with opening.opened(path) as file:
+    with regular_files.opened(path) as file:
         while chunk := file.read(_CHUNK):
             digest.update(chunk)
     return digest.hexdigest()

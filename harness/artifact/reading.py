@@ -9,7 +9,7 @@ import tempfile
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
-from harness import opening
+from harness import regular_files
 from harness.artifact.ahead import LARGE, Inflated, batches, in_order
 from harness.artifact.content import content
 from harness.artifact.entries import Kind, Refusal, Refused, printable
@@ -54,7 +54,7 @@ def files(archive: Archive, scratch: Path, tree: Path | None = None) -> Iterator
 def _read(archive: Archive, root: Path) -> Iterator[tuple[Entry, Content]]:
     top = os.fspath(root)
     for entry in archive.files:
-        descriptor = opening.descriptor(f"{top}/{entry.name}")
+        descriptor = regular_files.descriptor(f"{top}/{entry.name}")
         try:
             data = _mapped(descriptor) if entry.size >= LARGE else _all(descriptor, entry.size)
         finally:
@@ -76,7 +76,7 @@ def _all(descriptor: int, expected: int) -> bytes:
 
 
 def _inflated(archive: Archive, scratch: Path) -> Iterator[tuple[Entry, Content]]:
-    with opening.opened(archive.path) as file:
+    with regular_files.opened(archive.path) as file:
         data = Bytes(file.fileno())
         for several in in_order(batches(archive.entries), partial(_contents, data, scratch)):
             yield from several
@@ -111,8 +111,8 @@ def read_file(archive: Archive, entry: Entry, limit: int = LARGEST) -> bytes:
         reason = f"has {entry.size:,} bytes, and only {limit:,} are read"
         raise Refused(Refusal(printable(entry.name), reason, "Look at what the build wrote there."))
     if archive.is_folder:
-        return opening.read(archive.path / entry.name, limit)
-    with opening.opened(archive.path) as file:
+        return regular_files.read(archive.path / entry.name, limit)
+    with regular_files.opened(archive.path) as file:
         (batch,) = batches([entry])
         return Inflated(Bytes(file.fileno()), batch).content(entry)
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from harness import opening
+from harness import regular_files
 from harness.artifact.entries import Kind, Refusal, Refused
 from harness.artifact.reading import read_file
 from harness.artifact.zipend import REBUILD, Bytes, find_directory
@@ -96,7 +96,7 @@ def put_stamp(archive: Archive, text: str) -> None:
             os.utime(partial, (_EPOCH, _EPOCH))
         return
     path = archive.path.resolve()  # a link stays one
-    with opening.opened(path) as original, _beside(path) as (file, partial):
+    with regular_files.opened(path) as original, _beside(path) as (file, partial):
         _rewrite(Bytes(original.fileno()), file, text.encode())
         shutil.copymode(path, partial)
 

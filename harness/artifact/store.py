@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import filelock
 import msgspec
 
-from harness.artifact import sealed, trees
 from harness.artifact.entries import Kind
 from harness.artifact.unpack import check_admitted, unpack
-from harness.kept import used
+from harness.cache import sealed, trees
+from harness.cache.usage import used
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -8,7 +8,7 @@ from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING
 
-from harness import opening
+from harness import regular_files
 from harness.artifact.ahead import Inflated, batches, in_order
 from harness.artifact.content import content
 from harness.artifact.entries import Kind, Refusal, Refused
@@ -76,7 +76,7 @@ def _write(archive: Archive, destination: Path) -> None:
     destination.mkdir()
     for name in sorted(folders):  # a parent sorts before what is in it
         (destination / name).mkdir(exist_ok=not name)
-    with opening.opened(archive.path) as file:
+    with regular_files.opened(archive.path) as file:
         write = partial(_write_batch, Bytes(file.fileno()), os.fspath(destination))
         deque(in_order(batches(archive.entries), write), maxlen=0)
     # Links come last, so that nothing is ever written through one; then folders from the inside out, so that neither

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 
 from harness.check import Blocked, Engines, Findings, Inapplicable, Subject, define
+from harness.dependencies.parity import building
+from harness.dependencies.parity.building import Short, Surplus
+from harness.dependencies.parity.supply import Presence, Supply
 from harness.diagnosis.standing import again, archives, edits
 from harness.diagnosis.values import numbered
 from harness.model import Defect, Fault, Finding, Note, Severity
-from harness.parity import building
-from harness.parity.building import Short, Surplus
-from harness.parity.supply import Presence, Supply
 
 SHOWN = 8
 MOST = 20  # findings of one kind

@@ -3,13 +3,13 @@
 from collections import defaultdict
 
 from harness.check import Blocked, Engines, Findings, Inapplicable, Subject, define
+from harness.dependencies.parity import agreement
+from harness.dependencies.parity.agreement import Added, Contradiction, LeftOut
+from harness.dependencies.parity.supply import Presence, Supply
+from harness.diagnosis.severity import severity
 from harness.diagnosis.standing import edits
 from harness.diagnosis.values import numbered
 from harness.model import Defect, Fault, Finding, Note, Severity, When
-from harness.parity import agreement
-from harness.parity.agreement import Added, Contradiction, LeftOut
-from harness.parity.supply import Presence, Supply
-from harness.severity import severity
 
 SHOWN = 8
 

@@ -8,6 +8,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from harness.check import Engines, Findings, Inapplicable, Subject, define
+from harness.diagnosis.severity import severity
 from harness.facts.installed import MODULES, hollow, lost, module_name, needed, visible
 from harness.facts.lookups import Lookup
 from harness.facts.search import Found
@@ -15,7 +16,6 @@ from harness.facts.starts import failing, stopped, sure
 from harness.facts.view import Installed
 from harness.facts.walk import weaker
 from harness.model import Finding, Note, Severity, When
-from harness.severity import severity
 
 SHOWN = 3
 KEEP = "leave *.dist-info folders out of what the packaging step removes, and build the archive again"

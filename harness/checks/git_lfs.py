@@ -5,11 +5,11 @@ from collections.abc import Iterator
 
 from harness.artifact.bundle import where
 from harness.check import Engines, Findings, Subject, define
+from harness.diagnosis.severity import severity
 from harness.facts.accesses import Act
 from harness.facts.deeds import Deed, deeds
 from harness.facts.starts import sure
 from harness.model import Finding, Severity, When
-from harness.severity import severity
 
 SHOWN = 3
 

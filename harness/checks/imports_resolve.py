@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from harness.artifact.bundle import CODE_ROOT, LAYER_ROOT
 from harness.check import Engines, Findings, Inapplicable, Subject, define
 from harness.diagnosis import missing
+from harness.diagnosis.severity import rated
 from harness.diagnosis.values import Advice
 from harness.facts.additions import packed
 from harness.facts.binaries import extension_name
@@ -14,7 +15,6 @@ from harness.facts.program import Program
 from harness.facts.search import Found, Missing
 from harness.facts.walk import weaker
 from harness.model import Finding, Note, Severity, When
-from harness.severity import rated
 
 CERTAIN = (When.AT_START, When.AT_EVENT)
 SHOWN = 3

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 
 from harness.check import Engines, Findings, Inapplicable, Subject, define
 from harness.diagnosis import lacking as diagnosis
+from harness.diagnosis.severity import severity
 from harness.facts.asks import Kind
 from harness.facts.lacking import Lack, Lacking
 from harness.model import Finding, Severity, When
-from harness.severity import severity
 
 SHOWN = 3
 

@@ -4,13 +4,13 @@ from collections.abc import Iterator, Sequence
 
 from harness.artifact.entries import Archive, Role
 from harness.check import Blocked, Engines, Findings, Inapplicable, Subject, define
+from harness.dependencies.inputs import Inputs, inputs_of
+from harness.dependencies.parity.caches import Unkeyed, unkeyed
+from harness.dependencies.parity.freshness import Change, elsewhere, place, stale, stamped
+from harness.dependencies.stamps import Stamp
+from harness.dependencies.values import MalformedFileError
 from harness.diagnosis.standing import rekey
 from harness.model import Finding, Note, Severity, UsageError
-from harness.parity.caches import Unkeyed, unkeyed
-from harness.parity.freshness import Change, elsewhere, place, stale, stamped
-from harness.project.inputs import Inputs, inputs_of
-from harness.project.stamps import Stamp
-from harness.project.values import MalformedFileError
 
 SHOWN = 4
 KEY = "`lambda-artifact key` prints a key for that"

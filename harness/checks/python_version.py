@@ -8,14 +8,14 @@ from packaging.tags import Tag, parse_tag
 
 from harness.artifact.entries import printable
 from harness.check import Engines, Findings, Subject, define
+from harness.dependencies.mentions import Kind, Mention, deployers, mentions
+from harness.dependencies.pythons.locks import place
+from harness.dependencies.pythons.values import lets_in
 from harness.facts.distributions import Distribution
 from harness.facts.foreign import Foreigners
 from harness.facts.view import Installed
 from harness.manifest import Function
 from harness.model import Finding, Note, Severity
-from harness.project.mentions import Kind, Mention, deployers, mentions
-from harness.project.pythons.locks import place
-from harness.project.pythons.values import lets_in
 
 SHOWN = 3
 PLACES = 12  # that may have to be changed

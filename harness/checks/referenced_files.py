@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from harness.artifact.bundle import CODE_ROOT, LAYER_ROOT
 from harness.check import Engines, Findings, Inapplicable, Subject, define
 from harness.diagnosis import copies
+from harness.diagnosis.severity import severity
 from harness.facts.accesses import Act
 from harness.facts.asks import Kind
 from harness.facts.deeds import Deed, deeds
@@ -15,7 +16,6 @@ from harness.facts.places import Places
 from harness.facts.uses import Guard
 from harness.facts.walk import weaker
 from harness.model import Finding, Severity, When
-from harness.severity import severity
 
 READS = frozenset({Act.READ, Act.LIST, Act.TEMPLATES, Act.SERVE, Act.ALEMBIC})
 WORDS: Mapping[Act, str] = {

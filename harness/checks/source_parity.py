@@ -6,10 +6,10 @@ from pathlib import PurePosixPath
 from harness.artifact.bundle import CODE_ROOT, where
 from harness.artifact.entries import printable
 from harness.check import Engines, Findings, Inapplicable, Subject, define
+from harness.dependencies.parity.sources import Comparison, source_of
+from harness.dependencies.reading import shown
+from harness.dependencies.sources import SourceFile
 from harness.model import Finding, Note, Severity
-from harness.parity.sources import Comparison, source_of
-from harness.project.reading import shown
-from harness.project.sources import SourceFile
 
 SHOWN = 10
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from harness.artifact.bundle import where
 from harness.check import Engines, Findings, Inapplicable, Subject, define
 from harness.diagnosis.backports import backport
+from harness.diagnosis.severity import rated
 from harness.model import Finding
-from harness.severity import rated
 
 
 @define(since="0.1")

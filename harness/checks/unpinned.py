@@ -1,8 +1,8 @@
 """See the check."""
 
 from harness.check import Blocked, Engines, Findings, Inapplicable, Subject, define
+from harness.dependencies.parity.building import unbound
 from harness.model import Finding, Severity
-from harness.parity.building import unbound
 
 SHOWN = 10
 

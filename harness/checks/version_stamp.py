@@ -7,10 +7,10 @@ from harness.artifact.bundle import CODE_ROOT, LAYER_ROOT, Item, where
 from harness.artifact.entries import Refused, printable
 from harness.artifact.reading import found_at, read_file
 from harness.check import Blocked, Engines, Findings, Inapplicable, Subject, define
+from harness.dependencies.git import GitUnavailable, head
+from harness.dependencies.told import Untold, told
 from harness.manifest import VersionStamp
 from harness.model import Finding, Note, Severity
-from harness.project.git import GitUnavailable, head
-from harness.project.told import Untold, told
 
 LARGEST = 1024 * 1024  # bytes
 # A commit, shortened or whole, alone or at the end of what `git describe` says of it.

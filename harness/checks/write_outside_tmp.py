@@ -5,13 +5,13 @@ from collections.abc import Iterator
 
 from harness.artifact.bundle import CODE_ROOT, LAYER_ROOT
 from harness.check import Engines, Findings, Inapplicable, Subject, define
+from harness.diagnosis.severity import severity
 from harness.facts.accesses import Act
 from harness.facts.deeds import Deed, deeds
 from harness.facts.paths import HOME
 from harness.facts.places import Places
 from harness.facts.walk import weaker
 from harness.model import Finding, Severity, When
-from harness.severity import severity
 
 # What a function may write to.
 WRITABLE = ("/tmp", "/dev", "/proc/self")  # noqa: S108 - in the function

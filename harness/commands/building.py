@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.commands.showing import show
-from harness.harmless import printed
+from harness.dependencies.gather import gather
+from harness.dependencies.inputs import inputs_of, named_inputs
+from harness.dependencies.stamps import Stamp, put, stamp_of
 from harness.manifest import Options, find, load
 from harness.model import UsageError
+from harness.plain_text import printed
 from harness.policy import KNOWN_RUNTIMES
-from harness.project.gather import gather
-from harness.project.inputs import inputs_of, named_inputs
-from harness.project.stamps import Stamp, put, stamp_of
 
 if TYPE_CHECKING:
     import argparse

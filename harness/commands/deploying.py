@@ -6,13 +6,13 @@ import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from harness import opening
-from harness.caching import cache_folder, using
+from harness import regular_files
+from harness.cache.folder import cache_folder, using
 from harness.commands.options import colour, one_of, output, settings_of, spare
+from harness.commands.progress import Progress
 from harness.commands.showing import show
-from harness.harmless import printed
 from harness.model import UsageError
-from harness.progress import Progress
+from harness.plain_text import printed
 from harness.sources import least
 from harness.sources.aws import Aws
 from harness.sources.fetching import Sources
@@ -23,43 +23,43 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from harness.account.deployment import Preflight
+    from harness.preflight.deployment import Preflight
     from harness.transition.values import Transition
 
 
 def transition(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """Look at the way from what is live to what will be, and report."""
-    from harness import transitions  # noqa: PLC0415 - for this command alone
+    from harness.transition import request  # noqa: PLC0415 - for this command alone
 
-    formats = transitions.FORMATS
+    formats = request.FORMATS
     outputs = [output(text) for text in options.output]
     chosen = one_of("--format", options.format, list(formats))
-    order = options.order and one_of("--order", options.order, [str(order) for order in transitions.Order])
-    sides = transitions.sides(options, environ)
+    order = options.order and one_of("--order", options.order, [str(order) for order in request.Order])
+    sides = request.sides(options, environ)
     for manifest in sides:
         spare(manifest, outputs)
     with settings_of(options, environ) as settings:
-        notes = transitions.assumed(options, sides[1])
-        found = transitions.run(sides, settings, order, rollback=not options.without_rollback, notes=notes)
+        notes = request.assumed(options, sides[1])
+        found = request.run(sides, settings, order, rollback=not options.without_rollback, notes=notes)
     return show(_written(found, chosen, outputs, environ, formats), found.exit_code)
 
 
 def preflight(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """Hold what is to be deployed against what the account has, and report."""
-    from harness import preflighting  # noqa: PLC0415 - for this command alone
+    from harness.preflight import request  # noqa: PLC0415 - for this command alone
 
     outputs = [output(text) for text in options.output]
-    chosen = one_of("--format", options.format, list(preflighting.FORMATS))
-    skip = preflighting.skipped(options.skip)
-    manifest = preflighting.requested(options, environ)
+    chosen = one_of("--format", options.format, list(request.FORMATS))
+    skip = request.skipped(options.skip)
+    manifest = request.requested(options, environ)
     spare(manifest, outputs)
     folder, today = cache_folder(environ), datetime.now(tz=UTC).date()
     with Progress(sys.stderr) as progress, using(folder):
-        settings = preflighting.Settings(
+        settings = request.Settings(
             Aws(options.profile), folder, progress.show, today, skip, options.strict, options.rollback
         )
-        found = preflighting.run(manifest, settings)
-    return show(_written(found, chosen, outputs, environ, preflighting.FORMATS), found.report.exit_code)
+        found = request.run(manifest, settings)
+    return show(_written(found, chosen, outputs, environ, request.FORMATS), found.report.exit_code)
 
 
 def _written(
@@ -72,7 +72,7 @@ def _written(
     """The report for standard output, once those for files are written."""
     for name, path in outputs:
         try:
-            opening.write(path, formats[name](report))
+            regular_files.write(path, formats[name](report))
         except OSError as error:
             raise UsageError(f"--output {name}={path}: {error.strerror}") from error
     shown = {"colour": colour(environ)} if chosen == "terminal" else {}
@@ -81,14 +81,14 @@ def _written(
 
 def match(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """Tell whether what lies there is what passed."""
-    from harness import matching  # noqa: PLC0415 - for this command alone
+    from harness.session import matches  # noqa: PLC0415 - for this command alone
 
-    required = one_of("--require", options.require, [str(level) for level in matching.Required])
-    proof = matching.passed(options.report, matching.Required(required))
+    required = one_of("--require", options.require, [str(level) for level in matches.Required])
+    proof = matches.passed(options.report, matches.Required(required))
     folder = cache_folder(environ)
     with Progress(sys.stderr) as progress, using(folder):
         sources = Sources(folder, progress.show, Aws(options.profile))
-        found = matching.match(proof.artifacts, options.code, options.layer, sources)
+        found = matches.match(proof.artifacts, options.code, options.layer, sources)
     lines = [f"{options.report}: {proof.words}", *found.lines]
     return show(printed("\n".join(lines) + "\n"), found.exit_code)
 

@@ -9,13 +9,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness import opening
-from harness.caching import cache_folder, using
+from harness import regular_files
+from harness.cache.folder import cache_folder, using
+from harness.commands.progress import Progress
 from harness.engines.choice import Choice, engine
 from harness.model import UsageError
-from harness.progress import Progress
 from harness.reporters import FORMATS
-from harness.settings import Settings
+from harness.session.settings import Settings
 
 if TYPE_CHECKING:
     import argparse
@@ -85,7 +85,7 @@ def output(text: str) -> tuple[str, Path]:
     path = Path(file)
     if path.is_dir():
         raise UsageError(f"--output {text}: {path} is a folder; name a file in it")
-    if path.exists() and (kind := opening.kind(path.stat())):
+    if path.exists() and (kind := regular_files.kind(path.stat())):
         raise UsageError(f"--output {text}: {path} is {kind}; name a file, or use --format for standard output")
     if not path.parent.is_dir():
         raise UsageError(f"--output {text}: the folder {path.parent} does not exist; make it first")

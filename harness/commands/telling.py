@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.caching import cache_folder, describe_cache, prune_cache
+from harness.cache.folder import cache_folder, describe_cache, prune_cache
 from harness.catalogue import CATALOGUE, named
 from harness.commands.showing import show
-from harness.harmless import printed
 from harness.model import UsageError
+from harness.plain_text import printed
 
 if TYPE_CHECKING:
     import argparse

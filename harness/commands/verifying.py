@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness import opening
+from harness import regular_files
 from harness.commands.options import colour, engine_of, one_of, output, settings_of, spare
 from harness.commands.showing import show, shown_width
 from harness.manifest import Manifest, Options, find, load
@@ -77,7 +77,7 @@ class Request:
         """
         for name, path in self.outputs:
             try:
-                opening.write(path, self._text(report, name))
+                regular_files.write(path, self._text(report, name))
             except OSError as error:
                 raise UsageError(f"--output {name}={path}: {error.strerror}") from error
         text = self._text(report, self.format, colour=colour(self.environ), shown=True)

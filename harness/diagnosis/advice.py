@@ -14,10 +14,10 @@ from harness.engines.protocol import Exceeded, Exited, Failed, LambdaError, Trac
 from harness.facts.search import site_folders
 
 if TYPE_CHECKING:
+    from harness.dependencies.parity.supply import Supply
     from harness.engines.protocol import Answer, Init
     from harness.facts.program import Program
     from harness.manifest import Function
-    from harness.parity.supply import Supply
 
 # What boto3 says of an answer that is an error.
 ANSWERED = re.compile(r"An error occurred \(\w+\) when calling the \w+ operation")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from harness.diagnosis.severity import UNAFFECTED
 from harness.facts.unfollowed import computes
 from harness.facts.walk import weaker
 from harness.model import When
-from harness.severity import UNAFFECTED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

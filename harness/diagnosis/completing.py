@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from harness.dependencies.parity.supply import Supply
     from harness.facts.program import Program
     from harness.model import Finding
-    from harness.parity.supply import Supply
 
 _PLACE: Final = re.compile(r"(?P<path>.+?)(?::(?P<line>\d+))?")
 _HANDLER: Final = re.compile(r"handler (\S+?)(?:, event .*)?")

@@ -10,8 +10,8 @@ from harness.artifact.bundle import CODE_ROOT, LAYER_ROOT
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from harness.dependencies.parity.supply import Supply
     from harness.facts.program import Program
-    from harness.parity.supply import Supply
 
 
 def elsewhere(program: Program, wanted: str) -> Iterator[str]:

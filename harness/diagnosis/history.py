@@ -5,16 +5,16 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
+from harness.dependencies.parity.freshness import elsewhere, stale, stamped
 from harness.model import UsageError
-from harness.parity.freshness import elsewhere, stale, stamped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from harness.artifact.entries import Archive
+    from harness.dependencies.parity.supply import Supply
+    from harness.dependencies.stamps import Stamp
     from harness.facts.archive import ArchiveFacts
-    from harness.parity.supply import Supply
-    from harness.project.stamps import Stamp
 
 
 def told(supply: Supply) -> Iterator[str]:

@@ -6,17 +6,17 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harness.artifact.bundle import CODE_ROOT
+from harness.dependencies.parity.supply import Presence
 from harness.diagnosis import affected, native
 from harness.diagnosis.provider import provider
 from harness.diagnosis.standing import edits, listed, looked_at, standing
 from harness.diagnosis.values import Advice, numbered
 from harness.facts.search import Found, Missing
 from harness.model import Defect, Fault
-from harness.parity.supply import Presence
 
 if TYPE_CHECKING:
+    from harness.dependencies.parity.supply import Supply
     from harness.facts.program import Program
-    from harness.parity.supply import Supply
 
 
 # Folders of files that only look like modules.

@@ -12,7 +12,7 @@ from harness.policy.providers import alike, providers
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from harness.parity.supply import Supply
+    from harness.dependencies.parity.supply import Supply
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from harness.dependencies.parity.agreement import declares, lost_extras
+from harness.dependencies.parity.supply import Presence
+from harness.dependencies.requirements import written_by
+from harness.dependencies.values import MAIN, Kind
 from harness.diagnosis import history
 from harness.model import Edit, Place
-from harness.parity.agreement import declares, lost_extras
-from harness.parity.supply import Presence
-from harness.project.requirements import written_by
-from harness.project.values import MAIN, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from harness.parity.caches import Unkeyed
-    from harness.parity.closure import Need
-    from harness.parity.supply import Supply
+    from harness.dependencies.parity.caches import Unkeyed
+    from harness.dependencies.parity.closure import Need
+    from harness.dependencies.parity.supply import Supply
 
 _LOCKING = {
     "poetry": "poetry lock",

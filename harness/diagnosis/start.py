@@ -14,8 +14,8 @@ from harness.model import Finding, When
 
 if TYPE_CHECKING:
     from harness.artifact.bundle import Bundle
+    from harness.dependencies.parity.supply import Supply
     from harness.manifest import Function
-    from harness.parity.supply import Supply
 
 OUTPUT_LINES = 12
 # Frames that nobody has to look into for a way from the handler to the trouble.

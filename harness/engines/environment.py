@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 
-from harness.artifact import sealed
-from harness.artifact.trees import fingerprint
+from harness.cache import sealed
+from harness.cache.trees import fingerprint
 from harness.engines import root, system
 from harness.engines.hooking import hooked
 from harness.policy.files import system_files
@@ -138,19 +138,6 @@ def _make(environment: Environment, policy: RuntimePolicy, progress: Progress) -
         shutil.rmtree(building.with_name(f"{home.name}.tmp-old"), ignore_errors=True)
     finally:
         shutil.rmtree(building, ignore_errors=True)  # nothing is left of it where it was renamed
-
-
-def broken_cache(cache: Path) -> str:
-    """What to do where something in the cache is not what was put there."""
-    return f"Something in the cache {cache} was changed: empty it with `lambda-artifact cache prune`, and run again."
-
-
-def unusable_cache(cache: Path, error: OSError) -> str:
-    """What to do where the cache cannot be written."""
-    return (
-        f"the cache {cache} cannot be used ({error.strerror or error}): make room there, or name another folder in "
-        "LAMBDA_ARTIFACT_CACHE"
-    )
 
 
 def _scripts(policy: RuntimePolicy) -> dict[str, str]:

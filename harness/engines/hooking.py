@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 from typing import TYPE_CHECKING
 
-from harness.artifact.sealed import replace_file
+from harness.cache.sealed import replace_file
 from harness.engines.programs import text
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.artifact import sealed
+from harness.cache import sealed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

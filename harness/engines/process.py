@@ -13,10 +13,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from harness.cache.folder import broken_cache, unusable_cache
 from harness.engines.bridge import Bridge
 from harness.engines.bytecode import Compiler, Compiling
 from harness.engines.enclosure import NotHere, Trees
-from harness.engines.environment import Environment, broken_cache, prepare, unusable_cache
+from harness.engines.environment import Environment, prepare
 from harness.engines.interpreters import Interpreter, Rejected, find
 from harness.engines.observations import observation
 from harness.engines.once import Once

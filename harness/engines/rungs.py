@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.artifact import trees as folders
+from harness.cache import trees as folders
 from harness.engines.enclosure import Enclosure, NotHere, Rung, Trees, pipe, program
 from harness.engines.environment import GROUP, HOME, USER
 from harness.engines.programs import text

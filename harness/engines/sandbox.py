@@ -18,7 +18,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.artifact import trees as folders
+from harness.cache import trees as folders
 from harness.engines.cgroup import Group
 from harness.engines.enclosure import NotHere
 from harness.engines.protocol import Unavailable

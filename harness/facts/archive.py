@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness import opening
+from harness import regular_files
 from harness.artifact.entries import Kind
 from harness.artifact.reading import files, read_file
 from harness.artifact.stamp import STAMP
@@ -140,7 +140,7 @@ def described(  # noqa: PLR0913, PLR0917 - what is known, and where
     root = archive.path if archive.is_folder else tree
 
     def content(name: str) -> bytes:
-        return opening.read(root / name, LONGEST) if root else read_file(archive, entries[name], LONGEST)
+        return regular_files.read(root / name, LONGEST) if root else read_file(archive, entries[name], LONGEST)
 
     sources = Sources(contents.sources, contents.recorded, python, content, known, scratch)
     return ArchiveFacts(**{one.name: getattr(contents, one.name) for one in fields(contents)}, modules=sources)

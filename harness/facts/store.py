@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, TypeVar
 import filelock
 import msgspec
 
-from harness.artifact import sealed
+from harness.cache import sealed
+from harness.cache.usage import used
 from harness.facts import SCHEMA
 from harness.facts.archive import ArchiveFacts, Contents, contents_of, described
 from harness.facts.sources import Known
-from harness.kept import used
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import ruff  # type: ignore[import-untyped]  # it ships no types
 
-from harness import opening
+from harness import regular_files
 from harness.facts.encoding import declared_encoding, unix_lines
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def syntax_faults(folder: Path, python: tuple[int, int], scratch: Path | None = 
     judged: dict[str, str] = {}  # the name that is given to ruff → the path
     with tempfile.TemporaryDirectory(prefix="syntax-", dir=scratch) as copies:
         for path in _modules(root):
-            source = opening.read(root / path, opening.LARGEST_ARCHIVE)
+            source = regular_files.read(root / path, regular_files.LARGEST_ARCHIVE)
             text = _text(source)
             if isinstance(text, SyntaxFault):
                 faults[path] = text

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from harness import opening
+from harness import regular_files
 from harness.manifest.explain import NATIVE, InFile, diagnose, on_command_line
 from harness.manifest.resolve import Known, Scope, resolve, unknown_runtime
 from harness.manifest.tables import ManifestTable
@@ -118,7 +118,7 @@ def load(  # noqa: PLR0913 - what a request says, and what it is held against; a
 
 def _declares(path: Path) -> bool:
     try:
-        text = opening.read(path, _LARGEST).decode()
+        text = regular_files.read(path, _LARGEST).decode()
     except (OSError, UnicodeDecodeError):
         return False
     try:
@@ -132,7 +132,7 @@ def _from_file(path: Path, runtimes: Collection[str]) -> Scope[ManifestTable]:
     table: object = {}
     at = _TABLE if path.name == _PROJECT_FILE_NAME else ()
     try:
-        text = opening.read(path, _LARGEST).decode()
+        text = regular_files.read(path, _LARGEST).decode()
         table = tomllib.loads(text)
     except OSError as error:
         raise ManifestError((f"{path}: cannot be read: {error.strerror}",)) from None

@@ -11,7 +11,7 @@ from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, NoReturn, TypeVar
 
-from harness import opening
+from harness import regular_files
 from harness.manifest import deployed
 from harness.manifest.explain import InFile
 from harness.manifest.tables import FunctionTable, ManifestTable, Settings
@@ -315,7 +315,7 @@ class _Resolver:
         """An archive on this machine: a file, or a folder that somebody may have packed."""
         if not self.demand(path, where):
             return
-        if not path.is_dir() and (kind := opening.kind(path.stat())):
+        if not path.is_dir() and (kind := regular_files.kind(path.stat())):
             self.problems.append(f"{where}: {path} is {kind}; expected a zip archive or a folder")
         elif path.resolve() == Path(path.resolve().anchor):
             self.problems.append(f"{where}: {path} is the root of the file system; expected a zip archive or a folder")
@@ -394,7 +394,7 @@ def _declared_at(own: Scope[FunctionTable]) -> Place | None:
 
 
 def _event(text: str, path: Path) -> Event:
-    content = json.loads(opening.read(path), parse_constant=_refuse_constant, parse_float=_finite)
+    content = json.loads(regular_files.read(path), parse_constant=_refuse_constant, parse_float=_finite)
     if isinstance(content, dict) and "event" in content and content.keys() <= {"event", "expect"}:
         expect = json.dumps(content["expect"]) if "expect" in content else None
         return Event(text, path, json.dumps(content["event"]), expect)

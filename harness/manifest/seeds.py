@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from harness import opening
+from harness import regular_files
 from harness.manifest.explain import NATIVE, At, InFile, diagnose
 from harness.manifest.seed_tables import (
     MOST,
@@ -116,7 +116,7 @@ def read(name: str, path: Path) -> Seed:
         OSError: The file cannot be read.
         ManifestError: It is not what it should be, with every problem that could be told at once.
     """
-    said = opening.read(path)
+    said = regular_files.read(path)
     try:
         text = said.decode()
         table: object = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
@@ -223,8 +223,8 @@ class _Reader:
             self.say(at, "`text` or `file`, not both")
         if not path.is_file():
             self.say((*at, "file"), f"{path} is not there" if not path.exists() else f"{path} is not a file")
-        elif path.stat().st_size > opening.LARGEST_ARCHIVE:
-            self.say((*at, "file"), f"{path} has more than {opening.LARGEST_ARCHIVE:,} bytes")
+        elif path.stat().st_size > regular_files.LARGEST_ARCHIVE:
+            self.say((*at, "file"), f"{path} has more than {regular_files.LARGEST_ARCHIVE:,} bytes")
         return path
 
     def once(self, names: Iterable[str], at: At) -> None:

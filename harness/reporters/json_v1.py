@@ -10,7 +10,6 @@ from msgspec import Meta, Struct
 
 from harness.diagnosis.fingerprints import fingerprints
 from harness.diagnosis.problems import problems
-from harness.harmless import printed_json
 from harness.model import (
     ArtifactInfo,
     Completed,
@@ -24,6 +23,7 @@ from harness.model import (
     Skipped,
     Waived,
 )
+from harness.plain_text import printed_json
 from harness.reporters.text import encodable, map_text
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from harness.harmless import harmless
 from harness.model import Crashed, Skipped
+from harness.plain_text import harmless
 from harness.reporters import arranging, text, timings
 from harness.reporters.marks import LONGEST, block, code, document, prose, short, table
 

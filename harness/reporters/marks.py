@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from harness.harmless import printed
+from harness.plain_text import printed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

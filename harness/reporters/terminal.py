@@ -5,8 +5,8 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING, Final
 
-from harness.harmless import harmless
 from harness.model import Crashed, Severity, Skipped, Verdict
+from harness.plain_text import harmless
 from harness.reporters import arranging, text, timings
 from harness.reporters.layout import GREEN, INDENT, RED, WIDTH, YELLOW, Painter, field, indented, one_line, page, wrap
 

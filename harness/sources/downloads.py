@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import filelock
 
-from harness.kept import used
+from harness.cache.usage import used
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

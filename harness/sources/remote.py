@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, TypeAlias
 
-from harness.opening import LARGEST_ARCHIVE
+from harness.regular_files import LARGEST_ARCHIVE
 from harness.sources.aws import AwsUnavailable
 from harness.sources.waiting import within
 

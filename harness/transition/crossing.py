@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harness import __version__
-from harness.archives import describe
 from harness.manifest.deployed import alias_of
 from harness.model import Severity
+from harness.session.archives import describe
 from harness.transition.causes import beside, between
 from harness.transition.judging import Judging, groups
 from harness.transition.looking import AT_START, Look, Looking
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from harness.artifact.entries import Archive
     from harness.manifest import Manifest
     from harness.model import Finding
-    from harness.settings import Settings
+    from harness.session.settings import Settings
 
 
 def cross(

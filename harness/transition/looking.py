@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from harness.check import Blocked, Subject
 from harness.checks import handler_imports, handler_responds, imports_resolve, unzipped_size
+from harness.dependencies.parity.supply import Supply
 from harness.diagnosis.handler import fault
 from harness.engines.protocol import Observation, Ready, Unavailable
 from harness.model import Completed, Crashed, Severity, Skipped
-from harness.parity.supply import Supply
 from harness.runner import run
 from harness.sources.local import SourceUnavailable
 from harness.sources.remarks import remarks
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from harness.engines.protocol import Progress, Trace
     from harness.facts.program import Program
     from harness.manifest import Function, Manifest
-    from harness.materials import Materials
     from harness.model import EngineInfo, Finding, Result
-    from harness.settings import Settings
+    from harness.session.settings import Settings
+    from harness.session.workspace import Materials
     from harness.transition.pairing import Mixed
 
 STATES = {

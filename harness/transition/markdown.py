@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from harness.harmless import harmless
+from harness.plain_text import harmless
 from harness.reporters import text
 from harness.reporters.markdown import findings
 from harness.reporters.marks import LONGEST, code, document, prose, table

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.harmless import harmless
 from harness.model import Verdict
+from harness.plain_text import harmless
 from harness.reporters import text
 from harness.reporters.layout import GREEN, INDENT, RED, YELLOW, Painter, field, indented, one_line, page
 from harness.reporters.terminal import archive, findings

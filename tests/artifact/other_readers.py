@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 from harness.artifact.archive import read
 from harness.artifact.content import content
 from harness.artifact.entries import Kind, Refused, Role
-from harness.artifact.trees import remove
 from harness.artifact.zipend import Bytes
+from harness.cache.trees import remove
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

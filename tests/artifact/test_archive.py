@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from harness.artifact.archive import read
 from harness.artifact.entries import Archive, Entry, Kind, Refusal, Refusals, Refused, Role, printable
-from harness.artifact.trees import remove
 from harness.artifact.unpack import unpack
+from harness.cache.trees import remove
 from tests.artifact.zips import archive, archive64, folder, member, symlink, unicode_path
 
 LIMIT = 262_144_000

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.artifact import trees
 from harness.artifact.archive import read
 from harness.artifact.entries import Archive, Entry, Kind, Refused, Role
 from harness.artifact.store import Store, needs_mask
+from harness.cache import trees
 from tests.artifact.zips import Member, archive, folder, member, symlink
 
 if TYPE_CHECKING:

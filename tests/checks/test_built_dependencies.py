@@ -9,8 +9,8 @@ import pytest
 from harness.check import Blocked, Inapplicable
 from harness.checks import unpinned
 from harness.checks.built_dependencies import check
+from harness.dependencies.values import BuildInput, Project, UnknownLock, Unnamed
 from harness.model import Note
-from harness.project.values import BuildInput, Project, UnknownLock, Unnamed
 from tests.build import asked, building, declaring, findings, function, locking, manifest, program_of, said, wheel
 
 CODE = {"app/__init__.py": "", "app/main.py": "import fastapi\n\n\ndef handler(event, context):\n    pass\n"}

@@ -8,8 +8,8 @@ import pytest
 
 from harness.check import Blocked, Inapplicable
 from harness.checks.declared_dependencies import check
+from harness.dependencies.values import Project, UnknownLock
 from harness.model import Defect, Edit, Fault, Finding, Note, Place, Severity, When
-from harness.project.values import Project, UnknownLock
 from tests.build import asked, building, declaring, findings, function, locking, manifest, program_of, said, wheel
 
 CODE = {"app/__init__.py": "", "app/main.py": "import fastapi\n\n\ndef handler(event, context):\n    pass\n"}

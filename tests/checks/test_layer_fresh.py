@@ -9,10 +9,10 @@ from harness.artifact.stamp import STAMP
 from harness.check import Blocked, Inapplicable
 from harness.checks import code_layout, layer_layout, unwanted_files
 from harness.checks.layer_fresh import check
+from harness.dependencies.inputs import Input, Inputs
+from harness.dependencies.stamps import stamp_of
+from harness.dependencies.values import Lock, Project
 from harness.model import Edit, Finding, Note, Place, Severity, UsageError
-from harness.project.inputs import Input, Inputs
-from harness.project.stamps import stamp_of
-from harness.project.values import Lock, Project
 from tests.build import findings, manifest, program_of, said
 
 if TYPE_CHECKING:
@@ -180,7 +180,7 @@ def test_an_input_that_cannot_be_read_is_no_verdict(folder: Path, monkeypatch: p
     def locked(path: Path) -> str:
         raise UsageError(f"{path.name}: cannot be read: Permission denied")
 
-    monkeypatch.setattr("harness.parity.freshness.digest", locked)
+    monkeypatch.setattr("harness.dependencies.parity.freshness.digest", locked)
     with pytest.raises(Blocked, match=r"an input cannot be compared: requirements\.txt: cannot be read: Permission"):
         told(folder, text)
 

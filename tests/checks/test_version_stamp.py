@@ -10,9 +10,9 @@ from harness.artifact.archive import read
 from harness.artifact.entries import Role
 from harness.check import Blocked, Inapplicable
 from harness.checks.version_stamp import check
+from harness.dependencies.git import head
 from harness.manifest import VersionStamp
 from harness.model import Finding, Note, Severity
-from harness.project.git import head
 from tests import repositories
 from tests.build import Seen, archive, manifest, subject
 

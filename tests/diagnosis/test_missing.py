@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from harness.dependencies.parity.supply import Supply
+from harness.dependencies.values import MAIN, Declared, Edge, Group, Kind, Project, Sources, UnknownLock
 from harness.diagnosis.missing import advice
-from harness.parity.supply import Supply
-from harness.project.values import MAIN, Declared, Edge, Group, Kind, Project, Sources, UnknownLock
 from tests.build import asked, building, declaring, function, locking, manifest, program_of, wheel
 
 if TYPE_CHECKING:

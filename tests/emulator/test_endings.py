@@ -18,10 +18,10 @@ import pytest
 from fixtures.broken import mini
 from harness.emulator import REMEDY, SERVER, Unusable, emulator
 from harness.engines.choice import Choice, engine
-from harness.invoking import LambdaRuntime
 from harness.manifest import load
 from harness.model import Skipped
-from harness.settings import Settings
+from harness.plugin.runtime import LambdaRuntime
+from harness.session.settings import Settings
 from harness.verify import Verification, verify
 
 if TYPE_CHECKING:

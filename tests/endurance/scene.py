@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fixtures.broken import mini
-from harness.artifact import trees
+from harness.cache import trees
 from tests.conftest import IMAGE
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.artifact import trees
+from harness.cache import trees
 from tests.endurance.scene import soon, times
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness.artifact import trees
+from harness.cache import trees
 from tests.endurance.scene import Scene, faults, soon, times
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.artifact import sealed
+from harness.cache import sealed
 from harness.engines.interpreters import Interpreter, Rejected, ask, candidates, find
 from harness.engines.process import ProcessEngine
 from harness.engines.protocol import Unavailable

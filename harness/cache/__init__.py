@@ -1,0 +1,1 @@
+"""The folder that everything is cached in: atomic, sealed, locked, counted, pruned."""

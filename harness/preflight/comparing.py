@@ -1,0 +1,218 @@
+"""Holds what is to be deployed against what the account has: pure, from values to a report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from harness import __version__
+from harness.catalogue import PREFLIGHT
+from harness.model import Completed, EngineInfo, Finding, FunctionInfo, NotApplicable, Note, Report, Result, Skipped
+from harness.preflight import aliasing, functions, layering, returning
+from harness.preflight.deployment import Change, Preflight, Row
+from harness.preflight.judgement import listed, short
+from harness.runner import idle, waive
+from harness.session.archives import describe
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator, Sequence
+    from datetime import date
+
+    from harness.manifest import Manifest, Waiver
+    from harness.preflight.deployment import Pair, WantedArchive
+    from harness.preflight.judgement import Judgement, Scene
+    from harness.preflight.values import Account, Carried, Layer, Live, Undone
+
+RULES: Final[tuple[Callable[[Scene], Iterator[Judgement]], ...]] = (
+    functions.missing,
+    functions.package,
+    aliasing.missing,
+    aliasing.dangling,
+    functions.unfinished,
+    functions.platform,
+    functions.deprecated,
+    functions.variables,
+    layering.undeclared,
+    layering.behind,
+    returning.code,
+    returning.layers,
+    layering.published,
+    layering.deleted,
+    layering.unknown,
+    layering.shared,
+    aliasing.siblings,
+    aliasing.deployed,
+    aliasing.behind,
+    aliasing.shared,
+    aliasing.at_latest,
+    functions.storage,
+)
+NEEDS_ONE: Final = frozenset(PREFLIGHT) - {"function-missing", "runtime-deprecated", "code-storage"}
+"""What can say nothing where none of the functions is there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is asked for.
+
+    Attributes:
+        manifest: For its waivers, and the artifact's target.
+        undone: What could not be asked for or read; without checks where it is everything.
+        skip: The checks that nobody wants.
+        strict: Whether a warning fails, too.
+    """
+
+    manifest: Manifest
+    undone: tuple[Undone, ...]
+    skip: tuple[str, ...] = ()
+    strict: bool = False
+
+
+def compare(asked: Asked, scene: Scene, seconds: float) -> Preflight:
+    """Everything that is to be said.
+
+    Args:
+        asked: What is asked for.
+        scene: What is to be deployed, and what is there.
+        seconds: Wall time so far.
+    """
+    manifest = asked.manifest
+    results = [*_all_results(asked, scene)]
+    archives = {id(one.archive): one for pair in scene.pairs for one in (pair.wanted.code, *pair.wanted.layers)}
+    lives = [pair.deployed.latest for pair in scene.there if pair.deployed]
+    return Preflight(
+        report=Report(
+            version=__version__,
+            runtime=manifest.runtime,
+            architecture=str(manifest.architecture),
+            engine=EngineInfo("none"),
+            artifacts=tuple(describe(one.archive) for one in archives.values() if one.archive),
+            functions=tuple(FunctionInfo(pair.name, pair.wanted.handler) for pair in scene.pairs),
+            results=tuple(results),
+            seconds=seconds,
+            strict=asked.strict,
+            notes=tuple(idle([one for one in manifest.waivers if one.check in PREFLIGHT], results)),
+        ),
+        rows=tuple(row(pair, scene.account, {one.wanted.region for one in scene.there}) for pair in scene.pairs),
+        account=next((live.account for live in lives), None),
+        regions=scene.account.regions,
+        storage=scene.account.storage,
+        others=layering.others(scene),
+    )
+
+
+def _all_results(asked: Asked, scene: Scene) -> Iterator[Result]:
+    for one in asked.undone:
+        if not one.checks:
+            yield Result("account", "The account answers.", None, Skipped(one.reason), 0.0)
+            return
+    judgements = [one for rule in RULES for one in rule(scene)]
+    undone = (*asked.undone, *scene.account.undone)
+    for check in PREFLIGHT:
+        if check not in asked.skip and not scene.there and scene.account.missing and check in NEEDS_ONE:
+            yield Result(check, PREFLIGHT[check], None, NotApplicable("none of the functions is there"), 0.0)
+        elif check not in asked.skip:
+            yield from _results(
+                check, [one for one in judgements if one.check == check], undone, (asked.manifest.waivers, scene.today)
+            )
+
+
+def _results(
+    check: str, mine: Sequence[Judgement], undone: Sequence[Undone], accepted: tuple[Sequence[Waiver], date]
+) -> Iterator[Result]:
+    """What one check says: of each function that it has a finding on, and of the rest together."""
+    by: dict[str | None, list[Finding]] = {}
+    for one in mine:
+        if isinstance(one.content, Finding):
+            for name in one.functions or (None,):
+                by.setdefault(name, []).append(one.content)
+    reasons = dict.fromkeys((one.function, one.reason) for one in undone if check in one.checks)
+    notes = tuple(one.content for one in mine if isinstance(one.content, Note))
+    title = PREFLIGHT[check]
+    for name, findings in by.items():
+        outcome = waive(check, Completed(tuple(findings)), *accepted)
+        yield Result(check, title, name, outcome, 0.0)
+    for name, reason in reasons:
+        yield Result(check, title, name, Skipped(reason), 0.0)
+    if notes or not (by or reasons):
+        yield Result(check, title, None, Completed(notes=notes), 0.0)
+
+
+def row(pair: Pair, account: Account, there: Collection[str | None] = ()) -> Row:
+    """A function, with what its deployment would change.
+
+    Args:
+        pair: The function.
+        account: Where it is.
+        there: The regions in which functions of the manifest are.
+    """
+    wanted, live = pair.wanted, pair.live
+    if live is None:
+        missing = wanted.name in account.missing
+        return Row(wanted.name, wanted.called, not missing, alone=missing and wanted.region not in there)
+    return Row(
+        name=wanted.name,
+        called=wanted.called,
+        exists=True,
+        arn=live.arn,
+        version=live.version,
+        code_sha256=live.code_sha256,
+        layers=tuple(layer.arn for layer in live.layers),
+        variables=live.variables.names if live.variables else None,
+        variables_size=live.variables.size if live.variables else None,
+        changes=tuple(_all_changes(pair, live, account)),
+        shares=tuple((share.version, share.part) for share in pair.shares),
+    )
+
+
+def _all_changes(pair: Pair, live: Live, account: Account) -> Iterator[Change]:
+    """What differs, of the version that callers get; then of those that get a part of an alias's calls."""
+    changes = tuple(_changes(pair, live, account))
+    yield from changes
+    for share in pair.shares:
+        part = f"{share.part:.0%} of the calls"
+        if share.live is None:
+            yield Change("code", f"not known ({part})", short(pair.wanted.code.code_sha256) or "not known")
+            continue
+        for change in _changes(pair, share.live, account):
+            if change not in changes:
+                yield replace(change, live=f"{change.live} ({part})")
+
+
+def _changes(pair: Pair, live: Live, account: Account) -> Iterator[Change]:
+    wanted = pair.wanted
+    if wanted.code.code_sha256 != live.code_sha256:
+        yield Change("code", short(live.code_sha256), short(wanted.code.code_sha256) or "not known")
+    now = [str(layer) for layer in live.layers]
+    new = [
+        _becomes(archive, account.layer(arn), arn, live.layers)
+        for archive, arn in zip(wanted.layers, pair.layers, strict=True)
+    ]
+    if now != new:
+        yield Change("layers", ", ".join(now) or "none", ", ".join(new) or "none")
+    for what, has, wants in (
+        ("runtime", live.runtime, wanted.runtime),
+        ("architecture", live.architecture, wanted.architecture),
+        ("handler", live.handler, wanted.handler),
+        ("memory", live.memory, wanted.memory),
+        ("timeout", live.timeout, wanted.timeout),
+    ):
+        if wants is not None and has != wants:
+            yield Change(what, str(has), str(wants))
+    if live.variables is not None:
+        lacking = [name for name in wanted.variables.names if name not in live.variables.names]
+        if lacking:
+            yield Change("variables", f"{len(live.variables.names)} set", f"{listed(lacking)} too")
+
+
+def _becomes(archive: WantedArchive, layer: Layer | None, arn: str | None, carried: Sequence[Carried]) -> str:
+    """The version that an archive is, or the layer that it will be a version of."""
+    if archive.arn:
+        return str(archive.arn)
+    same = [one.carried for one in layer.having(archive.code_sha256)] if layer else []
+    if same:
+        return str(next((one for one in same if one in carried), same[0]))
+    if arn is None:
+        return archive.source
+    known = layer is not None and archive.code_sha256 is not None  # else it may be published already
+    return f"{arn.rpartition(':')[2]}:new" if known else f"{arn.rpartition(':')[2]} (version not known)"

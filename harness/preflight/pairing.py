@@ -1,0 +1,124 @@
+"""Which layer of the account each archive becomes: as the manifest says, else as digests and functions tell."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from harness.preflight.deployment import Pair, Wanted
+from harness.preflight.shelf import Sought
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Sequence
+
+    from harness.preflight.deployment import WantedArchive
+    from harness.preflight.values import Account, Carried
+
+
+def sought(wanted: Sequence[Wanted], account: Account) -> tuple[Sought, ...]:
+    """The layers whose versions are worth a look: those that archives are called, or may become."""
+    digests: dict[str, set[str]] = {}
+    archives = {id(archive): archive for one in wanted for archive in one.layers if archive.arn is None}
+    for archive in archives.values():
+        for arn in _Place(wanted, account).candidates(archive):
+            digests.setdefault(arn, set()).update([archive.code_sha256] if archive.code_sha256 else [])
+    carried: dict[str, set[Carried]] = {arn: set() for arn in digests}
+    for deployed in account.functions.values():
+        for live in (deployed.latest, *deployed.versions):
+            for layer in live.layers:
+                if layer.layer in carried:
+                    carried[layer.layer].add(layer)
+    return tuple(
+        Sought(arn, frozenset(found), tuple(sorted(carried[arn], key=lambda layer: -layer.version)))
+        for arn, found in digests.items()
+    )
+
+
+def of_layers(wanted: Sequence[Wanted], account: Account) -> tuple[str, ...]:
+    """The regions in which the account has layers that archives become, or are by their ARN."""
+    own = {deployed.latest.account for deployed in account.functions.values()}
+    declared = [layer.arn for one in wanted for layer in one.layers if layer.arn and layer.arn.account in own]
+    arns = [*(one.arn for one in sought(wanted, account)), *(carried.layer for carried in declared)]
+    return tuple(dict.fromkeys(arn.split(":")[3] for arn in arns))
+
+
+def pairs(wanted: Sequence[Wanted], account: Account) -> tuple[Pair, ...]:
+    """Each function beside what is there, with the layer that each of its archives becomes."""
+    regions = {name: deployed.latest.region for name, deployed in account.functions.items()}
+    places = {
+        region: _Place([one for one in wanted if regions.get(one.name, region) == region], account)
+        for region in dict.fromkeys(regions.get(one.name) for one in wanted)
+    }
+    known: dict[tuple[object, ...], tuple[str | None, ...]] = {}  # functions with the same archives are many
+    found = []
+    for one in wanted:
+        key = (regions.get(one.name), *map(id, one.layers))
+        if key not in known:
+            known[key] = tuple(places[regions.get(one.name)].identified(one))
+        found.append(Pair(one, account.functions.get(one.name), known[key]))
+    return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """The functions of one region."""
+
+    wanted: Sequence[Wanted]
+    account: Account
+
+    def identified(self, one: Wanted) -> Iterator[str | None]:
+        """The layer that each archive of a function becomes."""
+        left = [archive for archive in one.layers if archive.arn is None]
+        found = {id(archive): self.sure(archive) for archive in left}
+        taken = {archive.arn.layer for archive in one.layers if archive.arn} | {arn for arn in found.values() if arn}
+        unknown = [archive for archive in left if found[id(archive)] is None and not archive.called]
+        offered = dict.fromkeys(arn for archive in unknown for arn in self.candidates(archive) if arn not in taken)
+        if len(unknown) == 1:
+            found[id(unknown[0])] = self.elected(unknown[0], offered)
+        elif len(unknown) == len(offered):  # their order tells
+            found.update(zip(map(id, unknown), offered, strict=True))
+        for archive in one.layers:
+            yield archive.arn.layer if archive.arn else found[id(archive)]
+
+    def sure(self, archive: WantedArchive) -> str | None:
+        """The layer that it is called, or that has a version with its content."""
+        candidates = self.candidates(archive)
+        if archive.called:
+            return candidates[0] if candidates else None
+        known = [self.account.layer(arn) for arn in candidates]
+        having = [layer.arn for layer in known if layer and layer.having(archive.code_sha256)]
+        return having[0] if len(having) == 1 else None
+
+    def elected(self, archive: WantedArchive, offered: Collection[str]) -> str | None:
+        """The layer that most of the functions carry that are to carry the archive; None where that decides nothing."""
+        votes = Counter(arn for one in self.carriers(archive) for arn in self.carried(one) if arn in offered)
+        ranked = votes.most_common(2)
+        if not ranked or (len(ranked) > 1 and ranked[0][1] == ranked[1][1]):
+            return None
+        return ranked[0][0]
+
+    def candidates(self, archive: WantedArchive) -> tuple[str, ...]:
+        """The layers of the account that it may become, in the order in which functions carry them."""
+        carriers = self.carriers(archive)
+        if archive.called and archive.called.startswith("arn:"):
+            return (archive.called,)
+        if archive.called:
+            there = [
+                self.account.functions[one.name].latest.arn for one in carriers if one.name in self.account.functions
+            ]
+            return tuple(dict.fromkeys(":".join((*arn.split(":")[:5], "layer", archive.called)) for arn in there))
+        declared = {layer.arn.layer for one in carriers for layer in one.layers if layer.arn}
+        found = dict.fromkeys(arn for one in carriers for arn in self.carried(one))
+        return tuple(arn for arn in found if arn not in declared)
+
+    def carriers(self, archive: WantedArchive) -> tuple[Wanted, ...]:
+        """The functions that are to carry it."""
+        return tuple(one for one in self.wanted if archive in one.layers)
+
+    def carried(self, one: Wanted) -> tuple[str, ...]:
+        """The account's own layers that a function carries."""
+        if (deployed := self.account.functions.get(one.name)) is None:
+            return ()
+        live = deployed.latest
+        return tuple(layer.layer for layer in live.layers if layer.account == live.account)

@@ -1,0 +1,146 @@
+"""The command ``preflight``: what its options say, and the way from a manifest and an account to a report."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+from harness.catalogue import PREFLIGHT, waivable
+from harness.manifest import Manifest, Options, find, load
+from harness.manifest.deployed import chosen
+from harness.model import UsageError
+from harness.policy import KNOWN_RUNTIMES, limits
+from harness.preflight import json_v1, markdown, terminal
+from harness.preflight.comparing import Asked, compare
+from harness.preflight.deployment import Preflight
+from harness.preflight.judgement import Scene
+from harness.preflight.pairing import of_layers, pairs, sought
+from harness.preflight.reading import Reader, Unreachable
+from harness.preflight.sameness import compared
+from harness.preflight.shelf import shelves
+from harness.preflight.values import Account, Undone
+from harness.preflight.wanting import Wanting
+from harness.sources.fetching import Sources
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import date
+
+    from harness.preflight.deployment import Wanted
+    from harness.sources.aws import Aws
+
+__all__ = ["FORMATS", "Preflight", "Settings", "requested", "run", "skipped"]
+
+FORMATS: Final[Mapping[str, Callable[..., str]]] = MappingProxyType(
+    {"terminal": terminal.render, "json": json_v1.render, "markdown": markdown.render}
+)
+"""What ``--format`` and ``--output`` take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How to look, beside what for.
+
+    Attributes:
+        aws: The user's session.
+        cache: The user's cache folder of this tool.
+        progress: Judgement what is being done.
+        today: For waivers, and for AWS's dates.
+        skip: Ids of what not to look for; what nothing else needs is not asked for either.
+        strict: Whether a warning fails, too.
+        backwards: Whether it is meant that something goes back to an earlier version.
+    """
+
+    aws: Aws
+    cache: Path
+    progress: Callable[[str], None]
+    today: date
+    skip: tuple[str, ...] = ()
+    strict: bool = False
+    backwards: bool = False
+
+
+def requested(options: argparse.Namespace, environ: Mapping[str, str]) -> Manifest:
+    """What is to be deployed, and what it is called in the account.
+
+    Raises:
+        UsageError: The options or the manifest are wrong.
+    """
+    said = Options(
+        folder=Path.cwd(),
+        code=options.code,
+        layers=tuple(options.layer),
+        handlers=tuple(options.handler),
+        runtime=options.runtime,
+        arch=options.arch,
+        memory=options.memory,
+        deployed_as=options.deployed_as,
+        env=tuple(options.env),
+    )
+    path = options.manifest or find(Path.cwd())
+    manifest = load(path, said, runtimes=KNOWN_RUNTIMES, checks=waivable, environ=environ)
+    names = chosen(options.function, manifest.functions)
+    return replace(
+        manifest,
+        functions=tuple(
+            replace(function, deployed_as=names.get(function.name, function.deployed_as))
+            for function in manifest.functions
+        ),
+    )
+
+
+def skipped(names: Sequence[str]) -> tuple[str, ...]:
+    """What ``--skip`` says.
+
+    Raises:
+        UsageError: There is no such thing to look for.
+    """
+    for name in names:
+        if name not in PREFLIGHT:
+            raise UsageError(f"--skip {name}: it takes {', '.join(PREFLIGHT)}")
+    return tuple(names)
+
+
+def run(manifest: Manifest, settings: Settings) -> Preflight:
+    """Hold a manifest against the account.
+
+    Raises:
+        UsageError: No function is declared, or one has no name that could be one in the account.
+    """
+    began = time.perf_counter()
+    sources = Sources(settings.cache, settings.progress, settings.aws)
+    wanting = Wanting(manifest, sources, settings.progress)
+    wanted = wanting.functions()
+    reader = Reader(settings.aws, settings.progress)
+    try:
+        account = _account(reader, wanted, settings)
+        paired = pairs(wanted, account)
+        settings.progress("comparing")
+        account = replace(account, layers=tuple(compared(account.layers, paired, sources)))
+        undone: Sequence[Undone] = wanting.undone
+    except Unreachable as reason:
+        account, undone = Account({}, regions=tuple(reader.regions)), (Undone((), None, str(reason)),)
+        paired = pairs(wanted, account)
+    scene = Scene(paired, account, settings.today, limits(), settings.backwards)
+    asked = Asked(manifest, tuple(undone), settings.skip, settings.strict)
+    return compare(asked, scene, time.perf_counter() - began)
+
+
+def _account(reader: Reader, wanted: Sequence[Wanted], settings: Settings) -> Account:
+    account = reader.functions(wanted)
+    layers, undone = shelves(reader, sought(wanted, account))
+    regions = dict.fromkeys(one.region for one in wanted if "code-storage" not in settings.skip)
+    storage, unmeasured = reader.storage(tuple(regions))
+    places = () if "layer-shared" in settings.skip else of_layers(wanted, account)
+    others, unlisted = reader.others(wanted, places)
+    return replace(
+        account,
+        layers=layers,
+        storage=storage,
+        others=others,
+        undone=(*account.undone, *undone, *unmeasured, *unlisted),
+    )

@@ -1,0 +1,104 @@
+"""What is published of the layers that archives become: listed, and the newest of them looked at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from harness.preflight import parsing
+from harness.preflight.values import Carried, Layer, Published, Undone
+from harness.sources.aws import AwsUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from harness.preflight.reading import Reader
+
+NEWEST: Final = 10
+"""How many versions of a layer are looked at: a listing has no digests, so each takes a call."""
+_LEAST: Final = 2
+"""The newest two are, in any case, and more as long as all are one: the same is published again and again."""
+OF_LAYERS: Final = ("layer-behind", "layer-goes-back", "layer-republished", "layers-known")
+_MISSING: Final = "ResourceNotFoundException"
+
+
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """A layer to look for.
+
+    Attributes:
+        arn: Without a version.
+        digests: Those of the archives that may become it, as Lambda prints them.
+        carried: The versions that functions carry.
+    """
+
+    arn: str
+    digests: frozenset[str]
+    carried: tuple[Carried, ...]
+
+    @property
+    def region(self) -> str:
+        """Where it is."""
+        return self.arn.split(":")[3]
+
+
+def shelves(reader: Reader, sought: Sequence[Sought]) -> tuple[tuple[Layer, ...], tuple[Undone, ...]]:
+    """What is published of each; and what could not be asked for."""
+    found, undone = list[Layer](), list[Undone]()
+    if not sought:
+        return (), ()
+    for answer in reader.together(partial(_shelf, reader), sought, "asking AWS about layers"):
+        if isinstance(answer, Layer):
+            found.append(answer)
+        else:
+            undone.append(answer)
+    return tuple(found), tuple(undone)
+
+
+def _shelf(reader: Reader, one: Sought) -> Layer | Undone:
+    name = one.arn.rpartition(":")[2]
+    client = reader.aws.client("lambda", one.region)
+    try:
+        call = partial(client.list_layer_versions, LayerName=name, MaxItems=50)
+        pages = reader.pages(
+            one.region, "ListLayerVersions", one.arn, call, parsing.each("LayerVersions", parsing.listed)
+        )
+        listed = [version for page in pages for version in page]
+        listed.sort(key=lambda version: -version.carried.version)
+        return _looked_at(reader, one, listed)
+    except AwsUnavailable as reason:
+        if reason.code == _MISSING:  # nothing is published of it yet
+            return Layer(one.arn, gone=one.carried)
+        return Undone(OF_LAYERS, None, str(reason))
+
+
+def _looked_at(reader: Reader, one: Sought, listed: Sequence[Published]) -> Layer:
+    """The versions, with digests of the newest, until the wanted ones are found, and of those that are carried."""
+    there = {version.carried for version in listed}
+    known: dict[Carried, Published] = {}
+    left = set(one.digests)
+    digests: list[str | None] = []
+    for version in listed[:NEWEST]:
+        if len(digests) >= _LEAST and not left and len(set(digests)) > 1:
+            break
+        known[version.carried] = _version(reader, one, version)
+        digests.append(known[version.carried].code_sha256)
+        left.discard(digests[-1] or "")
+    for carried in one.carried[:NEWEST]:
+        if carried in there and carried not in known:
+            known[carried] = _version(reader, one, Published(carried))
+    versions = tuple(known.get(version.carried, version) for version in listed)
+    return Layer(one.arn, versions, tuple(carried for carried in one.carried if carried not in there))
+
+
+def _version(reader: Reader, one: Sought, version: Published) -> Published:
+    client = reader.aws.client("lambda", one.region)
+    carried = version.carried
+    call = partial(client.get_layer_version, LayerName=carried.name, VersionNumber=carried.version)
+    try:
+        return reader.ask(one.region, "GetLayerVersion", carried.arn, call, parsing.published)
+    except AwsUnavailable as reason:
+        if reason.code == _MISSING:  # deleted since it was listed
+            return replace(version, code_sha256=None)
+        raise

@@ -1,0 +1,1 @@
+"""What one verification holds: archives, what is known of them, the runtime's answers, settings."""

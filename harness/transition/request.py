@@ -1,0 +1,159 @@
+"""The command ``transition``: what its options say of both sides."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+from harness.catalogue import waivable
+from harness.manifest import Architecture, Manifest, ManifestError, Options, find, load
+from harness.model import UsageError
+from harness.policy import KNOWN_RUNTIMES
+from harness.sources.places import LambdaFunction, place
+from harness.transition import json_v1, markdown, terminal
+from harness.transition.crossing import cross
+from harness.transition.values import Order, Transition
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Collection, Mapping
+
+    from harness.session.settings import Settings
+
+__all__ = ["FORMATS", "Order", "Transition", "assumed", "run", "sides"]
+
+FORMATS: Final[Mapping[str, Callable[..., str]]] = MappingProxyType(
+    {"terminal": terminal.render, "json": json_v1.render, "markdown": markdown.render}
+)
+"""What ``--format`` and ``--output`` take."""
+NOTHING_LIVE = (
+    "nothing says what is live: name its manifest with --from, or what of it is other than in the new one with "
+    "--from-code, --from-layer, --from-runtime, --from-arch or --from-env"
+)
+SEVERAL = (
+    "--from-code {}: the functions have code archives of their own, and one deployed function stands for one of them: "
+    "name what is live of each in a manifest, with --from"
+)
+NO_HANDLER = "no handler is declared: add a [functions.NAME] table with handler, or --handler NAME"
+
+
+def sides(options: argparse.Namespace, environ: Mapping[str, str]) -> tuple[Manifest, Manifest]:
+    """What is live, and what will be.
+
+    Raises:
+        UsageError: The options or a manifest are wrong, or say nothing of one side.
+    """
+    said = {
+        "code": options.from_code,
+        "layers": tuple(options.from_layer),
+        "runtime": options.from_runtime,
+        "arch": options.from_arch,
+        "env": tuple(options.from_env),
+    }
+    if not said["layers"] and _function(options.from_code):
+        said["layers"] = (options.from_code,)  # a function runs with the layers that it carries, never with others
+    given = {name: value for name, value in said.items() if value}
+    if options.from_manifest is None and not given:
+        raise UsageError(NOTHING_LIVE)
+    new = Options(
+        folder=Path.cwd(),
+        code=options.code,
+        layers=tuple(options.layer),
+        handlers=tuple(options.handler),
+        runtime=options.runtime,
+        arch=options.arch,
+        memory=options.memory,
+        env=tuple(options.env),
+        events=tuple(options.event),
+    )
+    path = options.to_manifest or find(Path.cwd())
+    if options.from_manifest is None:
+        # One manifest for both: what is not said of the old side is as on the new one.
+        said_of_it = replace(new, **{**given, "env": (*new.env, *options.from_env)})
+    else:
+        said_of_it = Options(folder=Path.cwd(), **given)
+    try:
+        before = _load(options.from_manifest or path, said_of_it, environ)
+    except ManifestError as error:
+        raise ManifestError(tuple(_by_its_option(problem, given) for problem in error.problems)) from None
+    after = _load(path, new, environ)
+    if not after.functions:
+        raise UsageError(NO_HANDLER)
+    if _function(options.from_code) and len({one.code for one in after.functions}) > 1:
+        raise UsageError(SEVERAL.format(options.from_code))
+    if options.from_manifest is None:
+        before = _as_deployed(before, options)
+    return before, after
+
+
+def _function(text: str | None) -> LambdaFunction | None:
+    """The function that an option names as what is live; None where it names an archive, or nothing."""
+    found = place(text) if text else None
+    return found if isinstance(found, LambdaFunction) else None
+
+
+def _as_deployed(before: Manifest, options: argparse.Namespace) -> Manifest:
+    """What is live, with the runtime, the architecture and the handler of the function that it is.
+
+    Raises:
+        UsageError: The function is not written in Python.
+    """
+    if (function := _function(options.from_code)) is None:
+        return before
+    from harness.sources.aws import Aws, AwsUnavailable  # noqa: PLC0415 - most transitions ask AWS nothing
+    from harness.sources.aws_packages import configuration  # noqa: PLC0415 - imports the SDK
+
+    try:
+        live = configuration(Aws(options.profile), function, options.from_code)
+    except AwsUnavailable:
+        return before  # nothing of it is known; the look at what is live says why
+    if live.runtimes and not options.from_runtime:
+        if live.runtimes[0] not in KNOWN_RUNTIMES:
+            raise UsageError(f"--from-code {options.from_code}: it runs on {live.runtimes[0]}, which is not Python")
+        before = replace(before, runtime=live.runtimes[0])
+    if live.architectures and not options.from_arch:
+        before = replace(before, architecture=Architecture(live.architectures[0]))
+    if live.handler and len(before.functions) == 1:  # of several functions, each has a handler of its own
+        before = replace(before, functions=(replace(before.functions[0], handler=live.handler),))
+    return before
+
+
+def assumed(options: argparse.Namespace, after: Manifest) -> tuple[str, ...]:
+    """A sentence on each archive of what is live that no option names, and that the new side's stands for."""
+    if options.from_manifest is not None:
+        return ()
+    found = []
+    layered = any(function.layers for function in after.functions)
+    if options.from_code and layered and not options.from_layer and not _function(options.from_code):
+        found.append("what is live is taken to have the new layers: --from-layer names others")
+    if options.from_layer and not options.from_code:
+        found.append("what is live is taken to have the new code: --from-code names another")
+    return tuple(found)
+
+
+def _by_its_option(problem: str, given: Collection[str]) -> str:
+    """A problem of the old side, with the option that the user wrote."""
+    for name in given:
+        option = f"--{name.removesuffix('s')}"
+        if problem.startswith(f"{option}:"):
+            return f"--from-{problem.removeprefix('--')}"
+    return problem
+
+
+def _load(path: Path | None, options: Options, environ: Mapping[str, str]) -> Manifest:
+    return load(path, options, runtimes=KNOWN_RUNTIMES, checks=waivable, environ=environ)
+
+
+def run(
+    sides: tuple[Manifest, Manifest],
+    settings: Settings,
+    order: str | None,
+    *,
+    rollback: bool,
+    notes: tuple[str, ...] = (),
+) -> Transition:
+    """Look at the whole way; the notes are added to the report's."""
+    found = cross(*sides, settings, Order(order) if order else None, rollback=rollback)
+    return replace(found, notes=(*notes, *found.notes))
