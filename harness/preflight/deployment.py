@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from harness.artifact.entries import Archive
     from harness.model import Report
-    from harness.preflight.values import Carried, Deployed, Live, Storage, Variables
+    from harness.preflight.account import Carried, Deployed, Live, Storage, Variables
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from harness.plain_text import harmless
 from harness.preflight import words
 from harness.reporters import text
 from harness.reporters.markdown import findings
-from harness.reporters.marks import LONGEST, code, document, prose, table
+from harness.reporters.markup import LONGEST, code, document, prose, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,15 +14,15 @@ from harness.manifest.deployed import chosen
 from harness.model import UsageError
 from harness.policy import KNOWN_RUNTIMES, limits
 from harness.preflight import json_v1, markdown, terminal
-from harness.preflight.comparing import Asked, compare
+from harness.preflight.account import Account, Undone
+from harness.preflight.account_reader import Reader, Unreachable
+from harness.preflight.comparison import Asked, compare
+from harness.preflight.content import compared
 from harness.preflight.deployment import Preflight
-from harness.preflight.judgement import Scene
-from harness.preflight.pairing import of_layers, pairs, sought
-from harness.preflight.reading import Reader, Unreachable
-from harness.preflight.sameness import compared
-from harness.preflight.shelf import shelves
-from harness.preflight.values import Account, Undone
-from harness.preflight.wanting import Wanting
+from harness.preflight.pairs import of_layers, pairs, sought
+from harness.preflight.plan import Wanting
+from harness.preflight.published_layers import shelves
+from harness.preflight.rule import Scene
 from harness.sources.fetching import Sources
 
 if TYPE_CHECKING:

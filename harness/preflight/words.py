@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from harness.preflight.judgement import listed
+from harness.preflight.rule import listed
 from harness.reporters import text
 
 if TYPE_CHECKING:

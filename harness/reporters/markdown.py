@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 from harness.model import Crashed, Skipped
 from harness.plain_text import harmless
-from harness.reporters import arranging, text, timings
-from harness.reporters.marks import LONGEST, block, code, document, prose, short, table
+from harness.reporters import text, timings, verification
+from harness.reporters.markup import LONGEST, block, code, document, prose, short, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from harness.model import Report
-    from harness.reporters.arranging import Shown
     from harness.reporters.text import Group
+    from harness.reporters.verification import Shown
 
 _MOST_ROWS = 50
 _MOST_DETAILS = 20
@@ -31,10 +31,10 @@ def render(report: Report) -> str:
         A document that starts with a heading of level 2.
     """
     report = text.map_text(report, partial(harmless, longest=LONGEST))
-    failing, others = arranging.arranged(report)
+    failing, others = verification.arranged(report)
     blocks = (
         f"## Lambda artifact: {report.verdict.upper()}",
-        f"**{prose(arranging.verdict(report, failing))}**",
+        f"**{prose(verification.verdict(report, failing))}**",
         *_problems((*failing, *others)),
         *_undone(report),
         "### Verified",
@@ -150,7 +150,7 @@ def _detail(group: Group) -> Iterator[str]:
 
 
 def _undone(report: Report) -> Iterator[str]:
-    outcomes = [(one.outcome, (one.check, one.function)) for one in arranging.undone_of(report)]
+    outcomes = [(one.outcome, (one.check, one.function)) for one in verification.undone_of(report)]
     for crash, checks in text.gather((o, check) for o, check in outcomes if isinstance(o, Crashed)).items():
         yield f"### Crashed: {prose(text.subjects(checks))}"
         yield prose(crash.summary)

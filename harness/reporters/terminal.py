@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Final
 
 from harness.model import Crashed, Severity, Skipped, Verdict
 from harness.plain_text import harmless
-from harness.reporters import arranging, text, timings
+from harness.reporters import text, timings, verification
 from harness.reporters.layout import GREEN, INDENT, RED, WIDTH, YELLOW, Painter, field, indented, one_line, page, wrap
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from harness.model import ArtifactInfo, Report
-    from harness.reporters.arranging import Shown
     from harness.reporters.text import Group
+    from harness.reporters.verification import Shown
 
 _VERDICTS = {Verdict.FAIL: RED, Verdict.INCOMPLETE: YELLOW, Verdict.PASS: GREEN}
 _SEVERITIES = {Severity.ERROR: RED, Severity.WARNING: YELLOW}
@@ -43,7 +43,7 @@ def render(report: Report, *, colour: bool = False, width: int = WIDTH, verbose:
     """
     report = text.map_text(report, harmless)
     setting = _Setting(Painter(colour=colour), max(width, _NARROWEST), verbose=verbose)
-    failing, others = arranging.arranged(report)
+    failing, others = verification.arranged(report)
     blocks = [setting.verdict(report, failing)]
     blocks += [setting.problem(number, one) for number, one in enumerate(failing, 1)]
     if verbose:
@@ -64,8 +64,8 @@ class _Setting:
     def verdict(self, report: Report, failing: Sequence[Shown]) -> str:
         """The first line."""
         word = self.paint(report.verdict.upper(), _VERDICTS[report.verdict])
-        counted = f"; {arranging.counted(report)}" if report.verdict is Verdict.PASS else ""
-        return f"{word}  {one_line(arranging.verdict(report, failing))}{counted}"
+        counted = f"; {verification.counted(report)}" if report.verdict is Verdict.PASS else ""
+        return f"{word}  {one_line(verification.verdict(report, failing))}{counted}"
 
     def problem(self, number: int, shown: Shown) -> str:
         """One problem: each line has one job."""
@@ -115,7 +115,7 @@ class _Setting:
 
     def undone(self, report: Report) -> Iterator[str]:
         """What crashed and what was skipped; the same reason is said once."""
-        outcomes = [(one.outcome, (one.check, one.function)) for one in arranging.undone_of(report)]
+        outcomes = [(one.outcome, (one.check, one.function)) for one in verification.undone_of(report)]
         for crash, checks in text.gather((o, check) for o, check in outcomes if isinstance(o, Crashed)).items():
             heading = f"{self.paint('CRASHED', RED)} {one_line(text.subjects(checks))}"
             yield "\n".join((heading, indented(crash.summary), textwrap.indent(crash.traceback, INDENT * 2)))
@@ -131,8 +131,8 @@ class _Setting:
         said = [
             ("started", text.started(report) if self.verbose or report.failed or report.incomplete else ""),
             ("waived", text.waived(report)),
-            ("checked", arranging.counted(report) if self.verbose or report.verdict is Verdict.INCOMPLETE else ""),
-            ("verified", arranging.verified(report)),
+            ("checked", verification.counted(report) if self.verbose or report.verdict is Verdict.INCOMPLETE else ""),
+            ("verified", verification.verified(report)),
             *(("", line) for artifact in report.artifacts if report.source_digests for line in _digests(artifact)),
             ("not vouched", "; ".join(vouched)),
             *(("note", note) for note in report.notes),

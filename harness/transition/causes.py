@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from harness.facts.program import Program
     from harness.manifest import Function
     from harness.model import Finding
-    from harness.transition.looking import Look
+    from harness.transition.observation import Look
     from harness.transition.values import Change, Way
 
 # What Python says of modules: that there is none, that one lacks a name.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from harness.plain_text import harmless
 from harness.reporters import text
 from harness.reporters.markdown import findings
-from harness.reporters.marks import LONGEST, code, document, prose, table
+from harness.reporters.markup import LONGEST, code, document, prose, table
 from harness.transition import words
 
 if TYPE_CHECKING:

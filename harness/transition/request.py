@@ -13,7 +13,7 @@ from harness.model import UsageError
 from harness.policy import KNOWN_RUNTIMES
 from harness.sources.places import LambdaFunction, place
 from harness.transition import json_v1, markdown, terminal
-from harness.transition.crossing import cross
+from harness.transition.analysis import cross
 from harness.transition.values import Order, Transition
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from harness.model import Severity
 from harness.reporters import text
-from harness.transition.judging import CALLS, OTHER
+from harness.transition.order import CALLS, OTHER
 from harness.transition.values import LOOKED_AT, STEPWISE, Kind, Order, State
 
 if TYPE_CHECKING:

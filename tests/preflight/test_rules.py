@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from harness.model import Note, Severity
-from harness.preflight import layering
-from harness.preflight.comparing import row
+from harness.preflight import layer_rules
+from harness.preflight.account import Alias, Deployed, Undone, Variables
+from harness.preflight.comparison import row
 from harness.preflight.deployment import WantedArchive
-from harness.preflight.judgement import Scene
-from harness.preflight.values import Alias, Deployed, Undone, Variables
+from harness.preflight.rule import Scene
 from tests.preflight.values import (
     CODE,
     DEPS1,
@@ -41,7 +41,7 @@ from tests.preflight.values import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from harness.preflight.values import Carried, Layer, Live
+    from harness.preflight.account import Carried, Layer, Live
 
 ERROR, WARNING = Severity.ERROR, Severity.WARNING
 DECLARED = WantedArchive(DEPS2.arn, "two", arn=DEPS2)
@@ -636,7 +636,7 @@ def test_other_functions_that_carry_a_version_of_the_layers_are_listed() -> None
         of
     )
     assert not findings(of)
-    assert [(one.name, [str(layer) for layer in one.layers]) for one in layering.others(of)] == [
+    assert [(one.name, [str(layer) for layer in one.layers]) for one in layer_rules.others(of)] == [
         ("billing", ["deps:2"]),
         ("report", ["deps:1"]),
     ]

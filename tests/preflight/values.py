@@ -8,11 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.model import Finding, Note
 from harness.policy import limits
-from harness.preflight.comparing import RULES
-from harness.preflight.deployment import Wanted, WantedArchive
-from harness.preflight.judgement import Judgement, Scene
-from harness.preflight.pairing import pairs
-from harness.preflight.values import (
+from harness.preflight.account import (
     LATEST,
     Account,
     Alias,
@@ -24,6 +20,10 @@ from harness.preflight.values import (
     Storage,
     Variables,
 )
+from harness.preflight.comparison import RULES
+from harness.preflight.deployment import Wanted, WantedArchive
+from harness.preflight.pairs import pairs
+from harness.preflight.rule import Judgement, Scene
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -15,7 +15,7 @@ from harness.engines.protocol import Answered, Answers, Failed, LambdaError, Obs
 from harness.manifest import Architecture
 from harness.model import EngineInfo, ExitCode, Severity
 from harness.transition import json_v1, markdown, terminal, words
-from harness.transition.crossing import cross
+from harness.transition.analysis import cross
 from harness.transition.values import Kind, Order, State
 from tests.build import event, function, manifest, settings
 

@@ -18,7 +18,7 @@ from harness.model import ExitCode, Severity
 from harness.policy import KNOWN_RUNTIMES
 from harness.session.settings import Settings
 from harness.transition import terminal, words
-from harness.transition.crossing import cross
+from harness.transition.analysis import cross
 from harness.transition.values import Order, State
 from tests.build import TODAY, function, manifest
 

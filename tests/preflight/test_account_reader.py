@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from harness.preflight.account import Variables
+from harness.preflight.account_reader import Reader
 from harness.preflight.deployment import Wanted, WantedArchive
-from harness.preflight.pacing import TRIES, Pace
-from harness.preflight.reading import Reader
-from harness.preflight.shelf import NEWEST, Sought, shelves
-from harness.preflight.values import Variables
+from harness.preflight.published_layers import NEWEST, Sought, shelves
+from harness.preflight.rate_limit import TRIES, Pace
 from harness.sources.aws import Aws, AwsUnavailable
 from tests import aws
 from tests.preflight.scene import HANDLERS, Desk, packed, preflight

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from harness.artifact.entries import Role
 from harness.manifest.deployed import filled, unnamed
 from harness.model import UsageError
+from harness.preflight.account import Carried, Undone
 from harness.preflight.deployment import Wanted, WantedArchive
-from harness.preflight.parsing import measured
-from harness.preflight.values import Carried, Undone
+from harness.preflight.responses import measured
 from harness.sources.aws import AwsUnavailable
 from harness.sources.local import SourceUnavailable
 from harness.sources.places import LambdaFunction, LayerVersion, place

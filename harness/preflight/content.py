@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from harness.artifact.entries import Archive
+    from harness.preflight.account import Carried, Layer, Published
     from harness.preflight.deployment import Pair
-    from harness.preflight.values import Carried, Layer, Published
     from harness.sources.fetching import Sources
 
 _NEAR: Final = 100

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.model import Finding, Note, Severity
-from harness.preflight.judgement import Judgement, grouped, listed, moment
-from harness.preflight.values import LATEST
+from harness.preflight.account import LATEST
+from harness.preflight.rule import Judgement, grouped, listed, moment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from harness.preflight.account import Account, Carried, Live, Published
     from harness.preflight.deployment import Pair, WantedArchive
-    from harness.preflight.judgement import Scene
-    from harness.preflight.values import Account, Carried, Live, Published
+    from harness.preflight.rule import Scene
 
 _ANEW = (
     "build the {what} again, verify it (`lambda-artifact verify`) and upload it. If going back is intended, use "

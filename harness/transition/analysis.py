@@ -11,9 +11,9 @@ from harness.manifest.deployed import alias_of
 from harness.model import Severity
 from harness.session.archives import describe
 from harness.transition.causes import beside, between
-from harness.transition.judging import Judging, groups
-from harness.transition.looking import AT_START, Look, Looking
-from harness.transition.pairing import Mixed, Pair, changes, distinguished, kind, mixed, pairs
+from harness.transition.observation import AT_START, Look, Looking
+from harness.transition.order import Judging, groups
+from harness.transition.pairs import Mixed, Pair, changes, distinguished, kind, mixed, pairs
 from harness.transition.values import LOOKED_AT, Change, Kind, Order, Seen, Side, State, Transition, Way
 
 if TYPE_CHECKING:

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 from harness.model import Finding, Note, Severity
 from harness.preflight.deployment import Other
-from harness.preflight.judgement import Judgement, grouped, listed, moment
-from harness.preflight.returning import old_layers
+from harness.preflight.rollback_rules import old_layers
+from harness.preflight.rule import Judgement, grouped, listed, moment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from harness.preflight.account import Carried, Layer, Live, Published
     from harness.preflight.deployment import Pair, WantedArchive
-    from harness.preflight.judgement import Scene
-    from harness.preflight.values import Carried, Layer, Live, Published
+    from harness.preflight.rule import Scene
 
 _TRAP = (
     "Terraform's `ignore_changes = [layers]` has this effect: it publishes the layer and never attaches it. So has a "

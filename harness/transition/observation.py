@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from harness.model import EngineInfo, Finding, Result
     from harness.session.settings import Settings
     from harness.session.workspace import Materials
-    from harness.transition.pairing import Mixed
+    from harness.transition.pairs import Mixed
 
 STATES = {
     State.BEFORE: "old code, old configuration",

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from harness.policy import environment_size
-from harness.preflight.values import Alias, Carried, Live, Published, Storage, Variables
+from harness.preflight.account import Alias, Carried, Live, Published, Storage, Variables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, MutableMapping

@@ -6,14 +6,14 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from harness.preflight import parsing
-from harness.preflight.values import Carried, Layer, Published, Undone
+from harness.preflight import responses
+from harness.preflight.account import Carried, Layer, Published, Undone
 from harness.sources.aws import AwsUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from harness.preflight.reading import Reader
+    from harness.preflight.account_reader import Reader
 
 NEWEST: Final = 10
 """How many versions of a layer are looked at: a listing has no digests, so each takes a call."""
@@ -62,7 +62,7 @@ def _shelf(reader: Reader, one: Sought) -> Layer | Undone:
     try:
         call = partial(client.list_layer_versions, LayerName=name, MaxItems=50)
         pages = reader.pages(
-            one.region, "ListLayerVersions", one.arn, call, parsing.each("LayerVersions", parsing.listed)
+            one.region, "ListLayerVersions", one.arn, call, responses.each("LayerVersions", responses.listed)
         )
         listed = [version for page in pages for version in page]
         listed.sort(key=lambda version: -version.carried.version)
@@ -97,7 +97,7 @@ def _version(reader: Reader, one: Sought, version: Published) -> Published:
     carried = version.carried
     call = partial(client.get_layer_version, LayerName=carried.name, VersionNumber=carried.version)
     try:
-        return reader.ask(one.region, "GetLayerVersion", carried.arn, call, parsing.published)
+        return reader.ask(one.region, "GetLayerVersion", carried.arn, call, responses.published)
     except AwsUnavailable as reason:
         if reason.code == _MISSING:  # deleted since it was listed
             return replace(version, code_sha256=None)

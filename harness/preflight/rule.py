@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
     from harness.model import Finding, Note
     from harness.policy import Limits
+    from harness.preflight.account import Account
     from harness.preflight.deployment import Pair
-    from harness.preflight.values import Account
 
 K = TypeVar("K", bound="Hashable")
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Final
 
 from harness.model import Finding, Note, Severity
 from harness.policy.account import announced
-from harness.preflight.judgement import Judgement, grouped, listed
+from harness.preflight.rule import Judgement, grouped, listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from harness.preflight.deployment import Pair
-    from harness.preflight.judgement import Scene
+    from harness.preflight.rule import Scene
 
 _NOTICE: Final = timedelta(days=180)
 """How long before AWS's support of a runtime ends a report tells of it: AWS itself does so 180 days before."""

@@ -9,9 +9,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from harness.policy.account import requests_per_second
-from harness.preflight import parsing
-from harness.preflight.pacing import Pace
-from harness.preflight.values import LATEST, Account, Deployed, Live, Undone
+from harness.preflight import responses
+from harness.preflight.account import LATEST, Account, Deployed, Live, Undone
+from harness.preflight.rate_limit import Pace
 from harness.sources.aws import AwsUnavailable
 
 if TYPE_CHECKING:
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from mypy_boto3_lambda import LambdaClient
 
+    from harness.preflight.account import Storage
     from harness.preflight.deployment import Wanted
-    from harness.preflight.values import Storage
     from harness.sources.aws import Aws
 
 T = TypeVar("T")
@@ -103,7 +103,7 @@ class Reader:
             self.progress("asking AWS for all functions")
             try:
                 call = partial(self.aws.client("lambda", region).list_functions, MaxItems=PAGE)
-                each = parsing.each("Functions", parsing.live)
+                each = responses.each("Functions", responses.live)
                 pages = self.pages(region, "ListFunctions", "the functions", call, each)
                 found += [live for page in pages for live in page if live.name not in known]
             except AwsUnavailable as reason:
@@ -116,7 +116,7 @@ class Reader:
         for region in regions:
             try:
                 client = self.aws.client("lambda", region)
-                parse = partial(parsing.storage, region=client.meta.region_name)
+                parse = partial(responses.storage, region=client.meta.region_name)
                 found.append(self.ask(region, "GetAccountSettings", "the account", client.get_account_settings, parse))
             except AwsUnavailable as reason:
                 undone.append(Undone(("code-storage",), None, str(reason)))
@@ -195,7 +195,7 @@ class Reader:
         named: dict[str, Any] = {"FunctionName": one.function, **({"Qualifier": version} if version else {})}
         call = partial(client.get_function_configuration, **named)
         resource = _resource(one.function)
-        return self.ask(region, "GetFunctionConfiguration", resource, call, lambda said: parsing.live(dict(said)))
+        return self.ask(region, "GetFunctionConfiguration", resource, call, lambda said: responses.live(dict(said)))
 
     def _function(self, known: dict[str, Live], one: Wanted) -> Deployed | Undone | None:
         """A function; None where there is none."""
@@ -211,7 +211,7 @@ class Reader:
         try:
             client = self.aws.client("lambda", one.region)
             resource, call = _resource(one.function), partial(client.list_aliases, FunctionName=one.function)
-            pages = self.pages(one.region, "ListAliases", resource, call, parsing.each("Aliases", parsing.alias))
+            pages = self.pages(one.region, "ListAliases", resource, call, responses.each("Aliases", responses.alias))
             aliases = tuple(alias for page in pages for alias in page)
         except AwsUnavailable as reason:
             self._leave(Undone(unknown, one.name, str(reason)))
@@ -233,7 +233,7 @@ class Reader:
             return [self._configuration(one.region, one, number) for number in numbers]
         client = self.aws.client("lambda", one.region)
         call = partial(client.list_versions_by_function, FunctionName=one.function, MaxItems=PAGE)
-        parse, resource = parsing.each("Versions", parsing.live), _resource(one.function)
+        parse, resource = responses.each("Versions", responses.live), _resource(one.function)
         try:
             pages = list(self.pages(one.region, "ListVersionsByFunction", resource, call, parse))
         except AwsUnavailable as reason:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.model import Finding, Note, Severity
-from harness.preflight.judgement import Judgement, grouped, listed, moment, short
-from harness.preflight.values import LATEST
+from harness.preflight.account import LATEST
+from harness.preflight.rule import Judgement, grouped, listed, moment, short
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from harness.preflight.account import Live
     from harness.preflight.deployment import Pair
-    from harness.preflight.judgement import Scene
-    from harness.preflight.values import Live
+    from harness.preflight.rule import Scene
 
 
 def missing(scene: Scene) -> Iterator[Judgement]:

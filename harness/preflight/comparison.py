@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Final
 from harness import __version__
 from harness.catalogue import PREFLIGHT
 from harness.model import Completed, EngineInfo, Finding, FunctionInfo, NotApplicable, Note, Report, Result, Skipped
-from harness.preflight import aliasing, functions, layering, returning
+from harness.preflight import alias_rules, function_rules, layer_rules, rollback_rules
 from harness.preflight.deployment import Change, Preflight, Row
-from harness.preflight.judgement import listed, short
+from harness.preflight.rule import listed, short
 from harness.runner import idle, waive
 from harness.session.archives import describe
 
@@ -19,33 +19,33 @@ if TYPE_CHECKING:
     from datetime import date
 
     from harness.manifest import Manifest, Waiver
+    from harness.preflight.account import Account, Carried, Layer, Live, Undone
     from harness.preflight.deployment import Pair, WantedArchive
-    from harness.preflight.judgement import Judgement, Scene
-    from harness.preflight.values import Account, Carried, Layer, Live, Undone
+    from harness.preflight.rule import Judgement, Scene
 
 RULES: Final[tuple[Callable[[Scene], Iterator[Judgement]], ...]] = (
-    functions.missing,
-    functions.package,
-    aliasing.missing,
-    aliasing.dangling,
-    functions.unfinished,
-    functions.platform,
-    functions.deprecated,
-    functions.variables,
-    layering.undeclared,
-    layering.behind,
-    returning.code,
-    returning.layers,
-    layering.published,
-    layering.deleted,
-    layering.unknown,
-    layering.shared,
-    aliasing.siblings,
-    aliasing.deployed,
-    aliasing.behind,
-    aliasing.shared,
-    aliasing.at_latest,
-    functions.storage,
+    function_rules.missing,
+    function_rules.package,
+    alias_rules.missing,
+    alias_rules.dangling,
+    function_rules.unfinished,
+    function_rules.platform,
+    function_rules.deprecated,
+    function_rules.variables,
+    layer_rules.undeclared,
+    layer_rules.behind,
+    rollback_rules.code,
+    rollback_rules.layers,
+    layer_rules.published,
+    layer_rules.deleted,
+    layer_rules.unknown,
+    layer_rules.shared,
+    alias_rules.siblings,
+    alias_rules.deployed,
+    alias_rules.behind,
+    alias_rules.shared,
+    alias_rules.at_latest,
+    function_rules.storage,
 )
 NEEDS_ONE: Final = frozenset(PREFLIGHT) - {"function-missing", "runtime-deprecated", "code-storage"}
 """What can say nothing where none of the functions is there."""
@@ -97,7 +97,7 @@ def compare(asked: Asked, scene: Scene, seconds: float) -> Preflight:
         account=next((live.account for live in lives), None),
         regions=scene.account.regions,
         storage=scene.account.storage,
-        others=layering.others(scene),
+        others=layer_rules.others(scene),
     )
 
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.preflight.deployment import Pair, Wanted
-from harness.preflight.shelf import Sought
+from harness.preflight.published_layers import Sought
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
+    from harness.preflight.account import Account, Carried
     from harness.preflight.deployment import WantedArchive
-    from harness.preflight.values import Account, Carried
 
 
 def sought(wanted: Sequence[Wanted], account: Account) -> tuple[Sought, ...]:
