@@ -1,4 +1,4 @@
-"""Text from outside, made harmless for a person, a terminal or a CI service that reads the output.
+"""Text for people: what comes from outside made harmless, and lists, counts and sizes in one way.
 
 File names, messages of exceptions and options can hold terminal escapes, reversed text, and lines that a CI service
 takes for commands: GitHub's ``::name::`` and ``##[name]``, Azure's ``##vso[``, GitLab's ``section_start:``.
@@ -8,7 +8,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from typing import TYPE_CHECKING
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+MB = 1024 * 1024
 LONGEST = 4_000
 """Characters of one text that are shown to people; the JSON report has all of them."""
 
@@ -73,3 +78,25 @@ def _escaped(found: re.Match[str]) -> str:
 
 def _is_shown(character: str) -> bool:
     return character.isprintable() or unicodedata.category(character) == "Zs"
+
+
+def few(names: Iterable[str], limit: int, separator: str = ", ") -> str:
+    """The first of several names and how many more there are: ``a, b and 1,200 more``."""
+    shown = list(names)
+    more = f" and {len(shown) - limit:,} more" if len(shown) > limit else ""
+    return separator.join(shown[:limit]) + more
+
+
+def and_more(count: int) -> str:
+    """What follows the first of several things: `` and 3 more``; nothing where it is the only one."""
+    return f" and {count - 1:,} more" if count > 1 else ""
+
+
+def files(count: int) -> str:
+    """``1 file``, ``1,200 files``."""
+    return "1 file" if count == 1 else f"{count:,} files"
+
+
+def megabytes(size: int) -> str:
+    """A number of bytes as ``12.3 MB``."""
+    return f"{size / MB:.1f} MB"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from harness.check import Blocked, Check, Engines, Inapplicable, Need, Subject
 from harness.diagnosis import severity
-from harness.diagnosis.completing import completed
+from harness.diagnosis.attribution import completed
 from harness.engines.protocol import Unavailable
 from harness.model import Completed, Crashed, Finding, NotApplicable, Note, Outcome, Result, Skipped, Waived
 

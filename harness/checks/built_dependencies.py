@@ -6,7 +6,8 @@ from harness.check import Blocked, Engines, Findings, Inapplicable, Subject, def
 from harness.dependencies.parity import building
 from harness.dependencies.parity.building import Short, Surplus
 from harness.dependencies.parity.supply import Presence, Supply
-from harness.diagnosis.standing import again, archives, edits
+from harness.diagnosis.dependency_edits import again, edits
+from harness.diagnosis.dependency_trace import archives
 from harness.diagnosis.values import numbered
 from harness.model import Defect, Fault, Finding, Note, Severity
 

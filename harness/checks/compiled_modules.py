@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from harness.artifact.bundle import where
 from harness.check import Engines, Findings, Inapplicable, Subject, define
-from harness.diagnosis import rebuilding
+from harness.diagnosis import native
 from harness.facts.compiled import Compiled, Unloadable
 from harness.facts.natives import Natives, Owner
 from harness.facts.starts import failing, stopped, sure
@@ -67,4 +67,4 @@ def _remedy(subject: Subject, owner: Owner, first: Unloadable) -> str:
         if owner.installed is None:
             return f"compile it again with the headers of NumPy 2, or install numpy<2 in the place of {version}"
         return f"install a version of {owner.name} that was built for NumPy 2, or numpy<2 in the place of {version}"
-    return rebuilding.remedy(subject.policy, subject.program.architecture, owner.installed)
+    return native.reinstall(subject.program, owner.installed)

@@ -6,8 +6,8 @@ from harness.check import Blocked, Engines, Findings, Inapplicable, Subject, def
 from harness.dependencies.parity import agreement
 from harness.dependencies.parity.agreement import Added, Contradiction, LeftOut
 from harness.dependencies.parity.supply import Presence, Supply
+from harness.diagnosis.dependency_edits import edits
 from harness.diagnosis.severity import severity
-from harness.diagnosis.standing import edits
 from harness.diagnosis.values import numbered
 from harness.model import Defect, Fault, Finding, Note, Severity, When
 

@@ -7,7 +7,7 @@ from collections import defaultdict
 
 from harness.artifact.bundle import where
 from harness.check import Engines, Findings, Inapplicable, Need, Subject, define
-from harness.diagnosis import libraries, rebuilding
+from harness.diagnosis import native
 from harness.facts.compiled import Compiled
 from harness.facts.natives import Natives
 from harness.facts.starts import stopped, sure
@@ -88,5 +88,5 @@ def _remedy(subject: Subject, path: str) -> str:
     if path in subject.facts.pointers:
         return "run `git lfs pull` before the archive is built, and build it again"
     if path in subject.facts.binaries and (absent := natives.loader.load(path).absent):
-        return libraries.explained(subject.policy, natives, owner, absent[0])[1]
-    return rebuilding.remedy(subject.policy, subject.program.architecture, owner.installed)
+        return native.absent_library(subject.policy, natives, owner, absent[0])[1]
+    return native.reinstall(subject.program, owner.installed)

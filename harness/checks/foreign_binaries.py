@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from harness.artifact.bundle import where
 from harness.check import Engines, Findings, Inapplicable, Subject, define
-from harness.diagnosis import rebuilding
+from harness.diagnosis import native
 from harness.facts.foreign import Foreign, Foreigners, is_local
 from harness.facts.natives import EXTENSIONS, Owner
 from harness.facts.starts import failing, stopped
@@ -87,7 +87,7 @@ def _slower(subject: Subject, owner: Owner, pure: Sequence[Foreign]) -> Finding:
         f"{first.built_for}, and imports take {first.instead} in its place",
         where(subject.bundle.items[first.path]),
         Severity.WARNING,
-        rebuilding.remedy(subject.policy, subject.program.architecture, owner.installed),
+        native.reinstall(subject.program, owner.installed),
     )
 
 
@@ -113,7 +113,7 @@ def _broken(
     name = first.path.rpartition("/")[2]
     files = f"{len(several):,} files, such as {name}" if len(several) > 1 else f"file {name}"
     version = "{}.{}".format(*subject.policy.python)
-    remedy = rebuilding.remedy(subject.policy, subject.program.architecture, owner.installed)
+    remedy = native.reinstall(subject.program, owner.installed)
     return Finding(
         f"{words}{': ' if words else ''}{owner.name} is built for {first.built_for} ({files}), and the "
         f"function runs CPython {version} on Linux {subject.program.architecture}",

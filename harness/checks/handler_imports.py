@@ -2,8 +2,8 @@
 
 from harness.check import Blocked, Engines, Findings, Inapplicable, Need, Scope, Subject, define
 from harness.diagnosis import scripts
-from harness.diagnosis.outside import unjudged, unreached, went_on
-from harness.diagnosis.start import explain
+from harness.diagnosis.network import unjudged, unreached, went_on
+from harness.diagnosis.runtime_errors import explain
 from harness.engines.protocol import Ready
 from harness.model import Finding, Note, Severity
 

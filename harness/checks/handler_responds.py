@@ -6,8 +6,8 @@ from typing import Any
 
 from harness.check import Blocked, Engines, Findings, Inapplicable, Need, Scope, Subject, define
 from harness.diagnosis import scripts
-from harness.diagnosis.outside import Unreached, unjudged, unreached
-from harness.diagnosis.start import explain_answer
+from harness.diagnosis.network import Unreached, unjudged, unreached
+from harness.diagnosis.runtime_errors import explain_answer
 from harness.engines.protocol import Answered, Observation, Ready
 from harness.manifest import Event, Function
 from harness.model import Finding, Note, When

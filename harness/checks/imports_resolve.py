@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from harness.artifact.bundle import CODE_ROOT, LAYER_ROOT
 from harness.check import Engines, Findings, Inapplicable, Subject, define
-from harness.diagnosis import missing
+from harness.diagnosis import import_errors
 from harness.diagnosis.severity import rated
 from harness.diagnosis.values import Advice
 from harness.facts.additions import packed
@@ -53,7 +53,7 @@ def check(subject: Subject, engines: Engines) -> Findings:
         else:
             groups[one.missing, one.name].append(one)
     for (module, name), places in groups.items():
-        changed, there = program.added.unknown, missing.elsewhere(module, program)
+        changed, there = program.added.unknown, import_errors.elsewhere(module, program)
         if changed and there and name is None:
             yield Note(
                 f"{module} is not on sys.path, but {there} is there, and {changed[0]} changes sys.path", limit=True
@@ -167,7 +167,7 @@ def _advice(subject: Subject, module: str, name: str | None) -> Advice:
         return Advice(f"correct the name, or install the version of {module.partition('.')[0]!r} that has it")
     if module.startswith("."):
         return Advice("write the import from the archive's root on, without dots: what it leads to has no name")
-    return missing.advice(module, subject.supply)
+    return import_errors.advice(module, subject.supply)
 
 
 def _beyond(program: Program, module: str) -> str | None:

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from harness.check import Engines, Findings, Inapplicable, Subject, define
-from harness.diagnosis import lacking as diagnosis
+from harness.diagnosis import system
 from harness.diagnosis.severity import severity
 from harness.facts.asks import Kind
 from harness.facts.lacking import Lack, Lacking
@@ -45,7 +45,7 @@ def check(subject: Subject, engines: Engines) -> Findings:
 
 def _finding(subject: Subject, lacks: Sequence[Lack]) -> Finding:
     first = lacks[0]
-    advice = diagnosis.explained(first, subject.policy)
+    advice = system.explanation(first, subject.policy)
     others = [f"{one.file}:{one.line}" for one in lacks[1:]]
     also = f"also at {', '.join(others[:SHOWN])}" if others else None
     more = f" and {len(others) - SHOWN} more" if len(others) > SHOWN else ""
@@ -56,7 +56,7 @@ def _finding(subject: Subject, lacks: Sequence[Lack]) -> Finding:
         if walk.when(first.file, first.line) in {When.AT_START, When.AT_EVENT}
     ]
     return Finding(
-        diagnosis.words(first),
+        system.message(first),
         f"{first.file}:{first.line}",
         (severity(first.when) if first.raises else None) or Severity.WARNING,
         advice.remedy,

@@ -9,7 +9,7 @@ from harness.dependencies.parity.caches import Unkeyed, unkeyed
 from harness.dependencies.parity.freshness import Change, elsewhere, place, stale, stamped
 from harness.dependencies.stamps import Stamp
 from harness.dependencies.values import MalformedFileError
-from harness.diagnosis.standing import rekey
+from harness.diagnosis.dependency_edits import rekey
 from harness.model import Finding, Note, Severity, UsageError
 
 SHOWN = 4

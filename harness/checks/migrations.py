@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from harness.artifact.bundle import CODE_ROOT, where
 from harness.check import Engines, Findings, Inapplicable, Subject, define
-from harness.diagnosis import copies
+from harness.diagnosis import absent_files
 from harness.facts.accesses import Act
 from harness.facts.deeds import deeds
 from harness.facts.migrations import INI, LOCATION, Environment, environments, run_by
@@ -49,7 +49,7 @@ def _without(subject: Subject) -> Iterator[Finding | Note]:
         raise Inapplicable("the artifact has no Alembic environment")
     place, _ = runs
     opened = [one for one in deeds(subject.program) if one.use.act is Act.ALEMBIC]
-    lacking = copies.source(subject.supply, f"{CODE_ROOT}/{INI}") or INI
+    lacking = absent_files.source(subject.supply, f"{CODE_ROOT}/{INI}") or INI
     if opened:  # of which referenced-files tells
         yield Note(
             f"{place} runs Alembic, and neither its configuration nor a script directory is in the artifact: its "

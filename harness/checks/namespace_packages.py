@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from harness.artifact.bundle import where
 from harness.check import Engines, Findings, Inapplicable, Subject, define
-from harness.diagnosis import failure
+from harness.diagnosis import import_errors
 from harness.facts.graph import Unresolved
 from harness.facts.hidden import Hidden, closed_to, hidden, misled
 from harness.facts.search import Found
@@ -59,12 +59,12 @@ def _judged(subject: Subject, name: str, front: str, portions: Sequence[Hidden])
     said = f"{front} hides {', '.join(modules[:SHOWN])}{_more(modules)}{of} in {_folders(portions)}"
     first = needed[0] if needed else None
     yield Finding(
-        f"{failure.words(first, subject.program)}: {said}" if first else said,
+        f"{import_errors.message(first, subject.program)}: {said}" if first else said,
         where(item),
         Severity.ERROR if first else Severity.WARNING,
         f"remove {where(item)} if it is empty, or install all that belongs to {name!r} into the same folder",
         f"imported at {first.path}:{first.statement.line}" if first else None,
-        failure.chain(first, subject.program) if first else (),
+        import_errors.chain(first, subject.program) if first else (),
     )
 
 

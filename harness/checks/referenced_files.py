@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from harness.artifact.bundle import CODE_ROOT, LAYER_ROOT
 from harness.check import Engines, Findings, Inapplicable, Subject, define
-from harness.diagnosis import copies
+from harness.diagnosis import absent_files
 from harness.diagnosis.severity import severity
 from harness.facts.accesses import Act
 from harness.facts.asks import Kind
@@ -86,7 +86,7 @@ def _unopened(subject: Subject, places: Places) -> Iterator[Finding]:
                 "by this path, and no archive holds it",
                 f"{file}:{ask.line}",
                 severity(weaker(when) if ask.conditional else when) or Severity.WARNING,
-                copies.copied(subject.supply, paths[0]),
+                absent_files.copied(subject.supply, paths[0]),
                 chain=reach.chain if reach else (),
                 when=when,
             )
@@ -108,7 +108,7 @@ def _untemplated(subject: Subject) -> Iterator[Finding]:
                 f"{words}: {name}: {ask.call} renders it, and no archive holds it",
                 f"{file}:{ask.line}",
                 severity(weaker(when) if ask.conditional else when) or Severity.WARNING,
-                copies.copied(subject.supply, f"{CODE_ROOT}/templates/{name}"),
+                absent_files.copied(subject.supply, f"{CODE_ROOT}/templates/{name}"),
                 chain=reach.chain if reach else (),
                 when=when,
             )
@@ -172,7 +172,7 @@ def _finding(subject: Subject, path: str, by: list[Deed]) -> Finding:
 
 def _remedy(subject: Subject, path: str, deed: Deed) -> str:
     beside = posixpath.dirname(deed.file)
-    found = sorted(copies.elsewhere(subject.program, path), key=lambda one: (not one.startswith(beside), one))
+    found = sorted(absent_files.elsewhere(subject.program, path), key=lambda one: (not one.startswith(beside), one))
     for there in found[:1]:
         return f"it lies at {there}: correct the path in {deed.file}, or move it"
-    return copies.copied(subject.supply, path)
+    return absent_files.copied(subject.supply, path)

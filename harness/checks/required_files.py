@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from harness.artifact.bundle import CODE_ROOT, LAYER_ROOT, Item
 from harness.artifact.entries import Kind
 from harness.check import Engines, Findings, Inapplicable, Subject, define
-from harness.diagnosis import copies
+from harness.diagnosis import absent_files
 from harness.model import Defect, Fault, Finding, Note
 
 MOST_HOPS = 40  # as many links as the kernel follows
@@ -84,9 +84,9 @@ def _explain(subject: Subject, pattern: str, wanted: str, matched: list[str], fi
 def _remedy(subject: Subject, wanted: str) -> str:
     if not wanted.startswith((f"{CODE_ROOT}/", f"{LAYER_ROOT}/")):
         return f"archives fill {CODE_ROOT} and {LAYER_ROOT} only: name a path there"
-    for path in copies.elsewhere(subject.program, wanted):
+    for path in absent_files.elsewhere(subject.program, wanted):
         return f"it lies at {path}: move it, or require that path"
-    return copies.copied(subject.supply, wanted)
+    return absent_files.copied(subject.supply, wanted)
 
 
 def _where(subject: Subject, wanted: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from harness.artifact.bundle import where
 from harness.check import Engines, Findings, Inapplicable, Subject, define
-from harness.diagnosis import failure
+from harness.diagnosis import import_errors
 from harness.facts import stdlib
 from harness.facts.graph import Unresolved
 from harness.facts.hidden import Hidden, closed_to, hidden, misled
@@ -160,12 +160,12 @@ def _finding(
     else:
         remedy = f"rename {path}, or move it into a package of your own"
     return Finding(
-        f"{failure.words(first, program)}: {said}" if first else said,
+        f"{import_errors.message(first, program)}: {said}" if first else said,
         _place(subject, path),
         Severity.ERROR if first else Severity.WARNING,
         remedy,
         f"imported at {first.path}:{first.statement.line}" if first else None,
-        failure.chain(first, program) if first else (),
+        import_errors.chain(first, program) if first else (),
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from harness.artifact.bundle import where
 from harness.check import Engines, Findings, Inapplicable, Subject, define
-from harness.diagnosis import libraries
+from harness.diagnosis.native import absent_library, recorded_library
 from harness.facts.loader import Absent
 from harness.facts.natives import Native, Natives, Owner, Use
 from harness.facts.starts import failing, stopped
@@ -59,7 +59,7 @@ def check(subject: Subject, engines: Engines) -> Findings:
                     f"{owner.name} needs {absent.name}, which only Python code that opens {preloaded} first gives it"
                 ] = None
             continue
-        lost = libraries.lost(owner, absent.name)
+        lost = recorded_library(owner, absent.name)
         groups[owner, posixpath.dirname(lost) if lost else absent.name].append(Lack(native, absent))
     yield from (Note(note, limit=True) for note in notes)
     for (owner, _), lacks in groups.items():
@@ -110,7 +110,7 @@ def _finding(subject: Subject, natives: Natives, owner: Owner, lacks: Sequence[L
     chain = " → ".join(first.absent.by.chain)
     others = len({lack.native.path for lack in lacks}) - 1
     more = f" and {others:,} more of its files" if others else ""
-    cause, remedy = libraries.explained(subject.policy, natives, owner, first.absent)
+    cause, remedy = absent_library(subject.policy, natives, owner, first.absent)
     if not subject.policy.system_libraries_complete:
         cause = f"of {subject.policy.operating_system} it is not known; {cause}"
     return Finding(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from harness.artifact.bundle import where
 from harness.check import Engines, Findings, Inapplicable, Subject, define
-from harness.diagnosis import rebuilding
+from harness.diagnosis import native
 from harness.facts.foreign import is_local
 from harness.facts.natives import Natives, Owner, Use
 from harness.facts.starts import failing
@@ -118,7 +118,7 @@ def _remedy(subject: Subject, owner: Owner, first: Demand) -> str:
     if _lack(subject, first) is None:
         return "start the function on Lambda once to know, or take a version that was built on an older Linux"
     if owner.installed:
-        return rebuilding.remedy(subject.policy, subject.program.architecture, owner.installed)
+        return native.reinstall(subject.program, owner.installed)
     return f"compile it inside {subject.policy.image}, or on a system whose libraries are no newer"
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from harness.artifact.bundle import where
 from harness.check import Engines, Findings, Inapplicable, Subject, define
-from harness.diagnosis.backports import backport
+from harness.diagnosis.known_errors import backport
 from harness.diagnosis.severity import rated
 from harness.model import Finding
 

@@ -6,9 +6,8 @@ import re
 import signal
 from typing import TYPE_CHECKING
 
-from harness.diagnosis import backports, known, native, system, unset
 from harness.diagnosis import handler as handlers
-from harness.diagnosis import missing as modules
+from harness.diagnosis import import_errors, known_errors, native, system, variables
 from harness.diagnosis.values import Advice
 from harness.engines.protocol import Exceeded, Exited, Failed, LambdaError, Trace
 from harness.facts.search import site_folders
@@ -39,7 +38,7 @@ def for_init(  # noqa: PLR0911 - a table
             return (
                 _for_name(error, trace, function, program)
                 or for_error(error, trace, function, supply)
-                or unset.advice(error, trace, function, program)
+                or variables.advice(error, trace, function, program)
                 or Advice(
                     "correct the module at that line; it must be importable with nothing but the archives and the "
                     "environment"
@@ -69,7 +68,7 @@ def for_answer(end: Answer, function: Function, supply: Supply) -> Advice:
         case Failed(error=error):
             own = Advice("correct the handler; the lines above are what Lambda would log")
             found = for_error(error, Trace(()), function, supply)
-            return found or unset.advice(error, Trace(()), function, supply.program) or own
+            return found or variables.advice(error, Trace(()), function, supply.program) or own
         case Exceeded(limit="memory"):
             return Advice(f"make it do with its {function.memory} MB of memory, or declare more")
         case Exceeded(limit="timeout"):
@@ -86,7 +85,7 @@ def for_answer(end: Answer, function: Function, supply: Supply) -> Advice:
 
 def _crashed(status: int) -> Advice:
     if -status == signal.SIGKILL:
-        return Advice("look what killed it: its last words are above, and more memory is worth a try")
+        return Advice("check what killed it: its last words are above, and more memory is worth a try")
     return Advice(
         "install builds of the compiled distributions that are made for Lambda's platform: a library crashed; "
         "PYTHONFAULTHANDLER=1 under `environment` makes Python tell where"
@@ -145,14 +144,14 @@ def for_error(  # noqa: PLR0911 - a table
     """About an error of init or of an event; None: nothing beyond what it says itself."""
     program = supply.program
     if error.type == "Runtime.UserCodeSyntaxError":
-        if found := backports.raised_in(trace, program):
+        if found := known_errors.of_backport(trace, program):
             return found
         return Advice("correct the line, or declare the runtime that understands it")
     if error.type == "KeyError" and f"{ENVIRONMENT_MISS}{error.message}" in trace.causes:
         return Advice(
             f"declare the variable {error.message} under `environment` in the manifest, or read it in the handler"
         )
-    if found := backports.raised_in(trace, program) or known.advice(error, program):
+    if found := known_errors.of_backport(trace, program) or known_errors.advice(error, program):
         return found
     if function.seed and ANSWERED.search(error.message):
         return Advice(
@@ -182,7 +181,7 @@ def _for_import(error: LambdaError, trace: Trace, function: Function, supply: Su
     found = NO_MODULE.search(error.message)
     missing = trace.missing if trace.missing and f"No module named {trace.missing!r}" in error.message else None
     if missing := missing or (found[1] if found and error.type == "ModuleNotFoundError" else None):
-        return _hidden(missing, function, supply.program) or modules.advice(missing, supply)
+        return _hidden(missing, function, supply.program) or import_errors.advice(missing, supply)
     if "partially initialized module" in error.message:
         return Advice(
             "break the circle of imports: move what both modules need into a third, or import inside a function"

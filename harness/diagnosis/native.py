@@ -1,9 +1,10 @@
-"""What a compiled module or a library has to do with an error."""
+"""Errors of native code: compiled modules and libraries that are absent, or built for another system."""
 
 from __future__ import annotations
 
+import posixpath
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from harness.diagnosis.values import Advice
 from harness.facts.binaries import extension_name, extension_suffixes
@@ -13,7 +14,11 @@ from harness.model import Defect, Fault
 
 if TYPE_CHECKING:
     from harness.engines.protocol import LambdaError, Trace
+    from harness.facts.loader import Absent
+    from harness.facts.natives import Natives, Owner
     from harness.facts.program import Program
+    from harness.facts.view import Installed
+    from harness.policy import RuntimePolicy
 
 COMPILED = (".so", ".pyd", ".dylib")
 NO_MODULE = re.compile(r"No module named '([\w.]+)'")
@@ -26,44 +31,122 @@ OLD_NUMPY = re.compile(
     r"|compiled against ABI version|numpy\.dtype size changed"
 )
 NO_BINARY = re.compile(r"(\S+): (?:invalid ELF header|wrong ELF class|file too short)")
+MACHINES: Final = {"x86_64": "x86_64", "arm64": "aarch64"}
+MANYLINUX_2_28 = (2, 28)  # the manylinux policy after manylinux2014 (2.17) that wheels are built for
+# Distributions with a sibling that needs fewer libraries of the system.
+SIBLINGS: Final = {
+    "opencv-python": "opencv-python-headless",
+    "opencv-contrib-python": "opencv-contrib-python-headless",
+    "psycopg2": "psycopg2-binary",
+    "psycopg-c": "psycopg-binary",
+}
 
 
 def advice(  # noqa: PLR0911 - a table
     error: LambdaError, trace: Trace, program: Program
 ) -> Advice | None:
-    """A compiled module or a library that is not there, or is for another system; None: nothing shows that.
+    """About an error that native code causes; None for any other.
 
-    Behind two messages it hides: that a circle of imports is at fault, where only the compiled half of a package is
-    missing, and that one must not import numpy from its source directory.
+    Two messages mislead: one blames a circle of imports where only the compiled half of a package is absent, the other
+    says that numpy must not be imported from its source directory.
     """
-    said = "\n".join([error.message, *trace.causes])
-    names = [*NO_MODULE.findall(said), *(f"{package}.{name}" for name, package in NAME.findall(said))]
-    if found := next((found for module in names if (found := of_module(module, program))), None):
-        return found
-    if (package := SOURCE_DIRECTORY.search(said)) and (found := _foreign_half(package[1], program)):
-        return found
+    text = "\n".join([error.message, *trace.causes])
+    names = [*NO_MODULE.findall(text), *(f"{package}.{name}" for name, package in NAME.findall(text))]
+    if known := next((known for module in names if (known := of_module(module, program))), None):
+        return known
+    if (package := SOURCE_DIRECTORY.search(text)) and (known := _foreign_half(package[1], program)):
+        return known
     wheel = f"install the wheel for {_platform(program)}, and build the layer again"
-    if match := NEWER_SYSTEM.search(said):
+    if match := NEWER_SYSTEM.search(text):
         return Advice(wheel, f"it was built on a system newer than Lambda's, which has no {match[1]}")
-    if match := NO_BINARY.search(said):
+    if match := NO_BINARY.search(text):
         return Advice(wheel, f"{match[1]} is no library of this platform")
-    if match := OLD_NUMPY.search(said):
-        return _old_numpy(said, program)
-    if (match := NO_LIBRARY.search(said)) and match[1].startswith("/"):
+    if OLD_NUMPY.search(text):
+        return _old_numpy(text, program)
+    if (match := NO_LIBRARY.search(text)) and match[1].startswith("/"):
         return _by_path(match[1], program)
     if match:
         return Advice(f"put the library {match[1]} into lib/ of a layer, or install a wheel that brings it along")
     return None
 
 
-def _old_numpy(said: str, program: Program) -> Advice:
-    """A module that was compiled for another NumPy than the one that is there."""
-    old = [one.path for one in Compiled(program).unloadable() if one.numpy]
+def install_command(policy: RuntimePolicy, architecture: str, what: str | None, option: str = "") -> str:
+    """The commands that install wheels for Lambda on any machine; what no distribution brings must be built.
+
+    Args:
+        policy: The function's runtime.
+        architecture: The function's architecture.
+        what: A requirement, or with ``option`` a requirements file.
+        option: ``"-r "`` for a file.
+    """
+    if what is None:
+        return f"build it for Linux on {architecture}, inside {policy.image}"
+    machine, python = MACHINES[architecture], "{}.{}".format(*policy.python)
+    later = policy.ceiling("GLIBC").sure >= MANYLINUX_2_28
+    platforms = [*([f"manylinux_2_28_{machine}"] if later else []), f"manylinux2014_{machine}"]
+    pip = " ".join(f"--platform {platform}" for platform in platforms)
+    uv = f"{machine}-{'manylinux_2_28' if later else 'manylinux2014'}"
+    return (
+        f"install it for {policy.runtime} on {architecture}: `pip install {pip} --only-binary=:all: --python-version "
+        f"{python} --target python {option}{what}`, or `uv pip install --python-platform {uv} --only-binary :all: "
+        f"--python-version {python} --target python {option}{what}`"
+    )
+
+
+def reinstall(program: Program, installed: Installed | None) -> str:
+    """The commands that install one distribution again, for Lambda."""
+    what = f"{installed.distribution.name}=={installed.distribution.version}" if installed else None
+    return install_command(program.policy, program.architecture, what)
+
+
+def absent_library(policy: RuntimePolicy, natives: Natives, owner: Owner, absent: Absent) -> tuple[str, str]:
+    """Why the loader does not find a shared library, and what to do."""
+    name = absent.name
+    if recorded := recorded_library(owner, name):
+        return (
+            f"{owner.name} brought it along, as {recorded} in its RECORD, and the archive no longer has it",
+            f"keep {posixpath.dirname(recorded)}/ when the archive is made: an exclude pattern or a cache removed it",
+        )
+    if copies := natives.loader.by_name.get(name):
+        return (
+            f"{copies[0]} is there, and the loader does not look there: {':'.join(natives.loader.library_path)}",
+            f"move it to lib/{name} of a layer, or to lib/{name} of the code archive",
+        )
+    others = natives.loader.by_name.items()
+    if near := min((path for other, paths in others for path in paths if other.startswith(f"{name}.")), default=None):
+        return (
+            f"{near} is there, under another name, and the link that should lead to it is not",
+            f"rename it to {name}, or copy it: a layer has no symbolic links",
+        )
+    version = f"{policy.operating_system}, as Lambda has it, comes without it"
+    if sibling := SIBLINGS.get(owner.installed.distribution.key) if owner.installed else None:
+        return version, f"install {sibling} instead, which does not need it"
+    return version, (
+        f"copy {name} from a container of {policy.operating_system} into lib/ of a layer (`dnf provides "
+        f"'*/{name}'` names its package), or take a wheel that brings it along for "
+        f"{posixpath.basename(absent.by.path)}"
+    )
+
+
+def recorded_library(owner: Owner, name: str) -> str | None:
+    """The path that a distribution's RECORD has for a library of that name."""
+    recorded = owner.installed.distribution.record if owner.installed else None
+    return next((file.path for file in recorded or () if posixpath.basename(file.path) == name), None)
+
+
+def of_module(module: str, program: Program) -> Advice | None:
+    """About a compiled module that is built for another system, or no longer there."""
+    return _foreign_build(module, program) or _lost(module, program)
+
+
+def _old_numpy(text: str, program: Program) -> Advice:
+    """About a module that was compiled for another NumPy than the one that is there."""
+    old = [module.path for module in Compiled(program).unloadable() if module.numpy]
     owner = next((program.facts.owners[path] for path in old if path in program.facts.owners), None)
     numpy = next((one for one in program.facts.distributions if one.distribution.key == NUMPY), None)
     what = f"{owner.distribution.name} {owner.distribution.version}" if owner else "what imports it"
     version = f" {numpy.distribution.version}" if numpy else ""
-    if "size changed" in said:
+    if "size changed" in text:
         return Advice(f"install {what} and numpy{version} of releases that belong together, and build the layer again")
     return Advice(
         f"install a version of {what} that was built for NumPy 2, or pin numpy<2, and build the layer again",
@@ -72,10 +155,9 @@ def _old_numpy(said: str, program: Program) -> Advice:
 
 
 def _by_path(path: str, program: Program) -> Advice:
-    """A library that is opened by its path, not by its name."""
-    item = program.facts.bundle.items.get(path)
-    if item is not None:
-        return Advice(f"look what {path} is, and what it needs: it is there, and cannot be opened")
+    """About a library that is opened by its path, not by its name."""
+    if path in program.facts.bundle.items:
+        return Advice(f"check what {path} is, and what it needs: it is there, and cannot be opened")
     root = next((root for root in ("/var/task/", "/opt/") if path.startswith(root)), None)
     if root is None:
         return Advice(f"put {path.rpartition('/')[2]} into lib/ of a layer, and open it by its name alone")
@@ -83,74 +165,54 @@ def _by_path(path: str, program: Program) -> Advice:
     return Advice(f"add {path.removeprefix(root)} to {what}", f"it is opened by this path, and no archive has {path}")
 
 
-def of_module(module: str, program: Program) -> Advice | None:
-    """A module that is not found because it is a compiled one: for something else, or gone."""
-    return _foreign_build(module, program) or _lost(module, program)
-
-
 def _foreign_build(module: str, program: Program) -> Advice | None:
-    """A compiled module that is there for another CPython or another system, and not for this one."""
-    taken = extension_suffixes(program.policy.python, program.architecture)
+    """About a compiled module that is there for another CPython or another system alone."""
+    suffixes = extension_suffixes(program.policy.python, program.architecture)
     stems = tuple(f"{folder}/{module.replace('.', '/')}." for folder in program.search.path)
-    found = {
-        path: path[path.rindex("/") :].partition(".")[2]
-        for path in program.facts.bundle.items
-        if path.startswith(stems)
-    }
-    if any(f".{ending}" in taken for ending in found.values()):
+    builds = [path for path in program.facts.bundle.items if path.startswith(stems)]
+    if any(f".{posixpath.basename(path).partition('.')[2]}" in suffixes for path in builds):
         return None
-    path = next((path for path in found if path.endswith(COMPILED)), None)
-    return _another(path, module.rpartition(".")[2], taken[0], program) if path else None
+    path = next((path for path in builds if path.endswith(COMPILED)), None)
+    if path is None:
+        return None
+    owner = program.facts.owners.get(path)
+    return Advice(
+        f"install the wheel for {_platform(program)}, and build the layer again: pip install --platform "
+        f"manylinux2014_{MACHINES[program.architecture]} --python-version {'{}.{}'.format(*program.policy.python)} "
+        "--only-binary :all: …",
+        f"{path} is there, and this runtime loads {module.rpartition('.')[2]}{suffixes[0]}",
+        faults=(Fault(Defect.FOREIGN, owner.distribution.key if owner else path),),
+    )
 
 
 def _foreign_half(package: str, program: Program) -> Advice | None:
-    """A compiled module anywhere in a package that is there for another CPython or another system alone."""
+    """About a package with a compiled module that is there for another CPython or another system alone."""
     for folder in program.search.path:
         inside = f"{folder}/{package}/"
         for path in program.facts.bundle.items:
             if path.startswith(inside) and path.endswith(COMPILED) and (name := extension_name(path)) and name.tag:
                 parent = path[len(folder) + 1 :].rpartition("/")[0].replace("/", ".")
-                if found := _foreign_build(f"{parent}.{name.module}", program):
-                    return found
+                if known := _foreign_build(f"{parent}.{name.module}", program):
+                    return known
     return None
 
 
-def _another(path: str, module: str, wanted: str, program: Program) -> Advice:
-    owner = program.facts.owners.get(path)
-    return Advice(
-        f"install the wheel for {_platform(program)}, and build the layer again: pip install --platform "
-        f"manylinux2014_{_machine(program)} --python-version {_version(program)} --only-binary :all: …",
-        f"{path} is there, and this runtime loads {module}{wanted}",
-        faults=(Fault(Defect.FOREIGN, owner.distribution.key if owner else path),),
-    )
-
-
 def _lost(module: str, program: Program) -> Advice | None:
-    """A module that its distribution brought along, and that is there no more."""
-    base = module.replace(".", "/")
+    """About a module that its distribution brought along, and that is no longer there."""
+    base, items = module.replace(".", "/"), program.facts.bundle.items
     stems = tuple(f"{folder}/{base}." for folder in program.search.path)
     packages = tuple(f"{folder}/{base}/__init__.py" for folder in program.search.path)
     for path, owner in program.facts.owners.items():
         compiled = path.startswith(stems) and path.endswith(COMPILED)
         source = path in packages or (path.startswith(stems) and path.endswith(".py"))
-        gone = (compiled or source) and path not in program.facts.bundle.items
-        if gone and not hollow(owner, program.facts.bundle):
-            name = owner.distribution.name
+        if (compiled or source) and path not in items and not hollow(owner, program.facts.bundle):
             half = ": its compiled half is missing" if compiled else ""
             return Advice(
-                f"keep {path} when {owner.archive.source} is made: an exclude pattern or a clean-up took it out",
-                f"{path} is in the RECORD of {name}, and in no archive{half}",
+                f"keep {path} when {owner.archive.source} is made: an exclude pattern or a clean-up removed it",
+                f"{path} is in the RECORD of {owner.distribution.name}, and in no archive{half}",
             )
     return None
 
 
-def _version(program: Program) -> str:
-    return ".".join(map(str, program.policy.python))
-
-
-def _machine(program: Program) -> str:
-    return "aarch64" if program.architecture == "arm64" else program.architecture
-
-
 def _platform(program: Program) -> str:
-    return f"CPython {_version(program)} on Linux {_machine(program)}"
+    return f"CPython {'{}.{}'.format(*program.policy.python)} on Linux {MACHINES[program.architecture]}"

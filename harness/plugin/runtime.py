@@ -73,8 +73,8 @@ class LambdaRuntime:
         Raises:
             FunctionError: It is the function's own fault.
         """
-        from harness.diagnosis.outside import unjudged, unreached  # noqa: PLC0415 - see the top
-        from harness.diagnosis.start import explain, explain_answer  # noqa: PLC0415
+        from harness.diagnosis.network import unjudged, unreached  # noqa: PLC0415 - see the top
+        from harness.diagnosis.runtime_errors import explain, explain_answer  # noqa: PLC0415
 
         __tracebackhide__ = True
         if called := unreached(seen, end, event, function, supply.program):

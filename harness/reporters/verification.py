@@ -6,8 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from harness.diagnosis.faults import faults
-from harness.diagnosis.problems import STARTS, problems, title
+from harness.diagnosis.problems import STARTS, faults, problems, title
 from harness.model import Completed, Crashed, NotApplicable, Severity, Skipped, Stage, Verdict
 from harness.reporters import text
 

@@ -143,8 +143,8 @@ def test_vendored_libraries_that_the_archive_lost() -> None:
 
     assert "libffi-ae16d830.so.6.0.4: cannot open shared object file" in finding.message
     assert finding.cause == (
-        "fast 1.0 brought it along, as python/fast.libs/libffi-ae16d830.so.6.0.4 in its RECORD, and the archive has it "
-        "no more"
+        "fast 1.0 brought it along, as python/fast.libs/libffi-ae16d830.so.6.0.4 in its RECORD, and the archive no "
+        "longer has it"
     )
     assert (finding.remedy or "").startswith("keep python/fast.libs/ when the archive is made")
 
@@ -170,7 +170,7 @@ def test_a_distribution_that_has_a_sibling() -> None:
 
     (finding,) = findings(check, native(NEVER, layer, function=HANDLER))
 
-    assert finding.remedy == "install opencv-python-headless instead, which needs none of it"
+    assert finding.remedy == "install opencv-python-headless instead, which does not need it"
 
 
 def test_an_extension_of_lambda_is_started_always() -> None:

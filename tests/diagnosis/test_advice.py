@@ -326,7 +326,7 @@ def test_a_layer_that_a_variable_hides(module: str, advice: Advice) -> None:
         (Exited(3, 0.1), "make the module importable without ending the process"),
         (Exited(127, 0.1), "make the module importable without ending the process"),
         (Exited(-11, 0.1), "install builds of the compiled distributions that are made for Lambda's platform"),
-        (Exited(-9, 0.1), "look what killed it"),
+        (Exited(-9, 0.1), "check what killed it"),
         (Exceeded("memory", 0.1), "import less, or declare more than 512 MB of memory"),
         (Exceeded("timeout", 60.0), "Lambda stops init after 10 s"),
         (Exceeded("processes", 1.0), "start fewer processes and threads"),

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from harness.diagnosis import unset
+from harness.diagnosis import variables
 from harness.engines.protocol import Frame, Trace
 from tests.build import error, function, program_of
 
@@ -43,21 +43,21 @@ NAMED = {
 
 @pytest.mark.parametrize(("kind", "message", "names"), NAMED.values(), ids=NAMED)
 def test_the_variable_is_named(kind: str, message: str, names: str) -> None:
-    found = unset.advice(error(kind, message), Trace((MAIN, LIBRARY)), function(), PROGRAM)
+    found = variables.advice(error(kind, message), Trace((MAIN, LIBRARY)), function(), PROGRAM)
 
     assert found is not None
     assert found.remedy.startswith(f"declare {names} {UNDER}")
 
 
 def test_where_it_is_read() -> None:
-    found = unset.advice(error("TypeError", "'NoneType' object"), Trace((MAIN, DB)), function(), PROGRAM)
+    found = variables.advice(error("TypeError", "'NoneType' object"), Trace((MAIN, DB)), function(), PROGRAM)
 
     assert found is not None
     assert (found.cause or "").startswith("/var/task/app/db.py:3 reads TOKEN, ")
 
 
 def test_an_exception_of_the_users_own_may_be_about_one() -> None:
-    found = unset.advice(error("LookupError", "no"), Trace((MAIN, DB)), function(), PROGRAM)
+    found = variables.advice(error("LookupError", "no"), Trace((MAIN, DB)), function(), PROGRAM)
 
     assert found is not None
     assert found.remedy.startswith(f"correct the module at that line, or declare TOKEN {UNDER}")
@@ -66,6 +66,6 @@ def test_an_exception_of_the_users_own_may_be_about_one() -> None:
 def test_what_is_declared_or_of_a_library_is_not() -> None:
     declared = replace(function(), environment=(("TOKEN", "x"), ("DB_URL", "y")))
 
-    assert unset.advice(error("LookupError", "no"), Trace((MAIN, DB)), declared, PROGRAM) is None
-    assert unset.advice(error("ValueError", "no"), Trace((MAIN, DB, LIBRARY)), function(), PROGRAM) is None
-    assert unset.advice(error("ValueError", "the DB_URL is not found"), Trace((MAIN,)), declared, PROGRAM) is None
+    assert variables.advice(error("LookupError", "no"), Trace((MAIN, DB)), declared, PROGRAM) is None
+    assert variables.advice(error("ValueError", "no"), Trace((MAIN, DB, LIBRARY)), function(), PROGRAM) is None
+    assert variables.advice(error("ValueError", "the DB_URL is not found"), Trace((MAIN,)), declared, PROGRAM) is None

@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING
 
 from harness.artifact.bundle import CODE_ROOT
 from harness.dependencies.parity.supply import Presence
-from harness.diagnosis import affected, native
+from harness.diagnosis import impact, native
+from harness.diagnosis.dependency_edits import edits
+from harness.diagnosis.dependency_trace import listed, looked_at, trace
 from harness.diagnosis.provider import provider
-from harness.diagnosis.standing import edits, listed, looked_at, standing
 from harness.diagnosis.values import Advice, numbered
 from harness.facts.search import Found, Missing
-from harness.model import Defect, Fault
+from harness.model import Defect, Fault, When
 
 if TYPE_CHECKING:
     from harness.dependencies.parity.supply import Supply
+    from harness.facts.graph import Unresolved
     from harness.facts.program import Program
 
 
@@ -25,7 +27,7 @@ _NO_SITE = frozenset({"templates", "template", "tests", "test", "docs", "example
 
 def advice(module: str, supply: Supply) -> Advice:
     """What the archives, the repository and the policy show of a module that an import does not find."""
-    found, reach = _advice(module, supply), affected.by(module, supply.program)
+    found, reach = _advice(module, supply), impact.by(module, supply.program)
     said = [*(found.cause.split("\n") if found.cause else ()), *reach.told]
     return replace(
         found,
@@ -110,13 +112,13 @@ def _uncopied(module: str, supply: Supply) -> Advice | None:
 
 def _of_a_distribution(module: str, supply: Supply) -> Advice:
     top = module.partition(".")[0]
-    owners = (provider(name, supply) for name in affected.names(module, supply.program))
+    owners = (provider(name, supply) for name in impact.names(module, supply.program))
     owner = next((one for one in owners if one), None)
     lists = tuple(listed(supply))
     faults = (Fault(Defect.NO_DISTRIBUTION, owner.name),) if owner else ()
     if owner and lists:
         steps = edits(supply, owner.name)
-        told = "\n".join([f"provided by: {owner.name} ({owner.how})", *standing(supply, owner.name)])
+        told = "\n".join([f"provided by: {owner.name} ({owner.how})", *trace(supply, owner.name)])
         return Advice(numbered(steps), told, steps, faults)
     if owner:
         alike = owner.name.replace("-", "_") == top
@@ -186,3 +188,26 @@ def _is_site(folder: str, path: str, program: Program) -> bool:
     packages = (f"{'/'.join(parts[:end])}/__init__.py" for end in range(3, len(parts) + 1))
     packaged = any(one in program.facts.bundle.items for one in packages)
     return not packaged and (owner is None or owner.site == folder) and not _NO_SITE.intersection(parts)
+
+
+def message(one: Unresolved, program: Program) -> str:
+    """The message: with Lambda's own words around Python's where the handler does not start for it."""
+    if one.name is None:
+        what = f"No module named {one.missing!r}"
+        parent = one.missing.rpartition(".")[0]
+        if parent and isinstance(found := program.search.find(parent), Found) and not found.package:
+            what += f"; {parent!r} is not a package"
+    else:
+        what = f"cannot import name {one.name!r} from {one.missing!r}"
+        if isinstance(found := program.search.find(one.missing), Found):
+            what += f" ({found.path})"
+    reach = program.graph.reached.get(one.path)
+    if reach and reach.when is When.AT_START and not one.statement.lazy:
+        return f"Runtime.ImportModuleError: Unable to import module {reach.chain[0]!r}: {what}"
+    return what
+
+
+def chain(one: Unresolved, program: Program) -> tuple[str, ...]:
+    """The modules whose imports led there, the handler's own first; empty where none did."""
+    reach = program.graph.reached.get(one.path)
+    return reach.chain if reach else ()

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from harness.diagnosis.outside import Unreached, unjudged, unreached, went_on
+from harness.diagnosis.network import Unreached, unjudged, unreached, went_on
 from harness.engines.protocol import Answered, Call, Exceeded, Exited, Failed, Frame, Ready, Trace
 from tests.build import error, function, observation, program_of
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from harness.diagnosis import places
+from harness.diagnosis.frames import frames_of
 from harness.diagnosis.values import Advice
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def advice(error: LambdaError, trace: Trace, function: Function, program: Progra
     known = {*dict(function.environment), *dict(program.policy.image_environment)}
     known |= {name for name, _ in program.policy.service_variables}
     said = f"{error.message}\n" + "\n".join(trace.causes)
-    frames = trace.frames or places.of_stack(error.stack)
+    frames = trace.frames or frames_of(error.stack)
     read = [one for one in _read(frames, function, program, said) if one[1].name not in known]
     if fields := FIELD.findall(said):
         return _declare([name.upper() for name in fields], None)

@@ -11,7 +11,7 @@ from harness.diagnosis.values import Advice
 from harness.facts.search import Found
 
 if TYPE_CHECKING:
-    from harness.engines.protocol import LambdaError
+    from harness.engines.protocol import LambdaError, Trace
     from harness.facts.program import Program
 
 _METADATA = re.compile(
@@ -74,3 +74,22 @@ def _metadata(name: str, program: Program) -> Advice:
     if isinstance(found, Found):
         return Advice(KEEP, f"the modules of {name} are there ({found.path}), its metadata is not")
     return Advice(f"add {name} to the requirements that the layer is built from, and keep its *.dist-info folder")
+
+
+def backport(path: str, program: Program) -> Advice | None:
+    """What to do about a file by which a distribution replaces a part of the standard library; None for any other."""
+    owner = program.facts.owners.get(path)
+    top = (program.search.module_name(path) or "").partition(".")[0]
+    if owner is None or top not in program.policy.stdlib:
+        return None
+    one = owner.distribution
+    return Advice(
+        f"take {one.name} out of the requirements: Python has its own",
+        f"{one.name} {one.version} is an obsolete backport: it shadows the standard library's {top!r}",
+    )
+
+
+def of_backport(trace: Trace, program: Program) -> Advice | None:
+    """The same about an error that began in such a file, or passed through one."""
+    found = (backport(frame.file, program) for frame in reversed(trace.frames))
+    return next((one for one in found if one), None)

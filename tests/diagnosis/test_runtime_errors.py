@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.diagnosis.start import ending, explain
+from harness.diagnosis.runtime_errors import ending, explain
 from harness.engines.protocol import Answered, Exceeded, Exited, Failed, Frame, Ready, Trace
 from tests.build import error, function, observation, program_of
 

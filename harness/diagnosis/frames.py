@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 _LINE = re.compile(r'\s*File "(/[^"]+)",? [Ll]ine (\d+)')
 
 
-def of_stack(stack: Sequence[str]) -> tuple[Frame, ...]:
+def frames_of(stack: Sequence[str]) -> tuple[Frame, ...]:
     """The frames of an error's ``stackTrace``, outermost first."""
     found = (_LINE.match(line) for line in stack)
     return tuple(Frame(one[1], int(one[2]), None) for one in found if one)
 
 
-def own(frames: Sequence[Frame], program: Program) -> Frame | None:
+def own_frame(frames: Sequence[Frame], program: Program) -> Frame | None:
     """The innermost frame of the user's own code, else of the code archive, of a layer, of anything.
 
     Own is what no distribution brought: `sam build` puts libraries into the code archive, too.

@@ -11,8 +11,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.diagnosis import places
-from harness.diagnosis.start import ending
+from harness.diagnosis.frames import frames_of, own_frame
+from harness.diagnosis.runtime_errors import ending
 from harness.engines.protocol import Answered, Exceeded, Exited, Failed
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ def unreached(
             by_child = failed and error.type == "CalledProcessError"  # curl, say, in whose process nothing watches
             if not by_child and not _for_a_call(error, causes, calls):
                 return None
-            frames = frames or places.of_stack(error.stack)
+            frames = frames or frames_of(error.stack)
             said = [str(error), *causes]
         case Exceeded(limit="outside"):
             said = [seen.output[-SHOWN:]]
@@ -133,7 +133,7 @@ def unreached(
             return None
     call = _chosen(calls, frames, program)
     host = call.host if call else next((found[1] for text in said if (found := NAMED.search(text))), None)
-    frame = places.own(call.frames if call and call.main else frames, program)
+    frame = own_frame(call.frames if call and call.main else frames, program)
     return Unreached(
         host=host,
         place=f"{frame.file}:{frame.line}" if frame else None,
@@ -152,7 +152,7 @@ def _made(seen: Observation, event: int | None, *, near: bool) -> list[Call]:
 def went_on(seen: Observation, program: Program) -> str | None:
     """The call that an init made in vain before it succeeded, as ``HOST from /var/task/app.py:4``."""
     call = next((call for call in _made(seen, None, near=False) if call.main), None)
-    frame = places.own(call.frames, program) if call else None
+    frame = own_frame(call.frames, program) if call else None
     return f"{call.host}{f' from {frame.file}:{frame.line}' if frame else ''}" if call else None
 
 
@@ -189,6 +189,6 @@ def _lacks(error: LambdaError) -> bool:
 
 def _chosen(calls: Sequence[Call], frames: Sequence[Frame], program: Program) -> Call | None:
     """The call that was made from the line on which the error came, else the last one."""
-    place = places.own(frames, program)
+    place = own_frame(frames, program)
     same = [call for call in calls if place and place in call.frames]
     return next(reversed(same or [call for call in calls if call.main] or calls), None)

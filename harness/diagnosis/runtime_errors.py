@@ -7,8 +7,8 @@ import signal
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from harness.diagnosis import places
 from harness.diagnosis.advice import ENVIRONMENT_MISS, for_answer, for_init
+from harness.diagnosis.frames import frames_of, own_frame
 from harness.engines.protocol import Answer, Exceeded, Exited, Failed, Frame, Init, Observation, Trace
 from harness.model import Finding, When
 
@@ -41,8 +41,8 @@ SIGNALS: dict[int, str] = {
 
 def explain(seen: Observation, function: Function, supply: Supply) -> Finding:
     """The finding for a handler whose init did not succeed."""
-    trace = seen.trace or Trace(places.of_stack(seen.init.error.stack) if isinstance(seen.init, Failed) else ())
-    place = places.own(trace.frames, supply.program)
+    trace = seen.trace or Trace(frames_of(seen.init.error.stack) if isinstance(seen.init, Failed) else ())
+    place = own_frame(trace.frames, supply.program)
     advice = for_init(seen.init, trace, function, supply)
     return Finding(
         message=ending(seen.init, function),
@@ -67,7 +67,7 @@ def explain_answer(seen: Observation, number: int, function: Function, supply: S
         return Finding(words, where, remedy=advice.remedy, cause=printed(seen), when=When.AT_EVENT)
     stack = answer.error.stack
     cause = "".join([*([f"{advice.cause}\n"] if advice.cause else []), *stack])
-    if frame := places.own(places.of_stack(stack), supply.program):
+    if frame := own_frame(frames_of(stack), supply.program):
         where = f"{frame.file}:{frame.line}"
     return Finding(
         str(answer.error),

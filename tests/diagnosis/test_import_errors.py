@@ -9,7 +9,7 @@ import pytest
 
 from harness.dependencies.parity.supply import Supply
 from harness.dependencies.values import MAIN, Declared, Edge, Group, Kind, Project, Sources, UnknownLock
-from harness.diagnosis.missing import advice
+from harness.diagnosis.import_errors import advice, chain, message
 from tests.build import asked, building, declaring, function, locking, manifest, program_of, wheel
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ FUNCTIONS = (
     function("night", "app.night.handler"),
     function("sweep", "app.sweep.handler"),
 )
+FAILS = "Runtime.ImportModuleError: Unable to import module 'app.main': "
 REACHED = (
     "affected, when they start: api (app.main:1 → app.orders:1)\n"
     "affected, with every event: night (app.night:2)\n"
@@ -312,3 +313,42 @@ def test_a_pin_that_is_asked_for_twice_counts_once() -> None:
     )
 
     assert "requirements.txt:1 asks for it" in (advice("tinyxml", supply(Project(None, None, twice))).cause or "")
+
+
+@pytest.mark.parametrize(
+    ("code", "path", "expected"),
+    [
+        ({"app/main.py": "import lib"}, "app/main.py", f"{FAILS}No module named 'lib'"),
+        ({"app/main.py": "from app import x", "app/x.py": "import lib.a"}, "app/x.py", f"{FAILS}No module named 'lib'"),
+        (
+            {"app/main.py": "import x.y", "x.py": ""},
+            "app/main.py",
+            f"{FAILS}No module named 'x.y'; 'x' is not a package",
+        ),
+        (
+            {"app/main.py": "from x import y", "x.py": ""},
+            "app/main.py",
+            f"{FAILS}cannot import name 'y' from 'x' (/var/task/x.py)",
+        ),
+        # What fails later ends an invocation, or nobody knows what, and not the start.
+        ({"app/main.py": "def handler(event, context):\n    import lib"}, "app/main.py", "No module named 'lib'"),
+        ({"app/main.py": "", "app/other.py": "import lib"}, "app/other.py", "No module named 'lib'"),
+    ],
+)
+def test_the_message_is_lambdas_if_the_handler_does_not_start(
+    code: dict[str, str], path: str, expected: str
+) -> None:
+    program = program_of(code, {"python/filler.py": ""}, function=function()).program
+
+    (one,) = program.graph.unresolved(f"/var/task/{path}")
+
+    assert message(one, program) == expected
+
+
+def test_the_chain_is_the_one_that_leads_there() -> None:
+    code = {"app/main.py": "from app import x", "app/x.py": "import lib", "app/y.py": "import lib"}
+    program = program_of(code, {"python/filler.py": ""}, function=function()).program
+    (reached,), (other,) = (tuple(program.graph.unresolved(f"/var/task/app/{name}.py")) for name in "xy")
+
+    assert chain(reached, program) == ("app.main", "app.x")
+    assert chain(other, program) == ()

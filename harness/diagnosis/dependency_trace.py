@@ -1,0 +1,170 @@
+"""What each list says of a distribution: declared, locked, requested by the build, built, and how old that is."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+from harness.dependencies.parity.freshness import elsewhere, stale, stamped
+from harness.dependencies.parity.supply import Presence
+from harness.dependencies.values import MAIN
+from harness.model import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from harness.artifact.entries import Archive
+    from harness.dependencies.parity.closure import Need
+    from harness.dependencies.parity.supply import Supply
+    from harness.dependencies.stamps import Stamp
+    from harness.facts.archive import ArchiveFacts
+
+
+def trace(supply: Supply, name: str) -> Iterator[str]:
+    """One sentence on each list: declared, locked, asked for by the build, built."""
+    yield from _declared(supply, name)
+    yield from _locked(supply, name)
+    yield from _asked(supply, name)
+    yield _built(supply, name)
+    yield from _stamps_and_caches(supply)
+
+
+def _declared(supply: Supply, name: str) -> Iterator[str]:
+    declared = supply.project.declared
+    if declared is None:
+        return
+    lines = supply.declared.get(name, ())
+    production = [one for one in lines if one.group == MAIN]
+    others = [one for one in lines if one.group != MAIN]
+    along = supply.needs.get(MAIN, {}).get(name)
+    if production:
+        yield f"declared: {production[0].where} has it, as {production[0].text}"
+    elif along and along.parent:
+        yield f"declared: {declared.shown} does not name it; it comes along{_through(along)}"
+    elif others:
+        listed = " and ".join(f"{one.group} ({one.where})" for one in others)
+        yield f"declared: {declared.shown} has it for {listed} alone, not for production"
+    elif excluded := [one for one in supply.excluded(name) if one in declared.asked]:
+        yield f"declared: {excluded[0].where} has it where {excluded[0].requirement.marker}, which does not hold here"
+    elif declared.dynamic:
+        yield f"declared: {declared.shown} leaves its dependencies to the build back-end"
+    else:
+        yield f"declared: {declared.shown} does not have it"
+
+
+def _locked(supply: Supply, name: str) -> Iterator[str]:
+    if supply.unknown:
+        yield f"locked: {supply.unknown.reason}"
+    if supply.lock is None:
+        return
+    entry, needs = supply.locked.get(name), supply.group_needs(name)
+    if entry is None:
+        yield f"locked: {supply.lock.shown} does not have it"
+        return
+    said = f"locked: {entry.where} has {entry.version or 'it'}"
+    main = next((need for need in needs if need.root.group == MAIN), None)
+    others = [need for need in needs if need.root.group != MAIN]
+    if supply.locks(name):
+        yield f"{said} for production{_through(main) if main else ''}"
+    elif others:
+        yield f"{said}, not for production, but for " + "; and for ".join(
+            f"{need.root.group}{_through(need)}" for need in others
+        )
+    else:
+        yield f"{said}, not for production"
+
+
+def _through(need: Need) -> str:
+    """The way on which it came: ``, through b ← c ← a (pyproject.toml:7)``."""
+    if need.parent is None:
+        return ""
+    way = " ← ".join(reversed(need.parent.chain))
+    return f", through {way} ({need.root.where})"
+
+
+def _asked(supply: Supply, name: str) -> Iterator[str]:
+    if supply.project.build is None:
+        if supply.lock and supply.project.built_from_lock:
+            yield f"built from: {supply.lock.shown}"
+        return
+    if lines := supply.asked.get(name):
+        yield f"built from: {lines[0].where} asks for it, as {lines[0].text}"
+    elif excluded := [one for one in supply.excluded(name) if one in supply.project.build.asked]:
+        marker = excluded[0].requirement.marker
+        yield f"built from: {excluded[0].where} asks for it where {marker}, which does not hold here"
+    elif need := supply.built_for.get(name):
+        yield f"built from: {supply.input_shown} does not name it; it comes along{_through(need)}"
+    else:
+        yield f"built from: {supply.input_shown} does not ask for it"
+
+
+def _built(supply: Supply, name: str) -> str:
+    found = supply.built(name)
+    said = {
+        Presence.BARE: f"{found.path} is there, without metadata",
+        Presence.RUNTIME: "the runtime brings it, in a version that AWS changes",
+        Presence.ELSEWHERE: f"only in the archives of other functions, not in {archives(supply)}",
+        Presence.ABSENT: _absent(supply, name),
+    }
+    if found.installed is None:
+        return f"built: {said[found.presence]}"
+    one, archive = found.installed.distribution, found.installed.archive.source
+    if found.presence is Presence.REPLACED:
+        return f"built: {one.name} has its modules, in {archive}"
+    return f"built: {archive} has {'a pointer to it, and no modules' if one.editable else one.version}"
+
+
+def _absent(supply: Supply, name: str) -> str:
+    hollow = next((one for one in supply.program.facts.distributions if one.distribution.key == name), None)
+    if hollow:
+        return f"{hollow.archive.source} has its metadata, and none of its modules"
+    return f"not in {archives(supply)}"
+
+
+def archives(supply: Supply) -> str:
+    """The archives of a function, as a sentence lists where something is not."""
+    return " or ".join(archive.source for archive in supply.program.facts.bundle.archives)
+
+
+def listed(supply: Supply) -> Iterator[str]:
+    """The files of the repository that say something of dependencies."""
+    project = supply.project
+    if project.declared:
+        yield project.declared.shown
+    if project.lock:
+        yield project.lock.shown
+    yield from project.build.shown if project.build else ()
+
+
+def looked_at(supply: Supply) -> str:
+    """Where distributions were looked for, as a sentence lists it."""
+    listed_archives = " and ".join(archive.source for archive in supply.program.facts.bundle.archives)
+    return ", ".join([*listed(supply), f"the metadata in {listed_archives}", "the table of well-known names"])
+
+
+def _stamps_and_caches(supply: Supply) -> Iterator[str]:
+    """One sentence on each stamp, and on each cache that can bring back an archive that is older than its inputs."""
+    inputs, facts = supply.inputs, supply.program.facts
+    if inputs is None:
+        return
+    stamps = [_stamp(archive, of) for archive, of in zip(facts.bundle.archives, facts.of, strict=True)]
+    others = elsewhere(stamps, inputs)
+    for archive, stamp in zip(facts.bundle.archives, stamps, strict=True):
+        with contextlib.suppress(UsageError):  # layer-fresh says which input cannot be read
+            if stamp is None:
+                continue
+            if changes := stale(stamp, inputs, others):
+                yield f"stamped: {archive.source} is older than what it is built from: {', '.join(map(str, changes))}"
+            else:
+                names = ", ".join(name for name, _ in stamp.inputs)
+                yield f"stamped: {archive.source} was built from {names}, as they are now"
+    for one in supply.caches:
+        keyed, missing = ", ".join(one.keyed) or "no file", ", ".join(one.inputs)
+        yield f"cached: {one.step.where} keeps {one.path} under a key over {keyed}, and not over {missing}"
+
+
+def _stamp(archive: Archive, facts: ArchiveFacts) -> Stamp | None:
+    try:
+        return stamped(archive, facts)
+    except UsageError:  # layer-fresh says what is wrong with it
+        return None
