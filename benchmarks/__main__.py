@@ -16,17 +16,17 @@ import pyperf  # type: ignore[import-untyped]  # it ships no types
 
 from benchmarks import parts
 from benchmarks.artifacts import SMALL
+from benchmarks.contenders import Workshop, remove
 from benchmarks.machine import cores, machine, tools
-from benchmarks.measuring import Runs, Unmeasurable, alternate, timed
+from benchmarks.measure import Runs, Unmeasurable, alternate, timed
 from benchmarks.plot import plot
 from benchmarks.results import HERE, PAGE, PLOT, Results, all_figures, explanations, figures, page, read, said, spread
-from benchmarks.scenes import SCENES
-from benchmarks.workshop import Workshop, remove
+from benchmarks.scenarios import SCENES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from benchmarks.scenes import Scene
+    from benchmarks.scenarios import Scene
 
 PARTS, PARITY = "parts", "parity"
 NAMES = (*(scene.name for scene in SCENES), PARTS, PARITY)

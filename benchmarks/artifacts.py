@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.measuring import Unmeasurable
+from benchmarks.measure import Unmeasurable
 from fixtures import zips
 from fixtures.broken import mini
 from fixtures.build import SAMPLE, build_sample

@@ -10,12 +10,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.measuring import Unmeasurable, file_system
-from benchmarks.workshop import versions
+from benchmarks.contenders import versions
+from benchmarks.measure import Unmeasurable, file_system
 from harness import __version__
 
 if TYPE_CHECKING:
-    from benchmarks.workshop import Workshop
+    from benchmarks.contenders import Workshop
 
 GIB = 1 << 30
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import pyperf  # type: ignore[import-untyped]  # it ships no types
 import ruff  # type: ignore[import-untyped]  # it ships no types
 
-from benchmarks.workshop import remove
+from benchmarks.contenders import remove
 from harness.artifact.entries import Role
 from harness.artifact.store import Store
 from harness.facts.store import FactStore

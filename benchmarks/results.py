@@ -9,14 +9,14 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.measuring import Runs, Sample
+from benchmarks.measure import Runs, Sample
 from benchmarks.parts import PAIRINGS
-from benchmarks.scenes import SCENES
+from benchmarks.scenarios import SCENES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from benchmarks.scenes import Line, Scene
+    from benchmarks.scenarios import Line, Scene
 
 HERE = Path(__file__).parent
 JSON, PAGE, PLOT = "results.json", "results.md", "results.svg"

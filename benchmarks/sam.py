@@ -6,8 +6,8 @@ import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from benchmarks.measuring import Contender, Sample, Unmeasurable, timed
-from benchmarks.workshop import Workshop, remove, unzip, write_json
+from benchmarks.contenders import Workshop, remove, unzip, write_json
+from benchmarks.measure import Contender, Sample, Unmeasurable, timed
 from fixtures.standin.emulator import EMULATOR
 
 if TYPE_CHECKING:

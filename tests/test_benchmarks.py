@@ -13,11 +13,11 @@ import pytest
 
 from benchmarks import __main__ as command
 from benchmarks.machine import cores
-from benchmarks.measuring import Contender, Runs, Sample, Unmeasurable, alternate, timed
+from benchmarks.measure import Contender, Runs, Sample, Unmeasurable, alternate, timed
 from benchmarks.parts import PAIRINGS
 from benchmarks.plot import plot
 from benchmarks.results import EXPLAINED, JSON, PAGE, PLOT, Figure, Results, explanations, figures, page, read, said
-from benchmarks.scenes import COLD, CONTAINED, HAND, IMPORTS, RUN, SCENES, WARM, Line, Scene
+from benchmarks.scenarios import COLD, CONTAINED, HAND, IMPORTS, RUN, SCENES, WARM, Line, Scene
 
 if TYPE_CHECKING:
     from pathlib import Path

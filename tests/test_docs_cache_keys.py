@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
-from fixtures import small
+from fixtures import small_base
 from harness.dependencies.gather import gather
 from harness.dependencies.inputs import inputs_of
 from harness.dependencies.parity.caches import unkeyed
@@ -40,8 +40,8 @@ def shop(tmp_path: Path) -> Path:
     """The repository that the page is about, with its archives built."""
     (tmp_path / ".git").mkdir()
     (tmp_path / "build").mkdir()
-    small.write_code(tmp_path / "build" / "code.zip")
-    small.write_layer(tmp_path / "build" / "layer.zip")
+    small_base.write_code(tmp_path / "build" / "code.zip")
+    small_base.write_layer(tmp_path / "build" / "layer.zip")
     (manifest,) = [block.text for block in BLOCKS if block.language == "toml"]
     for name, text in {**FILES, "lambda-artifact.toml": manifest}.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fixtures.broken import broken, html_page, mini, with_modes, with_wrong_crc
-from fixtures.small import CODE, SITE
+from fixtures.small_base import CODE, SITE
 from harness.catalogue import CATALOGUE
 from harness.engines.protocol import Answers, Exited, Failed, Job, Progress
 from harness.manifest import Source, SourceKind

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING
 
 from benchmarks.crater import build, results, static
 from benchmarks.crater.compare import compare, explanations
-from benchmarks.crater.specimens import Specimen, Unknown, specimens
-from benchmarks.crater.truth import Unknowable, Witness
+from benchmarks.crater.distributions import Specimen, Unknown, specimens
+from benchmarks.crater.ground_truth import Unknowable, Witness
 from harness.catalogue import named
 from harness.commands.progress import Progress
 from harness.engines.choice import Choice, engine

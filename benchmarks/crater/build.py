@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 
-from benchmarks.crater.specimens import Unknown, handler_source, import_names
+from benchmarks.crater.distributions import Unknown, handler_source, import_names
 from fixtures import zips
 from fixtures.build import _forget_this_machine as forget_this_machine
 from fixtures.build import _uv as find_uv
 from harness.manifest import FILE_NAME
 
 if TYPE_CHECKING:
-    from benchmarks.crater.specimens import Specimen
+    from benchmarks.crater.distributions import Specimen
 
 PYTHON = "3.12"
 PLATFORM = "x86_64-manylinux_2_34"  # the newest whose wheels run on Lambda's glibc

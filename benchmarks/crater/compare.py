@@ -15,7 +15,7 @@ from harness.model import Crashed, Severity, Skipped
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from benchmarks.crater.truth import Tried, Truth
+    from benchmarks.crater.ground_truth import Tried, Truth
     from harness.model import Finding, Report
 
 TABLE = Path(__file__).with_name("explained.toml")

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from benchmarks.crater.build import Built
     from benchmarks.crater.compare import Comparison
-    from benchmarks.crater.specimens import Specimen
-    from benchmarks.crater.truth import Truth
+    from benchmarks.crater.distributions import Specimen
+    from benchmarks.crater.ground_truth import Truth
     from harness.model import Report
 
 FILE = Path(__file__).with_name("results.json")

@@ -11,10 +11,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmarks.contenders import RUNTIMES
 from benchmarks.crater_apps import page
 from benchmarks.crater_apps.applications import Unknown, applications
-from benchmarks.crater_apps.judged import judgements, seen
-from benchmarks.workshop import RUNTIMES
+from benchmarks.crater_apps.verdicts import judgements, seen
 from harness.cache.folder import cache_folder
 from harness.commands.progress import Progress
 from harness.engines.choice import Choice, engine
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from benchmarks.crater_apps.applications import Application
-    from benchmarks.crater_apps.judged import Judgement
+    from benchmarks.crater_apps.verdicts import Judgement
     from harness.model import Report
 
 FOLDER = "LAMBDA_ARTIFACT_CRATER_APPS"

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.crater_apps.judged import COUNTED, Word
+from benchmarks.crater_apps.verdicts import COUNTED, Word
 from harness.model import Severity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from benchmarks.crater_apps.applications import Application
-    from benchmarks.crater_apps.judged import Seen
+    from benchmarks.crater_apps.verdicts import Seen
 
 PAGE = Path(__file__).parents[2] / "docs" / "crater-apps.md"
 _START, _END = "<!-- table -->", "<!-- end of table -->"

@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING
 
 from harness import regular_files
 from harness.artifact import folder, names
-from harness.artifact.content import content
 from harness.artifact.entries import Archive, Entry, Kind, Refusal, Refusals, Refused
-from harness.artifact.layout import locate
-from harness.artifact.zipend import REBUILD, Bytes, find_directory
-from harness.artifact.zipformat import (
+from harness.artifact.inflate import content
+from harness.artifact.zip_directory import REBUILD, Bytes, find_directory
+from harness.artifact.zip_layout import locate
+from harness.artifact.zip_records import (
     DEFLATED,
     ENCRYPTED,
     MASKED,
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from harness.artifact.entries import Role
-    from harness.artifact.zipformat import Header, Record
+    from harness.artifact.zip_records import Header, Record
 
 _CHUNK = 4 * 1024 * 1024  # bytes: between chunks, a thread waits for the interpreter's lock
 _UNIX_HOSTS = (3, 19)

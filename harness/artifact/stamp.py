@@ -14,16 +14,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from harness import regular_files
+from harness.artifact.contents import read_file
 from harness.artifact.entries import Kind, Refusal, Refused
-from harness.artifact.reading import read_file
-from harness.artifact.zipend import REBUILD, Bytes, find_directory
+from harness.artifact.zip_directory import REBUILD, Bytes, find_directory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from typing import BinaryIO
 
     from harness.artifact.entries import Archive
-    from harness.artifact.zipend import Directory
+    from harness.artifact.zip_directory import Directory
 
 STAMP: Final = "lambda-artifact-stamp.json"
 """Its name, at the root of an archive."""

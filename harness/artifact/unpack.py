@@ -9,17 +9,17 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from harness import regular_files
-from harness.artifact.ahead import Inflated, batches, in_order
-from harness.artifact.content import content
 from harness.artifact.entries import Kind, Refusal, Refused
-from harness.artifact.zipend import Bytes
+from harness.artifact.inflate import content
+from harness.artifact.parallel import Inflated, batches, in_order
+from harness.artifact.zip_directory import Bytes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from harness.artifact.ahead import Batch
     from harness.artifact.entries import Archive, Entry
+    from harness.artifact.parallel import Batch
 
 EARLIEST = 315_532_800.0
 """1980-01-01: the modification time of folders that the archive does not state, as constant as its own times."""

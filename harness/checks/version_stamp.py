@@ -4,8 +4,8 @@ import posixpath
 import re
 
 from harness.artifact.bundle import CODE_ROOT, LAYER_ROOT, Item, where
+from harness.artifact.contents import found_at, read_file
 from harness.artifact.entries import Refused, printable
-from harness.artifact.reading import found_at, read_file
 from harness.check import Blocked, Engines, Findings, Inapplicable, Subject, define
 from harness.dependencies.git import GitUnavailable, head
 from harness.dependencies.told import Untold, told

@@ -13,10 +13,10 @@ from harness.commands.progress import Progress
 from harness.commands.showing import show
 from harness.model import UsageError
 from harness.plain_text import printed
-from harness.sources import least
+from harness.sources import iam_policy
 from harness.sources.aws import Aws
-from harness.sources.fetching import Sources
-from harness.sources.places import place
+from harness.sources.aws_resources import place
+from harness.sources.fetch import Sources
 
 if TYPE_CHECKING:
     import argparse
@@ -101,4 +101,4 @@ def policy(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
         raise UsageError(
             f"{unknown[0]}: expected s3://bucket/key, function:NAME, or the ARN of a function or a layer's version"
         )
-    return show(least.policy([found for _, found in places if found], preflight=options.preflight) + "\n")
+    return show(iam_policy.policy([found for _, found in places if found], preflight=options.preflight) + "\n")

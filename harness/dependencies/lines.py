@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from harness.manifest.explain import At
+    from harness.manifest.errors import At
 
 _TOKEN: Final = re.compile(
     r'''

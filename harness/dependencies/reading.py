@@ -12,7 +12,7 @@ import msgspec
 
 from harness import regular_files
 from harness.dependencies.values import MalformedFileError
-from harness.manifest.explain import line_of
+from harness.manifest.errors import line_of
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness import regular_files
+from harness.artifact.contents import files, read_file
 from harness.artifact.entries import Kind
-from harness.artifact.reading import files, read_file
 from harness.artifact.stamp import STAMP
 from harness.facts import distributions
 from harness.facts.binaries import Binary, read_binary
@@ -23,8 +23,8 @@ from harness.facts.secrets import Secret, secrets
 from harness.facts.sources import LONGEST, Sources
 
 if TYPE_CHECKING:
+    from harness.artifact.contents import Content
     from harness.artifact.entries import Archive, Entry
-    from harness.artifact.reading import Content
     from harness.facts.sources import Known
 
 _LONGEST_TEXT = 1024 * 1024

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from harness.artifact.reading import Content
+    from harness.artifact.contents import Content
 
 EMPTY: Final = "empty"
 TEXT: Final = "text"

@@ -12,7 +12,7 @@ from harness.artifact.bundle import CODE_ROOT, LAYER_ROOT
 from harness.artifact.entries import Kind
 from harness.facts import stdlib
 from harness.facts.binaries import extension_suffixes
-from harness.policy.early import early
+from harness.policy.preloaded import early
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

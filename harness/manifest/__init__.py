@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from harness import regular_files
-from harness.manifest.explain import NATIVE, InFile, diagnose, on_command_line
+from harness.manifest.errors import NATIVE, InFile, diagnose, on_command_line
 from harness.manifest.resolve import Known, Scope, resolve, unknown_runtime
 from harness.manifest.tables import ManifestTable
 from harness.manifest.values import (
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
     from pathlib import Path
 
-    from harness.manifest.explain import At
+    from harness.manifest.errors import At
 
 __all__ = [
     "FILE_NAME",

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Generic, NoReturn, TypeVar
 
 from harness import regular_files
-from harness.manifest import deployed
-from harness.manifest.explain import InFile
+from harness.manifest import deployed_names
+from harness.manifest.errors import InFile
 from harness.manifest.tables import FunctionTable, ManifestTable, Settings
 from harness.manifest.values import (
     Architecture,
@@ -31,7 +31,7 @@ from harness.model import Place
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
-    from harness.manifest.explain import At
+    from harness.manifest.errors import At
     from harness.manifest.seeds import Seed
 
 DEFAULT_RUNTIME = "python3.12"
@@ -213,19 +213,19 @@ class _Resolver:
         return has
 
     def distinct(self, functions: tuple[Function, ...]) -> tuple[Function, ...]:
-        self.problems += deployed.twice(functions)
+        self.problems += deployed_names.twice(functions)
         return functions
 
     def deployed_as(self, name: str, scopes: Sequence[Scope[Settings]]) -> str | None:
         declared = _first(scopes, lambda settings: settings.deployed_as)
         # A function that --handler makes is called like its handler, which no function in an account is.
-        return deployed.filled(declared[0], name) if declared else None
+        return deployed_names.filled(declared[0], name) if declared else None
 
     def layers_deployed_as(self, layers: tuple[Source, ...], scopes: Sequence[Scope[Settings]]) -> tuple[str, ...]:
         """The names of the layers that hold: those beside them, or above them."""
         for scope in scopes:
             if (names := scope.table.layers_deployed_as) is not None:
-                if fault := deployed.misnamed(layers, names):
+                if fault := deployed_names.misnamed(layers, names):
                     if self.scopes[0].table.layers is not None:
                         return ()  # the command line names other layers than those that the file has names for
                     self.problems.append(f"{scope.where('layers-deployed-as')}: {fault}")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 
 from harness import regular_files
-from harness.manifest.explain import NATIVE, At, InFile, diagnose
+from harness.manifest.errors import NATIVE, At, InFile, diagnose
 from harness.manifest.seed_tables import (
     MOST,
     BucketTable,

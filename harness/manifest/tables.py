@@ -7,7 +7,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct
 
-from harness.manifest.deployed import FUNCTION_PATTERN, FUNCTION_WORDS, LAYER_PATTERN, LAYER_WORDS
+from harness.manifest.deployed_names import FUNCTION_PATTERN, FUNCTION_WORDS, LAYER_PATTERN, LAYER_WORDS
 from harness.manifest.values import Architecture, Upload
 
 # A description completes the sentence "expected …". NUL ends a string for the operating system, so no value holds one.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.policy.loader import known_runtimes, limits, runtime_policy
+from harness.policy.runtimes import known_runtimes, limits, runtime_policy
 from harness.policy.values import (
     Limits,
     Removed,

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from harness.artifact.entries import Archive
     from harness.preflight.account import Carried, Layer, Published
     from harness.preflight.deployment import Pair
-    from harness.sources.fetching import Sources
+    from harness.sources.fetch import Sources
 
 _NEAR: Final = 100
 """Dates and order do not change an archive's size, and bytecode little: what differs by more than 1/100 is another."""

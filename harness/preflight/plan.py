@@ -7,20 +7,20 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from harness.artifact.entries import Role
-from harness.manifest.deployed import filled, unnamed
+from harness.manifest.deployed_names import filled, unnamed
 from harness.model import UsageError
 from harness.preflight.account import Carried, Undone
 from harness.preflight.deployment import Wanted, WantedArchive
 from harness.preflight.responses import measured
 from harness.sources.aws import AwsUnavailable
+from harness.sources.aws_resources import LambdaFunction, LayerVersion, place
 from harness.sources.local import SourceUnavailable
-from harness.sources.places import LambdaFunction, LayerVersion, place
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from harness.manifest import Function, Manifest, Source
-    from harness.sources.fetching import Sources
+    from harness.sources.fetch import Sources
 
 OF_CODE = ("siblings", "alias-behind", "layer-behind")
 _MISSING = "ResourceNotFoundException"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from harness.catalogue import PREFLIGHT, waivable
 from harness.manifest import Manifest, Options, find, load
-from harness.manifest.deployed import chosen
+from harness.manifest.deployed_names import chosen
 from harness.model import UsageError
 from harness.policy import KNOWN_RUNTIMES, limits
 from harness.preflight import json_v1, markdown, terminal
@@ -23,7 +23,7 @@ from harness.preflight.pairs import of_layers, pairs, sought
 from harness.preflight.plan import Wanting
 from harness.preflight.published_layers import shelves
 from harness.preflight.rule import Scene
-from harness.sources.fetching import Sources
+from harness.sources.fetch import Sources
 
 if TYPE_CHECKING:
     import argparse

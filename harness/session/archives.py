@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from harness.artifact.store import Store, needs_mask
 from harness.model import ArtifactInfo
 from harness.sources.aws import Aws
-from harness.sources.fetching import Sources
+from harness.sources.fetch import Sources
 from harness.sources.local import SourceUnavailable
 
 if TYPE_CHECKING:

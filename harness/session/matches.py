@@ -18,13 +18,13 @@ from harness.manifest import Source, SourceKind
 from harness.model import ExitCode, UsageError, Verdict
 from harness.plain_text import harmless
 from harness.reporters.json_v1 import SCHEMA
+from harness.sources.aws_resources import LambdaFunction, place
 from harness.sources.local import SourceUnavailable
-from harness.sources.places import LambdaFunction, place
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from harness.sources.fetching import Sources
+    from harness.sources.fetch import Sources
 
 _ELSEWHERE = ("s3://", "arn:", "function:")
 

@@ -20,8 +20,8 @@ from harness.facts.view import Facts
 from harness.model import Timing
 from harness.policy import RuntimePolicy, runtime_policy
 from harness.session.archives import Archives, describe, key_of
+from harness.sources.aws_notes import remarks
 from harness.sources.local import SourceUnavailable
-from harness.sources.remarks import remarks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -13,9 +13,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, cast, overload
 
 from harness import __version__
-from harness.sources.calls import operation
+from harness.sources.aws_calls import operation
 from harness.sources.local import SourceUnavailable
-from harness.sources.waiting import within
+from harness.sources.timeout import within
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore import exceptions as sdk
 
-from harness.sources.calls import ALLOWED, PINNED, Resource, operation
-from harness.sources.places import LambdaFunction, LayerVersion, S3Object, iam_resource, place
+from harness.sources.aws_calls import ALLOWED, PINNED, Resource, operation
+from harness.sources.aws_resources import LambdaFunction, LayerVersion, S3Object, iam_resource, place
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

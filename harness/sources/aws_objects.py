@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadErro
 from urllib3.exceptions import HTTPError
 
 from harness.sources.aws import AwsUnavailable, asking
-from harness.sources.remote import Cut, Remote, Replaced, piecewise, skip
+from harness.sources.download import Cut, Remote, Replaced, piecewise, skip
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
     from harness.sources.aws import Aws
-    from harness.sources.places import S3Object
-    from harness.sources.remote import Read
+    from harness.sources.aws_resources import S3Object
+    from harness.sources.download import Read
 
 _REPLACED: Final = {"412", "PreconditionFailed"}
 _PARTIAL: Final = 206

@@ -18,8 +18,8 @@ from urllib3.exceptions import HTTPError
 from harness.sources import aws_objects
 from harness.sources.aws import CONNECT_SECONDS, READ_SECONDS, AwsUnavailable, asking
 from harness.sources.aws_errors import scrubbed
-from harness.sources.places import LambdaFunction, S3Object
-from harness.sources.remote import Cut, Remote, piecewise, skip
+from harness.sources.aws_resources import LambdaFunction, S3Object
+from harness.sources.download import Cut, Remote, piecewise, skip
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
 
     from harness.sources.aws import Aws
-    from harness.sources.places import LayerVersion
-    from harness.sources.remote import Read
+    from harness.sources.aws_resources import LayerVersion
+    from harness.sources.download import Read
 
 _OK, _PARTIAL, _DENIED, _NOT_THERE, _BROKEN = 200, 206, 403, 404, 500
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harness import __version__
-from harness.manifest.deployed import alias_of
+from harness.manifest.deployed_names import alias_of
 from harness.model import Severity
 from harness.session.archives import describe
 from harness.transition.causes import beside, between

@@ -14,8 +14,8 @@ from harness.diagnosis.handler import fault
 from harness.engines.protocol import Observation, Ready, Unavailable
 from harness.model import Completed, Crashed, Severity, Skipped
 from harness.runner import run
+from harness.sources.aws_notes import remarks
 from harness.sources.local import SourceUnavailable
-from harness.sources.remarks import remarks
 from harness.transition.values import Ran, Seen, State
 from harness.verify import Verification
 

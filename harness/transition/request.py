@@ -11,7 +11,7 @@ from harness.catalogue import waivable
 from harness.manifest import Architecture, Manifest, ManifestError, Options, find, load
 from harness.model import UsageError
 from harness.policy import KNOWN_RUNTIMES
-from harness.sources.places import LambdaFunction, place
+from harness.sources.aws_resources import LambdaFunction, place
 from harness.transition import json_v1, markdown, terminal
 from harness.transition.analysis import cross
 from harness.transition.values import Order, Transition

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from harness.artifact.archive import read
-from harness.artifact.content import content
 from harness.artifact.entries import Kind, Refused, Role
-from harness.artifact.zipend import Bytes
+from harness.artifact.inflate import content
+from harness.artifact.zip_directory import Bytes
 from harness.cache.trees import remove
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ import pytest
 from benchmarks.crater import results, static
 from benchmarks.crater.build import Built
 from benchmarks.crater.compare import Error, Explanation, Judgement, compare, explanations
+from benchmarks.crater.distributions import Specimen, Unknown, handler_source, import_names, specimens
+from benchmarks.crater.ground_truth import Tried, Truth, Witness
 from benchmarks.crater.results import Results, complaints
-from benchmarks.crater.specimens import Specimen, Unknown, handler_source, import_names, specimens
-from benchmarks.crater.truth import Tried, Truth, Witness
 from fixtures import zips
 from harness.catalogue import named
 from harness.engines.choice import Choice, engine

@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.crater_apps import page
 from benchmarks.crater_apps.applications import Application, Unknown, applications
-from benchmarks.crater_apps.judged import Judgement, Seen, Word, judged, judgements, seen
+from benchmarks.crater_apps.verdicts import Judgement, Seen, Word, judged, judgements, seen
 from harness.model import Completed, Crashed, EngineInfo, Finding, Report, Result, Severity
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fixtures import small
+from fixtures import small_base
 from fixtures.broken import broken, mini, with_wrong_crc
 from harness.artifact import archive
 from harness.artifact.entries import Archive, Refused, Role
@@ -24,7 +24,7 @@ QUOTA = 262_144_000
 
 @pytest.fixture
 def layer(tmp_path: Path) -> Archive:
-    return archive.read(small.write_layer(tmp_path / "layer.zip"), "layer.zip", Role.LAYER)
+    return archive.read(small_base.write_layer(tmp_path / "layer.zip"), "layer.zip", Role.LAYER)
 
 
 def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
@@ -101,7 +101,7 @@ def test_what_is_damaged_is_found_anew(layer: Archive, tmp_path: Path, damage: b
 
 def test_nothing_is_kept_of_an_archive_that_is_not_what_it_declares(tmp_path: Path) -> None:
     damaged = with_wrong_crc("python/tinyxml/__init__.py")
-    path = broken(small.write_layer(tmp_path / "good.zip"), tmp_path / "bad.zip", damaged)
+    path = broken(small_base.write_layer(tmp_path / "good.zip"), tmp_path / "bad.zip", damaged)
     kept = FactStore(tmp_path / "facts")
 
     with pytest.raises(Refused, match="does not match its checksum"):

@@ -23,7 +23,7 @@ from harness.manifest import (
     find,
     load,
 )
-from harness.manifest.explain import NATIVE, diagnose
+from harness.manifest.errors import NATIVE, diagnose
 from harness.manifest.resolve import DEFAULT_RUNTIME, MOST_MEMORY, MOST_TIMEOUT
 from harness.manifest.tables import FunctionTable, ManifestTable, Memory, Timeout, WaiverTable
 from harness.policy import KNOWN_RUNTIMES, limits

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fixtures.broken import mini
-from fixtures.small import CODE, SITE
+from fixtures.small_base import CODE, SITE
 from harness.engines.protocol import Answered, Start
 from harness.model import EngineInfo
 from harness.session.answers import AnswerStore, is_sound, key_of

@@ -20,11 +20,11 @@ from cryptography.x509.oid import NameOID
 from harness.artifact.entries import Role
 from harness.manifest import Source, SourceKind
 from harness.sources.aws import Aws, AwsUnavailable, NotAllowed
-from harness.sources.calls import ALLOWED, Purpose
-from harness.sources.fetching import Sources
-from harness.sources.least import policy
+from harness.sources.aws_calls import ALLOWED, Purpose
+from harness.sources.aws_resources import LambdaFunction, LayerVersion, S3Object, place
+from harness.sources.fetch import Sources
+from harness.sources.iam_policy import policy
 from harness.sources.local import SourceUnavailable
-from harness.sources.places import LambdaFunction, LayerVersion, S3Object, place
 from tests import aws
 from tests.canaries import KEY_ID, SECRET, SIGNATURE, canaries_in
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from harness.sources.places import Place
+    from harness.sources.aws_resources import Place
     from tests.aws import Account, Answer, Asked
 
 FUNCTION = f"arn:aws:lambda:{aws.REGION}:{aws.ACCOUNT}:function:api"

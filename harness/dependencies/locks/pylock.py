@@ -12,7 +12,7 @@ from harness.dependencies.locks.conditions import Lists, UnreadableMarkerError, 
 from harness.dependencies.locks.file import major, normalised
 from harness.dependencies.reading import convert, parse_toml
 from harness.dependencies.values import AnyLock, Edge, Lock, Locked, MalformedFileError
-from harness.manifest.explain import line_of
+from harness.manifest.errors import line_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

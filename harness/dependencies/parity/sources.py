@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 from harness import regular_files
 from harness.artifact.bundle import CODE_ROOT
+from harness.artifact.contents import found_at, read_file
 from harness.artifact.entries import Kind, Refused
-from harness.artifact.reading import found_at, read_file
 from harness.artifact.stamp import STAMP
 from harness.dependencies.sources import SourceFile, SourceFiles, excluded, is_developers, is_tool, sources
 

@@ -7,7 +7,7 @@ import tomllib
 from typing import TYPE_CHECKING, Any, Final
 
 from harness.dependencies.pythons.values import Kind, Mention
-from harness.manifest.explain import line_of
+from harness.manifest.errors import line_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -7,12 +7,12 @@ import zlib
 from typing import TYPE_CHECKING, NamedTuple
 
 from harness.artifact.entries import Refusal, Refused, printable
-from harness.artifact.zipend import REBUILD
+from harness.artifact.zip_directory import REBUILD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from harness.artifact.zipend import Bytes, Directory
+    from harness.artifact.zip_directory import Bytes, Directory
 
 STORED = 0
 DEFLATED = 8

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.artifact.zipend import REBUILD
-from harness.artifact.zipformat import (
+from harness.artifact.zip_directory import REBUILD
+from harness.artifact.zip_records import (
     DESCRIBED,
     Malformed,
     descriptor_length,
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from harness.artifact.entries import Refusals
-    from harness.artifact.zipend import Bytes
-    from harness.artifact.zipformat import Header, Record
+    from harness.artifact.zip_directory import Bytes
+    from harness.artifact.zip_records import Header, Record
 
 # These tell how hard the packer tried, and some packers forget them in one of the two places.
 _LEVEL = 1 << 1 | 1 << 2

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Final
 from harness.manifest import Source, SourceKind
 from harness.sources import local
 from harness.sources.aws import Aws, AwsUnavailable
-from harness.sources.downloads import FOLDER, Downloads
+from harness.sources.aws_resources import LambdaFunction, LayerVersion, Place, S3Object, place
+from harness.sources.download import Replaced, receive
+from harness.sources.download_cache import FOLDER, Downloads
 from harness.sources.local import SourceUnavailable
-from harness.sources.places import LambdaFunction, LayerVersion, Place, S3Object, place
-from harness.sources.remote import Replaced, receive
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from harness.artifact.entries import Archive, Role
     from harness.sources.aws_packages import Told
-    from harness.sources.remote import Remote
+    from harness.sources.download import Remote
 
 _TIMES: Final = 3
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal
 
 from benchmarks import artifacts
 from benchmarks.artifacts import Artifact, Shape, environment, module
-from benchmarks.measuring import Contender, Sample, Unmeasurable, file_system, nothing, timed
+from benchmarks.measure import Contender, Sample, Unmeasurable, file_system, nothing, timed
 from harness.cache.folder import cache_folder
 from harness.engines.daemon import connect
 from harness.engines.interpreters import find

@@ -1,4 +1,4 @@
-"""Which modules the runtime has loaded before it looks into the archives: data, in ``early.toml``."""
+"""Which modules the runtime has loaded before it looks into the archives: data, in ``preloaded.toml``."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Early:
 @cache
 def early(python: tuple[int, int]) -> Early:
     """What is loaded early in the runtime of one version of Python."""
-    document = tomllib.loads(files(__package__).joinpath("early.toml").read_text("utf-8"))
+    document = tomllib.loads(files(__package__).joinpath("preloaded.toml").read_text("utf-8"))
     table = document["standard-library"]
     stdlib = set(table["values"])
     for version, names in table["since"].items():

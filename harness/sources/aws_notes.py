@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.sources.places import LambdaFunction, place
+from harness.sources.aws_resources import LambdaFunction, place
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

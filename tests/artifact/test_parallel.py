@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.artifact.ahead import LARGE, batches, in_order
 from harness.artifact.archive import read
+from harness.artifact.contents import files
 from harness.artifact.entries import Entry, Kind, Refused, Role
-from harness.artifact.reading import files
+from harness.artifact.parallel import LARGE, batches, in_order
 from harness.artifact.unpack import unpack
 from tests.artifact.zips import archive, deflated, folder, member
 
@@ -162,7 +162,7 @@ import re, sys, tempfile
 from pathlib import Path
 from harness.artifact.archive import read
 from harness.artifact.entries import Role
-from harness.artifact.reading import files
+from harness.artifact.contents import files
 from harness.artifact.store import Store
 
 def peak():

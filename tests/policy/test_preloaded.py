@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from harness.policy import KNOWN_RUNTIMES, runtime_policy
-from harness.policy.early import early
+from harness.policy.preloaded import early
 
 PYTHONS = [runtime_policy(runtime).python for runtime in KNOWN_RUNTIMES]
 

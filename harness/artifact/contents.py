@@ -10,18 +10,18 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
 from harness import regular_files
-from harness.artifact.ahead import LARGE, Inflated, batches, in_order
-from harness.artifact.content import content
 from harness.artifact.entries import Kind, Refusal, Refused, printable
-from harness.artifact.zipend import Bytes
+from harness.artifact.inflate import content
+from harness.artifact.parallel import LARGE, Inflated, batches, in_order
+from harness.artifact.zip_directory import Bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from harness.artifact.ahead import Batch
     from harness.artifact.bundle import Bundle, Item
     from harness.artifact.entries import Archive, Entry
+    from harness.artifact.parallel import Batch
 
 Content: TypeAlias = bytes | mmap.mmap
 

@@ -10,7 +10,7 @@ import struct
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from harness.artifact import foreign
+from harness.artifact import file_type
 from harness.artifact.entries import Refusal, Refused
 from harness.artifact.names import MOST_ENTRIES
 
@@ -103,7 +103,7 @@ def _find_end(data: Bytes) -> tuple[int, _End]:
         at = tail.find(_END_SIGNATURE, at + 1)
     whole = [place for place in places if place + _END.size <= len(tail)]
     if not whole:
-        raise Refused(foreign.describe(data.read(0, foreign.HEAD), data.size))
+        raise Refused(file_type.describe(data.read(0, file_type.HEAD), data.size))
     surplus = _surplus(tail, whole[-1])
     if surplus > 0 and not tail[-surplus:].strip(b"\0"):
         tail = tail[:-surplus]  # bsdtar fills its last block with zeros, in which nothing hides

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Final
 
-from harness.sources.calls import ALLOWED, PINNED, Purpose, Resource
-from harness.sources.places import LambdaFunction, LayerVersion, S3Object
+from harness.sources.aws_calls import ALLOWED, PINNED, Purpose, Resource
+from harness.sources.aws_resources import LambdaFunction, LayerVersion, S3Object
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from harness.sources.places import Place
+    from harness.sources.aws_resources import Place
 
 _SIDS: Final = {
     Resource.OBJECT: "ReadObjects",

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from benchmarks.artifacts import Shape
-    from benchmarks.measuring import Contender, Sample
-    from benchmarks.workshop import Workshop
+    from benchmarks.contenders import Workshop
+    from benchmarks.measure import Contender, Sample
 
 Unit = Literal["ratio", "s", "MB"]
 

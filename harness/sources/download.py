@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final, TypeAlias
 
 from harness.regular_files import LARGEST_ARCHIVE
 from harness.sources.aws import AwsUnavailable
-from harness.sources.waiting import within
+from harness.sources.timeout import within
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

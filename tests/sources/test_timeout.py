@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness.sources.aws import AwsUnavailable
-from harness.sources.remote import LEAST_SECONDS, SLOWEST, Remote, piecewise, receive
-from harness.sources.waiting import within
+from harness.sources.download import LEAST_SECONDS, SLOWEST, Remote, piecewise, receive
+from harness.sources.timeout import within
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from harness.sources.remote import Read
+    from harness.sources.download import Read
 
 CONTENT = b"PK" * 4_000_000
 

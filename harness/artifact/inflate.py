@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 from zlib_ng import zlib_ng
 
 from harness.artifact.entries import Refusal, Refused, printable
-from harness.artifact.zipend import REBUILD
-from harness.artifact.zipformat import DEFLATED
+from harness.artifact.zip_directory import REBUILD
+from harness.artifact.zip_records import DEFLATED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from harness.artifact.entries import Entry
-    from harness.artifact.zipend import Bytes
+    from harness.artifact.zip_directory import Bytes
 
 _READ = 256 * 1024
 _INFLATED = 1024 * 1024

@@ -19,7 +19,7 @@ import pytest
 
 from harness.artifact.entries import Role
 from harness.manifest import Source, SourceKind
-from harness.sources.fetching import Sources
+from harness.sources.fetch import Sources
 from harness.sources.local import SourceUnavailable
 from tests import aws
 from tests.aws import Answer
@@ -528,10 +528,10 @@ class TestCache:
         account.put("builds", "code.zip", archive())
         downloads = tmp_path / "cache" / "downloads"
         program = (
-            "import os, sys; from pathlib import Path; from harness.sources.fetching import Sources;"
+            "import os, sys; from pathlib import Path; from harness.sources.fetch import Sources;"
             "from harness.manifest import Source, SourceKind; from harness.artifact.entries import Role;"
-            "from harness.sources import fetching;"
-            "fetching.receive = lambda remote, file, **more: (file.write(b'half'), file.flush(), os._exit(9));"
+            "from harness.sources import fetch;"
+            "fetch.receive = lambda remote, file, **more: (file.write(b'half'), file.flush(), os._exit(9));"
             f"Sources(Path({str(tmp_path / 'cache')!r}), print).archive("
             "Source('s3://builds/code.zip', None, SourceKind.S3), Role.CODE)"
         )

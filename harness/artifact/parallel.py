@@ -12,15 +12,15 @@ from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from harness.artifact.content import content, whole
 from harness.artifact.entries import Kind
+from harness.artifact.inflate import content, whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from concurrent.futures import Future
 
     from harness.artifact.entries import Entry
-    from harness.artifact.zipend import Bytes
+    from harness.artifact.zip_directory import Bytes
 
 LARGE = 4 * 1024 * 1024
 """Bytes, from which on a file's content is never held in memory: some libraries have hundreds of megabytes."""
