@@ -335,9 +335,7 @@ def test_a_pin_that_is_asked_for_twice_counts_once() -> None:
         ({"app/main.py": "", "app/other.py": "import lib"}, "app/other.py", "No module named 'lib'"),
     ],
 )
-def test_the_message_is_lambdas_if_the_handler_does_not_start(
-    code: dict[str, str], path: str, expected: str
-) -> None:
+def test_the_message_is_lambdas_if_the_handler_does_not_start(code: dict[str, str], path: str, expected: str) -> None:
     program = program_of(code, {"python/filler.py": ""}, function=function()).program
 
     (one,) = program.graph.unresolved(f"/var/task/{path}")
