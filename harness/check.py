@@ -12,7 +12,7 @@ from harness.model import Finding, Note
 
 if TYPE_CHECKING:
     from harness.artifact.bundle import Bundle
-    from harness.dependencies.parity.supply import Supply
+    from harness.dependencies.comparison.dependency_lists import DependencyLists
     from harness.engines.protocol import Observation
     from harness.facts.program import Program
     from harness.facts.view import Facts
@@ -43,20 +43,20 @@ class Subject:
         manifest: What is declared.
         policy: What Lambda promises for the runtime.
         bundle: The archives, laid over one another.
-        supply: What their contents say, and what the repository says of dependencies.
+        lists: What their contents say, and what the repository says of dependencies.
         function: The function, where the check is one of functions.
     """
 
     manifest: Manifest
     policy: RuntimePolicy
     bundle: Bundle
-    supply: Supply
+    lists: DependencyLists
     function: Function | None = None
 
     @property
     def program(self) -> Program:
         """What the contents of the archives say."""
-        return self.supply.program
+        return self.lists.program
 
     @property
     def facts(self) -> Facts:

@@ -59,7 +59,7 @@ def _outcome(check: Check, subject: Subject, engines: Engines) -> Outcome:
 
 def _completed(said: Finding | Note, subject: Subject) -> Finding | Note:
     of_function = subject.function is not None
-    return completed(said, subject.supply, of_function=of_function) if isinstance(said, Finding) else said
+    return completed(said, subject.lists, of_function=of_function) if isinstance(said, Finding) else said
 
 
 def _merge(outcomes: Sequence[Outcome]) -> Outcome:

@@ -15,8 +15,8 @@ from harness.artifact import folder as folder_reader
 from harness.artifact.bundle import Bundle
 from harness.artifact.entries import Archive, Entry, Kind, Refusal, Role
 from harness.check import Subject
-from harness.dependencies.parity.supply import Supply
-from harness.dependencies.values import (
+from harness.dependencies.comparison.dependency_lists import DependencyLists
+from harness.dependencies.project import (
     MAIN,
     Asked,
     BuildInput,
@@ -27,7 +27,7 @@ from harness.dependencies.values import (
     Locked,
     Project,
 )
-from harness.dependencies.values import Kind as ListKind
+from harness.dependencies.project import Kind as ListKind
 from harness.engines.protocol import Answers, LambdaError, Observation, Ready, Unavailable
 from harness.facts.archive import ArchiveFacts, analyse
 from harness.facts.program import Program
@@ -157,7 +157,7 @@ def subject(
         environment=declared.functions[0].environment if declared.functions else (),
         variables=tuple(one.environment for one in declared.functions),
     )
-    return Subject(declared, program.policy, merged, Supply(program, project or Project(), declared), function)
+    return Subject(declared, program.policy, merged, DependencyLists(program, project or Project(), declared), function)
 
 
 def analysed(files: Mapping[str, str | bytes], role: Role = Role.CODE) -> tuple[Archive, ArchiveFacts]:

@@ -12,15 +12,15 @@ import pytest
 import yaml
 
 from fixtures import small_base
-from harness.dependencies.gather import gather
+from harness.dependencies.comparison.cache_keys import unkeyed
 from harness.dependencies.inputs import inputs_of
-from harness.dependencies.parity.caches import unkeyed
+from harness.dependencies.project_reader import gather
 from harness.manifest import load
 from harness.policy import KNOWN_RUNTIMES
 from tests.test_readme import FENCED, Block
 
 if TYPE_CHECKING:
-    from harness.dependencies.parity.caches import Unkeyed
+    from harness.dependencies.comparison.cache_keys import Unkeyed
 
 pytestmark = pytest.mark.slow
 

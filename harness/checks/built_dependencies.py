@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from harness.check import Blocked, Engines, Findings, Inapplicable, Subject, define
-from harness.dependencies.parity import building
-from harness.dependencies.parity.building import Short, Surplus
-from harness.dependencies.parity.supply import Presence, Supply
+from harness.dependencies.comparison import build
+from harness.dependencies.comparison.build import Short, Surplus
+from harness.dependencies.comparison.dependency_lists import DependencyLists, Presence
 from harness.diagnosis.dependency_edits import again, edits
 from harness.diagnosis.dependency_trace import archives
 from harness.diagnosis.values import numbered
@@ -34,60 +34,60 @@ def check(subject: Subject, engines: Engines) -> Findings:
     from. What only developers need is left out by `--no-dev`, `--only main` or `--prod` of the exporting tool.
     """
     del engines
-    supply = subject.supply
-    if not (building.lines(supply) or supply.project.build or supply.unknown):
+    lists = subject.lists
+    if not (build.lines(lists) or lists.project.build or lists.unknown):
         raise Inapplicable("the manifest names nothing that the archives are built from")
-    if empty := building.empty(supply):
+    if empty := build.empty(lists):
         sources = " and ".join(archive.source for archive in empty)
-        asked = supply.input_shown or "the project"
+        asked = lists.input_shown or "the project"
         verb = "ask" if " and " in asked else "asks"
         yield Finding(
-            f"{sources}: no distribution in it, and {asked} {verb} for {len(building.lines(supply))}",
+            f"{sources}: no distribution in it, and {asked} {verb} for {len(build.lines(lists))}",
             empty[0].source,
-            remedy=numbered(again(supply)),
-            edits=again(supply),
+            remedy=numbered(again(lists)),
+            edits=again(lists),
         )
     else:
-        yield from _shorts(supply)
-        yield from _wrongs(supply)
-        yield from _unlocked(supply)
-        for without in building.without(supply):
+        yield from _shorts(lists)
+        yield from _wrongs(lists)
+        yield from _unlocked(lists)
+        for without in build.without(lists):
             name, lost = without.asked.requirement.name, ", ".join(without.lost)
             yield Finding(
                 f"{without.asked.where} asks for {name}[{without.extra}], and {lost}, which the extra brings, is in no "
                 "archive",
                 without.asked.where,
-                remedy=numbered(again(supply)),
-                edits=again(supply),
+                remedy=numbered(again(lists)),
+                edits=again(lists),
                 faults=tuple(Fault(Defect.NO_DISTRIBUTION, name) for name in without.lost),
             )
-        yield from _surplus(supply)
-    if supply.project.build:
-        for line in supply.project.build.unnamed:
+        yield from _surplus(lists)
+    if lists.project.build:
+        for line in lists.project.build.unnamed:
             yield Note(f"{line.where}: {line.text} says no name, and was not looked for", limit=True)
-    if supply.unknown:
-        raise Blocked(supply.unknown.reason)
+    if lists.unknown:
+        raise Blocked(lists.unknown.reason)
 
 
-def _shorts(supply: Supply) -> Findings:
-    found = [(one, _short(supply, one)) for one in building.short(supply)]
+def _shorts(lists: DependencyLists) -> Findings:
+    found = [(one, _short(lists, one)) for one in build.short(lists)]
     absent = [one for one, said in found if isinstance(said, Finding) and said.severity is Severity.ERROR]
     many = len(absent) > MOST
     yield from (said for one, said in found if not (many and one in absent))
     if many:
         names = ", ".join(one.line.text for one in absent[:MOST])
         yield Finding(
-            f"{len(absent):,} distributions of {supply.input_shown} are not in {archives(supply)}: {names} and "
+            f"{len(absent):,} distributions of {lists.input_shown} are not in {archives(lists)}: {names} and "
             f"{len(absent) - MOST:,} more",
             absent[0].line.where,
-            remedy=numbered(again(supply)),
-            edits=again(supply),
+            remedy=numbered(again(lists)),
+            edits=again(lists),
         )
 
 
-def _short(supply: Supply, one: Short) -> Finding | Note:
+def _short(lists: DependencyLists, one: Short) -> Finding | Note:
     said = f"{one.line.where} asks for {one.line.text}"
-    folder = supply.local(one.line.key)
+    folder = lists.local(one.line.key)
     match one.built.presence:
         case Presence.RUNTIME:
             return Note(f"{said}, and only the runtime has it, in a version that AWS changes", limit=True)
@@ -98,12 +98,12 @@ def _short(supply: Supply, one: Short) -> Finding | Note:
                 Severity.WARNING,
                 f"write {one.built.installed.distribution.name} in {one.line.where.rpartition(':')[0]}, if it is meant",
             )
-        case _ if supply.program.bare and not supply.union.installed:
+        case _ if lists.program.bare and not lists.union.installed:
             return Note(f"{said}; without metadata in the layers, nothing tells whether they have it", limit=True)
         case _:
-            steps = edits(supply, one.line.key) if folder else again(supply)
+            steps = edits(lists, one.line.key) if folder else again(lists)
             return Finding(
-                f"{said}, and it is not in {archives(supply)}",
+                f"{said}, and it is not in {archives(lists)}",
                 one.line.where,
                 remedy=numbered(steps),
                 edits=steps,
@@ -111,45 +111,45 @@ def _short(supply: Supply, one: Short) -> Finding | Note:
             )
 
 
-def _wrongs(supply: Supply) -> Findings:
-    found = [*building.wrong(supply)]
+def _wrongs(lists: DependencyLists) -> Findings:
+    found = [*build.wrong(lists)]
     for wrong in found[:MOST]:
         one = wrong.installed.distribution
         more = f", and {len(found) - MOST:,} more differ" if len(found) > MOST and wrong is found[MOST - 1] else ""
         yield Finding(
             f"{one.name} {one.version} is built in, and {wrong.where} has {wrong.wanted}{more}",
             wrong.installed.where,
-            remedy=numbered(again(supply)),
-            edits=again(supply),
+            remedy=numbered(again(lists)),
+            edits=again(lists),
         )
 
 
-def _unlocked(supply: Supply) -> Findings:
+def _unlocked(lists: DependencyLists) -> Findings:
     """The lock, where the archives are installed from something else, and it is not what they have."""
-    found = supply.unlocked
-    if not found or supply.lock is None:
+    found = lists.unlocked
+    if not found or lists.lock is None:
         return
     entry, _ = found[0]
     differing = [f"{one.name} {built.version} (locked {one.version})" for one, built in found[:SHOWN]]
     more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
     yield Finding(
-        f"{supply.lock.shown} is not what is installed from {supply.input_shown}: {len(found)} "
+        f"{lists.lock.shown} is not what is installed from {lists.input_shown}: {len(found)} "
         f"{'differs' if len(found) == 1 else 'differ'}: {', '.join(differing)}{more}",
         entry.where,
         Severity.WARNING,
-        f"export {supply.input_shown} from the lock (`poetry export`, `uv export`) and build again, or lock again: "
+        f"export {lists.input_shown} from the lock (`poetry export`, `uv export`) and build again, or lock again: "
         "what is tested with the lock is not what is deployed",
     )
 
 
-def _surplus(supply: Supply) -> Findings:
-    found = building.surplus(supply)
+def _surplus(lists: DependencyLists) -> Findings:
+    found = build.surplus(lists)
     developers = [one for one in found if one.need]
     nobodys = [one for one in found if not one.need]
     if developers:
-        lists = sorted({str(one.need.root.group) for one in developers if one.need})
+        groups = sorted({str(one.need.root.group) for one in developers if one.need})
         yield _spare(
-            developers, f"built in, and asked for by {' and '.join(lists)} alone", "leave developers' lists out"
+            developers, f"built in, and asked for by {' and '.join(groups)} alone", "leave developers' lists out"
         )
     if nobodys:
         yield _spare(nobodys, "built in, and nothing asks for it", "build into an empty folder")

@@ -3,9 +3,9 @@
 from collections import defaultdict
 
 from harness.check import Blocked, Engines, Findings, Inapplicable, Subject, define
-from harness.dependencies.parity import agreement
-from harness.dependencies.parity.agreement import Added, Contradiction, LeftOut
-from harness.dependencies.parity.supply import Presence, Supply
+from harness.dependencies.comparison import agreement
+from harness.dependencies.comparison.agreement import Added, Contradiction, LeftOut
+from harness.dependencies.comparison.dependency_lists import DependencyLists, Presence
 from harness.diagnosis.dependency_edits import edits
 from harness.diagnosis.severity import severity
 from harness.diagnosis.values import numbered
@@ -34,8 +34,8 @@ def check(subject: Subject, engines: Engines) -> Findings:
     not need belongs into a group: `[dependency-groups]`.
     """
     del engines
-    supply = subject.supply
-    declared = supply.project.declared
+    lists = subject.lists
+    declared = lists.project.declared
     if declared is None:
         raise Inapplicable("the manifest names no project")
     if not declared.asked and declared.name is None and not declared.dynamic:
@@ -44,31 +44,31 @@ def check(subject: Subject, engines: Engines) -> Findings:
         yield Note(
             f"{declared.shown}: its dependencies are computed by its build back-end, and not known here", limit=True
         )
-    elif supply.project.build and not agreement.declares(supply):
-        yield Note(f"{declared.shown} lists no dependencies: {supply.input_shown} alone says what production needs")
+    elif lists.project.build and not agreement.declares(lists):
+        yield Note(f"{declared.shown} lists no dependencies: {lists.input_shown} alone says what production needs")
     else:
-        for one in agreement.left_out(supply) if supply.input_shown else ():
-            yield _left_out(supply, one)
-        yield from (_added(declared.shown, another) for another in agreement.added(supply))
-        yield from _lost_extras(supply)
-        yield from _undeclared(supply, declared.shown)
-    yield from _contradictions(supply)
-    if supply.unknown:
-        raise Blocked(supply.unknown.reason)
+        for one in agreement.left_out(lists) if lists.input_shown else ():
+            yield _left_out(lists, one)
+        yield from (_added(declared.shown, another) for another in agreement.added(lists))
+        yield from _lost_extras(lists)
+        yield from _undeclared(lists, declared.shown)
+    yield from _contradictions(lists)
+    if lists.unknown:
+        raise Blocked(lists.unknown.reason)
 
 
-def _left_out(supply: Supply, one: LeftOut) -> Finding | Note:
+def _left_out(lists: DependencyLists, one: LeftOut) -> Finding | Note:
     name, place = one.asked.requirement.name, one.asked.where
-    source = ", which the archives are built from" if supply.project.build or supply.project.built_from_lock else ""
-    said = f"{name} is declared, and not in {supply.input_shown}{source}"
+    source = ", which the archives are built from" if lists.project.build or lists.project.built_from_lock else ""
+    said = f"{name} is declared, and not in {lists.input_shown}{source}"
     if one.built.presence is Presence.REPLACED and one.built.installed:
         instead = one.built.installed.distribution.name
         return Note(f"{said}: {instead} is there in its place, which has the same modules", limit=True)
     if one.built.presence is Presence.RUNTIME:
         return Note(f"{said}: the runtime brings it, in a version that AWS changes", limit=True)
-    steps = edits(supply, one.asked.name)
-    if supply.local(one.asked.name) and one.built.presence is not Presence.ABSENT:
-        return Note(f"{said}: its modules are copied from {supply.local(one.asked.name)}")
+    steps = edits(lists, one.asked.name)
+    if lists.local(one.asked.name) and one.built.presence is not Presence.ABSENT:
+        return Note(f"{said}: its modules are copied from {lists.local(one.asked.name)}")
     if one.built.presence is not Presence.ABSENT:
         along = (
             f", through {' ← '.join(reversed(one.through.parent.chain))}" if one.through and one.through.parent else ""
@@ -109,8 +109,8 @@ def _added(shown: str, one: Added) -> Finding:
     return Finding(said, one.asked.where, Severity.WARNING, fix, use)
 
 
-def _lost_extras(supply: Supply) -> Findings:
-    for one in agreement.lost_extras(supply):
+def _lost_extras(lists: DependencyLists) -> Findings:
+    for one in agreement.lost_extras(lists):
         name, lost = one.declared.requirement.name, ", ".join(one.lost)
         yield Finding(
             f"{one.declared.where} declares {name}[{one.extra}], and {one.asked.where} asks for {name} without the "
@@ -121,8 +121,8 @@ def _lost_extras(supply: Supply) -> Findings:
         )
 
 
-def _undeclared(supply: Supply, shown: str) -> Findings:
-    found = sorted(agreement.undeclared(supply), key=lambda one: one.name)
+def _undeclared(lists: DependencyLists, shown: str) -> Findings:
+    found = sorted(agreement.undeclared(lists), key=lambda one: one.name)
     if not found:
         return
     told = []
@@ -141,9 +141,9 @@ def _undeclared(supply: Supply, shown: str) -> Findings:
     )
 
 
-def _contradictions(supply: Supply) -> Findings:
+def _contradictions(lists: DependencyLists) -> Findings:
     found: dict[tuple[str, str], list[Contradiction]] = defaultdict(list)
-    for one in agreement.contradictions(supply):
+    for one in agreement.contradictions(lists):
         found[one.asked.where, one.asked.name].append(one)
     for several in found.values():
         asked = several[0].asked

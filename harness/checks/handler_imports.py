@@ -45,7 +45,7 @@ def check(subject: Subject, engines: Engines) -> Findings:
     if not isinstance(seen.init, Ready):
         called = unreached(seen, seen.init, None, function, subject.program)
         if called is None:
-            yield explain(seen, function, subject.supply)
+            yield explain(seen, function, subject.lists)
             return
         said = unjudged(f"its init calls what is not here: {called}", called, function)
         if not function.network_known:

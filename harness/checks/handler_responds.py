@@ -75,7 +75,7 @@ def _judged(
     if problem is not None:
         remedy = f"correct the handler, or `expect` in {event.name}"
         return Finding(problem, _place(function, event), remedy=remedy, when=When.AT_EVENT)
-    return explain_answer(seen, number, function, subject.supply)
+    return explain_answer(seen, number, function, subject.lists)
 
 
 def _not_handed_out(function: Function, event: Event) -> Finding:

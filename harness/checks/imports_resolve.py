@@ -167,7 +167,7 @@ def _advice(subject: Subject, module: str, name: str | None) -> Advice:
         return Advice(f"correct the name, or install the version of {module.partition('.')[0]!r} that has it")
     if module.startswith("."):
         return Advice("write the import from the archive's root on, without dots: what it leads to has no name")
-    return import_errors.advice(module, subject.supply)
+    return import_errors.advice(module, subject.lists)
 
 
 def _beyond(program: Program, module: str) -> str | None:

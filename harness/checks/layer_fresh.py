@@ -4,11 +4,11 @@ from collections.abc import Iterator, Sequence
 
 from harness.artifact.entries import Archive, Role
 from harness.check import Blocked, Engines, Findings, Inapplicable, Subject, define
+from harness.dependencies.comparison.cache_keys import Unkeyed, unkeyed
+from harness.dependencies.comparison.freshness import Change, elsewhere, place, stale, stamped
 from harness.dependencies.inputs import Inputs, inputs_of
-from harness.dependencies.parity.caches import Unkeyed, unkeyed
-from harness.dependencies.parity.freshness import Change, elsewhere, place, stale, stamped
+from harness.dependencies.project import MalformedFileError
 from harness.dependencies.stamps import Stamp
-from harness.dependencies.values import MalformedFileError
 from harness.diagnosis.dependency_edits import rekey
 from harness.model import Finding, Note, Severity, UsageError
 
@@ -37,7 +37,7 @@ def check(subject: Subject, engines: Engines) -> Findings:
     of S3, a path, or the name of a layer or an artifact.
     """
     del engines
-    inputs = inputs_of(subject.manifest, subject.supply.project)
+    inputs = inputs_of(subject.manifest, subject.lists.project)
     keys = unkeyed(subject.manifest, inputs)
     if not inputs.files and not keys:
         raise Inapplicable(

@@ -49,7 +49,7 @@ def _without(subject: Subject) -> Iterator[Finding | Note]:
         raise Inapplicable("the artifact has no Alembic environment")
     place, _ = runs
     opened = [one for one in deeds(subject.program) if one.use.act is Act.ALEMBIC]
-    lacking = absent_files.source(subject.supply, f"{CODE_ROOT}/{INI}") or INI
+    lacking = absent_files.source(subject.lists, f"{CODE_ROOT}/{INI}") or INI
     if opened:  # of which referenced-files tells
         yield Note(
             f"{place} runs Alembic, and neither its configuration nor a script directory is in the artifact: its "

@@ -8,9 +8,9 @@ from packaging.tags import Tag, parse_tag
 
 from harness.artifact.entries import printable
 from harness.check import Engines, Findings, Subject, define
-from harness.dependencies.mentions import Kind, Mention, deployers, mentions
-from harness.dependencies.pythons.locks import place
-from harness.dependencies.pythons.values import lets_in
+from harness.dependencies.pythons.declaration import lets_in
+from harness.dependencies.pythons.lock_line import place
+from harness.dependencies.pythons.search import Kind, Mention, deployers, mentions
 from harness.facts.distributions import Distribution
 from harness.facts.foreign import Foreigners
 from harness.facts.view import Installed
@@ -64,8 +64,8 @@ def check(subject: Subject, engines: Engines) -> Findings:
 
 def _project(subject: Subject) -> Iterator[Finding]:
     """What the project lets in, and what its lock was made for."""
-    project, runtime = subject.supply.project, subject.manifest.runtime
-    declared, lock = project.declared, subject.supply.lock
+    project, runtime = subject.lists.project, subject.manifest.runtime
+    declared, lock = project.declared, subject.lists.lock
     if declared and _excludes(declared.requires_python, subject):
         yield Finding(
             f"{declared.shown} asks for Python {declared.requires_python}, and the function runs {runtime}: the "

@@ -86,7 +86,7 @@ def _unopened(subject: Subject, places: Places) -> Iterator[Finding]:
                 "by this path, and no archive holds it",
                 f"{file}:{ask.line}",
                 severity(weaker(when) if ask.conditional else when) or Severity.WARNING,
-                absent_files.copied(subject.supply, paths[0]),
+                absent_files.copied(subject.lists, paths[0]),
                 chain=reach.chain if reach else (),
                 when=when,
             )
@@ -108,7 +108,7 @@ def _untemplated(subject: Subject) -> Iterator[Finding]:
                 f"{words}: {name}: {ask.call} renders it, and no archive holds it",
                 f"{file}:{ask.line}",
                 severity(weaker(when) if ask.conditional else when) or Severity.WARNING,
-                absent_files.copied(subject.supply, f"{CODE_ROOT}/templates/{name}"),
+                absent_files.copied(subject.lists, f"{CODE_ROOT}/templates/{name}"),
                 chain=reach.chain if reach else (),
                 when=when,
             )
@@ -175,4 +175,4 @@ def _remedy(subject: Subject, path: str, deed: Deed) -> str:
     found = sorted(absent_files.elsewhere(subject.program, path), key=lambda one: (not one.startswith(beside), one))
     for there in found[:1]:
         return f"it lies at {there}: correct the path in {deed.file}, or move it"
-    return absent_files.copied(subject.supply, path)
+    return absent_files.copied(subject.lists, path)

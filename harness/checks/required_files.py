@@ -86,7 +86,7 @@ def _remedy(subject: Subject, wanted: str) -> str:
         return f"archives fill {CODE_ROOT} and {LAYER_ROOT} only: name a path there"
     for path in absent_files.elsewhere(subject.program, wanted):
         return f"it lies at {path}: move it, or require that path"
-    return absent_files.copied(subject.supply, wanted)
+    return absent_files.copied(subject.lists, wanted)
 
 
 def _where(subject: Subject, wanted: str) -> str:

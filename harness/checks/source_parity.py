@@ -6,9 +6,9 @@ from pathlib import PurePosixPath
 from harness.artifact.bundle import CODE_ROOT, where
 from harness.artifact.entries import printable
 from harness.check import Engines, Findings, Inapplicable, Subject, define
-from harness.dependencies.parity.sources import Comparison, source_of
-from harness.dependencies.reading import shown
-from harness.dependencies.sources import SourceFile
+from harness.dependencies.comparison.source_comparison import Comparison, source_of
+from harness.dependencies.source_files import SourceFile
+from harness.dependencies.text_files import shown
 from harness.model import Finding, Note, Severity
 
 SHOWN = 10

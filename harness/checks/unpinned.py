@@ -1,7 +1,7 @@
 """See the check."""
 
 from harness.check import Blocked, Engines, Findings, Inapplicable, Subject, define
-from harness.dependencies.parity.building import unbound
+from harness.dependencies.comparison.build import unbound
 from harness.model import Finding, Severity
 
 SHOWN = 10
@@ -23,15 +23,15 @@ def check(subject: Subject, engines: Engines) -> Findings:
     --generate-hashes`. With hashes, an installer refuses whatever the file does not name.
     """
     del engines
-    supply = subject.supply
-    if supply.project.build is None:
+    lists = subject.lists
+    if lists.project.build is None:
         raise Inapplicable("the manifest names no requirements")
-    if supply.unknown:
-        raise Blocked(supply.unknown.reason)
-    if found := unbound(supply):
+    if lists.unknown:
+        raise Blocked(lists.unknown.reason)
+    if found := unbound(lists):
         told = [f"{one.text} ({one.where})" if one.where else f"{one.text}, which comes along" for one in found]
         more = f" and {len(told) - SHOWN} more" if len(told) > SHOWN else ""
-        files = " and ".join(supply.project.build.shown)
+        files = " and ".join(lists.project.build.shown)
         yield Finding(
             f"the next build may differ from this one: no pin, hash or lock binds {'; '.join(told[:SHOWN])}{more}",
             next((one.where for one in found if one.where), files),

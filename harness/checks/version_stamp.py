@@ -7,8 +7,8 @@ from harness.artifact.bundle import CODE_ROOT, LAYER_ROOT, Item, where
 from harness.artifact.contents import found_at, read_file
 from harness.artifact.entries import Refused, printable
 from harness.check import Blocked, Engines, Findings, Inapplicable, Subject, define
+from harness.dependencies.document_values import Untold, told
 from harness.dependencies.git import GitUnavailable, head
-from harness.dependencies.told import Untold, told
 from harness.manifest import VersionStamp
 from harness.model import Finding, Note, Severity
 

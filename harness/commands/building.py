@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.commands.showing import show
-from harness.dependencies.gather import gather
 from harness.dependencies.inputs import inputs_of, named_inputs
+from harness.dependencies.project_reader import gather
 from harness.dependencies.stamps import Stamp, put, stamp_of
 from harness.manifest import Options, find, load
 from harness.model import UsageError

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from harness.dependencies.values import Project
+    from harness.dependencies.project import Project
     from harness.manifest import Manifest
 
 

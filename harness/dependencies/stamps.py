@@ -14,8 +14,8 @@ from harness.artifact.archive import read
 from harness.artifact.entries import Refused, Role
 from harness.artifact.stamp import STAMP, is_taken, put_stamp, stamp_in
 from harness.dependencies.inputs import digest
-from harness.dependencies.reading import convert, parse_json
-from harness.dependencies.values import MalformedFileError
+from harness.dependencies.project import MalformedFileError
+from harness.dependencies.text_files import convert, parse_json
 from harness.model import UsageError
 
 if TYPE_CHECKING:

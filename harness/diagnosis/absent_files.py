@@ -10,7 +10,7 @@ from harness.artifact.bundle import CODE_ROOT, LAYER_ROOT
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from harness.dependencies.parity.supply import Supply
+    from harness.dependencies.comparison.dependency_lists import DependencyLists
     from harness.facts.program import Program
 
 
@@ -41,17 +41,17 @@ def _is_a_librarys(program: Program, path: str) -> bool:
     return False
 
 
-def source(supply: Supply, wanted: str) -> str | None:
+def source(lists: DependencyLists, wanted: str) -> str | None:
     """The file of the repository that should have been copied, as a sentence names it; None where there is none.
 
     Args:
-        supply: What the repository says.
+        lists: What the repository says.
         wanted: The path at which the file should be; it may be a pattern.
     """
     name = wanted.removeprefix(f"{CODE_ROOT}/")
     if name == wanted:
         return None
-    for root in supply.project.sources:
+    for root in lists.project.sources:
         try:
             found = next((path for path in root.path.glob(name) if path.is_file()), None)
         except (OSError, ValueError, NotImplementedError, IndexError):  # what is no pattern for a file system
@@ -61,16 +61,16 @@ def source(supply: Supply, wanted: str) -> str | None:
     return None
 
 
-def copied(supply: Supply, wanted: str) -> str:
+def copied(lists: DependencyLists, wanted: str) -> str:
     """To copy a file into the folder that an archive is made from.
 
     Args:
-        supply: What the repository says.
+        lists: What the repository says.
         wanted: The path at which the file should be; it may be a pattern.
     """
-    bundle = supply.program.facts.bundle
+    bundle = lists.program.facts.bundle
     root = CODE_ROOT if wanted.startswith(f"{CODE_ROOT}/") else LAYER_ROOT
     layers = ", ".join(dict.fromkeys(layer.source for layer in bundle.layers))
     archive = bundle.code.source if root == CODE_ROOT and bundle.code else layers
-    name = source(supply, wanted) or wanted.removeprefix(f"{root}/")
+    name = source(lists, wanted) or wanted.removeprefix(f"{root}/")
     return f"copy {name} into the folder that {archive or 'the archive'} is made from"

@@ -13,7 +13,7 @@ from harness.engines.protocol import Exceeded, Exited, Failed, LambdaError, Trac
 from harness.facts.search import site_folders
 
 if TYPE_CHECKING:
-    from harness.dependencies.parity.supply import Supply
+    from harness.dependencies.comparison.dependency_lists import DependencyLists
     from harness.engines.protocol import Answer, Init
     from harness.facts.program import Program
     from harness.manifest import Function
@@ -29,15 +29,15 @@ RELATIVE = "required to perform a relative import"
 
 
 def for_init(  # noqa: PLR0911 - a table
-    end: Init, trace: Trace, function: Function, supply: Supply
+    end: Init, trace: Trace, function: Function, lists: DependencyLists
 ) -> Advice:
     """About a start that did not succeed."""
-    program = supply.program
+    program = lists.program
     match end:
         case Failed(error=error):
             return (
                 _for_name(error, trace, function, program)
-                or for_error(error, trace, function, supply)
+                or for_error(error, trace, function, lists)
                 or variables.advice(error, trace, function, program)
                 or Advice(
                     "correct the module at that line; it must be importable with nothing but the archives and the "
@@ -62,13 +62,13 @@ def for_init(  # noqa: PLR0911 - a table
             return Advice("make the module importable without ending the process; its last words are above")
 
 
-def for_answer(end: Answer, function: Function, supply: Supply) -> Advice:
+def for_answer(end: Answer, function: Function, lists: DependencyLists) -> Advice:
     """About an event that was not answered."""
     match end:
         case Failed(error=error):
             own = Advice("correct the handler; the lines above are what Lambda would log")
-            found = for_error(error, Trace(()), function, supply)
-            return found or variables.advice(error, Trace(()), function, supply.program) or own
+            found = for_error(error, Trace(()), function, lists)
+            return found or variables.advice(error, Trace(()), function, lists.program) or own
         case Exceeded(limit="memory"):
             return Advice(f"make it do with its {function.memory} MB of memory, or declare more")
         case Exceeded(limit="timeout"):
@@ -139,10 +139,10 @@ def _for_name(error: LambdaError, trace: Trace, function: Function, program: Pro
 
 
 def for_error(  # noqa: PLR0911 - a table
-    error: LambdaError, trace: Trace, function: Function, supply: Supply
+    error: LambdaError, trace: Trace, function: Function, lists: DependencyLists
 ) -> Advice | None:
     """About an error of init or of an event; None: nothing beyond what it says itself."""
-    program = supply.program
+    program = lists.program
     if error.type == "Runtime.UserCodeSyntaxError":
         if found := known_errors.of_backport(trace, program):
             return found
@@ -160,28 +160,28 @@ def for_error(  # noqa: PLR0911 - a table
     if found := native.advice(error, trace, program):
         return found
     if error.type in ("Runtime.ImportModuleError", "ImportError", "ModuleNotFoundError"):
-        return _for_import(error, trace, function, supply)
-    return system.advice(error, trace, program) or _behind(trace, function, supply)
+        return _for_import(error, trace, function, lists)
+    return system.advice(error, trace, program) or _behind(trace, function, lists)
 
 
-def _behind(trace: Trace, function: Function, supply: Supply) -> Advice | None:
+def _behind(trace: Trace, function: Function, lists: DependencyLists) -> Advice | None:
     """About an error behind the error, where that is one that says more: the nearest first."""
     for cause in trace.causes:
         kind, _, message = cause.partition(": ")
         inner = LambdaError(kind.rpartition(".")[2], message, ())
         missing = NO_MODULE.search(message)
         within = Trace(trace.frames, (), missing[1] if missing else None)
-        if found := for_error(inner, within, function, supply):
+        if found := for_error(inner, within, function, lists):
             return found
     return None
 
 
-def _for_import(error: LambdaError, trace: Trace, function: Function, supply: Supply) -> Advice:
+def _for_import(error: LambdaError, trace: Trace, function: Function, lists: DependencyLists) -> Advice:
     # An ImportError names its module whatever its trouble is; only this one is that it cannot be found.
     found = NO_MODULE.search(error.message)
     missing = trace.missing if trace.missing and f"No module named {trace.missing!r}" in error.message else None
     if missing := missing or (found[1] if found and error.type == "ModuleNotFoundError" else None):
-        return _hidden(missing, function, supply.program) or import_errors.advice(missing, supply)
+        return _hidden(missing, function, lists.program) or import_errors.advice(missing, lists)
     if "partially initialized module" in error.message:
         return Advice(
             "break the circle of imports: move what both modules need into a third, or import inside a function"

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from harness.dependencies.parity.supply import Supply
+    from harness.dependencies.comparison.dependency_lists import DependencyLists
     from harness.facts.program import Program
     from harness.model import Finding
 
@@ -22,23 +22,23 @@ _PLACE: Final = re.compile(r"(?P<path>.+?)(?::(?P<line>\d+))?")
 _HANDLER: Final = re.compile(r"handler (\S+?)(?:, event .*)?")
 
 
-def completed(finding: Finding, supply: Supply, *, of_function: bool = False) -> Finding:
+def completed(finding: Finding, lists: DependencyLists, *, of_function: bool = False) -> Finding:
     """The finding, with the functions that it stops, those that it spares, and its place in the repository.
 
     Args:
         finding: As a check made it.
-        supply: What it is about.
+        lists: What it is about.
         of_function: Whether it is about one function, which then is the one that it stops.
     """
     functions, spared = finding.functions, finding.spared
     if not (of_function or functions or spared) and finding.chain:
-        functions, spared = _reached(finding, supply.program)
+        functions, spared = _reached(finding, lists.program)
     return replace(
         finding,
         functions=functions,
         spared=spared,
-        when=finding.when if finding.when is not None else _when(finding, supply.program),
-        source=finding.source or _source(finding.where, supply),
+        when=finding.when if finding.when is not None else _when(finding, lists.program),
+        source=finding.source or _source(finding.where, lists),
     )
 
 
@@ -63,23 +63,23 @@ def _reached(finding: Finding, program: Program) -> tuple[tuple[str, ...], tuple
     return tuple(stopped), tuple(name for name, reach in reaches.items() if reach is None)
 
 
-def _source(where: str, supply: Supply) -> Place | None:
+def _source(where: str, lists: DependencyLists) -> Place | None:
     """The place in the repository that a place in an archive or in a function comes from."""
     if handler := _HANDLER.fullmatch(where):
-        functions = supply.manifest.functions if supply.manifest else ()
+        functions = lists.manifest.functions if lists.manifest else ()
         declared = (one.declared_at for one in functions if one.handler == handler[1])
         return next(declared, None)
     place = _PLACE.fullmatch(where)
     if place is None:
         return None
     line = int(place["line"]) if place["line"] else None
-    file = next((shown for path, shown in _files(place["path"], supply) if path.is_file()), None)
+    file = next((shown for path, shown in _files(place["path"], lists) if path.is_file()), None)
     return Place(file, line) if file else None
 
 
-def _files(path: str, supply: Supply) -> Iterator[tuple[Path, str]]:
+def _files(path: str, lists: DependencyLists) -> Iterator[tuple[Path, str]]:
     """The files of the repository that a path can mean, each with the way in which reports name it."""
-    bundle = supply.program.facts.bundle
+    bundle = lists.program.facts.bundle
     code, archives = bundle.code, tuple(archive.source for archive in bundle.archives)
     inner = None
     if path.startswith(f"{CODE_ROOT}/"):
@@ -87,7 +87,7 @@ def _files(path: str, supply: Supply) -> Iterator[tuple[Path, str]]:
     elif code and path.startswith(f"{code.source}!"):
         inner = path.removeprefix(f"{code.source}!")
     if inner:
-        for root in supply.project.sources:
+        for root in lists.project.sources:
             yield root.path / inner, f"{root.shown}/{inner}".removeprefix("./")
-    elif supply.manifest and not path.startswith(("/", *archives)):
-        yield supply.manifest.folder / path, path
+    elif lists.manifest and not path.startswith(("/", *archives)):
+        yield lists.manifest.folder / path, path

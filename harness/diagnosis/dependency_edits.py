@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from harness.dependencies.parity.agreement import declares, lost_extras
-from harness.dependencies.parity.supply import Presence
-from harness.dependencies.requirements import written_by
-from harness.dependencies.values import MAIN, Kind
+from harness.dependencies.comparison.agreement import declares, lost_extras
+from harness.dependencies.comparison.dependency_lists import Presence
+from harness.dependencies.declared.requirements import written_by
+from harness.dependencies.project import MAIN, Kind
 from harness.model import Edit, Place
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from harness.dependencies.parity.caches import Unkeyed
-    from harness.dependencies.parity.supply import Supply
+    from harness.dependencies.comparison.cache_keys import Unkeyed
+    from harness.dependencies.comparison.dependency_lists import DependencyLists
 
 _LOCKING = {
     "poetry": "poetry lock",
@@ -27,34 +27,34 @@ _LOCKING = {
 _KEY = "`lambda-artifact key` prints one over all that it is built from"
 
 
-def edits(supply: Supply, name: str, version: str | None = None) -> tuple[Edit, ...]:
+def edits(lists: DependencyLists, name: str, version: str | None = None) -> tuple[Edit, ...]:
     """The smallest set of edits after which a distribution is declared, locked, asked for and built.
 
     Args:
-        supply: The lists.
+        lists: The dependency lists.
         name: Of the distribution, normalised.
         version: What to pin it to, where no lock says.
     """
-    entry = supply.locked.get(name)
+    entry = lists.locked.get(name)
     version = (entry.version if entry else None) or version
-    if folder := supply.local(name):
+    if folder := lists.local(name):
         return (
             Edit(
                 f"copy the modules of {folder} into the code archive, or install that folder into it; do not ask an "
                 f"index for {name}, where a stranger may have taken the name"
             ),
         )
-    built = supply.built(name).presence
+    built = lists.built(name).presence
     return (
-        *_declare(supply, name, version),
-        *_ask(supply, name, version),
-        *(again(supply) if built in {Presence.ABSENT, Presence.ELSEWHERE} else ()),
+        *_declare(lists, name, version),
+        *_ask(lists, name, version),
+        *(again(lists) if built in {Presence.ABSENT, Presence.ELSEWHERE} else ()),
     )
 
 
-def again(supply: Supply) -> tuple[Edit, ...]:
+def again(lists: DependencyLists) -> tuple[Edit, ...]:
     """To build the archive again; before that, to key the caches that would bring back the one that is there."""
-    return (*map(rekey, supply.caches), Edit(rebuild(supply)))
+    return (*map(rekey, lists.caches), Edit(rebuild(lists)))
 
 
 def rekey(one: Unkeyed) -> Edit:
@@ -76,37 +76,37 @@ def place(where: str) -> Place:
     return Place(file, int(line)) if file and line.isdecimal() else Place(where)
 
 
-def _declare(supply: Supply, name: str, version: str | None) -> Iterator[Edit]:
-    declared = supply.project.declared
-    if declared is None or declared.dynamic or (supply.project.build and not declares(supply)):
+def _declare(lists: DependencyLists, name: str, version: str | None) -> Iterator[Edit]:
+    declared = lists.project.declared
+    if declared is None or declared.dynamic or (lists.project.build and not declares(lists)):
         return
-    tool = supply.lock.tool if supply.lock else declared.tool
+    tool = lists.lock.tool if lists.lock else declared.tool
     command = _LOCKING.get(tool or "")
-    again = f", and lock again: `{command}`" if supply.lock and command else ""
+    again = f", and lock again: `{command}`" if lists.lock and command else ""
     table = declared.group_tables.get(MAIN, "[project] dependencies")
-    lines = supply.declared.get(name, ())
-    if name in supply.main:
-        if supply.lock and not supply.locks(name):
+    lines = lists.declared.get(name, ())
+    if name in lists.main:
+        if lists.lock and not lists.locks(name):
             how = f": `{command}`" if command else ""
-            yield Edit(f"it is older than {declared.shown}; lock again{how}", Place(supply.lock.shown))
-    elif name in supply.needs.get(MAIN, {}):
+            yield Edit(f"it is older than {declared.shown}; lock again{how}", Place(lists.lock.shown))
+    elif name in lists.needs.get(MAIN, {}):
         return  # it comes along
     elif grouped := next((one for one in lines if one.group.kind is Kind.GROUP), None):
         yield Edit(f"move {grouped.text} from {grouped.group} to {table}{again}", place(grouped.where))
-    elif excluded := next((one for one in supply.excluded(name) if one in declared.asked and one.group == MAIN), None):
+    elif excluded := next((one for one in lists.excluded(name) if one in declared.asked and one.group == MAIN), None):
         yield Edit(f"correct the condition of {excluded.text}{again}", place(excluded.where))
     else:
         bound = f"{name}>={version}" if version else name
         yield Edit(f"add {bound} to {table}{again}", Place(declared.shown))
 
 
-def _ask(supply: Supply, name: str, version: str | None) -> Iterator[Edit]:
-    build = supply.project.build
-    if build is None or name in supply.asked or name in supply.built_for:
+def _ask(lists: DependencyLists, name: str, version: str | None) -> Iterator[Edit]:
+    build = lists.project.build
+    if build is None or name in lists.asked or name in lists.built_for:
         return
-    excluded = next((one for one in supply.excluded(name) if one in build.asked), None)
+    excluded = next((one for one in lists.excluded(name) if one in build.asked), None)
     command = written_by(build.files[0]) if build.files else None
-    lost = next((one for one in lost_extras(supply) if name in one.lost), None)
+    lost = next((one for one in lost_extras(lists) if name in one.lost), None)
     if lost:
         yield Edit(f"write {lost.declared.requirement.name}[{lost.extra}]", place(lost.asked.where))
     elif excluded:
@@ -118,14 +118,14 @@ def _ask(supply: Supply, name: str, version: str | None) -> Iterator[Edit]:
         yield Edit(f"add {name}{f'=={version}' if version else ''}{hashed}", Place(build.shown[0]))
 
 
-def rebuild(supply: Supply) -> str:
+def rebuild(lists: DependencyLists) -> str:
     """To build the archive again that holds the distributions."""
-    held = supply.program.facts.bundle.archives
-    counted = Counter(id(installed.archive) for several in supply.union.installed.values() for installed in several)
+    held = lists.program.facts.bundle.archives
+    counted = Counter(id(installed.archive) for several in lists.union.installed.values() for installed in several)
     chosen = max(held, key=lambda archive: (counted[id(archive)], archive.role == "layer"), default=None)
     source = chosen.source if chosen else "the archive"
-    given = supply.input_shown
+    given = lists.input_shown
     if given is None:
         return f"rebuild {source}, with it"
-    hint = "" if supply.caches else f"; a cache that may hold the old one must be keyed on {given} ({_KEY})"
+    hint = "" if lists.caches else f"; a cache that may hold the old one must be keyed on {given} ({_KEY})"
     return f"rebuild {source} from {given}{hint}"

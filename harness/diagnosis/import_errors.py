@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harness.artifact.bundle import CODE_ROOT
-from harness.dependencies.parity.supply import Presence
+from harness.dependencies.comparison.dependency_lists import Presence
 from harness.diagnosis import impact, native
 from harness.diagnosis.dependency_edits import edits
 from harness.diagnosis.dependency_trace import listed, looked_at, trace
@@ -16,7 +16,7 @@ from harness.facts.search import Found, Missing
 from harness.model import Defect, Fault, When
 
 if TYPE_CHECKING:
-    from harness.dependencies.parity.supply import Supply
+    from harness.dependencies.comparison.dependency_lists import DependencyLists
     from harness.facts.graph import Unresolved
     from harness.facts.program import Program
 
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 _NO_SITE = frozenset({"templates", "template", "tests", "test", "docs", "examples", "node_modules", "__pycache__"})
 
 
-def advice(module: str, supply: Supply) -> Advice:
+def advice(module: str, lists: DependencyLists) -> Advice:
     """What the archives, the repository and the policy show of a module that an import does not find."""
-    found, reach = _advice(module, supply), impact.by(module, supply.program)
+    found, reach = _advice(module, lists), impact.by(module, lists.program)
     said = [*(found.cause.split("\n") if found.cause else ()), *reach.told]
     return replace(
         found,
@@ -38,20 +38,20 @@ def advice(module: str, supply: Supply) -> Advice:
     )
 
 
-def _advice(module: str, supply: Supply) -> Advice:
-    program = supply.program
+def _advice(module: str, lists: DependencyLists) -> Advice:
+    program = lists.program
     top = module.partition(".")[0]
     if known := _structural(module, program):
         return known
     if isinstance(program.search.find(top), Missing):
-        return _uncopied(module, supply) or _of_a_distribution(module, supply)
+        return _uncopied(module, lists) or _of_a_distribution(module, lists)
     if isinstance(found := program.search.find(top), Found) and found.path.startswith(CODE_ROOT):
-        return _uncopied(module, supply) or Advice(
+        return _uncopied(module, lists) or Advice(
             f"add the file of {module!r} to the code archive: {top!r} is there, and this module of it is not"
         )
-    owner = provider(module, supply)
-    if owner and supply.built(owner.name).presence is Presence.ABSENT:  # another part of a namespace
-        return _of_a_distribution(module, supply)
+    owner = provider(module, lists)
+    if owner and lists.built(owner.name).presence is Presence.ABSENT:  # another part of a namespace
+        return _of_a_distribution(module, lists)
     return Advice(f"install a version of {top!r} that has {module!r}, or correct the import")
 
 
@@ -91,14 +91,14 @@ def _root(path: str) -> str:
     return "the root of the code archive" if path.startswith(f"{CODE_ROOT}/") else "python/ of the layer"
 
 
-def _uncopied(module: str, supply: Supply) -> Advice | None:
+def _uncopied(module: str, lists: DependencyLists) -> Advice | None:
     """A module of the repository that was not copied into the archive."""
     stem = module.replace(".", "/")
-    for root in supply.project.sources:
+    for root in lists.project.sources:
         for path in (root.path / f"{stem}.py", root.path / stem / "__init__.py"):
             if path.is_file():
                 shown = f"{root.shown}/{path.relative_to(root.path).as_posix()}".removeprefix("./")
-                code = supply.program.facts.bundle.code
+                code = lists.program.facts.bundle.code
                 into = (
                     code.source
                     if code and code.is_folder
@@ -110,22 +110,24 @@ def _uncopied(module: str, supply: Supply) -> Advice | None:
     return None
 
 
-def _of_a_distribution(module: str, supply: Supply) -> Advice:
+def _of_a_distribution(module: str, lists: DependencyLists) -> Advice:
     top = module.partition(".")[0]
-    owners = (provider(name, supply) for name in impact.names(module, supply.program))
+    owners = (provider(name, lists) for name in impact.names(module, lists.program))
     owner = next((one for one in owners if one), None)
-    lists = tuple(listed(supply))
+    listed_names = tuple(listed(lists))
     faults = (Fault(Defect.NO_DISTRIBUTION, owner.name),) if owner else ()
-    if owner and lists:
-        steps = edits(supply, owner.name)
-        told = "\n".join([f"provided by: {owner.name} ({owner.how})", *trace(supply, owner.name)])
+    if owner and listed_names:
+        steps = edits(lists, owner.name)
+        told = "\n".join([f"provided by: {owner.name} ({owner.how})", *trace(lists, owner.name)])
         return Advice(numbered(steps), told, steps, faults)
     if owner:
         alike = owner.name.replace("-", "_") == top
         what = owner.name if alike else f"{owner.name}, which has {module!r},"
-        return Advice(_add(what, top, supply.program), faults=faults)
-    said = f"looked for {top!r} in {looked_at(supply)}: no distribution there is known to have it" if lists else None
-    return Advice(_add(f"the distribution that provides {top!r}", top, supply.program), said)
+        return Advice(_add(what, top, lists.program), faults=faults)
+    said = (
+        f"looked for {top!r} in {looked_at(lists)}: no distribution there is known to have it" if listed_names else None
+    )
+    return Advice(_add(f"the distribution that provides {top!r}", top, lists.program), said)
 
 
 def _add(what: str, top: str, program: Program) -> str:

@@ -12,7 +12,7 @@ from harness.policy.providers import alike, providers
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from harness.dependencies.parity.supply import Supply
+    from harness.dependencies.comparison.dependency_lists import DependencyLists
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,18 +28,18 @@ class Provider:
     how: str
 
 
-def provider(module: str, supply: Supply) -> Provider | None:
+def provider(module: str, lists: DependencyLists) -> Provider | None:
     """The distribution that a module is from, where facts tell.
 
     What is in the artifact or in one of the lists counts before what is only well known.
 
     Args:
         module: Its dotted name.
-        supply: The lists.
+        lists: The dependency lists.
     """
-    if recorded := _recorded(module, supply):
+    if recorded := _recorded(module, lists):
         return Provider(recorded, "its RECORD lists the module")
-    known = set(_known(supply))
+    known = set(_known(lists))
     usual = providers(module)
     listed = [name for name in usual if name in known]
     if listed:
@@ -54,24 +54,24 @@ def provider(module: str, supply: Supply) -> Provider | None:
     return Provider(same, "the module has the distribution's own name") if same else None
 
 
-def _recorded(module: str, supply: Supply) -> str | None:
+def _recorded(module: str, lists: DependencyLists) -> str | None:
     """A distribution whose RECORD lists the module, be its file there or not."""
     stem = module.replace(".", "/")
     endings = (f"/{stem}.py", f"/{stem}/__init__.py")
-    folders = supply.program.search.path
+    folders = lists.program.search.path
     wanted = {folder + ending for folder in folders for ending in endings}
-    return next((owner.distribution.key for path, owner in supply.program.facts.owners.items() if path in wanted), None)
+    return next((owner.distribution.key for path, owner in lists.program.facts.owners.items() if path in wanted), None)
 
 
-def _known(supply: Supply) -> Iterator[str]:
+def _known(lists: DependencyLists) -> Iterator[str]:
     """Every distribution that one of the lists has, whatever the conditions."""
-    project = supply.project
+    project = lists.project
     for asked in (
         *(project.declared.asked if project.declared else ()),
         *(project.build.asked if project.build else ()),
     ):
         yield asked.name
-    yield from (one.name for one in (supply.lock.packages if supply.lock else ()))
-    for needs in supply.needs.values():
+    yield from (one.name for one in (lists.lock.packages if lists.lock else ()))
+    for needs in lists.needs.values():
         yield from needs
-    yield from (one.distribution.key for one in supply.program.facts.distributions)
+    yield from (one.distribution.key for one in lists.program.facts.distributions)

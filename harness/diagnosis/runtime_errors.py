@@ -14,7 +14,7 @@ from harness.model import Finding, When
 
 if TYPE_CHECKING:
     from harness.artifact.bundle import Bundle
-    from harness.dependencies.parity.supply import Supply
+    from harness.dependencies.comparison.dependency_lists import DependencyLists
     from harness.manifest import Function
 
 OUTPUT_LINES = 12
@@ -39,14 +39,14 @@ SIGNALS: dict[int, str] = {
 }
 
 
-def explain(seen: Observation, function: Function, supply: Supply) -> Finding:
+def explain(seen: Observation, function: Function, lists: DependencyLists) -> Finding:
     """The finding for a handler whose init did not succeed."""
     trace = seen.trace or Trace(frames_of(seen.init.error.stack) if isinstance(seen.init, Failed) else ())
-    place = own_frame(trace.frames, supply.program)
-    advice = for_init(seen.init, trace, function, supply)
+    place = own_frame(trace.frames, lists.program)
+    advice = for_init(seen.init, trace, function, lists)
     return Finding(
         message=ending(seen.init, function),
-        where=f"{place.file}:{place.line}" if place else _handler_place(function, supply.program.facts.bundle),
+        where=f"{place.file}:{place.line}" if place else _handler_place(function, lists.program.facts.bundle),
         remedy=advice.remedy,
         cause=_cause(seen, trace, place, advice.cause),
         chain=_chain(trace),
@@ -57,17 +57,17 @@ def explain(seen: Observation, function: Function, supply: Supply) -> Finding:
     )
 
 
-def explain_answer(seen: Observation, number: int, function: Function, supply: Supply) -> Finding:
+def explain_answer(seen: Observation, number: int, function: Function, lists: DependencyLists) -> Finding:
     """The finding for an event that got no answer: the one with that number."""
     answer, name = seen.answers[number], function.events[number].name
     where = f"handler {function.handler}, event {name}"
-    advice = for_answer(answer, function, supply)
+    advice = for_answer(answer, function, lists)
     if not isinstance(answer, Failed):
         words = ending(answer, function)
         return Finding(words, where, remedy=advice.remedy, cause=printed(seen), when=When.AT_EVENT)
     stack = answer.error.stack
     cause = "".join([*([f"{advice.cause}\n"] if advice.cause else []), *stack])
-    if frame := own_frame(frames_of(stack), supply.program):
+    if frame := own_frame(frames_of(stack), lists.program):
         where = f"{frame.file}:{frame.line}"
     return Finding(
         str(answer.error),

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import NoReturn
 
-    from harness.dependencies.parity.supply import Supply
+    from harness.dependencies.comparison.dependency_lists import DependencyLists
     from harness.engines.protocol import Answer, Init, Observation
     from harness.manifest import Function
     from harness.model import Finding
@@ -55,18 +55,18 @@ class LambdaRuntime:
         __tracebackhide__ = True  # what a test prints is about the function, and not about this
         declared = self._declared(function)
         invoked = _with(declared, event, environment or {})
-        seen, supply = self._observe(invoked)
+        seen, lists = self._observe(invoked)
         if not isinstance(seen.init, Ready):
-            self._judge(seen, seen.init, None, invoked, supply)
+            self._judge(seen, seen.init, None, invoked, lists)
         answer = next(iter(seen.answers), None)
         if isinstance(answer, Answered):
             return json.loads(answer.body)
         if answer is None:
             raise FunctionError("it ended before it was handed the event")
-        return self._judge(seen, answer, 0, invoked, supply)
+        return self._judge(seen, answer, 0, invoked, lists)
 
     def _judge(
-        self, seen: Observation, end: Init | Answer, event: int | None, function: Function, supply: Supply
+        self, seen: Observation, end: Init | Answer, event: int | None, function: Function, lists: DependencyLists
     ) -> NoReturn:
         """Say why there is no answer.
 
@@ -77,11 +77,11 @@ class LambdaRuntime:
         from harness.diagnosis.runtime_errors import explain, explain_answer  # noqa: PLC0415
 
         __tracebackhide__ = True
-        if called := unreached(seen, end, event, function, supply.program):
+        if called := unreached(seen, end, event, function, lists.program):
             self._fail(unjudged(f"{function.name} calls what is not here: {called}", called, function))
         if event is None:
-            raise FunctionError(_told(explain(seen, function, supply)))
-        raise FunctionError(_told(explain_answer(seen, event, function, supply)))
+            raise FunctionError(_told(explain(seen, function, lists)))
+        raise FunctionError(_told(explain_answer(seen, event, function, lists)))
 
     def _declared(self, name: str) -> Function:
         functions = {one.name: one for one in self._verification.manifest.functions}
@@ -91,7 +91,7 @@ class LambdaRuntime:
             raise LookupError(f"the manifest declares no function {name!r}: {hint}")
         return functions[name]
 
-    def _observe(self, function: Function) -> tuple[Observation, Supply]:
+    def _observe(self, function: Function) -> tuple[Observation, DependencyLists]:
         from harness.check import Blocked  # noqa: PLC0415 - see the top
         from harness.engines.protocol import Unavailable  # noqa: PLC0415
         from harness.sources.local import SourceUnavailable  # noqa: PLC0415
@@ -101,7 +101,7 @@ class LambdaRuntime:
         manifest = replace(self._verification.manifest, functions=(function,))
         verification = Verification(manifest, self._verification.settings)
         try:
-            return verification.observe(function), verification.materials.subject(function).supply
+            return verification.observe(function), verification.materials.subject(function).lists
         except (Blocked, SourceUnavailable, Unavailable) as reason:
             self._fail(str(reason))
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from harness.artifact.bundle import Bundle
 from harness.artifact.entries import Archive, Refused, Role
 from harness.check import Blocked, Subject
-from harness.dependencies.gather import gather
-from harness.dependencies.parity.supply import Supply
+from harness.dependencies.comparison.dependency_lists import DependencyLists
+from harness.dependencies.project_reader import gather
 from harness.facts.archive import ArchiveFacts
 from harness.facts.program import Program
 from harness.facts.store import FactStore
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from harness.dependencies.values import Project
+    from harness.dependencies.project import Project
     from harness.manifest import Function, Manifest, Source
     from harness.model import ArtifactInfo
 
@@ -56,7 +56,7 @@ class Materials:
     _read: dict[tuple[str, Role], Archive] = field(default_factory=dict)
     _analysed: dict[tuple[str, Role], ArchiveFacts] = field(default_factory=dict)
     _bundles: dict[tuple[Source | None, tuple[Source, ...]], Bundle] = field(default_factory=dict)
-    _supplies: dict[tuple[Source | None, tuple[Source, ...]], Supply] = field(default_factory=dict)
+    _supplies: dict[tuple[Source | None, tuple[Source, ...]], DependencyLists] = field(default_factory=dict)
 
     @cached_property
     def policy(self) -> RuntimePolicy:
@@ -153,7 +153,7 @@ class Materials:
             SourceUnavailable: An archive cannot be had.
         """
         bundle = self.bundle(function)
-        return Subject(self.manifest, self.policy, bundle, self._supply(function, bundle), function)
+        return Subject(self.manifest, self.policy, bundle, self._dependency_lists(function, bundle), function)
 
     def reached(self, function: Function) -> tuple[str, ...]:
         """The source files that handlers with this function's archives load when they start, as far as that is known.
@@ -181,7 +181,7 @@ class Materials:
         """
         return gather(self.manifest)
 
-    def _supply(self, function: Function | None, bundle: Bundle) -> Supply:
+    def _dependency_lists(self, function: Function | None, bundle: Bundle) -> DependencyLists:
         """What the archives' contents say, beside the repository; the same for all functions that share them."""
         code, layers = (function or self.manifest).code, (function or self.manifest).layers
         key = (code, layers)
@@ -202,7 +202,7 @@ class Materials:
                     one.handler for one in self.manifest.functions if one.code == code and one.layers != layers
                 ),
             )
-            self._supplies[key] = Supply(program, self.project, self.manifest, partial(self._siblings, key))
+            self._supplies[key] = DependencyLists(program, self.project, self.manifest, partial(self._siblings, key))
         return self._supplies[key]
 
     def _siblings(self, key: tuple[Source | None, tuple[Source, ...]]) -> tuple[Program, ...]:

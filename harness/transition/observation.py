@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from harness.check import Blocked, Subject
 from harness.checks import handler_imports, handler_responds, imports_resolve, unzipped_size
-from harness.dependencies.parity.supply import Supply
+from harness.dependencies.comparison.dependency_lists import DependencyLists
 from harness.diagnosis.handler import fault
 from harness.engines.protocol import Observation, Ready, Unavailable
 from harness.model import Completed, Crashed, Severity, Skipped
@@ -171,10 +171,10 @@ class Looking:
         program = replace(
             shared.program, handlers=(function.handler,), names=(function.name,), environment=function.environment
         )
-        supply = Supply(program)
+        lists = DependencyLists(program)
         if mixed.state is State.AFTER:
-            supply = replace(shared.supply, program=program, siblings=partial(self._siblings, function))
-        return replace(shared, manifest=mixed.manifest, supply=supply)
+            lists = replace(shared.lists, program=program, siblings=partial(self._siblings, function))
+        return replace(shared, manifest=mixed.manifest, lists=lists)
 
     def _siblings(self, function: Function) -> tuple[Program, ...]:
         """The programs of the new functions that have other archives."""

@@ -9,7 +9,7 @@ import pytest
 from harness.check import Blocked, Inapplicable
 from harness.checks import unpinned
 from harness.checks.built_dependencies import check
-from harness.dependencies.values import BuildInput, Project, UnknownLock, Unnamed
+from harness.dependencies.project import BuildInput, Project, UnknownLock, Unnamed
 from harness.model import Note
 from tests.build import asked, building, declaring, findings, function, locking, manifest, program_of, said, wheel
 
@@ -212,7 +212,7 @@ def test_what_another_function_has_is_not_missed_in_this_one() -> None:
     build = building("fastapi==0.1", "pyyaml==6")
     whole = program_of(CODE, LAYER, declared=manifest(API, layers=("layer.zip",)), project=Project(None, None, build))
     other = program_of(CODE, wheel("pyyaml==6", "yaml/__init__.py")).program
-    beside = replace(whole, supply=replace(whole.supply, siblings=lambda: (other,)))
+    beside = replace(whole, lists=replace(whole.lists, siblings=lambda: (other,)))
 
     assert [one.message for one in findings(check, whole)] == [
         "requirements.txt:2 asks for pyyaml==6, and it is not in code.zip or layer.zip"

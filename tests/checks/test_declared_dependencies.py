@@ -8,7 +8,7 @@ import pytest
 
 from harness.check import Blocked, Inapplicable
 from harness.checks.declared_dependencies import check
-from harness.dependencies.values import Project, UnknownLock
+from harness.dependencies.project import Project, UnknownLock
 from harness.model import Defect, Edit, Fault, Finding, Note, Place, Severity, When
 from tests.build import asked, building, declaring, findings, function, locking, manifest, program_of, said, wheel
 

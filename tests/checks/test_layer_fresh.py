@@ -10,8 +10,8 @@ from harness.check import Blocked, Inapplicable
 from harness.checks import code_layout, layer_layout, unwanted_files
 from harness.checks.layer_fresh import check
 from harness.dependencies.inputs import Input, Inputs
+from harness.dependencies.project import Lock, Project
 from harness.dependencies.stamps import stamp_of
-from harness.dependencies.values import Lock, Project
 from harness.model import Edit, Finding, Note, Place, Severity, UsageError
 from tests.build import findings, manifest, program_of, said
 
@@ -180,7 +180,7 @@ def test_an_input_that_cannot_be_read_is_no_verdict(folder: Path, monkeypatch: p
     def locked(path: Path) -> str:
         raise UsageError(f"{path.name}: cannot be read: Permission denied")
 
-    monkeypatch.setattr("harness.dependencies.parity.freshness.digest", locked)
+    monkeypatch.setattr("harness.dependencies.comparison.freshness.digest", locked)
     with pytest.raises(Blocked, match=r"an input cannot be compared: requirements\.txt: cannot be read: Permission"):
         told(folder, text)
 

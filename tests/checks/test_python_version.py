@@ -9,7 +9,7 @@ import pytest
 from fixtures.elf import shared_object
 from fixtures.installed import distribution
 from harness.checks.python_version import check
-from harness.dependencies.values import Declared, Lock, Project
+from harness.dependencies.project import Declared, Lock, Project
 from harness.model import Finding, Note, Severity
 from tests.build import Seen, code, findings, function, manifest, program_of, subject
 from tests.repositories import files

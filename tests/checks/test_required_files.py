@@ -6,7 +6,7 @@ import pytest
 
 from harness.check import Inapplicable
 from harness.checks.required_files import check
-from harness.dependencies.values import Project, Sources
+from harness.dependencies.project import Project, Sources
 from harness.model import Finding, Note
 from tests.build import archive, code, entry, manifest, program_of, said, subject
 from tests.build import findings as found

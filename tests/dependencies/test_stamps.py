@@ -17,8 +17,8 @@ from harness.artifact.archive import read
 from harness.artifact.entries import Role
 from harness.artifact.stamp import STAMP, stamp_in
 from harness.dependencies.inputs import Input, Inputs, digest, inputs_of, named_inputs
+from harness.dependencies.project import BuildInput, Lock, MalformedFileError, Project, UnknownLock
 from harness.dependencies.stamps import Stamp, parse_stamp, put, stamp_of
-from harness.dependencies.values import BuildInput, Lock, MalformedFileError, Project, UnknownLock
 from harness.model import UsageError
 from tests.build import manifest
 

@@ -41,7 +41,7 @@ ARTIFACT = program_of(
             "cedarpy/__init__.py,,\ncedarpy/_cedarpy.cpython-312-x86_64-linux-gnu.so,,\ncedarpy/data.pem,,\n"
         ),
     },
-).supply
+).lists
 CANNOT = "Unable to import module 'app.main': "
 MAIN = Frame("/var/task/app/main.py", 3, "app.main")
 LOCKS = Frame("/var/lang/lib/python3.12/multiprocessing/synchronize.py", 57, "multiprocessing.synchronize")

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.dependencies.parity.supply import Supply
-from harness.dependencies.values import MAIN, Declared, Edge, Group, Kind, Project, Sources, UnknownLock
+from harness.dependencies.comparison.dependency_lists import DependencyLists
+from harness.dependencies.project import MAIN, Declared, Edge, Group, Kind, Project, Sources, UnknownLock
 from harness.diagnosis.import_errors import advice, chain, message
 from tests.build import asked, building, declaring, function, locking, manifest, program_of, wheel
 
@@ -50,9 +50,9 @@ UV_THROUGH = "cyclonedx ← pip-audit (pyproject.toml:12)"
 SEARCHED = "pyproject.toml, requirements.txt, the metadata in code.zip and layer.zip, the table of well-known names"
 
 
-def supply(project: Project, layer: dict[str, str] | None = None, code: dict[str, str] | None = None) -> Supply:
+def lists(project: Project, layer: dict[str, str] | None = None, code: dict[str, str] | None = None) -> DependencyLists:
     declared = manifest(*FUNCTIONS, layers=("layer.zip",))
-    return program_of(code or CODE, LAYER if layer is None else layer, declared=declared, project=project).supply
+    return program_of(code or CODE, LAYER if layer is None else layer, declared=declared, project=project).lists
 
 
 @dataclass(frozen=True)
@@ -210,14 +210,14 @@ ROWS: dict[str, Row] = {
 
 @pytest.mark.parametrize("row", ROWS.values(), ids=ROWS.keys())
 def test_lists(row: Row) -> None:
-    found = advice("tinyxml", supply(row.project, row.layer))
+    found = advice("tinyxml", lists(row.project, row.layer))
 
     assert found.cause == "\n".join([*row.cause, REACHED])
     assert found.remedy == "\n".join(row.remedy)
 
 
 def test_without_lists_only_the_handlers_are_told() -> None:
-    found = advice("tinyxml", supply(Project()))
+    found = advice("tinyxml", lists(Project()))
 
     assert found.cause == REACHED
     assert found.remedy.startswith("add the distribution that provides 'tinyxml' to the requirements")
@@ -227,7 +227,7 @@ def test_a_part_of_a_namespace_is_looked_for_by_its_full_name() -> None:
     code = {**CODE, "app/orders.py": "from google.cloud import storage\n"}
     project = Project(None, None, building("fastapi==0.1", "google-cloud-storage==3"))
 
-    found = advice("google", supply(project, code=code))
+    found = advice("google", lists(project, code=code))
 
     assert (found.cause or "").startswith(
         "provided by: google-cloud-storage (its releases have the module)\n"
@@ -251,7 +251,7 @@ def test_another_project_of_the_repository_is_copied_and_asked_of_no_index() -> 
     local = replace(asked("tinyxml"), folder="libs/tinyxml")
     build = replace(building("fastapi==0.1"), asked=(*building("fastapi==0.1").asked, local))
 
-    found = advice("tinyxml", supply(Project(declaring("fastapi"), None, build)))
+    found = advice("tinyxml", lists(Project(declaring("fastapi"), None, build)))
 
     assert found.remedy.startswith(
         "copy the modules of libs/tinyxml into the code archive, or install that folder into it"
@@ -262,7 +262,7 @@ def test_lines_with_hashes_want_more_of_them() -> None:
     build = building("fastapi==0.1")
     hashed = replace(build, asked=tuple(replace(one, hashed=True) for one in build.asked))
 
-    found = advice("tinyxml", supply(Project(None, locking(AUDIT), hashed)))
+    found = advice("tinyxml", lists(Project(None, locking(AUDIT), hashed)))
 
     assert "requirements.txt: add tinyxml==1.2 with its hashes, or write the file anew" in found.remedy
 
@@ -272,7 +272,7 @@ def test_a_file_that_a_tool_writes_is_written_anew(command: str, text: str, tmp_
     (tmp_path / "requirements.txt").write_text(text, encoding="utf-8")
     build = replace(building("fastapi==0.1"), files=(tmp_path / "requirements.txt",))
 
-    found = advice("tinyxml", supply(Project(declaring("fastapi", "tinyxml"), None, build)))
+    found = advice("tinyxml", lists(Project(declaring("fastapi", "tinyxml"), None, build)))
 
     assert found.remedy.split("\n")[0] == (
         f"1. requirements.txt: write it anew, with tinyxml in what it is made of: `{command}`"
@@ -284,20 +284,20 @@ def test_a_module_of_the_repository_that_was_not_copied(tmp_path: Path) -> None:
     (tmp_path / "backend" / "tinyxml" / "__init__.py").touch()
     project = Project(None, None, building("fastapi==0.1"), sources=(Sources(tmp_path / "backend", "backend"),))
 
-    found = advice("tinyxml", supply(project))
+    found = advice("tinyxml", lists(project))
 
     assert found.remedy == "copy backend/tinyxml/__init__.py into the folder that code.zip is made from"
     assert found.cause == f"backend/tinyxml/__init__.py is in the repository, and in no archive\n{REACHED}"
 
 
 def test_a_module_that_may_not_be_read() -> None:
-    whole = supply(Project(), {**LAYER, "python/tinyxml/__init__.py": ""})
+    whole = lists(Project(), {**LAYER, "python/tinyxml/__init__.py": ""})
     bundle = whole.program.facts.bundle
     layer = bundle.layers[0]
     hidden = replace(layer, entries=tuple(replace(one, mode=0o600) for one in layer.entries))
     facts = replace(whole.program.facts, bundle=replace(bundle, layers=(hidden,)))
 
-    found = advice("tinyxml", Supply(replace(whole.program, facts=facts)))
+    found = advice("tinyxml", DependencyLists(replace(whole.program, facts=facts)))
 
     assert found.remedy.startswith("make the archive's files readable for others")
     assert (
@@ -312,7 +312,7 @@ def test_a_pin_that_is_asked_for_twice_counts_once() -> None:
         build, asked=(*build.asked, asked("tinyxml==1.2"), asked("tinyxml==1.2", where="requirements.txt:3"))
     )
 
-    assert "requirements.txt:1 asks for it" in (advice("tinyxml", supply(Project(None, None, twice))).cause or "")
+    assert "requirements.txt:1 asks for it" in (advice("tinyxml", lists(Project(None, None, twice))).cause or "")
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from harness.diagnosis.network import Unreached, unjudged, unreached, went_on
 from harness.engines.protocol import Answered, Call, Exceeded, Exited, Failed, Frame, Ready, Trace
 from tests.build import error, function, observation, program_of
 
-PROGRAM = program_of({"app/__init__.py": "", "app/main.py": "", "app/db.py": ""}).supply.program
+PROGRAM = program_of({"app/__init__.py": "", "app/main.py": "", "app/db.py": ""}).lists.program
 MAIN = Frame("/var/task/app/main.py", 3, "app.main")
 BOTO = Frame("/var/lang/lib/python3.12/site-packages/botocore/client.py", 606, "botocore.client")
 CALL = Call("ssm.us-east-1.amazonaws.com:443", None, (MAIN, BOTO))

@@ -9,7 +9,7 @@ from tests.build import error, function, observation, program_of
 EXIT = "Runtime.ExitError: Runtime exited with error: "
 ARTIFACT = program_of(
     {"app/__init__.py": "", "app/main.py": "", "app/usps.py": ""}, {"python/tinyxml/__init__.py": ""}
-).supply
+).lists
 MAIN = Frame("/var/task/app/main.py", 3, "app.main")
 USPS = Frame("/var/task/app/usps.py", 7, "app.usps")
 LAYER = Frame("/opt/python/tinyxml/__init__.py", 5, "tinyxml")

@@ -21,7 +21,7 @@ PROGRAM = program_of(
         "app/db.py": "import os\n\nTOKEN = os.environ.get('TOKEN', None)\nif not TOKEN:\n    raise LookupError('no')\n",
     },
     function=function(),
-).supply.program
+).lists.program
 MAIN, DB = Frame("/var/task/app/main.py", 1, "app.main"), Frame("/var/task/app/db.py", 5, "app.db")
 LIBRARY = Frame("/opt/python/sqlalchemy/engine.py", 9, "sqlalchemy.engine")
 UNDER = "under `environment` in the manifest"

@@ -6,15 +6,15 @@ import re
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from harness.dependencies.locks.file import LockFile
-from harness.dependencies.reading import read_text, shown
-from harness.dependencies.values import MalformedFileError
+from harness.dependencies.locks.lock_file import LockFile
+from harness.dependencies.project import MalformedFileError
+from harness.dependencies.text_files import read_text, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from harness.dependencies.values import AnyLock, Declared
+    from harness.dependencies.project import AnyLock, Declared
 
 # The tool, and the module beside this one that reads its lock: a repository has one, so one is imported.
 _READERS = {

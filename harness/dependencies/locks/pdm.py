@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, TypeAlias
 from msgspec import Struct
 from packaging.utils import canonicalize_name
 
-from harness.dependencies.locks.file import edge_of, extras_of, major, normalised
-from harness.dependencies.reading import convert, parse_toml
-from harness.dependencies.values import MAIN, AnyLock, Edge, Group, Kind, Lock, Locked
+from harness.dependencies.locks.lock_file import edge_of, extras_of, major, normalised
+from harness.dependencies.project import MAIN, AnyLock, Edge, Group, Kind, Lock, Locked
+from harness.dependencies.text_files import convert, parse_toml
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from harness.dependencies.locks.file import LockFile
-    from harness.dependencies.values import Declared
+    from harness.dependencies.locks.lock_file import LockFile
+    from harness.dependencies.project import Declared
 
 _KNOWN = 4
 _MAIN = "default"

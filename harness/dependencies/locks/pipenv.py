@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 from msgspec import Struct, field
 from packaging.utils import canonicalize_name
 
-from harness.dependencies.locks.file import normalised
-from harness.dependencies.reading import convert, parse_json
-from harness.dependencies.values import MAIN, AnyLock, Group, Kind, Lock, Locked
+from harness.dependencies.locks.lock_file import normalised
+from harness.dependencies.project import MAIN, AnyLock, Group, Kind, Lock, Locked
+from harness.dependencies.text_files import convert, parse_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from harness.dependencies.locks.file import LockFile
-    from harness.dependencies.values import Declared
+    from harness.dependencies.locks.lock_file import LockFile
+    from harness.dependencies.project import Declared
 
 _KNOWN = 6
 _META = "_meta"

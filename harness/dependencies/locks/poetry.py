@@ -9,17 +9,17 @@ from msgspec import Struct, field
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 
-from harness.dependencies.locks.conditions import Lists, UnreadableMarkerError, by_list, lists
-from harness.dependencies.locks.file import edge_of, extras_of, major, normalised
-from harness.dependencies.poetry import specifier
-from harness.dependencies.reading import convert, parse_toml
-from harness.dependencies.values import MAIN, AnyLock, Edge, Group, Kind, Lock, Locked, MalformedFileError
+from harness.dependencies.declared.poetry import specifier
+from harness.dependencies.locks.lock_file import edge_of, extras_of, major, normalised
+from harness.dependencies.locks.markers import Lists, UnreadableMarkerError, by_list, lists
+from harness.dependencies.project import MAIN, AnyLock, Edge, Group, Kind, Lock, Locked, MalformedFileError
+from harness.dependencies.text_files import convert, parse_toml
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from harness.dependencies.locks.file import LockFile
-    from harness.dependencies.values import Declared
+    from harness.dependencies.locks.lock_file import LockFile
+    from harness.dependencies.project import Declared
 
 _KNOWN = {1, 2}
 _ANY = "*"

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 from packaging.pylock import Package, Pylock, PylockValidationError
 
-from harness.dependencies.locks.conditions import Lists, UnreadableMarkerError, by_list, lists, mentions_lists
-from harness.dependencies.locks.file import major, normalised
-from harness.dependencies.reading import convert, parse_toml
-from harness.dependencies.values import AnyLock, Edge, Lock, Locked, MalformedFileError
+from harness.dependencies.locks.lock_file import major, normalised
+from harness.dependencies.locks.markers import Lists, UnreadableMarkerError, by_list, lists, mentions_lists
+from harness.dependencies.project import AnyLock, Edge, Lock, Locked, MalformedFileError
+from harness.dependencies.text_files import convert, parse_toml
 from harness.manifest.errors import line_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from harness.dependencies.locks.file import LockFile
-    from harness.dependencies.values import Declared
+    from harness.dependencies.locks.lock_file import LockFile
+    from harness.dependencies.project import Declared
 
 _KNOWN = 1
 

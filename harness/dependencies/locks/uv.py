@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
-from harness.dependencies.locks.conditions import UnreadableMarkerError, narrow
-from harness.dependencies.locks.file import extras_of, normalised
-from harness.dependencies.reading import convert, parse_toml
-from harness.dependencies.values import MAIN, AnyLock, Edge, Group, Kind, Lock, Locked
+from harness.dependencies.locks.lock_file import extras_of, normalised
+from harness.dependencies.locks.markers import UnreadableMarkerError, narrow
+from harness.dependencies.project import MAIN, AnyLock, Edge, Group, Kind, Lock, Locked
+from harness.dependencies.text_files import convert, parse_toml
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from harness.dependencies.locks.file import LockFile
-    from harness.dependencies.values import Declared
+    from harness.dependencies.locks.lock_file import LockFile
+    from harness.dependencies.project import Declared
 
 
 class _Header(Struct):

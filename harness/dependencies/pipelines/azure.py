@@ -5,16 +5,16 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from harness.dependencies.documents import child, entries, items, line, mappings, scalar
-from harness.dependencies.pipelines.running import by_hand, shell
-from harness.dependencies.pipelines.values import CacheStep, inside, substituted, unique
+from harness.dependencies.pipelines.cache_step import CacheStep, inside, substituted, unique
+from harness.dependencies.pipelines.scripts import by_hand, shell
+from harness.dependencies.yaml_nodes import child, entries, items, line, mappings, scalar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from yaml.nodes import Node
 
-    from harness.dependencies.scripts.shell import Shell
+    from harness.dependencies.pipelines.shell import Shell
 
 _TASK: Final = re.compile(r"Cache(?:Beta)?@\d+")
 _VARIABLE: Final = re.compile(r"\$\(([\w.-]+)\)")

@@ -5,16 +5,16 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from harness.dependencies.documents import child, line, mappings, scalar, scalars
-from harness.dependencies.pipelines.running import by_hand, shell
-from harness.dependencies.pipelines.values import CacheStep, inside, unique
+from harness.dependencies.pipelines.cache_step import CacheStep, inside, unique
+from harness.dependencies.pipelines.scripts import by_hand, shell
+from harness.dependencies.yaml_nodes import child, line, mappings, scalar, scalars
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from yaml.nodes import Node
 
-    from harness.dependencies.scripts.shell import Shell
+    from harness.dependencies.pipelines.shell import Shell
 
 _TEMPLATE: Final = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 _CHECKSUM: Final = re.compile(r"\s*checksum\s+\"([^\"]+)\"\s*")

@@ -6,17 +6,17 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from harness.dependencies.documents import child, entries, is_scalar, items, line, scalar
-from harness.dependencies.pipelines.running import assign, by_hand, give, run, text
-from harness.dependencies.pipelines.values import CacheStep, inside, substituted
-from harness.dependencies.scripts.shell import Shell
+from harness.dependencies.pipelines.cache_step import CacheStep, inside, substituted
+from harness.dependencies.pipelines.scripts import assign, by_hand, give, run, text
+from harness.dependencies.pipelines.shell import Shell
+from harness.dependencies.yaml_nodes import child, entries, is_scalar, items, line, scalar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from yaml.nodes import Node
 
-    from harness.dependencies.scripts.values import Text
+    from harness.dependencies.pipelines.shell_values import Text
 
 _CACHE: Final = re.compile(r"actions/cache(?:/restore)?@", re.IGNORECASE)
 # Other actions that keep something under a name, or find it again.

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from harness.dependencies.documents import child, entries, items, line, scalar, scalars
-from harness.dependencies.pipelines.running import by_hand, shell
-from harness.dependencies.pipelines.values import CacheStep, inside, substituted, unique
+from harness.dependencies.pipelines.cache_step import CacheStep, inside, substituted, unique
+from harness.dependencies.pipelines.scripts import by_hand, shell
+from harness.dependencies.yaml_nodes import child, entries, items, line, scalar, scalars
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

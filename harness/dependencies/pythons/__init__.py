@@ -1,1 +1,1 @@
-"""What files of a repository say about the Python that they are for."""
+"""Which Python the files of a repository name."""

@@ -6,9 +6,9 @@ import re
 from itertools import takewhile
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from harness.dependencies.pythons.values import Kind, Mention
-from harness.dependencies.scripts.shell import Shell
-from harness.dependencies.scripts.words import commands
+from harness.dependencies.pipelines.shell import Shell
+from harness.dependencies.pipelines.shell_words import commands
+from harness.dependencies.pythons.declaration import Kind, Mention
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

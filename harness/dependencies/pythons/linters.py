@@ -7,7 +7,7 @@ import re
 import tomllib
 from typing import TYPE_CHECKING, Any, Final
 
-from harness.dependencies.pythons.values import Kind, Mention
+from harness.dependencies.pythons.declaration import Kind, Mention
 from harness.manifest.errors import line_of
 
 if TYPE_CHECKING:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from harness.dependencies.documents import child, documents, entries, is_scalar, items, line, mappings, scalar
+from harness.dependencies.pythons.declaration import Kind, Mention
 from harness.dependencies.pythons.images import images
-from harness.dependencies.pythons.values import Kind, Mention
+from harness.dependencies.yaml_nodes import child, documents, entries, is_scalar, items, line, mappings, scalar
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from fixtures.locks.tools import HERE, TOOLS
 from harness.dependencies.locks import pdm, pipenv, poetry, pylock, read_lock, uv
-from harness.dependencies.locks.file import LockFile
-from harness.dependencies.values import Lock, MalformedFileError, UnknownLock
+from harness.dependencies.locks.lock_file import LockFile
+from harness.dependencies.project import Lock, MalformedFileError, UnknownLock
 
 if TYPE_CHECKING:
     from pathlib import Path

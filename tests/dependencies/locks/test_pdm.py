@@ -4,13 +4,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.dependencies.values import MAIN, Edge, Group, Kind
-from tests.dependencies.locks.reading import declaring, needed, read
+from harness.dependencies.project import MAIN, Edge, Group, Kind
+from tests.dependencies.locks.lock_texts import declaring, needed, read
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from harness.dependencies.values import Lock
+    from harness.dependencies.project import Lock
 
 DEV, POSTGRES = Group(Kind.GROUP, "dev"), Group(Kind.EXTRA, "postgres")
 HEAD = (

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness.dependencies.values import MAIN, Group, Kind
-from tests.dependencies.locks.reading import needed, read
+from harness.dependencies.project import MAIN, Group, Kind
+from tests.dependencies.locks.lock_texts import needed, read
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from harness.dependencies.values import Lock
+    from harness.dependencies.project import Lock
 
 DEV, DOCS = Group(Kind.GROUP, "dev"), Group(Kind.GROUP, "docs")
 

@@ -4,13 +4,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.dependencies.values import MAIN, Edge, Group, Kind
-from tests.dependencies.locks.reading import declaring, needed, read
+from harness.dependencies.project import MAIN, Edge, Group, Kind
+from tests.dependencies.locks.lock_texts import declaring, needed, read
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from harness.dependencies.values import Lock, Locked
+    from harness.dependencies.project import Lock, Locked
 
 DEV, DOCS = Group(Kind.GROUP, "dev"), Group(Kind.GROUP, "docs")
 POSTGRES, ALL = Group(Kind.EXTRA, "postgres"), Group(Kind.EXTRA, "all")

@@ -4,13 +4,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.dependencies.values import MAIN, Edge, Group, Kind
-from tests.dependencies.locks.reading import needed, read
+from harness.dependencies.project import MAIN, Edge, Group, Kind
+from tests.dependencies.locks.lock_texts import needed, read
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from harness.dependencies.values import Lock
+    from harness.dependencies.project import Lock
 
 DEV, POSTGRES = Group(Kind.GROUP, "dev"), Group(Kind.EXTRA, "postgres")
 WHEEL = '[[packages.wheels]]\nurl = "https://x.example/{0}-1.0-py3-none-any.whl"\nhashes = {{ sha256 = "0" }}\n'

@@ -12,8 +12,8 @@ from packaging.utils import canonicalize_name
 
 from fixtures.locks.tools import BY_FOLDER, HERE, TOOLS, Tool
 from harness.dependencies.locks import read_lock
-from harness.dependencies.values import MAIN, Edge, Group, Kind, Lock, MalformedFileError
-from tests.dependencies.locks.reading import declaring, needed
+from harness.dependencies.project import MAIN, Edge, Group, Kind, Lock, MalformedFileError
+from tests.dependencies.locks.lock_texts import declaring, needed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness.dependencies.locks import read_lock
-from harness.dependencies.values import MAIN, Edge, Group, Kind, Lock
-from tests.dependencies.locks.reading import declaring, read
+from harness.dependencies.project import MAIN, Edge, Group, Kind, Lock
+from tests.dependencies.locks.lock_texts import declaring, read
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -1,0 +1,390 @@
+"""Declared, locked, asked for by the build, and built: what each list has of a distribution, on this runtime."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion, Version
+
+from harness.dependencies.comparison.cache_keys import unkeyed
+from harness.dependencies.comparison.closure import Need, Root, closure
+from harness.dependencies.comparison.lock_markers import Conditions
+from harness.dependencies.inputs import inputs_of
+from harness.dependencies.project import MAIN, Asked, Group, Kind, Lock, Project, UnknownLock
+from harness.facts.requirements import holds, marker_environment, parsed
+from harness.facts.search import Found, Portions
+from harness.facts.union import Union
+from harness.policy.providers import modules
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from harness.dependencies.comparison.cache_keys import Unkeyed
+    from harness.dependencies.inputs import Inputs
+    from harness.dependencies.project import Locked
+    from harness.facts.program import Program
+    from harness.facts.view import Installed
+    from harness.manifest import Manifest
+
+
+_REMOTE = re.compile(r"[a-z][a-z0-9+.-]*:/|git@")
+
+
+class Presence(StrEnum):
+    """Whether the artifact has a distribution."""
+
+    HERE = "here"
+    BARE = "here without its metadata"
+    REPLACED = "replaced by another that has its modules"
+    RUNTIME = "brought by the runtime"
+    ELSEWHERE = "in the archives of other functions"
+    ABSENT = "absent"
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """What the artifact has of a distribution.
+
+    Attributes:
+        installed: It, or what replaces it; what Python finds first.
+        path: A module of it that is there without metadata.
+    """
+
+    presence: Presence
+    installed: Installed | None = None
+    path: str | None = None
+
+    @property
+    def version(self) -> str | None:
+        """Its version, where metadata tells."""
+        return self.installed.distribution.version if self.installed and self.presence is Presence.HERE else None
+
+
+@dataclass(frozen=True)  # without slots: what is derived is computed once, and cached properties keep it in __dict__
+class DependencyLists:
+    """The four lists.
+
+    Attributes:
+        program: What is built.
+        project: What the repository says.
+        manifest: What is declared to be verified.
+        siblings: Gives the programs of the manifest's other functions, which have archives of their own.
+    """
+
+    program: Program
+    project: Project = field(default_factory=Project)
+    manifest: Manifest | None = None
+    siblings: Callable[[], tuple[Program, ...]] = field(default=tuple, compare=False)
+
+    @cached_property
+    def union(self) -> Union:
+        """The distributions that Python finds in code and layers."""
+        return Union(self.program)
+
+    @cached_property
+    def _environment(self) -> Mapping[str, str]:
+        return marker_environment(self.program.policy.python, self.program.architecture)
+
+    def holds(self, one: Asked) -> bool:
+        """Whether a line asks for something on this runtime."""
+        return holds(one.requirement.marker, self._environment)
+
+    @property
+    def lock(self) -> Lock | None:
+        """The lock, if there is one that can be read."""
+        return self.project.lock if isinstance(self.project.lock, Lock) else None
+
+    @property
+    def unknown(self) -> UnknownLock | None:
+        """The lock, if its format is not known."""
+        return self.project.lock if isinstance(self.project.lock, UnknownLock) else None
+
+    @cached_property
+    def declared(self) -> Mapping[str, tuple[Asked, ...]]:
+        """What is declared, in every list, by name; only what holds on this runtime."""
+        return _by_name(filter(self.holds, self.project.declared.asked if self.project.declared else ()))
+
+    @cached_property
+    def main(self) -> Mapping[str, tuple[Asked, ...]]:
+        """What is declared for production, the project itself left out."""
+        own = self.project.declared.name if self.project.declared else None
+        found = {name: tuple(one for one in several if one.group == MAIN) for name, several in self.declared.items()}
+        return {name: several for name, several in found.items() if several and name != own}
+
+    @cached_property
+    def asked(self) -> Mapping[str, tuple[Asked, ...]]:
+        """What the build asks for, by name; only what holds on this runtime."""
+        return _by_name(filter(self.holds, self.project.build.asked if self.project.build else ()))
+
+    @cached_property
+    def input(self) -> Mapping[str, str]:
+        """What the archives are built from, by name, each with its line.
+
+        The requirements that the manifest names; without any, what the lock has for production.
+        """
+        if self.project.build:
+            return {name: several[0].where for name, several in self.asked.items()}
+        return {name: self.locked[name].where for name in self.needs.get(MAIN, ()) if name in self.locked}
+
+    @property
+    def input_shown(self) -> str | None:
+        """How a sentence names that; None where there is nothing."""
+        if self.project.build:
+            return " and ".join(self.project.build.shown)
+        return self.lock.shown if self.lock else None
+
+    @cached_property
+    def inputs(self) -> Inputs | None:
+        """The files that the archives are made from."""
+        return inputs_of(self.manifest, self.project) if self.manifest else None
+
+    @cached_property
+    def caches(self) -> tuple[Unkeyed, ...]:
+        """The caches of the manifest's own archives whose key misses something that they are built from."""
+        found = unkeyed(self.manifest, self.inputs) if self.manifest and self.inputs else ()
+        return tuple(one for one in found if one.own)
+
+    def excluded(self, name: str) -> tuple[Asked, ...]:
+        """The lines that ask for a distribution, declared or in the build input, and not on this runtime."""
+        project = self.project
+        every = (*(project.declared.asked if project.declared else ()), *(project.build.asked if project.build else ()))
+        return tuple(one for one in every if one.name == name and not self.holds(one))
+
+    @cached_property
+    def constraints(self) -> Mapping[str, tuple[Asked, ...]]:
+        """What constraints files say, by name."""
+        return _by_name(filter(self.holds, self.project.build.constraints if self.project.build else ()))
+
+    @cached_property
+    def locked(self) -> Mapping[str, Locked]:
+        """The entry of the lock that holds on this runtime, by name."""
+        found: dict[str, Locked] = {}
+        for one in self.lock.packages if self.lock else ():
+            conditions = [one.by_group.get(group, one.marker) for group in _groups(one)]
+            if any(self._conditions.met(text) for text in conditions) and _comes_before(one, found.get(one.name)):
+                found[one.name] = one
+        return found
+
+    def locks(self, name: str) -> bool:
+        """Whether the lock has a distribution for production."""
+        entry = self.locked.get(name)
+        if entry is None or entry.groups is not None or entry.dependencies is None:
+            return entry is not None and MAIN in _groups(entry)
+        return name in self._locked_for_production
+
+    @cached_property
+    def _locked_for_production(self) -> Mapping[str, Need]:
+        """What a lock that tells no groups has for production, by what it says that the project asks for."""
+        if self.lock is None or self.lock.roots is None:
+            return self.needs.get(MAIN, {})
+        edges = (edge for edge in self.lock.roots.get(MAIN, ()) if self._conditions.met(edge.marker))
+        return closure((Root(edge.name, edge.extras, MAIN, self.lock.shown) for edge in edges), self._follow)
+
+    @cached_property
+    def _conditions(self) -> Conditions:
+        return Conditions(self._environment)
+
+    @cached_property
+    def needs(self) -> Mapping[Group, Mapping[str, Need]]:
+        """Everything that each declared list needs, directly or not, by name."""
+        return {group: closure(roots, self._follow) for group, roots in self._roots.items()}
+
+    @cached_property
+    def built_for(self) -> Mapping[str, Need]:
+        """Everything that the build input needs, directly or not, by name."""
+        if self.project.build is None:
+            return self.needs.get(MAIN, {})
+        needed = filter(self.holds, self.project.build.needed)
+        return closure(_roots((*self.asked.values(), tuple(needed))), self._follow)
+
+    @property
+    def is_locked(self) -> bool:
+        """Whether the lock is what the archives are installed from, rather than requirements beside it."""
+        return self.project.build is None or self.project.built_from_lock
+
+    @cached_property
+    def unlocked(self) -> tuple[tuple[Locked, Built], ...]:
+        """Where the archives have another version than a lock that they are not installed from."""
+        if self.is_locked:
+            return ()
+        names = dict.fromkeys([*self.built_for, *(name for name in self.locked if self.locks(name))])
+        pairs = [(self.locked[name], self.built(name)) for name in names if name in self.locked]
+        return tuple((entry, built) for entry, built in pairs if _differs(entry, built.version) and self._meant(built))
+
+    def _meant(self, built: Built) -> bool:
+        """Whether what is built is what the build demands, so that only the lock is another."""
+        bound = self.bound(built.installed.distribution.key) if built.installed else None
+        return bound is None or built.version is None or same(bound[0], built.version)
+
+    def bound(self, name: str) -> tuple[str, str] | None:
+        """The one version that a pin or a constraint of the build demands, and which line does."""
+        several = (*self.asked.get(name, ()), *self.constraints.get(name, ()))
+        return next(((one.version, one.where) for one in several if one.version), None)
+
+    @cached_property
+    def _roots(self) -> Mapping[Group, tuple[Root, ...]]:
+        found: dict[Group, list[Root]] = defaultdict(list)
+        for several in self.declared.values():
+            for one in several:
+                found[one.group].append(Root(one.name, frozenset(one.requirement.extras), one.group, one.where))
+        stated = self.lock.roots if self.lock else None
+        for group, edges in (stated or {}).items():
+            known = {root.name for root in found[group]}
+            found[group] += [
+                Root(edge.name, edge.extras, group, self.lock.shown if self.lock else "")
+                for edge in edges
+                if edge.name not in known and self._conditions.met(edge.marker)
+            ]
+        if not found and self.lock:  # nothing is declared: what the lock has for each list
+            for entry in self.locked.values():
+                for group in _groups(entry):
+                    found[group].append(Root(entry.name, frozenset(), group, entry.where))
+        order = sorted(found, key=lambda group: (group.kind is not Kind.MAIN, group))
+        return {group: tuple(found[group]) for group in order}
+
+    def _follow(self, name: str, extra: str) -> Iterator[tuple[str, frozenset[str]]]:
+        """What a distribution requires: as the lock has it, and as the one that is built says itself."""
+        yield from self.locked_extra(name, extra)
+        entry = self.locked.get(name)
+        if entry is None or entry.dependencies is None:
+            yield from self.requires(name, extra)
+
+    def locked_extra(self, name: str, extra: str) -> Iterator[tuple[str, frozenset[str]]]:
+        """What a locked distribution requires with an extra; with the empty one, always."""
+        entry = self.locked.get(name)
+        for edge in (entry.dependencies if entry else None) or ():
+            if edge.extra == extra and self._conditions.met(edge.marker, extra):
+                yield edge.name, edge.extras
+
+    def requires(self, name: str, extra: str) -> Iterator[tuple[str, frozenset[str]]]:
+        """What a built distribution says that it requires, always or with an extra."""
+        for installed in self.union.installed.get(name, ()):
+            for text in installed.distribution.requires:
+                requirement = parsed(text)
+                if requirement is None or not holds(requirement.marker, self._environment, extra):
+                    continue
+                if not extra or not holds(requirement.marker, self._environment):
+                    yield canonicalize_name(requirement.name), frozenset(requirement.extras)
+
+    def told(self, names: Iterable[str]) -> bool:
+        """Whether it is known what distributions require, all of them: by the lock, or by their own metadata."""
+        if self.lock and all(one.dependencies is not None for one in self.locked.values()):
+            return True
+        return all(name in self.union.installed for name in names)
+
+    def group_needs(self, name: str) -> tuple[Need, ...]:
+        """Why each list needs a distribution; the main list first."""
+        return tuple(needs[name] for needs in self.needs.values() if name in needs)
+
+    def built(self, name: str) -> Built:
+        """What the artifact has of a distribution."""
+        if several := self.union.installed.get(name):
+            return Built(Presence.HERE, several[0])
+        if found := self._by_modules(name):
+            return found
+        if name in self.program.policy.preinstalled:
+            return Built(Presence.RUNTIME)
+        if any(name in union.installed for union in self._elsewhere):
+            return Built(Presence.ELSEWHERE)
+        return Built(Presence.ABSENT)
+
+    def _by_modules(self, name: str) -> Built | None:
+        """What the artifact has of a distribution without its metadata, by the modules that it is known to have."""
+        search, facts = self.program.search, self.program.facts
+        for module in (*modules(name), name.replace("-", "_")):
+            match search.find(module):
+                case Found(path=path) if (owner := facts.owners.get(path)) is None or owner.distribution.key == name:
+                    return Built(Presence.BARE, path=path)
+                case Found(path=path):
+                    return Built(Presence.REPLACED, facts.owners[path], path)
+                case Portions(folders=folders) if "." in module or not self._shared(folders):
+                    return Built(Presence.BARE, path=folders[0])
+                case _:
+                    pass
+        return None
+
+    @cached_property
+    def _elsewhere(self) -> tuple[Union, ...]:
+        """What the archives of the manifest's other functions hold: requirements are of all of them together."""
+        return tuple(map(Union, self.siblings()))
+
+    def local(self, name: str) -> str | None:
+        """The folder of the repository that a distribution is from; None for one of an index."""
+        for one in self.asked.get(name, ()):
+            if one.folder:
+                return one.folder
+        entry = self.locked.get(name)
+        return entry.url if entry and entry.url and not _REMOTE.match(entry.url) else None
+
+    @cached_property
+    def ours(self) -> frozenset[int]:
+        """The archives, by identity, that hold something of what is asked for; the others are a vendor's."""
+        installed = [one for several in self.union.installed.values() for one in several]
+        ours = {id(one.archive) for one in installed if one.distribution.key in self.built_for}
+        return frozenset(ours or {id(one.archive) for one in installed})
+
+    def _shared(self, folders: tuple[str, ...]) -> bool:
+        """Whether what is in a namespace's folders belongs to distributions that are known."""
+        return any(path.startswith(f"{folder}/") for path in self.program.facts.owners for folder in folders)
+
+    def expected(self, name: str) -> tuple[str, str] | None:
+        """The one version that a distribution must have, and which line says so: a pin, a constraint, the lock.
+
+        A lock that the archives do not agree with, and are not installed from, says nothing of the next build either.
+        """
+        if found := self.bound(name):
+            return found
+        entry = self.locked.get(name) if not self.unlocked else None
+        return (entry.version, entry.where) if entry and entry.version and not entry.url else None
+
+
+def _differs(entry: Locked, version: str | None) -> bool:
+    return version is not None and entry.version is not None and not entry.url and not same(entry.version, version)
+
+
+def same(wanted: str, found: str) -> bool:
+    """Whether two versions are one: a build's own label, such as ``+cpu``, counts where both have one."""
+    try:
+        one, other = Version(wanted), Version(found)
+    except InvalidVersion:
+        return wanted == found
+    return one == other or (not (one.local and other.local) and one.public == other.public)
+
+
+def _by_name(several: Iterable[Asked]) -> Mapping[str, tuple[Asked, ...]]:
+    found: dict[str, list[Asked]] = defaultdict(list)
+    for one in several:
+        found[one.name].append(one)
+    return {name: tuple(asked) for name, asked in found.items()}
+
+
+def _roots(several: Iterable[Iterable[Asked]]) -> Iterator[Root]:
+    for lines in several:
+        for one in lines:
+            yield Root(one.name, frozenset(one.requirement.extras), None, one.where)
+
+
+def _groups(one: Locked) -> frozenset[Group]:
+    """The lists that need an entry; a lock that does not say may mean any."""
+    return frozenset({MAIN}) if one.groups is None else one.groups
+
+
+def _comes_before(one: Locked, other: Locked | None) -> bool:
+    """Which of two entries of a name counts where both hold: the one for production, else the newer."""
+    if other is None:
+        return True
+    mine, others = MAIN in _groups(one), MAIN in _groups(other)
+    return mine > others or (mine == others and _version(one) > _version(other))
+
+
+def _version(one: Locked) -> Version:
+    try:
+        return Version(one.version or "0")
+    except InvalidVersion:
+        return Version("0")

@@ -1,0 +1,1 @@
+"""What a repository declares: pyproject.toml, Pipfile, setup.cfg, requirements files."""
