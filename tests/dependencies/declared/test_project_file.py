@@ -18,7 +18,7 @@ from harness.dependencies.declared.poetry import specifier
 from harness.dependencies.declared.project_file import read_declared
 from harness.dependencies.project import MAIN, Declared, Group, Kind, MalformedFileError
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SAMPLE = ROOT / "fixtures" / "sample"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 

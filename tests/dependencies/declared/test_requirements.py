@@ -16,7 +16,7 @@ from pip._internal.req.req_file import parse_requirements
 from harness.dependencies.declared.requirements import read_requirements
 from harness.dependencies.project import MAIN, BuildInput, MalformedFileError, Unnamed
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SAMPLE = ROOT / "fixtures" / "sample"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 HASH = "sha256:" + "0a" * 32

@@ -13,7 +13,7 @@ from harness.dependencies.declared.toml_lines import Lines
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 TEXT = '''\
 title = "x" # [not.a.table]
 [project]
