@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from harness.artifact.bundle import Bundle
     from harness.dependencies.comparison.dependency_lists import DependencyLists
     from harness.engines.protocol import Observation
-    from harness.facts.program import Program
+    from harness.facts.python.program import Program
     from harness.facts.view import Facts
     from harness.manifest import Function, Manifest
     from harness.policy import RuntimePolicy

@@ -30,7 +30,7 @@ from harness.dependencies.project import (
 from harness.dependencies.project import Kind as ListKind
 from harness.engines.protocol import Answers, LambdaError, Observation, Ready, Unavailable
 from harness.facts.archive import ArchiveFacts, analyse
-from harness.facts.program import Program
+from harness.facts.python.program import Program
 from harness.facts.view import Facts
 from harness.manifest import Architecture, Event, Function, Manifest, Source, SourceKind, Upload, Waiver
 from harness.model import EngineInfo, Finding

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from harness.artifact.entries import Role
-from harness.facts.binaries import Binary, Format, VersionNeed
+from harness.facts.native.binaries import Binary, Format, VersionNeed
 from tests.build import analysed, subject
 
 if TYPE_CHECKING:

@@ -55,7 +55,15 @@ EARNED: Mapping[str, type[BaseException]] = {
     "progress.py:Progress._watch": BaseException,  # a thread of its own, which only shows what is being done
     "kept.py:_append": OSError,  # how useful the cache is, on a disk that may be full
     # A statement that nests deeper than anybody writes says nothing of what it does; it is compiled all the same.
-    **dict.fromkeys(("facts/asks.py", "facts/calling.py", "facts/routines.py", "facts/uses.py"), RecursionError),
+    **dict.fromkeys(
+        (
+            "facts/python/system_requests.py",
+            "facts/python/calls.py",
+            "facts/python/routines.py",
+            "facts/python/file_uses.py",
+        ),
+        RecursionError,
+    ),
 }
 """What may fail in such ways without a loss of what was verified: functions, and all functions of a file."""
 

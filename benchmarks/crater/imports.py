@@ -13,9 +13,9 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
-from harness.facts.downlevel import parse
-from harness.facts.imports import imports
-from harness.facts.outline import outline
+from harness.facts.python.import_outline import outline
+from harness.facts.python.imports import imports
+from harness.facts.python.parser import parse
 
 PYTHON = (3, 12)
 LAYERS = Path(__file__).parents[2] / "build" / "crater"

@@ -7,7 +7,7 @@ from dataclasses import replace
 from harness.artifact.bundle import CODE_ROOT
 from harness.check import Engines, Findings, Inapplicable, Subject, define
 from harness.diagnosis import handler, scripts
-from harness.facts.redirections import KNOWN, Redirection
+from harness.facts.python.wrapped_handlers import KNOWN, Redirection
 from harness.model import Finding, Severity
 
 # What a layer has its modules in; in a code archive no search leads there.

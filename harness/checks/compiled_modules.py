@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from harness.artifact.bundle import where
 from harness.check import Engines, Findings, Inapplicable, Subject, define
 from harness.diagnosis import native
-from harness.facts.compiled import Compiled, Unloadable
-from harness.facts.natives import Natives, Owner
-from harness.facts.starts import failing, stopped, sure
+from harness.facts.native.extension_modules import Compiled, Unloadable
+from harness.facts.native.roles import NativeFiles, Owner
+from harness.facts.python.startup import failing, stopped, sure
 from harness.model import Finding, Severity, When
 
 SHOWN = 3
@@ -34,7 +34,7 @@ def check(subject: Subject, engines: Engines) -> Findings:
     compiled = Compiled(subject.program)
     if not compiled.modules:
         raise Inapplicable("there are no compiled modules")
-    natives = Natives(subject.program)
+    natives = NativeFiles(subject.program)
     groups: dict[tuple[Owner, bool], list[Unloadable]] = defaultdict(list)
     for one in compiled.unloadable():
         if one.path not in subject.facts.pointers:  # git-lfs speaks of those

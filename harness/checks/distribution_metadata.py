@@ -9,12 +9,12 @@ from packaging.utils import canonicalize_name
 
 from harness.check import Engines, Findings, Inapplicable, Subject, define
 from harness.diagnosis.severity import severity
-from harness.facts.installed import MODULES, hollow, lost, module_name, needed, visible
-from harness.facts.lookups import Lookup
-from harness.facts.search import Found
-from harness.facts.starts import failing, stopped, sure
+from harness.facts.installed.contents import MODULES, hollow, lost, module_name, needed, visible
+from harness.facts.python.metadata_lookups import Lookup
+from harness.facts.python.search import Found
+from harness.facts.python.startup import failing, stopped, sure
+from harness.facts.python.walk import weaker
 from harness.facts.view import Installed
-from harness.facts.walk import weaker
 from harness.model import Finding, Note, Severity, When
 
 SHOWN = 3

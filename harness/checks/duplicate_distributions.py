@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from harness.artifact.bundle import CODE_ROOT, where
 from harness.check import Engines, Findings, Inapplicable, Subject, define
-from harness.facts.installed import hollow, module_name, modules, visible
-from harness.facts.search import Found
-from harness.facts.starts import stopped, sure
+from harness.facts.installed.contents import hollow, module_name, modules, visible
+from harness.facts.python.search import Found
+from harness.facts.python.startup import stopped, sure
 from harness.facts.view import Installed
 from harness.model import Finding, Note, Severity
 

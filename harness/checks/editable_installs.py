@@ -8,9 +8,9 @@ from packaging.utils import canonicalize_name
 
 from harness.artifact.bundle import where
 from harness.check import Engines, Findings, Inapplicable, Subject, define
-from harness.facts.editable import Pointer, pointers
-from harness.facts.installed import needed, visible
-from harness.facts.search import Missing
+from harness.facts.installed.contents import needed, visible
+from harness.facts.installed.editable import Pointer, pointers
+from harness.facts.python.search import Missing
 from harness.facts.view import Installed
 from harness.model import Finding, Note, Severity
 

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from harness.artifact.bundle import CODE_ROOT, LAYER_ROOT, Item, where
 from harness.check import Engines, Findings, Inapplicable, Scope, Subject, define
 from harness.diagnosis import handler, scripts
-from harness.facts.graph import Graph
-from harness.facts.launching import DENIED, EXEC_FORMAT, obstacle
-from harness.facts.search import Missing, Search, site_folders
-from harness.facts.walk import Reach
+from harness.facts.files.executables import DENIED, EXEC_FORMAT, obstacle
+from harness.facts.python.graph import Graph
+from harness.facts.python.search import Missing, Search, site_folders
+from harness.facts.python.walk import Reach
 from harness.manifest import Function
 from harness.model import Finding, Note, Severity, When
 from harness.policy import environment_size

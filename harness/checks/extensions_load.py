@@ -8,9 +8,9 @@ from collections import defaultdict
 from harness.artifact.bundle import where
 from harness.check import Engines, Findings, Inapplicable, Need, Subject, define
 from harness.diagnosis import native
-from harness.facts.compiled import Compiled
-from harness.facts.natives import Natives
-from harness.facts.starts import stopped, sure
+from harness.facts.native.extension_modules import Compiled
+from harness.facts.native.roles import NativeFiles
+from harness.facts.python.startup import stopped, sure
 from harness.model import Finding, Note, Severity, When
 
 SHOWN = 3
@@ -83,7 +83,7 @@ def _finding(subject: Subject, owner: str, words: str, paths: list[str], severit
 
 def _remedy(subject: Subject, path: str) -> str:
     """What shared-libraries says of a library that is missing; else to take the file as its wheel has it."""
-    natives = Natives(subject.program)
+    natives = NativeFiles(subject.program)
     owner = natives.owner(path)
     if path in subject.facts.pointers:
         return "run `git lfs pull` before the archive is built, and build it again"

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from harness.artifact.bundle import where
 from harness.check import Engines, Findings, Inapplicable, Subject, define
 from harness.diagnosis import native
-from harness.facts.foreign import Foreign, Foreigners, is_local
-from harness.facts.natives import EXTENSIONS, Owner
-from harness.facts.starts import failing, stopped
+from harness.facts.native.foreign import ForeignFile, ForeignFiles, is_local
+from harness.facts.native.roles import EXTENSIONS, Owner
+from harness.facts.python.startup import failing, stopped
 from harness.model import Defect, Edit, Fault, Finding, Note, Severity
 
 PATHS = ("/opt/lib/", "/opt/bin/", "/var/task/lib/", "/var/task/bin/")
@@ -35,8 +35,8 @@ def check(subject: Subject, engines: Engines) -> Findings:
     del engines
     if not subject.facts.binaries:
         raise Inapplicable("there is no native code")
-    foreigners = Foreigners(subject.program)
-    groups: dict[Owner, list[Foreign]] = defaultdict(list)
+    foreigners = ForeignFiles(subject.program)
+    groups: dict[Owner, list[ForeignFile]] = defaultdict(list)
     for one in foreigners.found:
         if not one.path.startswith(f"{EXTENSIONS}/"):  # lambda-extensions speaks of those
             groups[one.owner].append(one)
@@ -45,7 +45,9 @@ def check(subject: Subject, engines: Engines) -> Findings:
     yield from _local(subject)
 
 
-def _judge(subject: Subject, foreigners: Foreigners, owner: Owner, several: Sequence[Foreign]) -> Iterator[Finding]:
+def _judge(
+    subject: Subject, foreigners: ForeignFiles, owner: Owner, several: Sequence[ForeignFile]
+) -> Iterator[Finding]:
     """One finding at most for all that belongs to one owner, the worst first."""
     recorded = subject.facts.owners
     foreign_wheel = owner.installed is not None and foreigners.tagged(owner.installed.distribution)
@@ -72,7 +74,7 @@ def _judge(subject: Subject, foreigners: Foreigners, owner: Owner, several: Sequ
         )
 
 
-def _pure(foreigners: Foreigners, owner: Owner, several: Sequence[Foreign]) -> list[Foreign]:
+def _pure(foreigners: ForeignFiles, owner: Owner, several: Sequence[ForeignFile]) -> list[ForeignFile]:
     """The modules that are there in pure Python, too; none if some module is there for another system alone."""
     named = foreigners.named(owner.installed) if owner.installed else frozenset()
     if any(one.module and not one.instead and (one.wanted or one.module in named) for one in several):
@@ -80,7 +82,7 @@ def _pure(foreigners: Foreigners, owner: Owner, several: Sequence[Foreign]) -> l
     return [one for one in several if one.instead and one.instead.endswith(".py")]
 
 
-def _slower(subject: Subject, owner: Owner, pure: Sequence[Foreign]) -> Finding:
+def _slower(subject: Subject, owner: Owner, pure: Sequence[ForeignFile]) -> Finding:
     first = pure[0]
     return Finding(
         f"{owner.name} is slower than it could be: {first.path.rpartition('/')[2]}{_and_more(pure)} is built for "
@@ -91,7 +93,7 @@ def _slower(subject: Subject, owner: Owner, pure: Sequence[Foreign]) -> Finding:
     )
 
 
-def _has_fit(subject: Subject, foreigners: Foreigners, owner: Owner) -> bool:
+def _has_fit(subject: Subject, foreigners: ForeignFiles, owner: Owner) -> bool:
     """Whether the distribution has native code that fits, too."""
     foreign = {one.path for one in foreigners.found}
     owners = subject.facts.owners
@@ -99,7 +101,11 @@ def _has_fit(subject: Subject, foreigners: Foreigners, owner: Owner) -> bool:
 
 
 def _broken(
-    subject: Subject, foreigners: Foreigners, owner: Owner, several: Sequence[Foreign], broken: Sequence[Foreign]
+    subject: Subject,
+    foreigners: ForeignFiles,
+    owner: Owner,
+    several: Sequence[ForeignFile],
+    broken: Sequence[ForeignFile],
 ) -> Finding:
     first = broken[0]
     words, reach = first.words, first.wanted
@@ -138,7 +144,7 @@ def _is_reached(subject: Subject, owner: Owner) -> bool:
     return owner.installed is not None and any(owners.get(path) is owner.installed for path in reached)
 
 
-def _cause(owner: Owner, first: Foreign) -> str | None:
+def _cause(owner: Owner, first: ForeignFile) -> str | None:
     tags = owner.installed.distribution.tags if owner.installed else ()
     said = [f"its WHEEL says {tags[0]}"] if tags else []
     if first.instead:
@@ -148,7 +154,7 @@ def _cause(owner: Owner, first: Foreign) -> str | None:
     return "; ".join(said) or None
 
 
-def _spare(subject: Subject, owner: Owner, spare: Sequence[Foreign]) -> Finding:
+def _spare(subject: Subject, owner: Owner, spare: Sequence[ForeignFile]) -> Finding:
     size = sum(subject.bundle.items[one.path].entry.size for one in spare)
     first = spare[0]
     return Finding(
@@ -173,5 +179,5 @@ def _local(subject: Subject) -> Iterator[Note]:
             )
 
 
-def _and_more(several: Sequence[Foreign]) -> str:
+def _and_more(several: Sequence[ForeignFile]) -> str:
     return f" and {len(several) - 1:,} more" if len(several) > 1 else ""

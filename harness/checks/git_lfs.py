@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from harness.artifact.bundle import where
 from harness.check import Engines, Findings, Subject, define
 from harness.diagnosis.severity import severity
-from harness.facts.accesses import Act
-from harness.facts.deeds import Deed, deeds
-from harness.facts.starts import sure
+from harness.facts.files.accesses import FileAccess, file_accesses
+from harness.facts.python.file_calls import Act
+from harness.facts.python.startup import sure
 from harness.model import Finding, Severity, When
 
 SHOWN = 3
@@ -30,7 +30,7 @@ def check(subject: Subject, engines: Engines) -> Findings:
     `actions/checkout`, in GitLab a `GIT_LFS_SKIP_SMUDGE` that is not set, in CodeBuild an image with `git-lfs`.
     """
     del engines
-    read = {path: deed for deed in _read(subject) for path in deed.paths}
+    read = {path: access for access in _read(subject) for path in access.paths}
     archives: dict[int, list[str]] = defaultdict(list)
     for path in sorted(subject.facts.pointers):
         archives[id(subject.bundle.items[path].archive)].append(path)
@@ -38,29 +38,29 @@ def check(subject: Subject, engines: Engines) -> Findings:
         yield _finding(subject, sorted(paths, key=lambda path: (_needed(subject, path, read), path)), read)
 
 
-def _read(subject: Subject) -> Iterator[Deed]:
+def _read(subject: Subject) -> Iterator[FileAccess]:
     if subject.facts.pointers:
-        found = (deed for deed in deeds(subject.program) if deed.use.act in {Act.READ, Act.DATABASE})
+        found = (access for access in file_accesses(subject.program) if access.use.act in {Act.READ, Act.DATABASE})
         # Of several that read one file, the last one counts.
-        yield from sorted(found, key=lambda deed: _when(subject, deed), reverse=True)
+        yield from sorted(found, key=lambda access: _when(subject, access), reverse=True)
 
 
-def _when(subject: Subject, deed: Deed) -> When:
-    return subject.program.when(deed.file, deed.use.line)
+def _when(subject: Subject, access: FileAccess) -> When:
+    return subject.program.when(access.file, access.use.line)
 
 
-def _needed(subject: Subject, path: str, read: dict[str, Deed]) -> When:
+def _needed(subject: Subject, path: str, read: dict[str, FileAccess]) -> When:
     """When a function needs what the file should be."""
     if reach := sure(path, subject.program):
         return reach.when
     return min(When.LATER, _when(subject, read[path])) if path in read else When.LATER
 
 
-def _finding(subject: Subject, paths: list[str], read: dict[str, Deed]) -> Finding:
+def _finding(subject: Subject, paths: list[str], read: dict[str, FileAccess]) -> Finding:
     first = paths[0]
-    reach, deed, when = sure(first, subject.program), read.get(first), _needed(subject, first, read)
+    reach, access, when = sure(first, subject.program), read.get(first), _needed(subject, first, read)
     size = subject.facts.pointers[first]
-    by = f", which {deed.where} reads," if deed else ", which is imported," if reach else ""
+    by = f", which {access.where} reads," if access else ", which is imported," if reach else ""
     others = [path.rpartition("/")[2] for path in paths[1:]]
     more = f"; so are {', '.join(others[:SHOWN])}" if others else ""
     more += f" and {len(others) - SHOWN:,} more" if len(others) > SHOWN else ""
@@ -70,6 +70,6 @@ def _finding(subject: Subject, paths: list[str], read: dict[str, Deed]) -> Findi
         where(subject.bundle.items[first]),
         severity(when) or Severity.WARNING,
         f"run `git lfs pull` (or `lfs: true` for actions/checkout) before {archive} is built, and build it again",
-        chain=reach.chain if reach else deed.chain if deed else (),
+        chain=reach.chain if reach else access.chain if access else (),
         when=when,
     )

@@ -8,12 +8,12 @@ from harness.check import Engines, Findings, Inapplicable, Subject, define
 from harness.diagnosis import import_errors
 from harness.diagnosis.severity import rated
 from harness.diagnosis.values import Advice
-from harness.facts.additions import packed
-from harness.facts.binaries import extension_name
-from harness.facts.graph import Unresolved
-from harness.facts.program import Program
-from harness.facts.search import Found, Missing
-from harness.facts.walk import weaker
+from harness.facts.native.binaries import extension_name
+from harness.facts.python.graph import Unresolved
+from harness.facts.python.program import Program
+from harness.facts.python.search import Found, Missing
+from harness.facts.python.search_path import packed
+from harness.facts.python.walk import weaker
 from harness.model import Finding, Note, Severity, When
 
 CERTAIN = (When.AT_START, When.AT_EVENT)

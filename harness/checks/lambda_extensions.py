@@ -3,7 +3,7 @@
 from harness.artifact.bundle import LAYER_ROOT, where
 from harness.artifact.entries import Kind
 from harness.check import Engines, Findings, Inapplicable, Subject, define
-from harness.facts.launching import obstacle
+from harness.facts.files.executables import obstacle
 from harness.model import Finding, Severity
 
 FOLDER = f"{LAYER_ROOT}/extensions/"

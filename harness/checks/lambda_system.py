@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from harness.check import Engines, Findings, Inapplicable, Subject, define
 from harness.diagnosis import system
 from harness.diagnosis.severity import severity
-from harness.facts.asks import Kind
-from harness.facts.lacking import Lack, Lacking
+from harness.facts.files.unmet_requests import UnmetRequest, UnmetRequests
+from harness.facts.python.system_requests import Kind
 from harness.model import Finding, Severity, When
 
 SHOWN = 3
@@ -34,8 +34,8 @@ def check(subject: Subject, engines: Engines) -> Findings:
     del engines
     if not subject.facts.modules:
         raise Inapplicable("there is no Python code")
-    groups: dict[tuple[Kind | None, str], list[Lack]] = defaultdict(list)
-    for lack in Lacking(subject.program).found():
+    groups: dict[tuple[Kind | None, str], list[UnmetRequest]] = defaultdict(list)
+    for lack in UnmetRequests(subject.program).found():
         groups[
             None if lack.kind is Kind.SHARED else lack.kind, lack.what if lack.kind is not Kind.SHARED else ""
         ].append(lack)
@@ -43,7 +43,7 @@ def check(subject: Subject, engines: Engines) -> Findings:
         yield _finding(subject, sorted(lacks, key=lambda one: (not one.raises, one.when, one.file, one.line)))
 
 
-def _finding(subject: Subject, lacks: Sequence[Lack]) -> Finding:
+def _finding(subject: Subject, lacks: Sequence[UnmetRequest]) -> Finding:
     first = lacks[0]
     advice = system.explanation(first, subject.policy)
     others = [f"{one.file}:{one.line}" for one in lacks[1:]]

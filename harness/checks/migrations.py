@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from harness.artifact.bundle import CODE_ROOT, where
 from harness.check import Engines, Findings, Inapplicable, Subject, define
 from harness.diagnosis import absent_files
-from harness.facts.accesses import Act
-from harness.facts.deeds import deeds
-from harness.facts.migrations import INI, LOCATION, Environment, environments, run_by
-from harness.facts.revisions import History
+from harness.facts.files.accesses import file_accesses
+from harness.facts.migrations.environments import INI, LOCATION, Environment, environments, run_by
+from harness.facts.migrations.revisions import History
+from harness.facts.python.file_calls import Act
 from harness.model import Finding, Note, Severity
 
 MULTIPLE = (
@@ -48,7 +48,7 @@ def _without(subject: Subject) -> Iterator[Finding | Note]:
     if runs is None or any(uses.locates or uses.moves for uses in subject.facts.uses.values()):
         raise Inapplicable("the artifact has no Alembic environment")
     place, _ = runs
-    opened = [one for one in deeds(subject.program) if one.use.act is Act.ALEMBIC]
+    opened = [one for one in file_accesses(subject.program) if one.use.act is Act.ALEMBIC]
     lacking = absent_files.source(subject.lists, f"{CODE_ROOT}/{INI}") or INI
     if opened:  # of which referenced-files tells
         yield Note(

@@ -4,8 +4,8 @@ import json
 from collections.abc import Iterator
 
 from harness.check import Engines, Findings, Inapplicable, Need, Subject, define
-from harness.facts.migrations import Environment, environments, run_by
-from harness.facts.search import Found
+from harness.facts.migrations.environments import Environment, environments, run_by
+from harness.facts.python.search import Found
 from harness.model import Finding, Note, Severity
 
 SHOWN = 5

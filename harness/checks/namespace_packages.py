@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from harness.artifact.bundle import where
 from harness.check import Engines, Findings, Inapplicable, Subject, define
 from harness.diagnosis import import_errors
-from harness.facts.graph import Unresolved
-from harness.facts.hidden import Hidden, closed_to, hidden, misled
-from harness.facts.search import Found
+from harness.facts.python.graph import Unresolved
+from harness.facts.python.search import Found
+from harness.facts.python.shadowed import Shadowed, closed_to, misled, shadowed
 from harness.model import Finding, Severity
 
 # What is shipped by mistake and imported by nobody.
@@ -37,15 +37,15 @@ def check(subject: Subject, engines: Engines) -> Findings:
     del engines
     if not subject.facts.modules:
         raise Inapplicable("there is no Python source")
-    groups: dict[tuple[str, str], list[Hidden]] = defaultdict(list)
-    for one in hidden(subject.program):
+    groups: dict[tuple[str, str], list[Shadowed]] = defaultdict(list)
+    for one in shadowed(subject.program):
         if one.portion and one.modules and not _made_at_start(subject, one.name):
             groups[one.name, one.front].append(one)
     for (name, front), portions in groups.items():
         yield from _judged(subject, name, front, portions)
 
 
-def _judged(subject: Subject, name: str, front: str, portions: Sequence[Hidden]) -> Iterator[Finding]:
+def _judged(subject: Subject, name: str, front: str, portions: Sequence[Shadowed]) -> Iterator[Finding]:
     lost = tuple(dict.fromkeys(module for portion in portions for module in portion.modules))
     package = subject.program.search.find(name)
     needed = [one for one in _wanted(subject, name, package) if _asks(one) in lost]
@@ -78,7 +78,7 @@ def _asks(one: Unresolved) -> str:
     return f"{one.missing}.{one.name}" if one.name else one.missing
 
 
-def _owners(subject: Subject, portion: Hidden) -> Iterator[str]:
+def _owners(subject: Subject, portion: Shadowed) -> Iterator[str]:
     """The distributions that have files in a portion."""
     for path in subject.facts.modules:
         if path.startswith(f"{portion.path.removesuffix('/__init__.py')}/") and path in subject.facts.owners:
@@ -92,7 +92,7 @@ def _made_at_start(subject: Subject, name: str) -> bool:
     return any(path.endswith("-nspkg.pth") and top in text for path, text in subject.facts.texts.items())
 
 
-def _folders(portions: Sequence[Hidden]) -> str:
+def _folders(portions: Sequence[Shadowed]) -> str:
     return ", ".join(dict.fromkeys(portion.path.removesuffix("/__init__.py") for portion in portions))
 
 

@@ -11,8 +11,8 @@ from harness.check import Engines, Findings, Subject, define
 from harness.dependencies.pythons.declaration import lets_in
 from harness.dependencies.pythons.lock_line import place
 from harness.dependencies.pythons.search import Kind, Mention, deployers, mentions
-from harness.facts.distributions import Distribution
-from harness.facts.foreign import Foreigners
+from harness.facts.installed.distributions import Distribution
+from harness.facts.native.foreign import ForeignFiles
 from harness.facts.view import Installed
 from harness.manifest import Function
 from harness.model import Finding, Note, Severity
@@ -199,7 +199,7 @@ def _wheels(subject: Subject) -> Iterator[Finding]:
     tagged = [one for one in subject.facts.distributions if _other_python(one.distribution, subject)]
     if not tagged:
         return
-    told = {id(one.owner.installed) for one in Foreigners(subject.program).found if one.owner.installed}
+    told = {id(one.owner.installed) for one in ForeignFiles(subject.program).found if one.owner.installed}
     if several := [one for one in tagged if id(one) not in told]:
         first = several[0]
         yield Finding(

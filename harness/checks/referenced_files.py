@@ -9,12 +9,12 @@ from harness.artifact.bundle import CODE_ROOT, LAYER_ROOT
 from harness.check import Engines, Findings, Inapplicable, Subject, define
 from harness.diagnosis import absent_files
 from harness.diagnosis.severity import severity
-from harness.facts.accesses import Act
-from harness.facts.asks import Kind
-from harness.facts.deeds import Deed, deeds
-from harness.facts.places import Places
-from harness.facts.uses import Guard
-from harness.facts.walk import weaker
+from harness.facts.files.accesses import FileAccess, file_accesses
+from harness.facts.python.file_calls import Act
+from harness.facts.python.file_uses import Guard
+from harness.facts.python.locations import Places
+from harness.facts.python.system_requests import Kind
+from harness.facts.python.walk import weaker
 from harness.model import Finding, Severity, When
 
 READS = frozenset({Act.READ, Act.LIST, Act.TEMPLATES, Act.SERVE, Act.ALEMBIC})
@@ -25,6 +25,7 @@ WORDS: Mapping[Act, str] = {
     Act.SERVE: "Directory {path!r} does not exist",
     Act.ALEMBIC: "No config file {path!r} found, or file has no '[alembic]' section",
 }
+DJANGO_NOT_FOUND = "django.template.exceptions.TemplateDoesNotExist"
 TEMPLATE_NOT_FOUND = "jinja2.exceptions.TemplateNotFound"
 # What is made where the code runs, or for developers only.
 PASSING = re.compile(
@@ -52,19 +53,19 @@ def check(subject: Subject, engines: Engines) -> Findings:
     """
     del engines
     program = subject.program
-    if not any(path in subject.facts.uses or subject.facts.modules[path].asks for path in program.own):
+    if not any(path in subject.facts.uses or subject.facts.modules[path].requests for path in program.own):
         raise Inapplicable("no first-party code builds a path out of constants")
     places = Places(program)
-    found = list(deeds(program))
+    found = list(file_accesses(program))
     expected = _expected(subject, places, found)
     missing = defaultdict(list)
-    for deed in found:
-        if deed.use.act in READS and not deed.use.asked and not any(map(places.exists, deed.paths)):
-            path = deed.paths[0]
+    for access in found:
+        if access.use.act in READS and not access.use.asked and not any(map(places.exists, access.paths)):
+            path = access.paths[0]
             if path.startswith((f"{CODE_ROOT}/", f"{LAYER_ROOT}/")) and not _is_expected(path, expected):
-                missing[path].append(deed)
+                missing[path].append(access)
     for path, by in sorted(missing.items()):
-        yield _finding(subject, path, sorted(by, key=lambda deed: _severity(subject, deed)))
+        yield _finding(subject, path, sorted(by, key=lambda access: _severity(subject, access)))
     yield from _unopened(subject, places)
     yield from _untemplated(subject)
 
@@ -73,19 +74,19 @@ def _unopened(subject: Subject, places: Places) -> Iterator[Finding]:
     """Shared libraries that are opened by paths into the archives, where nothing is."""
     program = subject.program
     for file in program.serving:
-        for ask in subject.facts.modules[file].asks:
-            paths = places.paths(ask.what, file) if ask.kind is Kind.LIBRARY and ask.name is None else ()
-            when = program.when(file, ask.line)
+        for request in subject.facts.modules[file].requests:
+            paths = places.paths(request.what, file) if request.kind is Kind.LIBRARY and request.name is None else ()
+            when = program.when(file, request.line)
             if not any(path.startswith((f"{CODE_ROOT}/", f"{LAYER_ROOT}/")) for path in paths):
                 continue
             if any(map(places.exists, paths)) or (when is When.NEVER and program.handlers):
                 continue
             reach = program.graph.reached.get(file)
             yield Finding(
-                f"OSError: {paths[0]}: cannot open shared object file: No such file or directory: {ask.call} opens it "
-                "by this path, and no archive holds it",
-                f"{file}:{ask.line}",
-                severity(weaker(when) if ask.conditional else when) or Severity.WARNING,
+                f"OSError: {paths[0]}: cannot open shared object file: No such file or directory: {request.call} opens "
+                "it by this path, and no archive holds it",
+                f"{file}:{request.line}",
+                severity(weaker(when) if request.conditional else when) or Severity.WARNING,
                 absent_files.copied(subject.lists, paths[0]),
                 chain=reach.chain if reach else (),
                 when=when,
@@ -96,25 +97,25 @@ def _untemplated(subject: Subject) -> Iterator[Finding]:
     """Templates that are rendered by their names, and are in no folder of the archives."""
     program = subject.program
     for file in program.serving:
-        for ask in subject.facts.modules[file].asks:
-            name, when = ask.what.tail, program.when(file, ask.line)
-            if ask.kind is not Kind.TEMPLATE or (when is When.NEVER and program.handlers):
+        for request in subject.facts.modules[file].requests:
+            name, when = request.what.tail, program.when(file, request.line)
+            if request.kind is not Kind.TEMPLATE or (when is When.NEVER and program.handlers):
                 continue
             if any(path.endswith(f"/{name}") for path in subject.bundle.items):
                 continue
             reach = program.graph.reached.get(file)
-            words = "django.template.exceptions.TemplateDoesNotExist" if "django" in ask.call else TEMPLATE_NOT_FOUND
+            words = DJANGO_NOT_FOUND if "django" in request.call else TEMPLATE_NOT_FOUND
             yield Finding(
-                f"{words}: {name}: {ask.call} renders it, and no archive holds it",
-                f"{file}:{ask.line}",
-                severity(weaker(when) if ask.conditional else when) or Severity.WARNING,
+                f"{words}: {name}: {request.call} renders it, and no archive holds it",
+                f"{file}:{request.line}",
+                severity(weaker(when) if request.conditional else when) or Severity.WARNING,
                 absent_files.copied(subject.lists, f"{CODE_ROOT}/templates/{name}"),
                 chain=reach.chain if reach else (),
                 when=when,
             )
 
 
-def _expected(subject: Subject, places: Places, found: list[Deed]) -> frozenset[str]:
+def _expected(subject: Subject, places: Places, found: list[FileAccess]) -> frozenset[str]:
     """Paths that the code asks for first somewhere, or makes itself."""
     uses = subject.facts.uses
     asked = {
@@ -124,7 +125,7 @@ def _expected(subject: Subject, places: Places, found: list[Deed]) -> frozenset[
         for location in uses[file].asked
         for path in places.paths(location, file)
     }
-    made = {path for deed in found if deed.use.act in {Act.WRITE, Act.MAKE, Act.DATABASE} for path in deed.paths}
+    made = {path for access in found if access.use.act in {Act.WRITE, Act.MAKE, Act.DATABASE} for path in access.paths}
     return frozenset(asked | made) - {CODE_ROOT, LAYER_ROOT}
 
 
@@ -134,30 +135,30 @@ def _is_expected(path: str, expected: frozenset[str]) -> bool:
     return bool(PASSING.search(path)) or any(folder in expected for folder in above)
 
 
-def _when(subject: Subject, deed: Deed) -> When:
+def _when(subject: Subject, access: FileAccess) -> When:
     """When a function gets to the call; without handlers, each is taken to be called."""
     if not subject.program.handlers:
         return When.AT_EVENT
-    when = subject.program.when(deed.file, deed.use.line)
+    when = subject.program.when(access.file, access.use.line)
     # What a handler's own module does with Alembic is what the function is for, whatever the event says.
-    own = deed.reach is not None and len(deed.reach.chain) == 1
-    return When.AT_EVENT if own and when is When.LATER and deed.use.act is Act.ALEMBIC else when
+    own = access.reach is not None and len(access.reach.chain) == 1
+    return When.AT_EVENT if own and when is When.LATER and access.use.act is Act.ALEMBIC else when
 
 
-def _severity(subject: Subject, deed: Deed) -> Severity:
-    use = deed.use
+def _severity(subject: Subject, access: FileAccess) -> Severity:
+    use = access.use
     # A configuration of Alembic that is made is used; a folder that is looked into need not be there.
     sure = use.guard is Guard.NONE and use.act is not Act.LIST and (use.act is Act.ALEMBIC or not use.conditional)
-    if use.act is Act.ALEMBIC and subject.facts.uses[deed.file].locates:
+    if use.act is Act.ALEMBIC and subject.facts.uses[access.file].locates:
         sure = False  # what the code sets itself needs no file
-    found = severity(_when(subject, deed)) or Severity.WARNING
+    found = severity(_when(subject, access)) or Severity.WARNING
     return found if sure else Severity.WARNING
 
 
-def _finding(subject: Subject, path: str, by: list[Deed]) -> Finding:
+def _finding(subject: Subject, path: str, by: list[FileAccess]) -> Finding:
     first = by[0]
     words = WORDS[first.use.act].format(path=path, call=first.use.call)
-    others = sorted({deed.where for deed in by[1:]} - {first.where})
+    others = sorted({access.where for access in by[1:]} - {first.where})
     also = f", and so do {', '.join(others[:3])}" + (" and others" if len(others) > 3 else "") if others else ""  # noqa: PLR2004 - shown
     return Finding(
         f"{words}: {first.where} reads it{also}, and no archive holds it",
@@ -170,9 +171,9 @@ def _finding(subject: Subject, path: str, by: list[Deed]) -> Finding:
     )
 
 
-def _remedy(subject: Subject, path: str, deed: Deed) -> str:
-    beside = posixpath.dirname(deed.file)
+def _remedy(subject: Subject, path: str, access: FileAccess) -> str:
+    beside = posixpath.dirname(access.file)
     found = sorted(absent_files.elsewhere(subject.program, path), key=lambda one: (not one.startswith(beside), one))
     for there in found[:1]:
-        return f"it lies at {there}: correct the path in {deed.file}, or move it"
+        return f"it lies at {there}: correct the path in {access.file}, or move it"
     return absent_files.copied(subject.lists, path)

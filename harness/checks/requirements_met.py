@@ -4,10 +4,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from harness.check import Engines, Findings, Inapplicable, Subject, define
-from harness.facts.graph import Unresolved
-from harness.facts.requirements import Required, python_fits
-from harness.facts.starts import certain
-from harness.facts.union import Union
+from harness.facts.installed.requirements import Required, python_fits
+from harness.facts.installed.union import Union
+from harness.facts.python.graph import Unresolved
+from harness.facts.python.startup import certain
 from harness.facts.view import Installed
 from harness.model import Defect, Fault, Finding, Severity
 

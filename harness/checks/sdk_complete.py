@@ -6,10 +6,10 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from harness.check import Engines, Findings, Inapplicable, Subject, define
-from harness.facts.installed import effective
-from harness.facts.requirements import accepts
-from harness.facts.search import Found, Given
-from harness.facts.starts import certain
+from harness.facts.installed.contents import effective
+from harness.facts.installed.requirements import accepts
+from harness.facts.python.search import Found, Given
+from harness.facts.python.startup import certain
 from harness.model import Finding, Severity
 
 SDK = ("boto3", "botocore", "s3transfer")

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from harness.artifact.bundle import where
 from harness.check import Engines, Findings, Inapplicable, Subject, define
 from harness.diagnosis import import_errors
-from harness.facts import stdlib
-from harness.facts.graph import Unresolved
-from harness.facts.hidden import Hidden, closed_to, hidden, misled
-from harness.facts.search import STANDARD_LIBRARY, Found, Given, Missing, Portions
+from harness.facts.python import stdlib
+from harness.facts.python.graph import Unresolved
+from harness.facts.python.search import STANDARD_LIBRARY, Found, Given, Missing, Portions
+from harness.facts.python.shadowed import Shadowed, closed_to, misled, shadowed
 from harness.facts.view import Installed
 from harness.model import Finding, Note, Severity
 
@@ -51,7 +51,7 @@ def check(subject: Subject, engines: Engines) -> Findings:
             yield from _before_python(subject, name, front)
         elif isinstance(front, Found) and name in given:
             yield from _before_runtime(subject, name, front, given[name])
-    for one in hidden(program):
+    for one in shadowed(program):
         if not (one.portion or "." in one.name or one.name in given or one.name in subject.policy.stdlib | IDLE):
             yield from _before_archives(subject, one)
 
@@ -107,7 +107,7 @@ def _before_runtime(subject: Subject, name: str, front: Found, brings: str) -> I
         yield _finding(subject, front.path, said, wanted)
 
 
-def _before_archives(subject: Subject, one: Hidden) -> Iterator[Finding]:
+def _before_archives(subject: Subject, one: Shadowed) -> Iterator[Finding]:
     owners = _owner(subject, one.front), _owner(subject, one.path)
     keys = [owner.distribution.key for owner in owners if owner]
     if len(keys) == len(owners) and len(set(keys)) == 1:
@@ -122,12 +122,12 @@ def _before_archives(subject: Subject, one: Hidden) -> Iterator[Finding]:
         yield _finding(subject, one.front, said, wanted)
 
 
-def _differs(one: Hidden) -> bool:
+def _differs(one: Shadowed) -> bool:
     """Whether only one of both is a package."""
     return one.front.rpartition("/")[2].startswith("__init__.") != one.path.rpartition("/")[2].startswith("__init__.")
 
 
-def _wanted(subject: Subject, name: str, front: Found, behind: Hidden | None = None) -> tuple[Unresolved, ...]:
+def _wanted(subject: Subject, name: str, front: Found, behind: Shadowed | None = None) -> tuple[Unresolved, ...]:
     """The imports that want what is in the shadow; those in the shadow's own folder among them, such as migrations."""
     program = subject.program
 

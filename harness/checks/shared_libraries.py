@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from harness.artifact.bundle import where
 from harness.check import Engines, Findings, Inapplicable, Subject, define
 from harness.diagnosis.native import absent_library, recorded_library
-from harness.facts.loader import Absent
-from harness.facts.natives import Native, Natives, Owner, Use
-from harness.facts.starts import failing, stopped
+from harness.facts.native.loader import Absent
+from harness.facts.native.roles import NativeFile, NativeFiles, Owner, Role
+from harness.facts.python.startup import failing, stopped
 from harness.model import Finding, Note, Severity
 
 SHOWN = 3
@@ -20,7 +20,7 @@ SHOWN = 3
 class Lack:
     """A library that a file, which is loaded for its own sake, does not get."""
 
-    native: Native
+    native: NativeFile
     absent: Absent
 
 
@@ -45,7 +45,7 @@ def check(subject: Subject, engines: Engines) -> Findings:
     del engines
     if not subject.facts.binaries:
         raise Inapplicable("there is no native code")
-    natives = Natives(subject.program)
+    natives = NativeFiles(subject.program)
     yield from _faults(subject, natives)
     groups: dict[tuple[Owner, str], list[Lack]] = defaultdict(list)
     notes: dict[str, None] = {}
@@ -74,15 +74,15 @@ def check(subject: Subject, engines: Engines) -> Findings:
             yield _finding(subject, natives, owner, lacks, severity)
 
 
-def _preloaded(subject: Subject, natives: Natives, native: Native, absent: Absent) -> str | None:
+def _preloaded(subject: Subject, natives: NativeFiles, native: NativeFile, absent: Absent) -> str | None:
     """The file that Python code is likely to have loaded before: it came with a distribution, for some purpose."""
-    if native.use is Use.AGENT:
+    if native.use is Role.AGENT:
         return None
     copies = natives.loader.by_name.get(absent.name, ())
     return next((path for path in copies if path in subject.facts.owners), None)
 
 
-def _severity(subject: Subject, natives: Natives, owner: Owner, lacks: Sequence[Lack]) -> Severity | None:
+def _severity(subject: Subject, natives: NativeFiles, owner: Owner, lacks: Sequence[Lack]) -> Severity | None:
     """An error where a handler cannot start without it; nothing where it is a part that few use."""
     if not subject.policy.system_libraries_complete:
         return Severity.WARNING
@@ -93,19 +93,21 @@ def _severity(subject: Subject, natives: Natives, owner: Owner, lacks: Sequence[
     failing = {lack.native.path for lack in lacks}
     others = [one for one in natives.started if one.path not in failing and natives.owner(one.path) == owner]
     # Beside modules, a library of its own is a plug-in; and of several files, one that fails is an option.
-    loose = all(lack.native.use is not Use.MODULE for lack in lacks)
-    optional = any((loose and one.use is Use.MODULE) or not natives.load(one).absent for one in others)
+    loose = all(lack.native.use is not Role.MODULE for lack in lacks)
+    optional = any((loose and one.use is Role.MODULE) or not natives.load(one).absent for one in others)
     return None if optional and not failing & subject.program.graph.reached.keys() else Severity.WARNING
 
 
-def _finding(subject: Subject, natives: Natives, owner: Owner, lacks: Sequence[Lack], severity: Severity) -> Finding:
+def _finding(
+    subject: Subject, natives: NativeFiles, owner: Owner, lacks: Sequence[Lack], severity: Severity
+) -> Finding:
     lacks = sorted(lacks, key=lambda one: not one.native.is_certain)
     first = lacks[0]
     name, native = first.absent.name, first.native
     words = f"{name}: cannot open shared object file: No such file or directory"
     if native.reach:
         words = failing(words, native.reach)
-    elif native.use is Use.AGENT:
+    elif native.use is Role.AGENT:
         words = f"Extension.Crash: {native.path}: error while loading shared libraries: {words}"
     chain = " → ".join(first.absent.by.chain)
     others = len({lack.native.path for lack in lacks}) - 1
@@ -130,9 +132,9 @@ def _files(lacks: Sequence[Lack]) -> str:
     return ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
 
 
-def _faults(subject: Subject, natives: Natives) -> Iterator[Finding]:
+def _faults(subject: Subject, natives: NativeFiles) -> Iterator[Finding]:
     """Files that the loader refuses, whatever they need; what nothing is seen to load may be no more than symbols."""
-    loaded = {native.path for native in natives.started if native.use in {Use.MODULE, Use.AGENT}} | {*natives.needed}
+    loaded = {native.path for native in natives.started if native.use in {Role.MODULE, Role.AGENT}} | {*natives.needed}
     groups = defaultdict(list)
     for path in sorted(loaded):
         if subject.facts.binaries[path].faults:

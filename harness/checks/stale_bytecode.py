@@ -8,8 +8,8 @@ from enum import Enum
 
 from harness.artifact.bundle import where
 from harness.check import Engines, Findings, Inapplicable, Subject, define
-from harness.facts.bytecode import Bytecode
-from harness.facts.search import Found
+from harness.facts.python.bytecode import Bytecode
+from harness.facts.python.search import Found
 from harness.model import Finding, Note, Severity, When
 
 CACHE = "__pycache__"

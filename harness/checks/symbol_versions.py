@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from harness.artifact.bundle import where
 from harness.check import Engines, Findings, Inapplicable, Subject, define
 from harness.diagnosis import native
-from harness.facts.foreign import is_local
-from harness.facts.natives import Natives, Owner, Use
-from harness.facts.starts import failing
-from harness.facts.symbols import Demand, demands, numbered
+from harness.facts.native.foreign import is_local
+from harness.facts.native.roles import NativeFiles, Owner, Role
+from harness.facts.native.symbol_versions import Demand, demands, numbered
+from harness.facts.python.startup import failing
 from harness.model import Finding, Severity
 
 MANYLINUX = re.compile(r"manylinux_(\d+)_(\d+)_")
@@ -36,7 +36,7 @@ def check(subject: Subject, engines: Engines) -> Findings:
     del engines
     if not subject.facts.binaries:
         raise Inapplicable("there is no native code")
-    natives = Natives(subject.program)
+    natives = NativeFiles(subject.program)
     groups: dict[Owner, dict[tuple[str, str], list[tuple[Severity, Demand]]]] = defaultdict(lambda: defaultdict(list))
     for demand in demands(natives, subject.program):
         owner = natives.owner(demand.by)
@@ -52,7 +52,7 @@ def _severity(subject: Subject, demand: Demand, owner: Owner) -> Severity | None
     if lack is not True:
         return Severity.WARNING if lack is None else None
     native = demand.native
-    loose = native.use in {Use.LIBRARY, Use.PROGRAM} and not native.path.startswith(PROGRAMS)
+    loose = native.use in {Role.LIBRARY, Role.PROGRAM} and not native.path.startswith(PROGRAMS)
     # A wheel that says it fits may have parts that it opens only where they work.
     return Severity.WARNING if loose and owner.installed and not _too_new(subject, owner) else Severity.ERROR
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from harness.artifact.bundle import CODE_ROOT, Item, where
 from harness.artifact.entries import Kind
 from harness.check import Engines, Findings, Subject, define
-from harness.facts.deeds import own_uses
-from harness.facts.places import Places
+from harness.facts.files.accesses import own_uses
+from harness.facts.python.locations import Places
 from harness.model import Finding, Note, Severity
 
 MB = 1024 * 1024

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from harness.artifact.bundle import CODE_ROOT, LAYER_ROOT
 from harness.check import Engines, Findings, Inapplicable, Subject, define
 from harness.diagnosis.severity import severity
-from harness.facts.accesses import Act
-from harness.facts.deeds import Deed, deeds
-from harness.facts.paths import HOME
-from harness.facts.places import Places
-from harness.facts.walk import weaker
+from harness.facts.files.accesses import FileAccess, file_accesses
+from harness.facts.python.file_calls import Act
+from harness.facts.python.locations import Places
+from harness.facts.python.paths import HOME
+from harness.facts.python.walk import weaker
 from harness.model import Finding, Severity, When
 
 # What a function may write to.
@@ -43,16 +43,16 @@ def check(subject: Subject, engines: Engines) -> Findings:
         raise Inapplicable("no first-party code builds a path out of constants")
     places = Places(subject.program)
     writes = defaultdict(list)
-    for deed in deeds(subject.program):
-        if _fails(deed, places) and not _is_mounted(subject, deed):
-            writes[deed.file].append(deed)
+    for access in file_accesses(subject.program):
+        if _fails(access, places) and not _is_mounted(subject, access):
+            writes[access.file].append(access)
     for by in writes.values():
         yield from _findings(subject, by)
 
 
-def _fails(deed: Deed, places: Places) -> bool:
+def _fails(access: FileAccess, places: Places) -> bool:
     """Whether what is written cannot be: for certain, or on all that is known of Lambda."""
-    path, use = deed.paths[0], deed.use
+    path, use = access.paths[0], access.use
     if path == "/" or any(path == folder or path.startswith(f"{folder}/") for folder in WRITABLE):
         return False
     match use.act:
@@ -66,34 +66,34 @@ def _fails(deed: Deed, places: Places) -> bool:
             return False
 
 
-def _is_mounted(subject: Subject, deed: Deed) -> bool:
+def _is_mounted(subject: Subject, access: FileAccess) -> bool:
     """Whether every function that gets there has a file system at that place."""
-    path, program = deed.paths[0], subject.program
+    path, program = access.paths[0], subject.program
     functions = [
         function
         for function in subject.manifest.functions
-        if function.name in program.names and (deed.reach is None or deed.file in program.reached_by[function.name])
+        if function.name in program.names and (access.reach is None or access.file in program.reached_by[function.name])
     ]
     has = [any(f"{path}/".startswith(f"{mount}/") for mount in function.file_systems) for function in functions]
     return path.startswith(MOUNTS) and bool(has) and all(has)
 
 
-def _when(subject: Subject, deed: Deed) -> When:
-    when = subject.program.when(deed.file, deed.use.line)
-    return weaker(when) if deed.use.conditional and when is not When.NEVER else when
+def _when(subject: Subject, access: FileAccess) -> When:
+    when = subject.program.when(access.file, access.use.line)
+    return weaker(when) if access.use.conditional and when is not When.NEVER else when
 
 
-def _findings(subject: Subject, by: list[Deed]) -> Iterator[Finding]:
+def _findings(subject: Subject, by: list[FileAccess]) -> Iterator[Finding]:
     """One finding for what a function certainly gets to, one for the rest of a module."""
-    order = sorted(by, key=lambda deed: (_when(subject, deed), deed.use.line))
-    sure = [deed for deed in order if _when(subject, deed) in {When.AT_START, When.AT_EVENT}]
-    for some in (sure, [deed for deed in order if deed not in sure]):
+    order = sorted(by, key=lambda access: (_when(subject, access), access.use.line))
+    sure = [access for access in order if _when(subject, access) in {When.AT_START, When.AT_EVENT}]
+    for some in (sure, [access for access in order if access not in sure]):
         if not some:
             continue
         first = some[0]
         when = _when(subject, first)
         found = severity(when) if first.paths[0].startswith(READ_ONLY) else None
-        lines = sorted({deed.use.line for deed in some[1:]} - {first.use.line})
+        lines = sorted({access.use.line for access in some[1:]} - {first.use.line})
         also = f" (and more at line {', '.join(map(str, lines[:5]))})" if lines else ""
         yield Finding(
             f"{_words(first)}: {first.use.call} writes to it{also}",
@@ -105,21 +105,21 @@ def _findings(subject: Subject, by: list[Deed]) -> Iterator[Finding]:
         )
 
 
-def _words(deed: Deed) -> str:
-    path = deed.paths[0]
+def _words(access: FileAccess) -> str:
+    path = access.paths[0]
     if path.startswith(MOUNTS):
         return f"{path} is there only if the function has a file system (EFS, S3 Files), and the manifest names none"
-    if deed.use.act is Act.DATABASE:
+    if access.use.act is Act.DATABASE:
         return f"sqlite3.OperationalError: unable to open database file {path}"
     if path.startswith(READ_ONLY):
         return f"OSError: [Errno 30] Read-only file system: {path!r}"
     return f"{path} is not below /tmp"
 
 
-def _remedy(deed: Deed) -> str:
-    if deed.use.call.endswith("Handler") or deed.use.call == "basicConfig":
+def _remedy(access: FileAccess) -> str:
+    if access.use.call.endswith("Handler") or access.use.call == "basicConfig":
         return "log to standard output instead: Lambda collects it"
-    path = deed.paths[0]
+    path = access.paths[0]
     if path.startswith(MOUNTS):
         mount = "/".join(path.split("/")[:3])
         return f'say that the function has it (`file-systems = ["{mount}"]` in the manifest), or write to /tmp'

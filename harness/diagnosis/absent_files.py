@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from harness.dependencies.comparison.dependency_lists import DependencyLists
-    from harness.facts.program import Program
+    from harness.facts.python.program import Program
 
 
 def elsewhere(program: Program, wanted: str) -> Iterator[str]:

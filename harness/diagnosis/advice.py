@@ -10,12 +10,12 @@ from harness.diagnosis import handler as handlers
 from harness.diagnosis import import_errors, known_errors, native, system, variables
 from harness.diagnosis.values import Advice
 from harness.engines.protocol import Exceeded, Exited, Failed, LambdaError, Trace
-from harness.facts.search import site_folders
+from harness.facts.python.search import site_folders
 
 if TYPE_CHECKING:
     from harness.dependencies.comparison.dependency_lists import DependencyLists
     from harness.engines.protocol import Answer, Init
-    from harness.facts.program import Program
+    from harness.facts.python.program import Program
     from harness.manifest import Function
 
 # What boto3 says of an answer that is an error.

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from harness.artifact.bundle import CODE_ROOT
-from harness.facts.search import Found
+from harness.facts.python.search import Found
 from harness.model import Place, Severity, When
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from harness.dependencies.comparison.dependency_lists import DependencyLists
-    from harness.facts.program import Program
+    from harness.facts.python.program import Program
     from harness.model import Finding
 
 _PLACE: Final = re.compile(r"(?P<path>.+?)(?::(?P<line>\d+))?")

@@ -10,7 +10,7 @@ from harness.engines.protocol import Frame
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from harness.facts.program import Program
+    from harness.facts.python.program import Program
 
 # As the runtime client writes a frame into `stackTrace`, and the one of a syntax error.
 _LINE = re.compile(r'\s*File "(/[^"]+)",? [Ll]ine (\d+)')

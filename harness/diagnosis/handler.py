@@ -6,11 +6,11 @@ import re
 from typing import TYPE_CHECKING
 
 from harness.artifact.bundle import CODE_ROOT
-from harness.facts.search import Found, Given, Missing, Portions
+from harness.facts.python.search import Found, Given, Missing, Portions
 from harness.model import Finding, Severity
 
 if TYPE_CHECKING:
-    from harness.facts.program import Program
+    from harness.facts.python.program import Program
 
 # What macOS adds to an archive, and what holds the modules of others.
 _JUNK = re.compile(r"(?:.*/)?(?:__MACOSX|__pycache__|node_modules|(?:site|dist)-packages)/.*|(?:.*/)?\._[^/]*")

@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.diagnosis.severity import UNAFFECTED
-from harness.facts.unfollowed import computes
-from harness.facts.walk import weaker
+from harness.facts.python.possible_imports import computes
+from harness.facts.python.walk import weaker
 from harness.model import When
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from harness.facts.graph import Unresolved
-    from harness.facts.program import Program
-    from harness.facts.walk import Reach
+    from harness.facts.python.graph import Unresolved
+    from harness.facts.python.program import Program
+    from harness.facts.python.walk import Reach
 
 
 @dataclass(frozen=True, slots=True)

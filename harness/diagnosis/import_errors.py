@@ -12,13 +12,13 @@ from harness.diagnosis.dependency_edits import edits
 from harness.diagnosis.dependency_trace import listed, looked_at, trace
 from harness.diagnosis.provider import provider
 from harness.diagnosis.values import Advice, numbered
-from harness.facts.search import Found, Missing
+from harness.facts.python.search import Found, Missing
 from harness.model import Defect, Fault, When
 
 if TYPE_CHECKING:
     from harness.dependencies.comparison.dependency_lists import DependencyLists
-    from harness.facts.graph import Unresolved
-    from harness.facts.program import Program
+    from harness.facts.python.graph import Unresolved
+    from harness.facts.python.program import Program
 
 
 # Folders of files that only look like modules.

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from packaging.utils import canonicalize_name
 
 from harness.diagnosis.values import Advice
-from harness.facts.search import Found
+from harness.facts.python.search import Found
 
 if TYPE_CHECKING:
     from harness.engines.protocol import LambdaError, Trace
-    from harness.facts.program import Program
+    from harness.facts.python.program import Program
 
 _METADATA = re.compile(
     r"No package metadata was found for (?P<name>[\w.-]+)|The '(?P<required>[\w.-]+)[^']*' distribution was not found"

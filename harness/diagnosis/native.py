@@ -7,16 +7,16 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from harness.diagnosis.values import Advice
-from harness.facts.binaries import extension_name, extension_suffixes
-from harness.facts.compiled import NUMPY, Compiled
-from harness.facts.installed import hollow
+from harness.facts.installed.contents import hollow
+from harness.facts.native.binaries import extension_name, extension_suffixes
+from harness.facts.native.extension_modules import NUMPY, Compiled
 from harness.model import Defect, Fault
 
 if TYPE_CHECKING:
     from harness.engines.protocol import LambdaError, Trace
-    from harness.facts.loader import Absent
-    from harness.facts.natives import Natives, Owner
-    from harness.facts.program import Program
+    from harness.facts.native.loader import Absent
+    from harness.facts.native.roles import NativeFiles, Owner
+    from harness.facts.python.program import Program
     from harness.facts.view import Installed
     from harness.policy import RuntimePolicy
 
@@ -99,7 +99,7 @@ def reinstall(program: Program, installed: Installed | None) -> str:
     return install_command(program.policy, program.architecture, what)
 
 
-def absent_library(policy: RuntimePolicy, natives: Natives, owner: Owner, absent: Absent) -> tuple[str, str]:
+def absent_library(policy: RuntimePolicy, natives: NativeFiles, owner: Owner, absent: Absent) -> tuple[str, str]:
     """Why the loader does not find a shared library, and what to do."""
     name = absent.name
     if recorded := recorded_library(owner, name):

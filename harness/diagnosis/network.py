@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from harness.engines.protocol import Answer, Call, Frame, Init, LambdaError, Observation
-    from harness.facts.program import Program
+    from harness.facts.python.program import Program
     from harness.manifest import Function
 
 # The words of the C library, of AWS and of the clients that people use, whatever class each raises.

@@ -6,13 +6,13 @@ import posixpath
 from typing import TYPE_CHECKING
 
 from harness.artifact.bundle import CODE_ROOT, where
-from harness.facts.launching import DENIED, EXEC_FORMAT, obstacle
+from harness.facts.files.executables import DENIED, EXEC_FORMAT, obstacle
 from harness.model import Finding, Severity, When
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable
 
-    from harness.facts.program import Program
+    from harness.facts.python.program import Program
     from harness.manifest import Function
 
 WRAPPER = "AWS_LAMBDA_EXEC_WRAPPER"

@@ -7,16 +7,16 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from harness.diagnosis.values import Advice
-from harness.facts.asks import Kind
-from harness.facts.launching import DENIED, EXEC_FORMAT, obstacle
+from harness.facts.files.executables import DENIED, EXEC_FORMAT, obstacle
+from harness.facts.python.system_requests import Kind
 from harness.policy.files import system_files
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from harness.engines.protocol import LambdaError, Trace
-    from harness.facts.lacking import Lack
-    from harness.facts.program import Program
+    from harness.facts.files.unmet_requests import UnmetRequest
+    from harness.facts.python.program import Program
     from harness.policy import RuntimePolicy
 
 _INSTEAD: Final[Mapping[str, str]] = {
@@ -98,7 +98,7 @@ def _passes(file: str, error: LambdaError, trace: Trace) -> bool:
     return any(file in line for line in error.stack) or any(frame.file.endswith(file) for frame in trace.frames)
 
 
-def message(lack: Lack) -> str:  # noqa: PLR0911 - a table
+def message(lack: UnmetRequest) -> str:  # noqa: PLR0911 - a table
     """The message: what Python or the shell says, and who asks."""
     kernel = lack.obstacle.words if lack.obstacle else ""
     if lack.need:
@@ -123,7 +123,7 @@ def message(lack: Lack) -> str:  # noqa: PLR0911 - a table
             return f"OSError: [Errno 38] Function not implemented: {lack.call}"
 
 
-def explanation(lack: Lack, policy: RuntimePolicy) -> Advice:
+def explanation(lack: UnmetRequest, policy: RuntimePolicy) -> Advice:
     """Why it is so, and what to do."""
     if lack.obstacle:
         return Advice(lack.obstacle.remedy, f"of {lack.there}: {lack.obstacle.cause}")
@@ -140,7 +140,7 @@ def explanation(lack: Lack, policy: RuntimePolicy) -> Advice:
             return SHARED
 
 
-def _find(lack: Lack) -> Advice:
+def _find(lack: UnmetRequest) -> Advice:
     cause = "it asks ldconfig, which does not know /opt/lib, and gcc and ld, which Lambda does not have"
     if lack.there:
         name = posixpath.basename(lack.there)
@@ -159,7 +159,7 @@ def locales(policy: RuntimePolicy) -> Advice:
     )
 
 
-def _program(lack: Lack) -> Advice:
+def _program(lack: UnmetRequest) -> Advice:
     name = posixpath.basename(lack.what)
     if lack.need and lack.need.remedy:
         return Advice(lack.need.remedy)
@@ -178,7 +178,7 @@ def absent_program(name: str) -> Advice:
     return Advice(instead, f"neither the runtime nor an archive has {name} on the PATH")
 
 
-def _library(lack: Lack, policy: RuntimePolicy) -> Advice:
+def _library(lack: UnmetRequest, policy: RuntimePolicy) -> Advice:
     name = posixpath.basename(lack.what)
     if lack.need and lack.need.remedy:
         return Advice(lack.need.remedy, f"neither {' nor '.join(lack.need.modules)} is there")

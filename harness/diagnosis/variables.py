@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from harness.engines.protocol import Frame, LambdaError, Trace
-    from harness.facts.program import Program
-    from harness.facts.variables import Variable
+    from harness.facts.python.program import Program
+    from harness.facts.python.variables import Variable
     from harness.manifest import Function
 
 MOST = 3

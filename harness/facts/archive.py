@@ -13,19 +13,19 @@ from harness import regular_files
 from harness.artifact.contents import files, read_file
 from harness.artifact.entries import Kind
 from harness.artifact.stamp import STAMP
-from harness.facts import distributions
-from harness.facts.binaries import Binary, read_binary
-from harness.facts.bytecode import Bytecode, read_bytecode
-from harness.facts.distributions import EDITABLE, Distribution, distribution
-from harness.facts.impostors import impostor, pointer
-from harness.facts.modules import notable
-from harness.facts.secrets import Secret, secrets
-from harness.facts.sources import LONGEST, Sources
+from harness.facts.files.impostors import impostor, pointer
+from harness.facts.files.secrets import Secret, secrets
+from harness.facts.installed import distributions
+from harness.facts.installed.distributions import EDITABLE, Distribution, distribution
+from harness.facts.native.binaries import Binary, read_binary
+from harness.facts.python.bytecode import Bytecode, read_bytecode
+from harness.facts.python.module import notable
+from harness.facts.python.sources import LONGEST, Sources
 
 if TYPE_CHECKING:
     from harness.artifact.contents import Content
     from harness.artifact.entries import Archive, Entry
-    from harness.facts.sources import Known
+    from harness.facts.python.sources import Known
 
 _LONGEST_TEXT = 1024 * 1024
 _LONGEST_SHEBANG = 256

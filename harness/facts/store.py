@@ -11,7 +11,7 @@ from harness.cache import sealed
 from harness.cache.usage import used
 from harness.facts import SCHEMA
 from harness.facts.archive import ArchiveFacts, Contents, contents_of, described
-from harness.facts.sources import Known
+from harness.facts.python.sources import Known
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,21 +8,21 @@ from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
 from harness.artifact.bundle import Bundle
-from harness.facts.modules import Module
-from harness.facts.uses import Uses
+from harness.facts.python.file_uses import Uses
+from harness.facts.python.module import Module
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from harness.artifact.entries import Archive
     from harness.facts.archive import ArchiveFacts
-    from harness.facts.binaries import Binary
-    from harness.facts.bytecode import Bytecode
-    from harness.facts.distributions import Distribution
-    from harness.facts.revisions import Revision
-    from harness.facts.secrets import Secret
-    from harness.facts.sources import Sources
-    from harness.facts.syntax import SyntaxFault
+    from harness.facts.files.secrets import Secret
+    from harness.facts.installed.distributions import Distribution
+    from harness.facts.migrations.revisions import Revision
+    from harness.facts.native.binaries import Binary
+    from harness.facts.python.bytecode import Bytecode
+    from harness.facts.python.sources import Sources
+    from harness.facts.python.syntax import SyntaxFault
 
 T = TypeVar("T")
 

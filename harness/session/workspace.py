@@ -14,7 +14,7 @@ from harness.check import Blocked, Subject
 from harness.dependencies.comparison.dependency_lists import DependencyLists
 from harness.dependencies.project_reader import gather
 from harness.facts.archive import ArchiveFacts
-from harness.facts.program import Program
+from harness.facts.python.program import Program
 from harness.facts.store import FactStore
 from harness.facts.view import Facts
 from harness.model import Timing

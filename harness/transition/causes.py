@@ -6,13 +6,13 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from harness.facts.search import Found, Missing, Portions
+from harness.facts.python.search import Found, Missing, Portions
 from harness.transition.values import State
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from harness.facts.program import Program
+    from harness.facts.python.program import Program
     from harness.manifest import Function
     from harness.model import Finding
     from harness.transition.observation import Look

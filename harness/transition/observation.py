@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from harness.artifact.bundle import Bundle
     from harness.check import Check
     from harness.engines.protocol import Progress, Trace
-    from harness.facts.program import Program
+    from harness.facts.python.program import Program
     from harness.manifest import Function, Manifest
     from harness.model import EngineInfo, Finding, Result
     from harness.session.settings import Settings

@@ -10,8 +10,8 @@ from harness.artifact.entries import Role
 from harness.check import Inapplicable
 from harness.checks.extensions_load import check
 from harness.facts.archive import ArchiveFacts
-from harness.facts.binaries import Binary, Format
-from harness.facts.distributions import Distribution, Recorded
+from harness.facts.installed.distributions import Distribution, Recorded
+from harness.facts.native.binaries import Binary, Format
 from harness.model import Finding, Note, Severity
 from tests import build
 

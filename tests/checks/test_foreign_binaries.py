@@ -13,7 +13,7 @@ from tests.build import findings, function, manifest, program_of, said
 from tests.natives import ARM64, MACOS, MUSL, WINDOWS, X86_64, Files, installed, native, needing
 
 if TYPE_CHECKING:
-    from harness.facts.binaries import Binary
+    from harness.facts.native.binaries import Binary
 
 HANDLER = function(handler="app.handler")
 CODE = {"app.py": "import fast\n\n\ndef handler(event, context): ...\n"}

@@ -8,7 +8,7 @@ import pytest
 from harness.check import Inapplicable
 from harness.checks.lambda_extensions import check
 from harness.facts.archive import ArchiveFacts
-from harness.facts.binaries import Binary
+from harness.facts.native.binaries import Binary
 from harness.model import Finding, Severity
 from tests.build import archive, entry, findings, function, manifest, subject
 from tests.natives import ARM64, MACOS, MUSL, PROGRAM, X86_64

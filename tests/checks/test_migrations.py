@@ -6,7 +6,7 @@ import pytest
 
 from harness.check import Inapplicable
 from harness.checks.migrations import check
-from harness.facts.migrations import environments
+from harness.facts.migrations.environments import environments
 from harness.model import Finding, Note, Severity
 from tests.build import function, manifest, program_of, said
 

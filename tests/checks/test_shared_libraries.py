@@ -12,7 +12,7 @@ from tests.build import findings, function, manifest, program_of, said
 from tests.natives import ARM64, MUSL, PROGRAM, X86_64, Files, installed, native, needing
 
 if TYPE_CHECKING:
-    from harness.facts.binaries import Binary
+    from harness.facts.native.binaries import Binary
 
 HANDLER = function(handler="app.handler")
 TAG = "cp312-cp312-manylinux_2_17_x86_64"

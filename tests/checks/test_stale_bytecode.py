@@ -8,7 +8,7 @@ import pytest
 from harness.artifact.entries import Role
 from harness.check import Inapplicable, Subject
 from harness.checks.stale_bytecode import check
-from harness.facts.bytecode import source_hash
+from harness.facts.python.bytecode import source_hash
 from harness.model import Finding, Note, Severity
 from tests.build import analysed, code, findings, function, said, subject
 

@@ -6,7 +6,7 @@ import pytest
 
 from harness.check import Inapplicable
 from harness.checks.symbol_versions import check
-from harness.facts.binaries import Binary, VersionNeed
+from harness.facts.native.binaries import Binary, VersionNeed
 from harness.model import Finding, Severity
 from tests.build import findings, function, manifest, program_of
 from tests.natives import PROGRAM, X86_64, Files, demanding, installed, native, needing

@@ -8,7 +8,7 @@ import pytest
 
 from harness.checks.unwanted_files import check
 from harness.facts.archive import ArchiveFacts
-from harness.facts.distributions import Distribution, Recorded
+from harness.facts.installed.distributions import Distribution, Recorded
 from harness.model import Finding, Note, Severity
 from tests.build import archive, code, entry, findings, function, manifest, program_of, said, subject
 

@@ -11,7 +11,7 @@ from packaging.version import InvalidVersion, Version
 from harness.dependencies.comparison.dependency_lists import Presence
 from harness.dependencies.comparison.imports import imported, named
 from harness.dependencies.project import MAIN, Kind
-from harness.facts.requirements import accepts
+from harness.facts.installed.requirements import accepts
 from harness.policy.providers import modules
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from harness.dependencies.comparison.agreement import is_development, missing_of_extra
 from harness.dependencies.comparison.dependency_lists import Presence, same
 from harness.dependencies.project import MAIN
-from harness.facts.requirements import accepts
+from harness.facts.installed.requirements import accepts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -17,9 +17,9 @@ from harness.dependencies.comparison.closure import Need, Root, closure
 from harness.dependencies.comparison.lock_markers import Conditions
 from harness.dependencies.inputs import inputs_of
 from harness.dependencies.project import MAIN, Asked, Group, Kind, Lock, Project, UnknownLock
-from harness.facts.requirements import holds, marker_environment, parsed
-from harness.facts.search import Found, Portions
-from harness.facts.union import Union
+from harness.facts.installed.requirements import holds, marker_environment, parsed
+from harness.facts.installed.union import Union
+from harness.facts.python.search import Found, Portions
 from harness.policy.providers import modules
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from harness.dependencies.comparison.cache_keys import Unkeyed
     from harness.dependencies.inputs import Inputs
     from harness.dependencies.project import Locked
-    from harness.facts.program import Program
+    from harness.facts.python.program import Program
     from harness.facts.view import Installed
     from harness.manifest import Manifest
 

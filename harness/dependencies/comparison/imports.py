@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.facts.search import Found
-from harness.facts.walk import weaker
+from harness.facts.python.search import Found
+from harness.facts.python.walk import weaker
 from harness.model import When
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from harness.facts.program import Program
+    from harness.facts.python.program import Program
 
 
 @dataclass(frozen=True, slots=True)

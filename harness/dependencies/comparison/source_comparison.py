@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from harness.artifact.bundle import Bundle, Item
     from harness.artifact.entries import Archive, Entry
-    from harness.facts.program import Program
+    from harness.facts.python.program import Program
     from harness.manifest import Manifest
 
 _INSTALLED: Final = re.compile(r"(?:^|.*/)(?:[^/]+\.(?:dist-info|egg-info|libs|data)|__pycache__|node_modules)/.*")

@@ -1,0 +1,1 @@
+"""Alembic environments and their revisions."""

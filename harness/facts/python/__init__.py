@@ -1,0 +1,1 @@
+"""Python sources: what each says, where modules are found, and what handlers reach."""

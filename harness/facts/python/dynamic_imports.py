@@ -1,0 +1,267 @@
+"""What makes modules importable, or imports them, without an import statement that names them.
+
+Folders that code puts on ``sys.path``, imports whose name is computed, texts that are names of modules.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
+
+from harness.facts.python.bindings import Function, assigned_once, bound, imported
+from harness.facts.python.imports import called, called_at_once
+from harness.facts.python.paths import Evaluator, Location, Value
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+CHANGES: Final = re.compile(
+    rb"\bpath\s*\.\s*(?:insert|append|extend)\b|\baddsitedir\b|\b\w+\s*\.\s*path\s*(?:\[[^]\n]*\]\s*)?\+?=(?!=)"
+    rb"|\bmeta_path\b|\bpath_hooks\b|\bfrom\s+sys\s+import\b[^\n]*\bpath\b|=\s*\w+\.path\s*$",
+    re.MULTILINE,
+)
+"""A source without any of these changes no search path."""
+
+CHANGES_PLAINLY: Final = re.compile(
+    rb"\bsys\.path(?:\.(?:insert|append|extend)\b|(?:\[[^]\n]*\])?\s*\+?=(?!=))|\baddsitedir\b"
+    rb"|\bfrom sys import\b[^\n]*\bpath\b"
+)
+"""The same for libraries, which are many: in the words that everybody uses."""
+
+_SYS_PATH: Final = "sys.path"
+_ADDERS: Final = {"sys.path.insert": 1, "sys.path.append": 0, "sys.path.extend": 0, "site.addsitedir": 0}
+_HOOKS: Final = frozenset({"sys.meta_path", "sys.path_hooks"})
+_IMPORTERS: Final = frozenset(
+    {"import_module", "__import__", "import_string", "locate", "run_module", "find_spec", "resolve_name"}
+)
+_LISTERS: Final = frozenset({"iter_modules", "walk_packages", "spec_from_file_location", "run_path", "entry_points"})
+_DOTTED: Final = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+(?::[A-Za-z_]\w*)?")
+_LAYERED: Final = re.compile(r"/opt(?:/|$)")
+_LONGEST: Final = 200
+_MOST: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """That a line puts a folder on ``sys.path``.
+
+    Attributes:
+        location: The folder; None where only the run time tells.
+        lazy: It stands in a function that the module does not call itself.
+        inside: It is made of the module's own path, so that it is somewhere in the archives.
+    """
+
+    location: Location | None
+    line: int
+    lazy: bool = False
+    inside: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Loading:
+    """What one module loads, or lets others load, by other ways than import statements.
+
+    Attributes:
+        added: What it puts on the search path.
+        computed: What the names of modules begin with that it imports by computed names; empty for any.
+        named: Texts that may be names of modules.
+        layered: Texts that are paths below ``/opt``, where layers are.
+        script: Whether it has a part that only runs where it is a program of its own.
+    """
+
+    added: tuple[Added, ...] = ()
+    computed: tuple[str, ...] = ()
+    named: tuple[str, ...] = ()
+    layered: tuple[str, ...] = ()
+    script: bool = False
+
+
+def loading(tree: ast.Module, source: bytes) -> Loading:
+    """What a module loads in other ways.
+
+    Args:
+        tree: The module.
+        source: Its text.
+    """
+    found = added(tree) if CHANGES.search(source) else ()
+    computed, named, layered = set[str](), set[str](), set[str]()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            computed.update(_computed(node))
+        elif isinstance(node, ast.Constant) and _is_name(node.value):
+            named.add(str(node.value).partition(":")[0])
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and _LAYERED.match(node.value):
+            layered.add(node.value[:_LONGEST])
+    if b"INSTALLED_APPS" in source:
+        named.update(_applications(tree))
+    return Loading(
+        found,
+        tuple(sorted(computed)),
+        tuple(sorted(named)[:_MOST]),
+        tuple(sorted(layered)[:_MOST]),
+        script=b"__main__" in source,
+    )
+
+
+def _applications(tree: ast.Module) -> Iterator[str]:
+    """The modules that Django loads of the applications that its settings list."""
+    for node in tree.body:
+        match node:
+            case ast.Assign(
+                targets=[ast.Name(id="INSTALLED_APPS")], value=ast.List(elts=elements) | ast.Tuple(elts=elements)
+            ):
+                texts = (one.value for one in elements if isinstance(one, ast.Constant) and isinstance(one.value, str))
+                yield from (f"{text}.{name}" for text in texts for name in ("models", "apps", "admin"))
+            case _:
+                pass
+
+
+def added(tree: ast.Module) -> tuple[Added, ...]:
+    """What a module puts on the search path."""
+    return tuple(_Finder(tree).found())
+
+
+def _is_name(value: object) -> bool:
+    return isinstance(value, str) and len(value) < _LONGEST and bool(_DOTTED.fullmatch(value))
+
+
+def _computed(node: ast.Call) -> Iterator[str]:
+    """What a call imports whose name only the run time tells; those of its own package are the graph's."""
+    name = called(node.func)
+    if name in _LISTERS:
+        yield ""
+    elif name in _IMPORTERS and node.args:
+        match node.args[0]:
+            case ast.Constant():
+                pass
+            case ast.JoinedStr(values=[ast.Constant(value=str() as text), *_]):
+                yield text
+            case ast.BinOp(left=ast.Constant(value=str() as text), op=ast.Add() | ast.Mod()):
+                yield text.partition("%")[0]
+            case ast.Call(func=ast.Attribute(value=ast.Constant(value=str() as text), attr="format")):
+                yield text.partition("{")[0]
+            case _:
+                yield ""
+
+
+@dataclass(slots=True)
+class _Scope:
+    names: Mapping[str, Value | None]
+    loops: dict[str, list[ast.expr]] = field(default_factory=dict)
+
+
+class _Finder:
+    """Looks for what changes ``sys.path``, in functions too."""
+
+    def __init__(self, tree: ast.Module) -> None:
+        self._tree = tree
+        self._evaluator = Evaluator(imported(tree))
+
+    def found(self) -> Iterator[Added]:
+        """Every change, with what is added."""
+        executed = called_at_once(self._tree)
+        inner: list[tuple[Function, Mapping[str, Value | None]]] = []
+        yield from self._scope(self._tree.body, {}, inner)
+        for function, names in inner:
+            lazy = function.name not in executed
+            nested: list[tuple[Function, Mapping[str, Value | None]]] = []
+            found = self._scope(function.body, _with_arguments(function, names), nested)
+            yield from (replace(one, lazy=lazy) for one in found)
+            inner += nested
+
+    def _scope(
+        self,
+        body: list[ast.stmt],
+        outer: Mapping[str, Value | None],
+        functions: list[tuple[Function, Mapping[str, Value | None]]],
+    ) -> Iterator[Added]:
+        names: dict[str, Value | None] = {**outer, **dict.fromkeys(bound(body))}
+        for name, value in assigned_once(body):
+            names[name] = self._evaluator.value(value, names)
+        scope = _Scope(names)
+        inner: list[Function] = []
+        for node in _inside(body, inner):
+            if isinstance(node, ast.For) and isinstance(node.target, ast.Name):
+                scope.loops[node.target.id] = _elements(node.iter)
+            yield from self._node(node, scope)
+        functions += [(function, names) for function in inner]
+
+    def _node(self, node: ast.AST, scope: _Scope) -> Iterator[Added]:
+        match node:
+            case ast.Call():
+                dotted = self._evaluator.dotted(node.func)
+                if dotted in _ADDERS and len(node.args) > _ADDERS[dotted]:
+                    yield from self._values(node.args[_ADDERS[dotted]], scope, node.lineno)
+            case ast.AugAssign(target=target, value=value) if self._is_path(target):
+                yield from self._values(value, scope, node.lineno)
+            case ast.Assign(targets=[target], value=value) if self._is_path(target):
+                yield from self._values(value, scope, node.lineno)
+            case ast.Assign(targets=[ast.Name()], value=ast.Attribute() as value) if self._is_path(value):
+                yield Added(None, node.lineno)
+            case ast.Attribute() if self._evaluator.dotted(node) in _HOOKS:
+                yield Added(None, node.lineno)
+            case _:
+                pass
+
+    def _is_path(self, node: ast.expr) -> bool:
+        while isinstance(node, ast.Subscript):
+            node = node.value
+        return self._evaluator.dotted(node) == _SYS_PATH
+
+    def _values(self, node: ast.expr, scope: _Scope, line: int) -> Iterator[Added]:
+        if isinstance(node, ast.List | ast.Tuple | ast.Set):
+            for one in node.elts:
+                yield from self._values(one, scope, line)
+        elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult) and isinstance(node.right, ast.List):
+            yield from self._values(node.right, scope, line)  # `(folder not in sys.path) * [folder]`
+        elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add) and _lists(node):
+            yield from self._values(node.left, scope, line)
+            yield from self._values(node.right, scope, line)
+        elif isinstance(node, ast.Name) and scope.loops.get(node.id):
+            for one in scope.loops[node.id]:
+                yield self._added(one, scope, line)
+        elif not (isinstance(node, ast.Starred) or self._is_path(node)):
+            yield self._added(node, scope, line)
+
+    def _added(self, node: ast.expr, scope: _Scope, line: int) -> Added:
+        inside = any(isinstance(one, ast.Name) and one.id in self._rooted for one in ast.walk(node))
+        return Added(self._evaluator.location(node, scope.names), line, inside=inside)
+
+    @cached_property
+    def _rooted(self) -> frozenset[str]:
+        """The names at module level that stand for paths made of the module's own."""
+        found = {"__file__"}
+        for name, value in assigned_once(self._tree.body):
+            if any(isinstance(one, ast.Name) and one.id in found for one in ast.walk(value)):
+                found.add(name)
+        return frozenset(found)
+
+
+def _with_arguments(function: Function, names: Mapping[str, Value | None]) -> Mapping[str, Value | None]:
+    given = [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]
+    return {**names, **dict.fromkeys(one.arg for one in given)}
+
+
+def _lists(node: ast.BinOp) -> bool:
+    return isinstance(node.left, ast.List | ast.Subscript | ast.Attribute | ast.BinOp) and not isinstance(
+        node.right, ast.Constant
+    )
+
+
+def _elements(node: ast.expr) -> list[ast.expr]:
+    return node.elts if isinstance(node, ast.List | ast.Tuple | ast.Set) else []
+
+
+def _inside(body: Iterable[ast.stmt], inner: list[Function]) -> Iterator[ast.AST]:
+    """What a scope holds, from the top on; the functions in it are added to those that are given."""
+    waiting: list[ast.AST] = [*reversed([*body])]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, Function):
+            inner.append(node)
+        else:
+            yield node
+            waiting += [*ast.iter_child_nodes(node)][::-1]

@@ -1,0 +1,243 @@
+"""What the handlers reach through imports, and by which chain."""
+
+from __future__ import annotations
+
+import posixpath
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from harness.facts.python.calls import Calls, Entry
+from harness.facts.python.search import DEEPEST, Found, Missing, Portions, Resolution, Search
+from harness.facts.python.walk import Edge, Reach, Walk, within
+from harness.model import When
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from harness.facts.python.imports import Import
+    from harness.facts.python.routines import Flow
+    from harness.facts.view import Modules
+
+
+@dataclass(frozen=True, slots=True)
+class Unresolved:
+    """An import that finds nothing.
+
+    Attributes:
+        path: The file that it stands in.
+        missing: The module that is not there: the first part of the name that fails. With dots in front, it is a
+            relative import that leads beyond what has a name.
+        name: What a ``from`` import wants of a module that is there; None where the module is missing.
+    """
+
+    path: str
+    statement: Import
+    missing: str
+    name: str | None = None
+
+
+class Graph:
+    """The imports of all modules that a function sees.
+
+    Follows the code of ``first_party`` into its functions, and everything else as far as it is imported when the
+    handler is loaded: what a library imports inside its functions is mostly optional.
+    """
+
+    def __init__(
+        self,
+        modules: Modules,
+        search: Search,
+        handlers: Iterable[str],
+        own: frozenset[str],
+    ) -> None:
+        """Prepare a graph.
+
+        Args:
+            modules: All source files, by path.
+            search: Where modules are found.
+            handlers: Names of the functions to start from: ``app.main.handler``.
+            own: Paths of the first-party files.
+        """
+        self._modules = modules
+        self._search = search
+        self._handlers = tuple(handlers)
+        self._own = own
+        self._calls = Calls(modules, search, own, self.absolute)
+        self._lost: dict[str, tuple[Unresolved, ...]] = {}
+        self._known: dict[str, tuple[Edge, ...]] = {}
+        self._made: dict[Entry, tuple[Entry, ...]] = {}
+        self._executed: dict[str, tuple[tuple[str, str], ...]] = {}
+
+    @property
+    def reached(self) -> Mapping[str, Reach]:
+        """Every file that is reached, by path: as early as can be, and then by the shortest chain."""
+        return self.walked.reached
+
+    @cached_property
+    def walked(self) -> Walk:
+        """What all handlers reach together."""
+        return self.walk(self._handlers)
+
+    def walk(self, handlers: Iterable[str]) -> Walk:
+        """What some handlers reach, by their names."""
+        walk = Walk(self)
+        for handler in handlers:
+            module, _, function = handler.rpartition(".")
+            root = module.replace("/", ".")
+            for name, path in self._files(root):
+                walk.add(Reach(name, path, When.AT_START))
+            if isinstance(found := self._search.find(root), Found):
+                reach = Reach(root, found.path, When.AT_EVENT)
+                for entry in self._calls.resolve(f":{function}", Entry(found.path, "")):
+                    walk.enter(entry, When.AT_EVENT, reach)
+        walk.finish()
+        return walk
+
+    def edges(self, name: str, path: str) -> tuple[Edge, ...]:
+        """What a module imports in its turn; found once."""
+        if (known := self._known.get(path)) is None:
+            known = self._known[path] = tuple(self._imported(name, path))
+        return known
+
+    def made(self, entry: Entry) -> tuple[Entry, ...]:
+        """What a routine calls each time; found once."""
+        if (known := self._made.get(entry)) is None:
+            known = self._made[entry] = tuple(self._calls.made(entry))
+        return known
+
+    def flow(self, path: str) -> Flow | None:
+        """What is known of a file's routines; None where it is not followed."""
+        return self._calls.flow(path)
+
+    def lazy(self, path: str, line: int) -> bool:
+        """Whether an import stands on that line, in a function."""
+        module = self._modules.get(path)
+        return any(one.lazy for one in module.imports if one.line == line) if module else False
+
+    def _imported(self, name: str, path: str) -> Iterator[Edge]:
+        module = self._modules.get(path)
+        flow = self.flow(path)
+        for statement in module.imports if module else ():
+            if statement.never or (statement.lazy and path not in self._own):
+                continue
+            if not self.applies(statement, path):
+                continue
+            certain = statement.certain
+            routine = flow.at(statement.line) if flow and statement.lazy else None
+            if routine:
+                certain = certain and not within(statement.line, routine.unsure)
+            for target in self._plugins(statement, name, path) if statement.plugins else self.targets(statement, path):
+                for found, file in self._files(target):
+                    yield Edge(
+                        found,
+                        file,
+                        statement.line,
+                        certain,
+                        statement.lazy,
+                        routine.name if routine else None,
+                        statement.guarded,
+                    )
+
+    def _files(self, name: str) -> tuple[tuple[str, str], ...]:
+        """The files that importing a module executes, its parents' and its own, with their names."""
+        if (known := self._executed.get(name)) is None:
+            parent = name.rpartition(".")[0]
+            resolution = self._search.find(name)
+            own = ((name, resolution.path),) if isinstance(resolution, Found) else ()
+            above = self._files(parent) if parent and name.count(".") <= DEEPEST else ()
+            known = self._executed[name] = (*above, *own)
+        return known
+
+    def _plugins(self, statement: Import, own: str, path: str) -> Iterator[str]:
+        """The submodules of a package that are imported by computed names."""
+        if statement.module:
+            folders = self._search.folders(statement.module)
+        else:
+            folders = (posixpath.dirname(path),) if path.endswith("/__init__.py") else ()
+        for folder in folders:
+            names = (self._search.module_name(path) for path in self._beside.get(folder, ()))
+            yield from (name for name in names if name and name not in {own, statement.module})
+
+    @cached_property
+    def _beside(self) -> Mapping[str, tuple[str, ...]]:
+        """The modules and packages of each folder."""
+        found: dict[str, list[str]] = {}
+        for path in sorted(self._modules):
+            folder = posixpath.dirname(path)
+            found.setdefault(folder, []).append(path)
+            if path.endswith("/__init__.py"):
+                found.setdefault(posixpath.dirname(folder), []).append(path)
+        return {folder: tuple(paths) for folder, paths in found.items()}
+
+    def targets(self, statement: Import, path: str) -> tuple[str, ...]:
+        """The modules that a statement imports: the one that it names, and submodules among the names it takes."""
+        base = self.absolute(statement.module, statement.level, path)
+        if base is None:
+            return ()
+        children = (f"{base}.{name}" for name in statement.names if name != "*")
+        return (base, *(child for child in children if isinstance(self._search.find(child), Found | Portions)))
+
+    def absolute(self, module: str, level: int, path: str) -> str | None:
+        """The absolute name of what a file calls ``module``; None where it is beyond the top."""
+        if not level:
+            return module
+        own = self._search.module_name(path)
+        if own is None:
+            return None
+        parts = own.split(".") if path.endswith("/__init__.py") else own.split(".")[:-1]
+        if level - 1 >= len(parts):
+            return None
+        parts = parts[: len(parts) - (level - 1)]
+        return ".".join([*parts, module] if module else parts)
+
+    def applies(self, statement: Import, path: str) -> bool:
+        """Whether a statement that stands in for, or builds upon, another import is executed at all."""
+        if statement.unless and not any(self._fails(name, path) for name in statement.unless):
+            return False
+        return not any(self._fails(name, path) for name in statement.after)
+
+    def _fails(self, dotted: str, path: str) -> bool:
+        module = dotted.lstrip(".")
+        name = self.absolute(module, len(dotted) - len(module), path)
+        return name is None or isinstance(self._search.find(name), Missing)
+
+    def unresolved(self, path: str) -> tuple[Unresolved, ...]:
+        """The imports of a file that find nothing, but those that expect it or are not executed; found once."""
+        if (known := self._lost.get(path)) is None:
+            known = self._lost[path] = tuple(self._unresolved(path))
+        return known
+
+    def _unresolved(self, path: str) -> Iterator[Unresolved]:
+        for statement in self._modules[path].imports:
+            if statement.never or statement.guarded or statement.plugins or not self.applies(statement, path):
+                continue
+            base = self.absolute(statement.module, statement.level, path)
+            if base is None:
+                if path in self._own and self._search.module_name(path):
+                    yield Unresolved(path, statement, "." * statement.level + statement.module)
+                continue
+            resolution = self._search.find(base)
+            if isinstance(resolution, Missing):
+                yield Unresolved(path, statement, resolution.name)
+                continue
+            for name in statement.names:
+                if name != "*" and self._lacks(base, resolution, name):
+                    yield Unresolved(path, statement, base, name)
+
+    def _lacks(self, base: str, resolution: Resolution, name: str) -> bool:
+        """Whether a module that is there certainly has no such name and no such submodule.
+
+        Of first-party modules alone: libraries find many ways to make names.
+        """
+        if not isinstance(self._search.find(f"{base}.{name}"), Missing):
+            return False
+        if isinstance(resolution, Portions):
+            return True
+        if not isinstance(resolution, Found) or resolution.path not in self._own:
+            return False
+        module = self._modules.get(resolution.path)
+        if module is None or not module.parsed or module.names.open:
+            return False
+        absent = name not in module.names.bound and not name.startswith("__")
+        return absent and not self._modules.faults([resolution.path])

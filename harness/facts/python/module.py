@@ -1,0 +1,146 @@
+"""What one Python source file says."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from harness.facts.migrations.revisions import TRIGGER, Revision, revision
+from harness.facts.python.bytecode import source_hash
+from harness.facts.python.dynamic_imports import CHANGES_PLAINLY, Loading, added, loading
+from harness.facts.python.file_uses import TRIGGERS, Uses, uses
+from harness.facts.python.import_outline import outline
+from harness.facts.python.imports import Import, imports
+from harness.facts.python.metadata_lookups import Lookup, lookups, may_look
+from harness.facts.python.module_names import Names, names
+from harness.facts.python.parser import parse
+from harness.facts.python.routines import Flow, flow
+from harness.facts.python.system_requests import OPENS, Request, requests
+from harness.facts.python.system_requests import TRIGGERS as ASKING
+from harness.facts.python.variables import Variable, may_read, variables
+
+if TYPE_CHECKING:
+    import ast
+
+# What makes the names of a library's module unknowable: its text is not followed any closer than this.
+_INJECTS = re.compile(rb"\bsys\s*\.\s*modules\b|\bmeta_path\b|\bpath_hooks\b|\b__path__\b")
+_INJECTING = (b"modules", b"meta_path", b"path_hooks", b"__path__")  # without which the pattern need not be tried
+_SHARED = re.compile(rb"\bextend_path\b|\bdeclare_namespace\b")
+_SHARING = (b"extend_path", b"declare_namespace")
+_PATHS = (b"sys.path", b"addsitedir", b"from sys import")
+_SURROGATE = re.compile(rb"\\(?:u|U0000)[dD][89a-fA-F]")
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """One Python source file.
+
+    Attributes:
+        size: Bytes.
+        hash: What hash-based bytecode of it would carry (PEP 552).
+        parsed: Whether its text could be analysed at all; if not, the rest is empty.
+        imports: What it imports.
+        names: What it binds at module level; of a distribution's module only whether more may be there.
+        lookups: What it asks of the metadata of distributions.
+        uses: What it does with paths; of a distribution's module, nothing.
+        requests: What it asks of the system; of a distribution's module, which shared libraries it opens.
+        revision: What it says as a migration, if it is one.
+        flow: What its functions do each time they are called; of a distribution's module, nothing.
+        variables: Which variables it reads that have no default; of a distribution's module, none.
+        loading: What it loads, or lets others load, in other ways than by import statements; of a distribution's module
+            only what it puts on the search path.
+    """
+
+    size: int
+    hash: bytes
+    parsed: bool = True
+    imports: tuple[Import, ...] = ()
+    names: Names = field(default_factory=Names)
+    lookups: tuple[Lookup, ...] = ()
+    uses: Uses = field(default_factory=Uses)
+    requests: tuple[Request, ...] = ()
+    revision: Revision | None = None
+    flow: Flow = field(default_factory=Flow)
+    variables: tuple[Variable, ...] = ()
+    loading: Loading = field(default_factory=Loading)
+
+
+def module(source: bytes, python: tuple[int, int], *, recorded: bool = False) -> Module:
+    """Read one source file.
+
+    Args:
+        source: Its bytes.
+        python: The version of the runtime.
+        recorded: Whether a distribution brought it, by its RECORD; then less is of interest.
+    """
+    digest = source_hash(source, python)
+    asking = bool((OPENS if recorded else ASKING).search(source))
+    plain = recorded and not notable(source) and not asking
+    tree = (outline(source) if plain else None) or parse(source)
+    if tree is None:
+        return Module(len(source), digest, parsed=False)
+    calls = b"import_module" in source or b"__import__" in source
+    found = Module(
+        size=len(source),
+        hash=digest,
+        imports=imports(tree, python, calls=calls, own=not recorded) if b"import" in source else (),
+        names=_outline(source) if recorded else names(tree),
+        lookups=lookups(tree, python) if may_look(source) else (),
+        uses=uses(tree, python) if not recorded and TRIGGERS.search(source) else Uses(),
+        requests=requests(tree, python) if asking else (),
+        revision=revision(tree) if TRIGGER in source else None,
+        flow=Flow() if recorded else flow(tree, python),
+        variables=variables(tree) if not recorded and may_read(source) else (),
+        loading=_loading(source, tree, recorded=recorded),
+    )
+    return _expressible(found) if _SURROGATE.search(source) else found
+
+
+def _loading(source: bytes, tree: ast.Module, *, recorded: bool) -> Loading:
+    if not recorded:
+        return loading(tree, source)
+    if not any(hint in source for hint in _PATHS) or not CHANGES_PLAINLY.search(source):
+        return Loading()
+    whole = parse(source)  # the outline has imports alone
+    return Loading(added(whole)) if whole else Loading()
+
+
+def notable(source: bytes) -> bool:
+    """Whether a source may say what is of interest even where no handler leads to it: look-ups, a migration."""
+    return may_look(source) or TRIGGER in source
+
+
+def _expressible(found: Module) -> Module:
+    """A module without the constants that no file can hold: halves of characters, as tests of encodings have them."""
+    return replace(
+        found,
+        imports=tuple(filter(_is_text, found.imports)),
+        names=found.names if _is_text(found.names) else replace(found.names, bound=(), open=True),
+        lookups=tuple(filter(_is_text, found.lookups)),
+        requests=tuple(filter(_is_text, found.requests)),
+        uses=found.uses if _is_text(found.uses) else Uses(),
+        revision=found.revision if _is_text(found.revision) else None,
+        flow=found.flow if _is_text(found.flow) else Flow(),
+        variables=tuple(filter(_is_text, found.variables)),
+        loading=found.loading if _is_text(found.loading) else Loading(),
+    )
+
+
+def _is_text(value: object) -> bool:
+    try:
+        msgspec.msgpack.encode(value)
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _outline(source: bytes) -> Names:
+    """What the names of a library's module could be: any, and perhaps modules that no file is there for."""
+    return Names(
+        open=True,
+        injects=any(hint in source for hint in _INJECTING) and bool(_INJECTS.search(source)),
+        shared=any(hint in source for hint in _SHARING) and bool(_SHARED.search(source)),
+    )

@@ -1,0 +1,111 @@
+"""What code that a handler reaches, or a wrapper script, puts on ``sys.path``."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from harness.artifact.bundle import CODE_ROOT, LAYER_ROOT
+from harness.facts.python.locations import Places
+from harness.model import When
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from harness.facts.python.graph import Graph
+    from harness.facts.python.search import Search
+    from harness.facts.view import Facts
+
+WRAPPER: Final = "AWS_LAMBDA_EXEC_WRAPPER"
+# What modules can be imported from, or be unpacked from to another folder.
+_ARCHIVES: Final = re.compile(
+    r"\.(?:zip|whl|egg|pyz|tar|tgz|tar\.(?:gz|bz2|xz|zst)|tbz2?|txz|squashfs)$", re.IGNORECASE
+)
+_VARIABLE: Final = re.compile(r"\$(?:\{(\w+)(?::[-+][^}]*)?\}|(\w+))")
+_PYTHONPATH: Final = re.compile(r"""\bPYTHONPATH=["']?([^"'\n;]*)""")
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What is known of a program while its search path is being found out."""
+
+    facts: Facts
+    search: Search
+    graph: Graph
+
+
+@dataclass(frozen=True, slots=True)
+class Additions:
+    """Folders beside those that Lambda puts on ``sys.path``.
+
+    Attributes:
+        folders: Those of the archives.
+        outside: What lies elsewhere, such as ``/tmp/site``, and archives that modules are imported from; each with
+            the place that adds it.
+        unknown: The places that add what only the run time tells.
+        inside: Those of them that add something of the archives.
+    """
+
+    folders: tuple[str, ...] = ()
+    outside: tuple[tuple[str, str], ...] = ()
+    unknown: tuple[str, ...] = ()
+    inside: frozenset[str] = frozenset()
+
+    @property
+    def beyond(self) -> str | None:
+        """A place that may add what lies nowhere in the archives."""
+        return next((place for place in self.unknown if place not in self.inside), None)
+
+
+def additions(view: View) -> Additions:
+    """What reached code adds."""
+    folders: dict[str, None] = {}
+    outside: list[tuple[str, str]] = []
+    unknown: list[str] = []
+    for path, place in _of_code(view):
+        if path is None:
+            unknown.append(place)
+        elif path in view.facts.packed or not f"{path}/".startswith((f"{CODE_ROOT}/", f"{LAYER_ROOT}/")):
+            outside.append((path, place))
+        else:
+            folders[path] = None
+    made = (
+        f"{path}:{one.line}"
+        for path in view.graph.reached
+        if path in view.facts.modules
+        for one in view.facts.modules[path].loading.added
+        if one.inside
+    )
+    return Additions(tuple(folders), tuple(outside), tuple(unknown), frozenset(made))
+
+
+def packed(facts: Facts) -> str | None:
+    """An archive inside the archives that modules may be in; compressed data and what a library brings are none."""
+    found = (path for path in sorted(facts.packed) if _ARCHIVES.search(path) and path not in facts.owners)
+    return next(found, None)
+
+
+def _of_code(view: View) -> Iterator[tuple[str | None, str]]:
+    places = Places(view)
+    walk = view.graph.walked
+    for path in walk.reached:
+        module = view.facts.modules.get(path)
+        for one in module.loading.added if module else ():
+            library = view.graph.flow(path) is None  # whose functions are not followed
+            if walk.when(path, one.line) is When.NEVER or (one.lazy and library):
+                continue
+            found = places.paths(one.location, path) if one.location else ()
+            yield from ((folder, f"{path}:{one.line}") for folder in found)
+            if not found:
+                yield None, f"{path}:{one.line}"
+
+
+def with_wrapper(facts: Facts, environment: Mapping[str, str]) -> Mapping[str, str]:
+    """The variables as the wrapper script leaves them that they name, as far as they concern modules."""
+    values = _PYTHONPATH.findall(facts.texts.get(environment.get(WRAPPER, ""), ""))
+    if not values:
+        return environment
+    known = {"PYTHONPATH": environment.get("PYTHONPATH", ""), "LAMBDA_TASK_ROOT": CODE_ROOT}
+    value = _VARIABLE.sub(lambda found: known.get(found[1] or found[2], found[0]), values[-1])
+    return {**environment, "PYTHONPATH": value}

@@ -1,0 +1,50 @@
+"""What a module binds, and whether its text tells all of it."""
+
+from __future__ import annotations
+
+import ast
+
+import pytest
+
+from harness.facts.python.module_names import Names, names
+
+
+@pytest.mark.parametrize(
+    ("source", "bound"),
+    [
+        ("a = b, c = 1, 2\n(d, *e) = x\nf: int = 1\ng += 1", {"a", "b", "c", "d", "e", "f", "g"}),
+        ("import a, b.c, d.e as f\nfrom g import h, i as j", {"a", "b", "f", "h", "j"}),
+        ("def f():\n    inner = 1\nasync def g(): pass\nclass H:\n    x = 1", {"f", "g", "H"}),
+        ("for a in b:\n    c = 1\nelse:\n    d = 1", {"a", "c", "d"}),
+        ("with a as b, c as (d, e):\n    f = 1", {"b", "d", "e", "f"}),
+        ("if x:\n    a = 1\nelif y:\n    b = 1\nelse:\n    c = 1", {"a", "b", "c"}),
+        ("try:\n    a = 1\nexcept E as error:\n    b = 1\nelse:\n    c = 1\nfinally:\n    d = 1", {"a", "b", "c", "d"}),
+        ("match x:\n    case {'k': v, **rest}:\n        a = 1\n    case [b, *c]:\n        pass", {"v", "a", "b", "c"}),
+        ("if (a := 1):\n    pass", {"a"}),
+        ("def f():\n    global client\n    client = 1", {"f", "client"}),
+        ("x.y = 1\nx[0] = 1\ndel z", set()),
+    ],
+)
+def test_what_runs_with_the_module_binds(source: str, bound: set[str]) -> None:
+    assert bound <= set(names(ast.parse(source)).bound)
+    assert "inner" not in names(ast.parse(source)).bound
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("a = 1", Names(("a",))),
+        ("from x import *", Names(("*",), open=True)),
+        ("def __getattr__(name): ...", Names(("__getattr__",), open=True)),
+        ("globals()['a'] = 1", Names(open=True)),
+        ("globals().update(x)", Names(open=True)),
+        ("def f():\n    return globals()", Names(("f",))),
+        ("sys.modules[__name__] = x", Names(open=True, injects=True)),
+        ("import sys\nsys.modules['a.b'] = c", Names(("sys",), open=True, injects=True)),
+        ("__path__.append(x)", Names(open=True, injects=True)),
+        ("__path__ = __import__('pkgutil').extend_path(x, y)", Names(("__path__",), True, True, True)),
+        ("modules = os.path.join(a)", Names(("modules",))),
+    ],
+)
+def test_what_its_text_does_not_tell_is_noted(source: str, expected: Names) -> None:
+    assert names(ast.parse(source)) == expected
