@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from harness.engines.enclosure import Rung
+    from harness.engines.rungs import Rung
     from harness.engines.protocol import Engine
     from harness.model import Report
 

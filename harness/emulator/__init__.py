@@ -18,10 +18,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from harness.manifest.seeds import Held, Seed
+    from harness.manifest.seeds import Seed
 
 NEEDED = ("moto", "flask", "flask_cors")
 CAVEAT = "AWS was emulated by moto, which asks for no permission and has no quota"
@@ -53,23 +55,17 @@ class Emulator:
         self._control, self._seeds = control, seeds
         self._lock = threading.Lock()
 
-    def connect(self, function: str, run: str) -> socket.socket:
-        """A connection to a function's services, as they are for one of its runs.
+    def serve(self, function: str, run: str, connection: socket.socket) -> None:
+        """Hand a connection to a function's services, as they are for one of its runs; the caller closes its own.
 
         Raises:
             OSError: They are gone.
         """
-        ours, theirs = socket.socketpair()
-        with theirs, self._lock:
-            try:
-                socket.send_fds(self._control, [_order(self._seeds[function], run)], [theirs.fileno()])
-                if self._control.recv(1):
-                    return ours
-            except BaseException:
-                ours.close()
-                raise
-        ours.close()
-        raise ConnectionResetError("the emulated AWS has ended")
+        order = json.dumps([os.fspath(self._seeds[function].path), run]).encode()
+        with self._lock:
+            socket.send_fds(self._control, [order], [connection.fileno()])
+            if not self._control.recv(1):
+                raise ConnectionResetError("the emulated AWS has ended")
 
 
 @contextlib.contextmanager
@@ -124,8 +120,8 @@ def _seeded(control: socket.socket, seeds: Mapping[str, Seed]) -> str | None:
     said = b""
     with contextlib.suppress(ConnectionError):
         # Functions of one seed have it put there once: what they do to it then is each run's own.
-        told = {os.fspath(seed.path): _told(seed) for seed in seeds.values()}
-        control.sendall(json.dumps(told).encode() + b"\n")
+        contents = {os.fspath(seed.path): seed for seed in seeds.values()}
+        control.sendall(msgspec.json.encode(contents, enc_hook=lambda path: os.fspath(path.absolute())) + b"\n")
         while not said.endswith(b"\n"):
             part = control.recv(65_536)
             if not part:
@@ -151,25 +147,3 @@ def _variables() -> dict[str, str]:
         # Objects stay in its memory, which has a limit, and never go to this machine's disk, which has none.
         "MOTO_S3_DEFAULT_KEY_BUFFER_SIZE": str(1 << 40),
     }
-
-
-def _order(seed: Seed, run: str) -> bytes:
-    return json.dumps([os.fspath(seed.path), run]).encode()
-
-
-def _told(seed: Seed) -> dict[str, object]:
-    return {
-        "name": seed.name,
-        "buckets": [(name, list(map(_held, objects))) for name, objects in seed.buckets],
-        "queues": [(name, list(map(_held, messages))) for name, messages in seed.queues],
-        "secrets": list(map(_held, seed.secrets)),
-        "parameters": [(*_held(one), one.name in seed.secure) for one in seed.parameters],
-        "tables": [(table.name, table.keys, table.items) for table in seed.tables],
-        "keys": seed.keys,
-        "topics": seed.topics,
-        "event_buses": seed.event_buses,
-    }
-
-
-def _held(one: Held) -> tuple[str, str, str | None]:
-    return one.name, one.text, None if one.file is None else os.fspath(one.file.absolute())

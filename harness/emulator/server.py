@@ -51,11 +51,10 @@ REACHING = frozenset({"socket.connect", "socket.sendto", "socket.getaddrinfo", "
 ACCOUNT, REGION, HOST = "123456789012", "us-east-1", "127.0.0.1:80"
 SCOPE = re.compile(r"Credential=[^/,\s]+/\d{8}(?:/[^/]+)?/([^/]+)/aws4_request")
 S3_CONTROL = "/v20180820/"
+MOST = 128  # connections of a run at a time
 MEMORY_BYTES = 2 << 30  # of what the services of one run may hold
 STACK_BYTES = 512 << 10  # of each of the threads that share it
 SHOWN = 300
-
-Held = tuple[str, str, str | None]
 
 
 class Refused(Exception):  # noqa: N818 - an answer of a service
@@ -135,25 +134,25 @@ class Sower:
         """
         for name, objects in seed["buckets"]:
             self._call("s3", "PUT", f"/{name}", b"")
-            for key, text, file in objects:  # by themselves: they are many, and a request costs forty times as much
-                s3_backends[ACCOUNT]["aws"].put_object(name, key, content(text, file))
+            for held in objects:  # by themselves: they are many, and a request costs forty times as much
+                s3_backends[ACCOUNT]["aws"].put_object(name, held["name"], content(held))
         for name, messages in seed["queues"]:
             attributes = {"FifoQueue": "true", "ContentBasedDeduplication": "true"} if name.endswith(".fifo") else {}
             url = self._ask("AmazonSQS.CreateQueue", QueueName=name, Attributes=attributes)["QueueUrl"]
             for number, message in enumerate(messages):
                 self._send(url, number, message)
-        for number, (name, text, file) in enumerate(seed["secrets"]):
+        for number, held in enumerate(seed["secrets"]):
             token = f"00000000-0000-4000-8000-{number:012d}"
-            value = content(text, file).decode()
-            self._ask("secretsmanager.CreateSecret", Name=name, SecretString=value, ClientRequestToken=token)
+            value = content(held).decode()
+            self._ask("secretsmanager.CreateSecret", Name=held["name"], SecretString=value, ClientRequestToken=token)
         self._others(seed)
 
     def _others(self, seed: dict[str, Any]) -> None:
-        for name, text, file, secure in seed["parameters"]:
-            kind = "SecureString" if secure else "String"
-            self._ask("AmazonSSM.PutParameter", Name=name, Value=content(text, file).decode(), Type=kind)
-        for name, keys, items in seed["tables"]:
-            self._table(name, keys, [json.loads(item) for item in items])
+        for held in seed["parameters"]:
+            kind = "SecureString" if held["name"] in seed["secure"] else "String"
+            self._ask("AmazonSSM.PutParameter", Name=held["name"], Value=content(held).decode(), Type=kind)
+        for table in seed["tables"]:
+            self._table(table["name"], table["keys"], [json.loads(item) for item in table["items"]])
         for alias in seed["keys"]:
             key = self._ask("TrentService.CreateKey")["KeyMetadata"]["KeyId"]
             self._ask("TrentService.CreateAlias", AliasName=alias, TargetKeyId=key)
@@ -179,11 +178,10 @@ class Sower:
         for item in items:
             self._ask("DynamoDB_20120810.PutItem", TableName=name, Item=item)
 
-    def _send(self, url: str, number: int, message: Held) -> None:
-        group, text, file = message
+    def _send(self, url: str, number: int, held: dict[str, str]) -> None:
         # Equal messages of a seed are as many as it says.
-        fifo = {"MessageGroupId": group, "MessageDeduplicationId": str(number)} if group else {}
-        self._ask("AmazonSQS.SendMessage", QueueUrl=url, MessageBody=content(text, file).decode(), **fifo)
+        fifo = {"MessageGroupId": held["name"], "MessageDeduplicationId": str(number)} if held["name"] else {}
+        self._ask("AmazonSQS.SendMessage", QueueUrl=url, MessageBody=content(held).decode(), **fifo)
 
     def _ask(self, target: str, **said: object) -> dict[str, Any]:
         service = TARGETS[target.partition(".")[0]]
@@ -226,12 +224,26 @@ class Sower:
         return answer
 
 
-def content(text: str, file: str | None) -> bytes:
+def content(held: dict[str, str]) -> bytes:
     """What the seed has itself, or in a file."""
-    if file is None:
-        return text.encode()
-    with open(file, "rb") as opened:  # noqa: PTH123 - pathlib is not needed for anything else here
+    if held["file"] is None:
+        return held["text"].encode()
+    with open(held["file"], "rb") as opened:  # noqa: PTH123 - pathlib is not needed for anything else here
         return opened.read()
+
+
+class Server(ThreadedWSGIServer):
+    """Serves connections that it is handed, each in a thread, so many at a time."""
+
+    daemon_threads = True
+    room = threading.BoundedSemaphore(MOST)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - a server's own
+        """Answer on a connection until it ends."""
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self.room.release()
 
 
 class Quiet(MotoRequestHandler):
@@ -267,7 +279,7 @@ def line(control: socket.socket) -> bytes:
     return b"".join(parts)
 
 
-def told(control: socket.socket) -> tuple[list[str], int] | None:
+def received(control: socket.socket) -> tuple[list[str], int] | None:
     """A seed and a run, with a connection for them; None at the end."""
     said, descriptors, _, _ = socket.recv_fds(control, 65_536, 1)
     return (json.loads(said), descriptors[0]) if said else None
@@ -275,7 +287,7 @@ def told(control: socket.socket) -> tuple[list[str], int] | None:
 
 def hand_on(control: socket.socket, to: Callable[[list[str]], socket.socket]) -> None:
     """Give each connection to the child that it is for, until there are no more."""
-    while (order := told(control)) is not None:
+    while (order := received(control)) is not None:
         what, descriptor = order
         child = to(what)
         with contextlib.suppress(OSError):  # a leaf that died of its handler's doings
@@ -322,12 +334,13 @@ def leaf(control: socket.socket, aws: Aws) -> None:
             resource.setrlimit(limit, (MEMORY_BYTES if limit == resource.RLIMIT_DATA else 0,) * 2)
     threading.stack_size(STACK_BYTES)
     with socket.socket() as idle:  # a server wants one to listen on; this one is given its connections
-        server = ThreadedWSGIServer("127.0.0.1", 0, aws, Quiet, fd=idle.fileno())
+        server = Server("127.0.0.1", 0, aws, Quiet, fd=idle.fileno())
     server.server_address = ("127.0.0.1", 80)
     sys.addaudithook(shut_in)  # EventBridge calls addresses, for one
-    server.daemon_threads = True
-    while (order := told(control)) is not None:
-        server.process_request(socket.socket(fileno=order[1]), ("127.0.0.1", 0))
+    while (order := received(control)) is not None:
+        with socket.socket(fileno=order[1]) as connection:
+            if server.room.acquire(blocking=False):
+                server.process_request(connection.dup(), ("127.0.0.1", 0))
         control.send(b"\n")
 
 

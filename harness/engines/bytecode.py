@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from harness.artifact.store import Addition, Store
-from harness.engines.programs import end_with_this_process, text
+from harness.engines.probe_messages import text
+from harness.probe.kernel import end_with_parent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -66,7 +67,7 @@ class Compiler:
         """
         # The large ones first: by turns, no process of the compiler's then has much more to do than another.
         ordered = sorted(modules, key=lambda module: -_size(module[0]))
-        request = json.dumps([[os.fspath(file), shown] for file, shown in ordered]).encode()
+        request = json.dumps([[os.fspath(file), shown] for file, shown in ordered]).encode() + b"\n"
         try:
             done = subprocess.run(
                 [self.python, "-I", "-S", "-B", "-c", text("compiler")],
@@ -80,11 +81,11 @@ class Compiler:
             )
         except OSError:
             return []
-        return list(answers(done.stdout))
+        return list(compiled_modules(done.stdout))
 
 
 def _limit() -> None:
-    end_with_this_process()
+    end_with_parent()
     resource.setrlimit(resource.RLIMIT_CPU, (LIMIT_SECONDS, LIMIT_SECONDS))
     resource.setrlimit(resource.RLIMIT_AS, (LIMIT_BYTES, LIMIT_BYTES))
 
@@ -95,7 +96,7 @@ def _size(file: Path) -> int:
     return 0
 
 
-def answers(printed: bytes) -> Iterable[Compiled]:
+def compiled_modules(printed: bytes) -> Iterable[Compiled]:
     """What the compiler's output says, as far as it is whole."""
     at = 0
     with contextlib.suppress(ValueError, KeyError):
@@ -109,7 +110,7 @@ def answers(printed: bytes) -> Iterable[Compiled]:
             at = end + 1 + line["size"]
 
 
-class Compiling:
+class Compilation:
     """The bytecode of one job's trees: what there is, what is made for it, and what it costs the handlers on Lambda.
 
     Args:
@@ -155,10 +156,10 @@ class Compiling:
                 with contextlib.suppress(OSError):
                     self._store.want(tree, self._version, missed)
 
-    def cost(self, modules: Iterable[str], back: Callable[[str], str]) -> float:
+    def cost(self, modules: Iterable[str]) -> float:
         """Seconds that compiling would have taken of modules that a handler loaded with this bytecode."""
         total = 0.0
-        for path in map(back, modules):
+        for path in modules:
             for root, costs in self._made.items():
                 if path.startswith(f"{root}/") and ".." not in path:
                     seconds = costs.get(self._below(root, path))

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from harness.engines.starting import SLACK_PROCESSES
-from harness.probe.observer import PROCESSES, oom_killed
+from harness.engines.probe_messages import SLACK_PROCESSES
+from harness.probe.observer import PROCESSES
+from harness.probe.processes import oom_killed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

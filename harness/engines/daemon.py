@@ -1,13 +1,11 @@
-"""A Docker or Podman daemon: finding it, its images, and what an earlier run left there."""
+"""A Docker or Podman daemon: finding it, calls to it that have an end, and what earlier runs left there."""
 
 from __future__ import annotations
 
 import contextlib
-import io
 import os
 import platform
 import socket
-import tarfile
 import threading
 import time
 from dataclasses import dataclass
@@ -16,7 +14,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from harness.engines.protocol import Progress, Unavailable
+from harness.engines.protocol import Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -29,7 +27,6 @@ LABEL = "lambda-artifact-harness"
 PING_SECONDS, CALL_SECONDS = 5, 60
 SHOWN = 300  # characters of what a daemon says
 STALE_SECONDS = 6 * 3600  # longer than any run; what is older belongs to nobody
-PLATFORMS = {"x86_64": "amd64", "arm64": "arm64"}
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
@@ -145,32 +142,36 @@ def first_line(error: Exception) -> str:
     return (said.splitlines() or [type(error).__name__])[0][:SHOWN]
 
 
-def ensure_image(daemon: Daemon, reference: str, architecture: str, progress: Progress) -> Any:  # noqa: ANN401 - the SDK's
-    """The image of that architecture, pulled where it is not there.
+@contextlib.contextmanager
+def explained(absent: str = "", reason: str = "") -> Iterator[None]:
+    """What the daemon and the way to it say, as a reason.
+
+    Args:
+        absent: A program of the image, and
+        reason: what it means where an OCI runtime says that it is not there.
 
     Raises:
-        Unavailable: It cannot be had, or is of another architecture.
+        Unavailable: They said something.
     """
-    from docker.errors import DockerException, ImageNotFound  # noqa: PLC0415 - as above
-
-    wanted = PLATFORMS[architecture]
     try:
-        with contextlib.suppress(ImageNotFound):
-            image = daemon.client.images.get(reference)
-            if image.attrs.get("Architecture") in (wanted, "", None):
-                return image
-        progress(f"pulling {reference} for linux/{wanted}")
-        image = daemon.client.images.pull(reference, platform=f"linux/{wanted}")
-    except DockerException as error:
-        raise Unavailable(
-            f"the image {reference} for linux/{wanted} is not on the daemon and cannot be pulled "
-            f"({first_line(error)}): pull it, or name another with --image."
-        ) from error
-    if image.attrs.get("Architecture") != wanted:
-        raise Unavailable(
-            f"the image {reference} is for {image.attrs.get('Architecture')}, the archives are for {wanted}."
-        )
-    return image
+        yield
+    except (Unavailable, Unseen):
+        raise
+    except Exception as error:
+        from docker.errors import DockerException  # noqa: PLC0415 - 150 ms that only this engine needs
+
+        if isinstance(error, DockerException):
+            text = reason if absent and absent in str(error) else f"the container daemon refused: {first_line(error)}"
+        elif isinstance(error, OSError):  # the SDK lets its transports' own exceptions through
+            text = f"the container daemon went away: {first_line(error)}"
+        else:  # the SDK trusts what a daemon answers: any exception can come of what is no answer
+            kind = type(error).__name__
+            text = f"the container daemon answered what no daemon answers ({kind}: {first_line(error)})"
+        raise Unavailable(text) from error
+
+
+class Unseen(Exception):  # noqa: N818 - not an error: the daemon lives on another machine or in another namespace
+    """The daemon does not see this machine's folders."""
 
 
 def owner() -> dict[str, str]:
@@ -213,29 +214,3 @@ def sweep(daemon: Daemon) -> None:
             if _orphaned(image.labels):
                 with contextlib.suppress(DockerException):
                     daemon.client.images.remove(str(image.id), force=True)
-
-
-def remove_image(daemon: Daemon, tag: str) -> None:
-    """Remove an image of ours; where that fails, a later run sweeps it away."""
-    from docker.errors import DockerException  # noqa: PLC0415 - as above
-
-    with contextlib.suppress(DockerException, OSError):
-        daemon.client.images.remove(tag, force=True)
-
-
-def text_in(daemon: Daemon, image: str, path: str) -> str | None:
-    """A text file of an image, read without starting anything; None where there is no such file."""
-    from docker.errors import DockerException  # noqa: PLC0415 - as above
-
-    api = daemon.client.api
-    made = api.create_container(image, command=["/"], labels=owner(), network_disabled=True)["Id"]
-    try:
-        with contextlib.suppress(DockerException, OSError, KeyError, tarfile.TarError, UnicodeDecodeError):
-            stream, _ = api.get_archive(made, path)
-            with tarfile.open(fileobj=io.BytesIO(b"".join(stream))) as tar:
-                content = tar.extractfile(tar.getmembers()[0])
-                return content.read().decode("utf-8") if content else None
-    finally:
-        with contextlib.suppress(DockerException, OSError):
-            api.remove_container(made, force=True, v=True)
-    return None

@@ -8,24 +8,19 @@ import re
 import sys
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from harness.cache.folder import broken_cache, unusable_cache
-from harness.engines.bridge import Bridge
-from harness.engines.bytecode import Compiler, Compiling
-from harness.engines.enclosure import NotHere, Trees
-from harness.engines.environment import Environment, prepare
+from harness.engines.bytecode import Compilation, Compiler
+from harness.engines.concurrency import Once, StartPool
 from harness.engines.interpreters import Interpreter, Rejected, find
-from harness.engines.observations import observation
-from harness.engines.once import Once
-from harness.engines.programs import text
+from harness.engines.probe_messages import MB, SLACK_PROCESSES, observed, order, text
 from harness.engines.protocol import Answers, Job, Observation, Progress, Start, Unavailable
-from harness.engines.rungs import rungs
+from harness.engines.root import Root, prepare
+from harness.engines.rungs import NotHere, Trees, rungs
 from harness.engines.sandbox import Ladder, Sandbox
-from harness.engines.starting import IN_TEXT, MB, PATHS, limits, observed, rule_out_the_runtime, variables
 from harness.model import EngineInfo
 from harness.probe.observer import Output, observe
 from harness.probe.runtime_api import RuntimeApi
@@ -34,11 +29,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from harness.engines.enclosure import Rung
+    from harness.engines.rungs import Rung
     from harness.policy import RuntimePolicy
 
 MOST_NAMES = 3
-NETWORKS = ("bubblewrap", "namespaces")  # sandboxes with a network of their own, in which there is nothing
+# One of Lambda's folders at the beginning of a value or of an element of a search path, and in JSON.
+PATHS = re.compile(r"(?<![^:])(/var/task|/var/lang|/var/runtime|/home/sbx_user1051|/opt)(?=[/:]|$)")
+IN_JSON = re.compile(r"(?<![\w.-])(/var/task|/var/lang|/var/runtime|/opt)(?=[/\"]|$)")
 MACHINES = {"x86_64": ("x86_64", "amd64"), "arm64": ("aarch64", "arm64")}
 
 
@@ -59,13 +56,13 @@ class ProcessEngine:
     python: Path | None = None
     rungs: tuple[Rung, ...] | None = None
     compiles: bool = True
-    _environments: Once[Environment] = field(default_factory=Once, init=False, compare=False, repr=False)
+    _roots: Once[Root] = field(default_factory=Once, init=False, compare=False, repr=False)
     _ladders: Once[Ladder] = field(default_factory=Once, init=False, compare=False, repr=False)
 
     def prepare(self, policy: RuntimePolicy, architecture: str, progress: Progress) -> bool:
         """Find the interpreter, and make or check what plays the runtime; False where that cannot be done."""
         try:
-            self._environment(policy, architecture, progress)
+            self._root(policy, architecture, progress)
         except (Unavailable, OSError):
             return False
         return True
@@ -79,33 +76,24 @@ class ProcessEngine:
         """
         began = time.perf_counter()
         try:
-            environment = self._environment(job.policy, job.architecture, progress)
-            trees = Trees(job.task, job.opt, environment)
+            root = self._root(job.policy, job.architecture, progress)
+            trees = Trees(job.task, job.opt, root)
         except OSError as error:
             raise Unavailable(f"{unusable_cache(self.cache, error)}.") from error
         ladder = self._ladders.get("", lambda: Ladder(self.rungs or rungs(self.environ, self.cache)))
         prepared = time.perf_counter() - began
-        crew = Crew(job, trees, ladder, self.cache, progress)
         began = time.perf_counter()
-        compiling = Compiling(job, trees.binds, _compiler(environment), self.cache) if self.compiles else None
+        compilation = Compilation(job, trees.binds, _compiler(root), self.cache) if self.compiles else None
         try:
-            if compiling:
-                compiling.begin()
-            seen = crew.run(compiling)
+            seen = Starts(job, trees, ladder, compilation, progress).run()
         except Unavailable as reason:
-            self._environments.forget((job.policy.runtime, job.architecture))
+            self._roots.forget((job.policy.runtime, job.architecture))
             raise (reason if trees.intact else Unavailable(f"{reason} {broken_cache(self.cache)}")) from None
-        finally:
-            if compiling:
-                compiling.end()
-        rung = ladder.rung
-        caveats = (*(rung.caveats if rung else ()), *_lacking(environment))
-        info = EngineInfo(
-            "process", python=environment.interpreter.version, caveats=caveats, sandbox=rung.name if rung else None
-        )
+        caveats = (*ladder.caveats, *_lacking(root))
+        info = EngineInfo("process", python=root.interpreter.version, caveats=caveats, sandbox=ladder.name)
         return Answers(info, seen, (("prepare", prepared), ("handlers", time.perf_counter() - began)))
 
-    def _environment(self, policy: RuntimePolicy, architecture: str, progress: Progress) -> Environment:
+    def _root(self, policy: RuntimePolicy, architecture: str, progress: Progress) -> Root:
         """What plays the runtime, found once.
 
         Raises:
@@ -113,10 +101,10 @@ class ProcessEngine:
             OSError: The cache cannot be used.
         """
 
-        def made() -> Environment:
+        def made() -> Root:
             return prepare(policy, self._interpreter(policy, architecture), self.cache, progress)
 
-        return self._environments.get((policy.runtime, architecture), made)
+        return self._roots.get((policy.runtime, architecture), made)
 
     def _interpreter(self, policy: RuntimePolicy, architecture: str) -> Interpreter:
         if sys.platform != "linux":
@@ -149,143 +137,107 @@ def _not_found(version: tuple[int, int], rejected: tuple[Rejected, ...], explici
     )
 
 
-def _compiler(environment: Environment) -> Compiler:
+def _compiler(root: Root) -> Compiler:
     """The functions' own Python, as a program of this machine."""
-    return Compiler(environment.lang / "bin" / environment.python, (("LD_LIBRARY_PATH", f"{environment.lang}/lib"),))
+    return Compiler(root.lang / "bin" / root.python, (("LD_LIBRARY_PATH", f"{root.lang}/lib"),))
 
 
-def _lacking(environment: Environment) -> tuple[str, ...]:
-    if not environment.lacking:
+def _lacking(root: Root) -> tuple[str, ...]:
+    if not root.lacking:
         return ()
-    shown, more = environment.lacking[:MOST_NAMES], len(environment.lacking) - MOST_NAMES
+    shown, more = root.lacking[:MOST_NAMES], len(root.lacking) - MOST_NAMES
     names = f"{', '.join(shown)}{f' and {more} more' if more > 0 else ''}"
     return (f"what needs a program or library of Lambda's that this machine lacks fails here: {names}",)
 
 
-class Crew:
-    """The starts of one job, some of them side by side."""
+class Starts:
+    """The starts of one job, each in a sandbox of its own."""
 
-    def __init__(self, job: Job, trees: Trees, ladder: Ladder, cache: Path, progress: Progress) -> None:
-        self._job, self._trees, self._ladder, self._cache, self._progress = job, trees, ladder, cache, progress
-        self._lock = threading.Lock()
-        self._running = set[Sandbox]()
-        self._stopped = False
-        self._started = 0
+    def __init__(
+        self, job: Job, trees: Trees, ladder: Ladder, compilation: Compilation | None, progress: Progress
+    ) -> None:
+        self._job, self._trees, self._ladder = job, trees, ladder
+        self._pool: StartPool[Sandbox] = StartPool(job, compilation, Sandbox.end, progress)
 
-    def run(self, compiling: Compiling | None) -> tuple[Observation, ...]:
+    def run(self) -> tuple[Observation, ...]:
         """What happened to each function, in the order of the job.
 
         Raises:
             Unavailable: A sandbox cannot be had.
         """
-        starts = self._job.starts
-        with ThreadPoolExecutor(min(len(starts), os.cpu_count() or 1)) as pool:
-            waiting = [pool.submit(self._start, start, compiling) for start in starts]
-            try:
-                return tuple(one.result() for one in waiting)
-            except BaseException:  # Ctrl-C above all
-                for one in waiting:
-                    one.cancel()
-                self._stop()
-                raise
+        return self._pool.run(self._start, os.cpu_count() or 1)
 
-    def _stop(self) -> None:
-        with self._lock:
-            self._stopped = True
-            running = tuple(self._running)
-        for sandbox in running:
-            sandbox.end()
-
-    def _start(self, start: Start, compiling: Compiling | None) -> Observation:
-        job = self._job
-        if compiling:
-            compiling.ready()
-        tmp_bytes = job.policy.limits.tmp_mb * MB
-        sockets = 1 + start.emulated
+    def _start(self, start: Start) -> Observation:
+        self._pool.compiled()
         with ExitStack() as stack:
             try:
                 rung, sandbox = stack.enter_context(
-                    self._ladder.sandbox(self._trees, sockets, tmp_bytes, start.memory * MB)
+                    self._ladder.sandbox(
+                        self._trees, 1 + start.emulated, self._job.policy.limits.tmp_mb * MB, start.memory * MB
+                    )
                 )
             except NotHere as reason:
                 raise Unavailable(f"no sandbox could be started: {reason}.") from None
-            with self._lock:
-                self._running.add(sandbox)
-                stopped = self._stopped
-            stack.callback(self._running.discard, sandbox)
-            if stopped:
-                raise Unavailable("it was ended before its time.")
-            found = self._observed(start, rung, sandbox, stack)
-            self._tell()
-        seen = observation(found, self._back(rung))
-        if compiling:
-            seen = replace(seen, compiling=compiling.cost(found["modules"], self._back(rung)))
-        rule_out_the_runtime(seen, found["trace"], frozenset(dict(start.environment)))
-        return seen
+            stack.enter_context(self._pool.running(sandbox))
+            result = self._result(start, rung, sandbox)
+        if rung.in_place:
+            result = _translated(result, self._back)
+        return self._pool.observed(start, result)
 
-    def _tell(self) -> None:
-        with self._lock:
-            self._started += 1
-            self._progress(f"started {self._started} of {len(self._job.starts)} handlers")
+    def _back(self, value: str) -> str:
+        for there, here in self._trees.in_place.items():
+            value = value.replace(here, there)
+        return value
 
-    def _observed(self, start: Start, rung: Rung, sandbox: Sandbox, stack: ExitStack) -> dict[str, Any]:
-        job, trees = self._job, self._trees
-        paths = rung.paths(trees)
-
-        def here(value: str) -> str:
-            """Lambda's paths in a variable or an argument, as they are on this machine."""
-            return PATHS.sub(lambda found: paths.get(found[0], found[0]), value)
-
-        facts = observed(job, start, alone=rung.name in NETWORKS)
-        if paths and start.asks:
-            facts["events"] = [IN_TEXT.sub(lambda found: paths.get(found[0], found[0]), one) for one in start.events]
+    def _result(self, start: Start, rung: Rung, sandbox: Sandbox) -> dict[str, Any]:
+        job, paths = self._job, self._trees.in_place
+        facts = observed(job, start, alone=rung.own_network)
+        program = order(job, start, self._command(start, rung), dict(job.policy.image_environment))
+        if rung.in_place:
+            facts["events"] = [IN_JSON.sub(lambda found: paths[found[0]], event) for event in facts["events"]]
+            program["environment"] = {"PYTHONDONTWRITEBYTECODE": "1", **program["environment"]}
+            program = _translated(program, lambda value: PATHS.sub(lambda found: paths[found[0]], value))
+        elif _counts_by_namespace():
+            program["limits"]["RLIMIT_NPROC"] = job.policy.limits.processes + SLACK_PROCESSES
+        program["user"], program["group"] = sandbox.user or (None, None)
+        program["environment"]["AWS_LAMBDA_RUNTIME_API"] = sandbox.address(0)
+        if start.emulated:
+            program["environment"]["AWS_ENDPOINT_URL"] = f"http://{sandbox.address(1)}"
+            threading.Thread(target=self._serve, args=(start.function, sandbox), daemon=True).start()
         api = RuntimeApi(sandbox.sockets[0], start.function, facts["events"], start.timeout, sandbox.admits)
-        environment = {name: here(value) for name, value in variables(job, start, self._image(paths)).items()}
-        environment["AWS_LAMBDA_RUNTIME_API"] = _address(sandbox, 0)
-        outside = job.outside
-        if start.emulated and outside is not None:
-            run = os.urandom(8).hex()
-            bridge = Bridge(sandbox.sockets[1], lambda: outside.connect(start.function, run), sandbox.admits)
-            stack.callback(bridge.close)
-            environment["AWS_ENDPOINT_URL"] = f"http://{_address(sandbox, 1)}"
         output = Output(sandbox.output)
-        sandbox.go(
-            {
-                "command": self._command(start, here),
-                "environment": environment,
-                "cwd": here("/var/task"),
-                "limits": limits(job, processes=not paths and _counts_by_namespace()),
-                "user": sandbox.user and sandbox.user[0],
-                "group": sandbox.user and sandbox.user[1],
-            }
-        )
+        sandbox.go(program)
         return observe(facts, api, output, sandbox)
 
-    def _image(self, paths: Mapping[str, str]) -> dict[str, str]:
-        found = dict(self._job.policy.image_environment)
-        # Without a root of its own, the loader must find this machine's libraries, too.
-        return {**found, "PYTHONDONTWRITEBYTECODE": "1"} if paths else found
+    def _serve(self, function: str, sandbox: Sandbox) -> None:
+        """Hand each connection to the emulated AWS to the services of this run of the function."""
+        outside, run, listening = self._job.outside, os.urandom(8).hex(), sandbox.sockets[1]
+        with suppress(OSError):  # the sandbox has ended
+            while True:
+                connection, _ = listening.accept()
+                with connection, suppress(OSError):  # the services are gone; the handler sees a connection that ends
+                    if outside and sandbox.admits(connection):
+                        outside.serve(function, run, connection)
 
-    def _command(self, start: Start, here: Callable[[str], str]) -> list[str]:
-        python, bootstrap = here(f"/var/lang/bin/{self._trees.environment.python}"), here("/var/runtime/bootstrap.py")
+    def _command(self, start: Start, rung: Rung) -> list[str]:
+        python, bootstrap = f"/var/lang/bin/{self._trees.root.python}", "/var/runtime/bootstrap.py"
+        arguments = [python, bootstrap, "/opt"] if rung.in_place else []
         if start.asks:
-            return [python, "-c", text("questions"), bootstrap, here("/opt")]
-        return ["/bin/sh", here("/var/runtime/bootstrap.sh"), python, bootstrap, here("/opt"), start.handler]
+            return [python, "-c", text("questions"), bootstrap, *arguments[2:]]
+        return ["/bin/sh", "/var/runtime/bootstrap", *arguments]
 
-    def _back(self, rung: Rung) -> Callable[[str], str]:
-        """The way back from this machine's paths to Lambda's."""
-        paths = rung.paths(self._trees)
 
-        def back(value: str) -> str:
-            for there, path in paths.items():
-                value = value.replace(path, there)
+def _translated(value: Any, change: Callable[[str], str]) -> Any:  # noqa: ANN401 - JSON
+    """JSON with all of its texts changed."""
+    match value:
+        case str():
+            return change(value)
+        case list():
+            return [_translated(element, change) for element in value]
+        case dict():
+            return {name: _translated(element, change) for name, element in value.items()}
+        case _:
             return value
-
-        return back
-
-
-def _address(sandbox: Sandbox, number: int) -> str:
-    return f"127.0.0.1:{sandbox.sockets[number].getsockname()[1]}"
 
 
 def _counts_by_namespace() -> bool:

@@ -43,8 +43,8 @@ class Start:
 class Outside(Protocol):
     """The services that handlers reach, one set for each function, afresh for each of its runs."""
 
-    def connect(self, function: str, run: str) -> socket.socket:
-        """A connection to a function's services, as they are for one of its runs.
+    def serve(self, function: str, run: str, connection: socket.socket) -> None:
+        """Hand a connection to a function's services, as they are for one of its runs; the caller closes its own.
 
         Raises:
             OSError: They are gone.

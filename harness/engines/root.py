@@ -1,66 +1,181 @@
-"""The file system of a runtime, made in a folder: Lambda's paths, and of this machine what Lambda has and no more.
+"""The root of a runtime's sandbox, in the user's cache folder: Lambda's paths, and of this machine what Lambda has.
 
-It holds copies and relative links alone, and is complete: nothing in it leads out of it.
+It holds copies and relative links alone, and is complete: nothing in it leads out of it. The stand-in image is made of
+the same root.
 """
 
 from __future__ import annotations
 
+import errno
+import hashlib
+import json
 import os
 import shutil
 import stat
 import subprocess
+from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING
+from tempfile import mkdtemp
+from typing import TYPE_CHECKING, Any
 
-from harness.engines import lang, system
+from filelock import FileLock
+
+from harness.cache import sealed
+from harness.cache.trees import fingerprint
+from harness.engines import cpython, system
+from harness.engines.bootstrap_patch import patched
 from harness.policy.files import system_files
+from harness.policy.programs import programs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator
 
     from harness.engines.interpreters import Interpreter
     from harness.engines.protocol import Progress
     from harness.policy import RuntimePolicy
     from harness.policy.files import SystemFiles
 
+LAYOUT = 6  # part of the key: another layout is another root
+SEAL = "seal"
 TERMINALS = ("/usr/share/terminfo", "/usr/lib/terminfo", "/lib/terminfo", "/etc/terminfo")
 NOT_COPIED = ("posix", "right", "localtime")  # the time zones once more, and this machine's own
 CERTIFICATES = "etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem"
 ASK_CERTIFICATES = "import ssl; print(ssl.get_default_verify_paths().openssl_cafile)"
 
 
-def make(
-    root: Path, policy: RuntimePolicy, interpreter: Interpreter, scripts: Mapping[str, str], progress: Progress
-) -> tuple[str, ...]:
+@dataclass(frozen=True, slots=True)
+class Root:
+    """The file system that plays the runtime, with ``/var/task``, ``/opt`` and ``/tmp`` empty.
+
+    Attributes:
+        home: The folder that holds it, below the user's cache folder.
+        interpreter: The CPython of this machine that was copied into it.
+    """
+
+    home: Path
+    interpreter: Interpreter
+
+    @property
+    def path(self) -> Path:
+        """Its folder, readable for everybody."""
+        return self.home / "root"
+
+    @property
+    def lang(self) -> Path:
+        """CPython and, in its ``site-packages``, the runtime client and the SDK."""
+        return self.path / "var" / "lang"
+
+    @property
+    def lacking(self) -> tuple[str, ...]:
+        """What the runtime has and this machine lacks, sorted: programs by name, libraries by SONAME, files by path.
+
+        Raises:
+            OSError: The root was not made, or is no longer there.
+        """
+        return tuple(self._seal["lacking"])
+
+    @property
+    def intact(self) -> bool:
+        """Whether everything in it is as it was when it was made."""
+        try:
+            return bool(self._seal["root"] == fingerprint(self.path))
+        except OSError:
+            return False
+
+    @property
+    def python(self) -> str:
+        """The interpreter's name below ``bin``."""
+        return "python" + ".".join(self.interpreter.version.split(".")[:2])
+
+    @property
+    def _seal(self) -> dict[str, Any]:
+        if (packed := sealed.load(self.home / SEAL)) is None:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self.home / SEAL))
+        seal: dict[str, Any] = json.loads(packed)
+        return seal
+
+
+def prepare(policy: RuntimePolicy, interpreter: Interpreter, cache: Path, progress: Progress) -> Root:
+    """The root of a runtime; made at the first use, and again where it is no longer as it was made.
+
+    Raises:
+        Unavailable: Its packages cannot be installed, or do not work with the interpreter.
+    """
+    key = hashlib.sha256("\n".join(_inputs(policy, interpreter)).encode()).hexdigest()[:16]
+    home = cache / "runtimes" / f"{policy.runtime}-{key}"
+    root = Root(home, interpreter)
+    if not root.intact:
+        home.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(home.with_name(f"{home.name}.lock")):
+            if not root.intact:  # another process may have made it while this one waited
+                _make(root, policy, progress)
+    return root
+
+
+def _inputs(policy: RuntimePolicy, interpreter: Interpreter) -> Iterator[str]:
+    """What a root is made of; an update of one of the machine's files makes another one."""
+    yield from (str(LAYOUT), str(interpreter), *policy.runtime_requirements, *_scripts(policy).values())
+    yield from (str(sorted(programs(policy.python))), str(system_files(policy.operating_system)))
+    for path in system.watched(interpreter, policy):
+        try:
+            found = path.stat()
+        except OSError:
+            continue
+        yield f"{path} {found.st_size} {int(found.st_mtime)}"  # an archive of the file tells whole seconds
+
+
+def _make(root: Root, policy: RuntimePolicy, progress: Progress) -> None:
+    home = root.home
+    for left in home.parent.glob(f"{home.name}.tmp*"):  # of a process that was killed; the lock is ours now
+        shutil.rmtree(left, ignore_errors=True)
+    building = Path(mkdtemp(prefix=f"{home.name}.tmp", dir=home.parent))
+    building.chmod(0o755)
+    try:
+        made = building / "root"
+        made.mkdir()
+        lacking = _fill(made, policy, root.interpreter, progress)
+        sealed.save(building / SEAL, json.dumps({"root": fingerprint(made), "lacking": lacking}).encode(), 0o644)
+        if home.exists():  # and is no longer what it was
+            home.rename(building.with_name(f"{home.name}.tmp-old"))
+        building.rename(home)
+        shutil.rmtree(building.with_name(f"{home.name}.tmp-old"), ignore_errors=True)
+    finally:
+        shutil.rmtree(building, ignore_errors=True)  # nothing is left of it where it was renamed
+
+
+def _scripts(policy: RuntimePolicy) -> dict[str, str]:
+    """The files of ``/var/runtime``."""
+    texts = {name: files("harness.probe").joinpath(name).read_text("utf-8") for name in ("bootstrap", "bootstrap.py")}
+    return {
+        "bootstrap": texts["bootstrap"].replace("@RUNTIME@", policy.runtime),
+        "bootstrap.py": patched(texts["bootstrap.py"]),
+    }
+
+
+def _fill(root: Path, policy: RuntimePolicy, interpreter: Interpreter, progress: Progress) -> tuple[str, ...]:
     """Fill an empty folder.
 
-    Args:
-        root: The folder.
-        policy: Of the runtime.
-        interpreter: CPython of the runtime's version.
-        scripts: The files of ``/var/runtime``.
-        progress: Hears what takes long.
-
     Returns:
-        What the runtime has and this machine lacks, sorted: programs by name, libraries by SONAME, files by path.
+        What the runtime has and this machine lacks, as :attr:`Root.lacking`.
 
     Raises:
         Unavailable: The runtime's packages cannot be installed, or do not work with the interpreter.
         OSError: Something cannot be read or written.
     """
-    files, name = system_files(policy.operating_system), "python{}.{}".format(*policy.python)
-    lacking = _lay_out(root, files, interpreter.machine)
-    for script, text in scripts.items():
+    name = "python{}.{}".format(*policy.python)
+    lacking = _lay_out(root, system_files(policy.operating_system), interpreter.machine)
+    for script, text in _scripts(policy).items():
         _write(root / "var/runtime" / script, text)
         (root / "var/runtime" / script).chmod(0o644 if script.endswith(".py") else 0o755)
     language = root / "var/lang"
-    binaries = lang.copy(interpreter, language, name)
+    binaries = cpython.copy(interpreter, language, name)
     progress(f"installing the {policy.runtime} runtime client and SDK (first use)")
-    lang.install(language / "lib" / name / "site-packages", policy)
+    cpython.install(language / "lib" / name / "site-packages", policy)
     lacking |= system.copy(root, policy, interpreter, binaries)
-    lang.check_loader(interpreter, root)
-    lang.start(language, name)
-    lang.compile_all(interpreter, language)
+    cpython.check_loader(interpreter, root)
+    cpython.check_start(language, name)
+    cpython.compile_all(interpreter, language)
     _link_certificates(root, interpreter)
     _open(root)
     return tuple(sorted(lacking))

@@ -10,7 +10,6 @@ import contextlib
 import json
 import os
 import select
-import signal
 import socket
 import struct
 import subprocess
@@ -20,23 +19,23 @@ from typing import TYPE_CHECKING, Any
 
 from harness.cache import trees as folders
 from harness.engines.cgroup import Group
-from harness.engines.enclosure import NotHere
 from harness.engines.protocol import Unavailable
-from harness.engines.rungs import Landlocked
-from harness.probe.observer import children, descendants
+from harness.engines.rungs import NotHere
+from harness.probe.observer import Tree
+from harness.probe.processes import children, descendants, kill
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from harness.engines.enclosure import Enclosure, Rung, Trees
+    from harness.engines.rungs import Enclosure, Rung, Trees
 
 STARTING_SECONDS = 30.0
 ENDING_SECONDS = 10.0
 SHOWN_BYTES = 4096
 
 
-class Sandbox:
-    """One start, shut in, as the harness sees it from outside; see ``harness/probe/observer.py`` for what it is asked.
+class Sandbox(Tree):
+    """One start, shut in; for what its observer asks, see :class:`Tree`.
 
     Attributes:
         sockets: What the first program passed out: the Runtime API's, and the emulated AWS's where that is wanted.
@@ -89,6 +88,10 @@ class Sandbox:
         lines = printed.decode("utf-8", "replace").strip().splitlines() or [f"exit status {self._process.returncode}"]
         return lines[-1]
 
+    def address(self, number: int) -> str:
+        """Host and port of one of the sockets, as the sandbox sees it."""
+        return "{}:{}".format(*self.sockets[number].getsockname())
+
     def admits(self, connection: socket.socket) -> bool:
         """Whether a connection to one of the sockets comes from this sandbox."""
         return self._enclosure.alone or (self.user is not None and _owner(connection) == self.user[0])
@@ -129,10 +132,6 @@ class Sandbox:
         """All processes below the first program; none where that is buried, and its number may be another's."""
         return descendants(self._process.pid) if self._process.returncode is None else []
 
-    def dump(self, number: int) -> None:
-        """Send the runtime's process a signal."""
-        _kill(self.first(), number)
-
     def first(self) -> list[int]:
         """The runtime's process, where there is one; found without a look at the others."""
         level = [self._process.pid] if self._process.returncode is None else []
@@ -143,9 +142,6 @@ class Sandbox:
     def out_of_memory(self) -> bool:
         """Whether the kernel ended a process because the memory of all was used up."""
         return bool(self._group and self._group.out_of_memory())
-
-    def memory(self) -> int | None:
-        """None: they are looked at one by one."""
 
     def end(self) -> None:
         """End everything in it; called again, it does nothing."""
@@ -158,7 +154,7 @@ class Sandbox:
                     self._process.wait(ENDING_SECONDS)
                 except subprocess.TimeoutExpired:  # the guard was stopped by what it guards
                     while processes := [pid for level in self._generations() for pid in level]:
-                        _kill(processes)
+                        kill(processes)
                     self._process.kill()
             else:
                 self._end_namespace()
@@ -169,6 +165,10 @@ class Sandbox:
             if self._group:
                 self._group.close()
                 self._group = None
+            for listening in self.sockets[1:]:  # the first is the Runtime API's, which closes it
+                with contextlib.suppress(OSError):
+                    listening.shutdown(socket.SHUT_RDWR)
+                listening.close()
             if self._enclosure.scratch:
                 with contextlib.suppress(OSError):
                     folders.remove(self._enclosure.scratch)
@@ -176,17 +176,11 @@ class Sandbox:
     def _end_namespace(self) -> None:
         """End process 1 of the namespace: the kernel ends all others before that is over."""
         if self._process.returncode is None:
-            _kill(children(self._process.pid))  # and not a look at all, of which there may be a thousand
+            kill(children(self._process.pid))  # and not a look at all, of which there may be a thousand
         try:
             self._process.wait(ENDING_SECONDS if self.sockets else 0)
         except subprocess.TimeoutExpired:
             self._process.kill()
-
-
-def _kill(pids: Iterable[int], number: int = signal.SIGKILL) -> None:
-    for pid in pids:
-        with contextlib.suppress(OSError):
-            os.kill(pid, number)
 
 
 def _owner(connection: socket.socket) -> int | None:
@@ -209,22 +203,26 @@ def _as_listed(address: tuple[str, int]) -> str:
 class Ladder:
     """The rungs of this machine: the first one that works is used for all starts.
 
-    Attributes:
+    Args:
         rungs: In the order in which they are tried.
     """
 
     def __init__(self, rungs: Sequence[Rung]) -> None:
-        self.rungs = tuple(rungs)
+        self._rungs = tuple(rungs)
         self._lock = threading.Lock()
         self._works: Rung | None = None
         self._reasons: dict[str, str] = {}
 
     @property
-    def rung(self) -> Rung | None:
-        """The one that is used; None before the first start."""
-        if isinstance(self._works, Landlocked):
-            return Landlocked("; ".join(self._reasons.values()) or "nothing else was wanted")
-        return self._works
+    def name(self) -> str | None:
+        """What reports call the rung that is used; None before the first start."""
+        return self._works.name if self._works else None
+
+    @property
+    def caveats(self) -> tuple[str, ...]:
+        """What runs in it do not show."""
+        reason = "; ".join(self._reasons.values()) or "nothing else was wanted"
+        return tuple(caveat.format(reason=reason) for caveat in self._works.caveats) if self._works else ()
 
     @contextlib.contextmanager
     def sandbox(self, trees: Trees, sockets: int, tmp_bytes: int, memory: int) -> Iterator[tuple[Rung, Sandbox]]:
@@ -241,10 +239,9 @@ class Ladder:
 
     def _made(self, trees: Trees, sockets: int, tmp_bytes: int, memory: int) -> tuple[Rung, Sandbox]:
         with contextlib.nullcontext() if self._works else self._lock:
-            for rung in [self._works] if self._works else self.rungs:
+            for rung in [self._works] if self._works else self._rungs:
                 try:
-                    enclosure = rung.enclosure(trees, sockets, tmp_bytes)
-                    made = Sandbox(enclosure, sockets, Group.made(memory + tmp_bytes))
+                    made = Sandbox(rung.enclosure(trees, sockets, tmp_bytes), sockets, Group.made(memory + tmp_bytes))
                 except NotHere as reason:
                     self._reasons[rung.name] = str(reason)
                     continue

@@ -1,8 +1,8 @@
 """Compiles modules for the interpreter that runs this, and executes none of them.
 
-Standard input holds JSON: a list of pairs, a source file and the path that its functions will see it at. For each, a
-line of JSON comes back, followed by the bytecode that it announces: ``{"shown", "size", "microseconds", "name"}``, the
-name being that of the file below ``__pycache__``. A module whose compilation warns or fails has the size 0: the handler
+Standard input holds a line of JSON: pairs of a source file and the path that its functions will see it at. For each, a
+line of JSON comes back, ``{"shown", "size", "microseconds", "name"}``, followed by the bytecode that it announces; the
+name is that of the file below ``__pycache__``. A module whose compilation warns or fails has the size 0: the handler
 compiles it itself, so that the warning or the error is its own.
 """
 
@@ -55,7 +55,7 @@ def write(modules: list[list[str]], out: BinaryIO) -> None:
 
 def main() -> None:
     """Compile everything that standard input asks for, on all cores."""
-    modules = json.load(sys.stdin)
+    modules = json.loads(sys.stdin.readline())
     processes = 1 if len(modules) <= FEW else os.cpu_count() or 1
     parts = []
     for number in range(1, processes):

@@ -19,7 +19,9 @@ from typing import TYPE_CHECKING, Any
 
 from . import kernel
 from .launch import become, listening
-from .observer import Output, in_memory, observe, oom_killed, resident
+from .observer import Output, Tree, observe
+from .processes import in_memory, oom_killed, resident
+from .relay import Relay
 from .runtime_api import RuntimeApi
 
 if TYPE_CHECKING:
@@ -31,7 +33,7 @@ CGROUPS = ("/sys/fs/cgroup", "/sys/fs/cgroup/memory")
 _writing = threading.Lock()
 
 
-class Container:
+class Container(Tree):
     """All processes of the container but this one."""
 
     def __init__(self, child: int) -> None:
@@ -58,11 +60,6 @@ class Container:
     def crowd(self) -> int:
         """See ``observer.Tree``."""
         return len(self.pids())
-
-    def dump(self, number: int) -> None:
-        """See ``observer.Tree``."""
-        with contextlib.suppress(OSError):
-            os.kill(self._child, number)
 
     def end(self) -> None:
         """See ``observer.Tree``. One call reaches all processes but this one: nothing can outrun it."""
@@ -97,8 +94,9 @@ def say(kind: str, value: dict[str, Any]) -> None:
             data = data[os.write(1, data) :]
 
 
-def attend(selector: selectors.BaseSelector, relay: Any) -> NoReturn:  # noqa: ANN401 - or None, where it was not sent
+def attend(selector: selectors.BaseSelector, relay: Relay) -> NoReturn:
     """Carry what the emulated AWS is sent, and end everything when nobody waits for the answer any more."""
+    rest = b""
     while True:
         for key, events in selector.select():
             if key.fd != 0:
@@ -106,8 +104,10 @@ def attend(selector: selectors.BaseSelector, relay: Any) -> NoReturn:  # noqa: A
             elif not (received := os.read(0, 1 << 16)):
                 os.kill(-1, signal.SIGKILL)
                 os._exit(1)
-            elif relay:
-                relay.received(received)
+            else:
+                *lines, rest = (rest + received).split(b"\n")
+                for line in lines:
+                    relay.received(json.loads(line))
 
 
 def started(order: dict[str, Any], write: int) -> int:
@@ -147,15 +147,13 @@ def main(job: dict[str, Any], rest: bytes) -> NoReturn:
         if not (received := os.read(0, 1 << 16)):
             os._exit(1)
         rest += received
-    selector, relay, start = selectors.DefaultSelector(), None, job["start"]
+    selector, start = selectors.DefaultSelector(), job["start"]
+    relay = Relay(selector, say)
     selector.register(0, selectors.EVENT_READ)
     order = job["order"]
     inherited = {name: value for name, value in os.environ.items() if name not in DAEMONS}
     order["environment"] = {**inherited, **order["environment"]}
     if job["emulated"]:
-        from .relay import Relay  # noqa: PLC0415 - not sent where no handler needs it
-
-        relay = Relay(selector, say)
         order["environment"]["AWS_ENDPOINT_URL"] = relay.opened(start["function"])
     (api_socket,) = listening(1)
     order["environment"]["AWS_LAMBDA_RUNTIME_API"] = "{}:{}".format(*api_socket.getsockname())

@@ -19,7 +19,7 @@ from typing import Any
 
 from . import kernel
 from .launch import become, listening, passed
-from .observer import descendants
+from .processes import descendants, exit_status, kill
 
 
 def main() -> None:
@@ -71,8 +71,7 @@ def waited(child: int) -> int:
                 return 128 + signal.SIGKILL
             pid, status = os.waitpid(child, os.WNOHANG)
             if pid:
-                code = os.waitstatus_to_exitcode(status)
-                return 128 - code if code < 0 else code
+                return exit_status(status)
 
 
 def end(own_user: int | None) -> None:
@@ -81,9 +80,7 @@ def end(own_user: int | None) -> None:
         if own_user is not None:
             end_all_of(own_user)
         for generation in descendants(os.getpid()):
-            for pid in generation:
-                with contextlib.suppress(OSError):
-                    os.kill(pid, signal.SIGKILL)
+            kill(generation)
         try:
             while os.waitpid(-1, os.WNOHANG)[0]:
                 pass

@@ -8,6 +8,7 @@ import errno
 import fcntl
 import os
 import platform
+import signal
 import socket
 import struct
 
@@ -91,6 +92,11 @@ def pivot(root: str) -> None:
 def prctl(option: int, value: int, more: int = 0) -> None:
     """Ask for something that concerns this process alone; where the kernel refuses, go on without."""
     _libc.prctl(option, ctypes.c_ulong(value), ctypes.c_ulong(more), 0, 0)
+
+
+def end_with_parent() -> None:
+    """Let this process end when the thread that started it does, and so when its process is killed."""
+    prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def raise_loopback() -> None:

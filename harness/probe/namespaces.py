@@ -10,13 +10,13 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import signal
 import socket
 import sys
 from typing import TYPE_CHECKING, Any
 
 from . import kernel
 from .launch import become, listening, passed
+from .processes import exit_status
 
 if TYPE_CHECKING:
     from typing import NoReturn
@@ -104,19 +104,18 @@ def waited(child: int) -> int:
     while True:
         pid, status = os.wait()
         if pid == child:
-            code = os.waitstatus_to_exitcode(status)
-            return 128 - code if code < 0 else code
+            return exit_status(status)
 
 
 def main() -> None:
     """Read the order, make the sandbox, and end as its first program does."""
     door = socket.socket(fileno=int(sys.argv[2]))
     order = json.loads(sys.argv[3])
-    kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
+    kernel.end_with_parent()
     enter(order["user"], order["group"])
     inside = os.fork()
     if inside == 0:
-        kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
+        kernel.end_with_parent()
         first(order, door)
     door.close()
     os._exit(waited(inside))

@@ -13,17 +13,15 @@ import os
 import re
 import threading
 import time
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from .outside import Outside, busy
+from .outside import Outside
+from .processes import busy, cpu, kill, peak, proportional, resident, unmapped, waited, yield_to_others
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from .runtime_api import RuntimeApi
 
 HEAD_BYTES, TAIL_BYTES = 16_384, 65_536
-PAGE = os.sysconf("SC_PAGE_SIZE")
 TICKS = os.sysconf("SC_CLK_TCK")
 LOOK_SECONDS = 0.05  # between two looks at what the processes use
 GRACE_SECONDS = 2.0  # for a process that has posted its error to end by itself
@@ -36,32 +34,36 @@ STACK = re.compile(r"^(?:Current thread|Thread|Stack) .*\(most recent call first
 FRAME = re.compile(r'^  File "(.+)", line (\d+) in ')
 
 
-class Tree(Protocol):
+class Tree:
     """The processes of one start, seen and ended from outside."""
 
     def poll(self) -> int | None:
         """The exit status of the first of them (negative: the signal that ended it); None while it runs."""
+        raise NotImplementedError
 
     def pids(self) -> list[int]:
         """The processes that are the function's own, the first one first."""
+        raise NotImplementedError
 
     def first(self) -> list[int]:
         """The first of them alone, where there is one."""
+        raise NotImplementedError
 
     def crowd(self) -> int:
         """How many processes there are, in one system call or two; 0 where only ``pids`` can say."""
-
-    def dump(self, number: int) -> None:
-        """Send the first of them a signal."""
+        return 0
 
     def end(self) -> None:
         """End all of them."""
+        raise NotImplementedError
 
     def out_of_memory(self) -> bool:
         """Whether the kernel ended one of them because the memory of all was used up."""
+        return False
 
     def memory(self) -> int | None:
         """The bytes that all of them hold together, where the kernel counts them."""
+        return None
 
 
 class Output:
@@ -152,9 +154,9 @@ class Watch:
         total, counted = sum(map(resident, pids)), self.tree.memory()
         if counted is not None:
             return max(total, counted) if len(pids) == 1 else counted
-        files = _unmapped(pids)
+        files = unmapped(pids)
         if len(pids) > 1 and total + files > self.memory:
-            total = sum(map(_proportional, pids))
+            total = sum(map(proportional, pids))
         return total + files
 
     def cpu_seconds(self) -> float:
@@ -178,7 +180,7 @@ def observe(start: dict[str, Any], api: RuntimeApi, output: Output, tree: Tree) 
         output: What they print.
         tree: The processes. All of them have ended afterwards.
     """
-    watch = Watch(tree, start["memory"], Outside(api, tree.pids, cpu, alone=start["alone"]))
+    watch = Watch(tree, start["memory"], Outside(api, tree.pids, alone=start["alone"]))
     began = time.monotonic()
     try:
         init = _initialised(start, api, watch, began)
@@ -329,7 +331,7 @@ def _stack(tree: Tree, output: Output) -> dict[str, Any] | None:
     from .bootstrap_patch import DUMP_SIGNAL  # noqa: PLC0415 - data of a module that runs in the handler's process
 
     before = output.text()
-    tree.dump(DUMP_SIGNAL)
+    kill(tree.first(), DUMP_SIGNAL)
     deadline = time.monotonic() + DUMP_SECONDS
     while time.monotonic() < deadline and not _dumped(output.text()[len(before) :]):
         time.sleep(0.01)
@@ -357,106 +359,3 @@ def without_ping(text: str, ping: str) -> str:
     marks = ("Runtime.LambdaContextUnmarshalError", *([ping] if ping else []))
     lines = re.split(r"(?<=\n)", text)  # there are carriage returns in the client's lines
     return "".join(line for line in lines if not any(mark in line for mark in marks))
-
-
-def yield_to_others(pids: list[int]) -> None:
-    """Let processes, and all that they start, have what nobody else wants of the processors."""
-    for pid in pids:
-        with contextlib.suppress(OSError):  # it has ended, or is another user's
-            os.sched_setscheduler(pid, os.SCHED_IDLE, os.sched_param(0))
-
-
-def oom_killed(folders: Iterable[str]) -> bool:
-    """Whether the kernel ended a process of a control group because the memory was used up."""
-    for folder in folders:
-        for name in ("memory.events", "memory.oom_control"):
-            with contextlib.suppress(OSError), open(f"{folder}/{name}", encoding="ascii") as file:
-                if any(line.startswith("oom_kill ") and line.split()[1] != "0" for line in file):
-                    return True
-    return False
-
-
-def in_memory(folders: Iterable[str]) -> int | None:
-    """What the processes of a control group hold, files in memory included, in bytes."""
-    for folder in folders:
-        with (
-            contextlib.suppress(OSError, ValueError, KeyError),
-            open(f"{folder}/memory.stat", encoding="ascii") as file,
-        ):
-            counted = dict(line.split() for line in file)
-            return int(counted["anon" if "anon" in counted else "rss"]) + int(counted["shmem"])
-    return None
-
-
-def descendants(root: int) -> list[list[int]]:
-    """Every living process below ``root``, by generations; empty where it has ended."""
-    found: list[list[int]] = []
-    level = [root]
-    while level:
-        level = [child for pid in level for child in children(pid)]
-        if level:
-            found.append(level)
-    return found
-
-
-def children(pid: int) -> list[int]:
-    """The living processes that a process has started and not buried."""
-    found: list[int] = []
-    with contextlib.suppress(OSError):
-        for thread in os.listdir(f"/proc/{pid}/task"):
-            with contextlib.suppress(OSError), open(f"/proc/{pid}/task/{thread}/children", "rb") as listed:
-                found += map(int, listed.read().split())
-    return found
-
-
-def resident(pid: int) -> int:
-    """The memory of a process, in bytes."""
-    with contextlib.suppress(OSError, ValueError), open(f"/proc/{pid}/statm", "rb") as statm:
-        return int(statm.read().split()[1]) * PAGE
-    return 0
-
-
-def _proportional(pid: int) -> int:
-    with contextlib.suppress(OSError, ValueError), open(f"/proc/{pid}/smaps_rollup", "rb") as smaps:
-        for line in smaps:
-            if line.startswith(b"Pss:"):
-                return int(line.split()[1]) * 1024
-    return 0
-
-
-def _unmapped(pids: list[int]) -> int:
-    """What files without a name on any disk hold, each counted once."""
-    found: dict[tuple[int, int], int] = {}
-    for pid in pids[:64]:
-        with contextlib.suppress(OSError):
-            for descriptor in os.listdir(f"/proc/{pid}/fd"):
-                with contextlib.suppress(OSError):
-                    if os.readlink(f"/proc/{pid}/fd/{descriptor}").startswith("/memfd:"):
-                        status = os.stat(f"/proc/{pid}/fd/{descriptor}")
-                        found[status.st_dev, status.st_ino] = status.st_blocks * 512
-    return sum(found.values())
-
-
-def peak(pid: int) -> int:
-    """The largest resident size that a process reached, in bytes."""
-    with contextlib.suppress(OSError, ValueError), open(f"/proc/{pid}/status", "rb") as status:
-        for line in status:
-            if line.startswith(b"VmHWM:"):
-                return int(line.split()[1]) * 1024
-    return 0
-
-
-def waited(pid: int) -> float:
-    """How long a process was ready to run and got no processor, in seconds, as far as the kernel counts it."""
-    with contextlib.suppress(OSError, ValueError, IndexError), open(f"/proc/{pid}/schedstat", "rb") as schedstat:
-        return int(schedstat.read().split()[1]) / 1e9
-    return 0.0
-
-
-def cpu(pid: int) -> int:
-    """Processor time of a process and of the children that it waited for, in clock ticks."""
-    with contextlib.suppress(OSError, ValueError, IndexError), open(f"/proc/{pid}/stat", "rb") as stat:
-        # The name, in parentheses, may hold anything, parentheses too.
-        fields = stat.read().rpartition(b")")[2].split()
-        return sum(int(fields[place]) for place in (11, 12, 13, 14))
-    return 0

@@ -6,10 +6,10 @@ driver's pool for ever. Nothing that follows can be known, so it is not waited f
 
 from __future__ import annotations
 
-import contextlib
-import os
 import time
 from typing import TYPE_CHECKING
+
+from .processes import busy, cpu, failures
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -19,10 +19,7 @@ if TYPE_CHECKING:
 IDLE_SECONDS = 1.0  # of waiting, after the first call that failed, until a start is ended
 LOOK_SECONDS = 0.05
 LONGEST_LOOK = 4 * LOOK_SECONDS  # that counts: between two looks that are further apart, much may have happened
-# Lines and columns of /proc/PID/net/snmp: what had no way out, and what nobody on the loopback listens for.
-FAILURES = {"Ip": ("OutNoRoutes",), "Tcp": ("AttemptFails",)}
 AGAIN, INSISTENT = 3, 64  # see ``bootstrap_patch.py``
-BUSY = (b"R", b"D")  # states of threads: running or ready to run, waiting for a disk
 
 
 class Outside:
@@ -31,15 +28,12 @@ class Outside:
     Args:
         api: What has the calls that were reported.
         pids: The processes.
-        cpu: The processor time of one of them.
         alone: Whether nobody else is on their network, so that the kernel counts their failures alone.
     """
 
-    def __init__(
-        self, api: RuntimeApi, pids: Callable[[], Sequence[int]], cpu: Callable[[int], float], *, alone: bool
-    ) -> None:
-        self._api, self._pids, self._cpu, self._alone = api, pids, cpu, alone
-        self._idle, self._looked, self._used = 0.0, 0.0, 0.0
+    def __init__(self, api: RuntimeApi, pids: Callable[[], Sequence[int]], *, alone: bool) -> None:
+        self._api, self._pids, self._alone = api, pids, alone
+        self._idle, self._looked, self._used = 0.0, 0.0, 0
         self._event: int | None = None
         self._before, self._counted = 0, 0
 
@@ -65,7 +59,7 @@ class Outside:
         if any(times(call) >= INSISTENT for call in self._calls()):
             return True
         pids = self._pids()
-        used = sum(map(self._cpu, pids))
+        used = sum(map(cpu, pids))
         if used == self._used and not any(map(busy, pids)):
             self._idle += min(since, LONGEST_LOOK)
         self._used = used
@@ -95,27 +89,3 @@ def near(call: dict[str, object]) -> bool:
     """Whether a call was one to the loopback, where something may listen."""
     host = str(call.get("host")).rpartition(":")[0] or str(call.get("host"))
     return host in ("localhost", "::1") or host.startswith("127.")
-
-
-def failures(pid: int) -> int | None:
-    """The failures that the kernel has counted on a process's network; None where it counts none."""
-    found = 0
-    try:
-        with open(f"/proc/{pid}/net/snmp", encoding="ascii") as file:
-            lines = [line.split() for line in file]
-    except (OSError, ValueError):
-        return None
-    for names, values in zip(lines[::2], lines[1::2], strict=False):
-        counted = dict(zip(names, values, strict=False))
-        found += sum(int(counted.get(one, 0)) for one in FAILURES.get(names[0].rstrip(":"), ()))
-    return found
-
-
-def busy(pid: int) -> bool:
-    """Whether a thread of a process runs, wants to, or waits for a disk."""
-    with contextlib.suppress(OSError):
-        for thread in os.listdir(f"/proc/{pid}/task"):
-            with contextlib.suppress(OSError, IndexError), open(f"/proc/{pid}/task/{thread}/stat", "rb") as stat:
-                if stat.read().rpartition(b")")[2].split()[0] in BUSY:
-                    return True
-    return False

@@ -6,6 +6,7 @@ import json
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -118,10 +119,12 @@ def test_ctrl_c_while_it_is_seeded(environ: Mapping[str, str], manifest: Path) -
 
 
 def test_nothing_is_left_of_it(sown: Callable[[str], Seed]) -> None:
-    with emulator({"one": sown(DESK)}, lambda _: None) as services:
-        services.connect("one", "1").close()
-    with pytest.raises(OSError, match=r"Bad file descriptor|has ended"):
-        services.connect("one", "2")
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        with emulator({"one": sown(DESK)}, lambda _: None) as services:
+            services.serve("one", "1", theirs)
+        with pytest.raises(OSError, match=r"Bad file descriptor|has ended"):
+            services.serve("one", "2", theirs)
 
 
 def test_what_a_service_refuses_is_said(sown: Callable[[str], Seed]) -> None:

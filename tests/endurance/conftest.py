@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.engines.environment import prepare
 from harness.engines.interpreters import Interpreter, ask
+from harness.engines.root import prepare
 from harness.policy import runtime_policy
 from tests.endurance.scene import Scene
 

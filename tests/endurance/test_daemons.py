@@ -28,8 +28,8 @@ DOCKER = shutil.which("docker") or "docker"
 VERSION = b'{"ApiVersion": "1.43", "MinAPIVersion": "1.12"}'
 # What is bounded in the same way, and sooner.
 SOONER = """
-from harness.engines import daemon, starting
-daemon.PING_SECONDS, daemon.CALL_SECONDS, starting.time_limit = 2, 4, lambda job, start: 20
+from harness.engines import daemon, probe_messages
+daemon.PING_SECONDS, daemon.CALL_SECONDS, probe_messages.time_limit = 2, 4, lambda job, start: 20
 from harness.__main__ import main
 main()
 """

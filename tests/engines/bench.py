@@ -13,7 +13,7 @@ from harness.engines.process import ProcessEngine
 from harness.engines.protocol import Engine, Job, Observation, Start
 from harness.engines.rungs import rungs
 from harness.policy import runtime_policy
-from harness.probe.observer import peak
+from harness.probe.processes import peak
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -13,9 +13,9 @@ from fixtures.broken import mini
 from harness.artifact.archive import read
 from harness.artifact.entries import Role
 from harness.artifact.store import Store
-from harness.engines.environment import Environment, prepare
 from harness.engines.interpreters import Interpreter, ask
 from harness.engines.protocol import Answered, Unavailable
+from harness.engines.root import Root, prepare
 from harness.policy import runtime_policy
 from tests.conftest import missing, not_wanted
 from tests.engines.bench import Bench, start
@@ -73,7 +73,7 @@ def interpreter(python: Path) -> Interpreter:
 
 
 @pytest.fixture(scope="session")
-def made(interpreter: Interpreter, cache: Path) -> Environment:
+def made(interpreter: Interpreter, cache: Path) -> Root:
     """The environment of most tests, made by the first that asks for it."""
     return prepare(runtime_policy("python3.12"), interpreter, cache, lambda _: None)
 

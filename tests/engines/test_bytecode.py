@@ -16,7 +16,7 @@ from fixtures.broken import mini
 from harness.artifact.archive import read
 from harness.artifact.entries import Role
 from harness.artifact.store import Addition, Store
-from harness.engines.bytecode import answers
+from harness.engines.bytecode import compiled_modules
 from harness.engines.choice import Choice, engine
 from harness.engines.protocol import Answered, Failed, Observation, Ready
 from tests.engines.bench import Bench, start
@@ -239,4 +239,4 @@ def test_a_record_of_them_that_is_damaged_is_none(tree: Path, stored: Callable[[
     ids=["nothing", "whole", "cut", "no answer"],
 )
 def test_of_the_compilers_answer_what_is_whole_counts(printed: bytes, expected: list[bytes]) -> None:
-    assert [one.content for one in answers(printed)] == expected
+    assert [one.content for one in compiled_modules(printed)] == expected

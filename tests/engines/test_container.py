@@ -19,8 +19,8 @@ from docker.errors import APIError, NotFound
 
 from harness.engines.container import OBSERVER_MB, OBSERVER_PROCESSES, ContainerEngine
 from harness.engines.daemon import LABEL, Daemon, connect, owner, sweep
+from harness.engines.probe_messages import MB
 from harness.engines.protocol import Answered, Failed, Ready, Unavailable
-from harness.engines.starting import MB
 from harness.policy import runtime_policy
 from tests.engines.bench import Bench, start
 

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.engines.environment import Environment, prepare
 from harness.engines.interpreters import Interpreter, ask
 from harness.engines.process import ProcessEngine
 from harness.engines.protocol import Answered, Unavailable
+from harness.engines.root import Root, prepare
 from harness.policy import runtime_policy
 from tests.engines.bench import Bench, start
 
@@ -53,7 +53,7 @@ def left(cache: Path) -> list[str]:
 
 
 @pytest.mark.usefixtures("_dead_index")
-def test_it_is_made_once_and_needs_no_index_afterwards(made: Environment, cache: Path) -> None:
+def test_it_is_made_once_and_needs_no_index_afterwards(made: Root, cache: Path) -> None:
     said: list[str] = []
     assert prepare(POLICY, made.interpreter, cache, said.append) == made
     assert said == []
@@ -68,9 +68,7 @@ def rewrite(path: Path) -> None:
 
 
 @pytest.mark.parametrize("change", [os.unlink, add, rewrite], ids=["a file is gone", "one is more", "one is another"])
-def test_what_was_changed_by_hand_is_made_again(
-    made: Environment, tmp_path: Path, change: Callable[[Path], None]
-) -> None:
+def test_what_was_changed_by_hand_is_made_again(made: Root, tmp_path: Path, change: Callable[[Path], None]) -> None:
     home = tmp_path / "runtimes" / made.home.name
     shutil.copytree(made.home, home, symlinks=True)
     said: list[str] = []
@@ -86,7 +84,7 @@ def test_what_was_changed_by_hand_is_made_again(
 
     assert said == [INSTALLING]
     assert environment.intact
-    assert {path.stat().st_mode & 0o777 for path in (environment.root, environment.root / CLIENT)} == {0o755, 0o644}
+    assert {path.stat().st_mode & 0o777 for path in (environment.path, environment.path / CLIENT)} == {0o755, 0o644}
     assert left(tmp_path) == [environment.home.name]
 
 
@@ -110,14 +108,14 @@ def test_an_interpreter_that_cannot_run_the_client_is_not_taken(interpreter: Int
 @pytest.mark.parametrize(
     ("gone", "reason"),
     [
-        ("var/lang/bin/python3.12", "/var/runtime/bootstrap.sh: line 5: /var/lang/bin/python3.12: No such file"),
+        ("var/lang/bin/python3.12", "/var/runtime/bootstrap: line 19: /var/lang/bin/python3.12: No such file"),
         (CLIENT, "ImportError: cannot import name 'bootstrap' from 'awslambdaric'"),
     ],
 )
 def test_what_goes_while_it_is_used_is_not_the_handlers_fault(  # noqa: PLR0913, PLR0917 - a case and its tools
     gone: str,
     reason: str,
-    made: Environment,
+    made: Root,
     tmp_path: Path,
     unpack: Callable[..., Path],
     monkeypatch: pytest.MonkeyPatch,
@@ -138,7 +136,7 @@ def test_what_goes_while_it_is_used_is_not_the_handlers_fault(  # noqa: PLR0913,
     )
 
 
-def test_only_the_runtimes_packages_are_in_it(made: Environment) -> None:
+def test_only_the_runtimes_packages_are_in_it(made: Root) -> None:
     packages = made.lang / "lib" / "python3.12" / "site-packages"
     assert not packages.is_symlink()
     installed = {path.name.partition("-")[0] for path in packages.glob("*.dist-info")}

@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness.engines import lang, libraries, system
-from harness.engines.environment import Environment, prepare
+from harness.engines import cpython, libraries, system
 from harness.engines.interpreters import Interpreter, ask
 from harness.engines.libraries import private_name
 from harness.engines.protocol import Unavailable
-from harness.engines.root import _copy
+from harness.engines.root import Root, _copy, prepare
 from harness.policy import runtime_policy
 from harness.policy.programs import system_programs
 
@@ -79,10 +78,10 @@ def run(root: Path, command: Sequence[str], environment: dict[str, str] | None =
 
 
 @pytest.fixture(scope="module")
-def seen(made: Environment) -> dict[str, Any]:
+def seen(made: Root) -> dict[str, Any]:
     """What a function can see in the root."""
     script = LOOK % {"locales": LOCALES, "programs": ABSENT + PRESENT, "libraries": LACKED + HAD}
-    found: dict[str, Any] = json.loads(run(made.root, ["/var/lang/bin/python3.12", "-c", script]))
+    found: dict[str, Any] = json.loads(run(made.path, ["/var/lang/bin/python3.12", "-c", script]))
     return found
 
 
@@ -124,40 +123,40 @@ USER = "sbx_user1051:x:993:990::/home/sbx_user1051:/bin/false"
         ("ldd /usr/bin/sort | grep -c 'not found'; test -e /usr/include || echo none", ["0", "none"]),
     ],
 )
-def test_a_shell_script_prints(made: Environment, script: str, prints: list[str]) -> None:
-    assert run(made.root, ["/bin/sh", "-c", script], {"PATH": "/usr/bin"}).splitlines() == prints
+def test_a_shell_script_prints(made: Root, script: str, prints: list[str]) -> None:
+    assert run(made.path, ["/bin/sh", "-c", script], {"PATH": "/usr/bin"}).splitlines() == prints
 
 
-def test_nothing_leads_out_of_it(made: Environment) -> None:
-    for folder, folders, names in os.walk(made.root):
+def test_nothing_leads_out_of_it(made: Root) -> None:
+    for folder, folders, names in os.walk(made.path):
         for path in (Path(folder, name) for name in (*folders, *names)):
             if path.is_symlink():
                 assert not path.readlink().is_absolute(), path
-                assert path.resolve().is_relative_to(made.root.resolve()), path
+                assert path.resolve().is_relative_to(made.path.resolve()), path
             else:
                 assert path.is_dir() or path.is_file(), path
 
 
-def test_everybody_may_read_it_and_nobody_else_write(made: Environment) -> None:
+def test_everybody_may_read_it_and_nobody_else_write(made: Root) -> None:
     modes = {
         (stat.S_IFMT(status.st_mode), stat.S_IMODE(status.st_mode))
-        for folder, _, names in os.walk(made.root)
+        for folder, _, names in os.walk(made.path)
         for status in [Path(folder).lstat(), *(Path(folder, name).lstat() for name in names)]
         if not stat.S_ISLNK(status.st_mode)
     }
     assert modes == {(stat.S_IFDIR, 0o755), (stat.S_IFREG, 0o644), (stat.S_IFREG, 0o755)}
 
 
-def test_it_has_the_runtimes_programs_and_libraries_alone(made: Environment) -> None:
+def test_it_has_the_runtimes_programs_and_libraries_alone(made: Root) -> None:
     for folder in ("bin", "sbin"):
-        assert {path.name for path in (made.root / "usr" / folder).iterdir()} <= set(system_programs(folder))
-    names = {path.name for path in (made.root / "usr/lib64").iterdir() if path.is_file()}
+        assert {path.name for path in (made.path / "usr" / folder).iterdir()} <= set(system_programs(folder))
+    names = {path.name for path in (made.path / "usr/lib64").iterdir() if path.is_file()}
     assert {name for name in names if not name.startswith(private_name(""))} <= POLICY.system_libraries
 
 
-def test_what_is_lacking_is_not_there_and_all_else_is(made: Environment) -> None:
+def test_what_is_lacking_is_not_there_and_all_else_is(made: Root) -> None:
     wanted = {*system_programs("bin"), *system_programs("sbin"), *POLICY.system_libraries}
-    there = {path.name for path in made.root.rglob("*")}
+    there = {path.name for path in made.path.rglob("*")}
     loaders = {name for _, name in POLICY.loaders}
     assert sorted(wanted - there - loaders) == [name for name in made.lacking if not name.startswith("/")]
 
@@ -180,7 +179,7 @@ def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.usefixtures("shell")
-def test_a_machine_lacks_programs(made: Environment, tmp_path: Path) -> None:
+def test_a_machine_lacks_programs(made: Root, tmp_path: Path) -> None:
     root = tmp_path / "root"
     for folder in ("usr/bin", "usr/sbin", "usr/lib64", "usr/lib", "var/lang/lib"):
         (root / folder).mkdir(parents=True)
@@ -191,15 +190,15 @@ def test_a_machine_lacks_programs(made: Environment, tmp_path: Path) -> None:
     assert not lacking & programs
 
 
-def test_a_python_of_another_loader_is_not_taken(made: Environment, tmp_path: Path) -> None:
+def test_a_python_of_another_loader_is_not_taken(made: Root, tmp_path: Path) -> None:
     interpreter = made.interpreter
     loader = libraries.loader(interpreter.executable)
     other = loader.replace("ld-linux", "ld-other")
     python = tmp_path / "python3.12"
     python.write_bytes(interpreter.executable.read_bytes().replace(loader.encode(), other.encode()))
-    lang.check_loader(interpreter, made.root)
+    cpython.check_loader(interpreter, made.path)
     with pytest.raises(Unavailable, match=f"{python} is started by {other}, which Lambda lacks: get a CPython"):
-        lang.check_loader(replace(interpreter, executable=python), made.root)
+        cpython.check_loader(replace(interpreter, executable=python), made.path)
 
 
 @pytest.mark.skipif(not DEBIANS.exists(), reason="no CPython of Debian's here")
@@ -209,11 +208,11 @@ def test_debians_cpython_is_as_good_as_any(cache: Path) -> None:
     assert isinstance(interpreter, Interpreter)
     environment = prepare(policy, interpreter, cache, lambda _: None)
     script = "import sys, boto3, ssl, sqlite3, pyexpat; print(sys.prefix, *sys.path[1:])"
-    assert run(environment.root, ["/var/lang/bin/python3.11", "-c", script]).split() == [
+    assert run(environment.path, ["/var/lang/bin/python3.11", "-c", script]).split() == [
         "/var/lang",
         *(f"/var/lang/lib/python3{name}" for name in ("11.zip", ".11", ".11/lib-dynload", ".11/site-packages")),
     ]
-    assert 'PRETTY_NAME="Amazon Linux 2"' in run(environment.root, ["/bin/cat", "/etc/os-release"])
+    assert 'PRETTY_NAME="Amazon Linux 2"' in run(environment.path, ["/bin/cat", "/etc/os-release"])
 
 
 def test_a_time_zone_that_is_a_link_to_another_is_copied(tmp_path: Path) -> None:

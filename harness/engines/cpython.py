@@ -9,8 +9,8 @@ import sys
 from typing import TYPE_CHECKING
 
 from harness.engines import libraries
-from harness.engines.programs import end_with_this_process
 from harness.engines.protocol import Unavailable
+from harness.probe.kernel import end_with_parent
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -83,7 +83,7 @@ def install(target: Path, policy: RuntimePolicy) -> None:
     command += ["--no-deps", "--only-binary", ":all:", "--implementation", "cp", "--python-version", version]
     command += ["--target", os.fspath(target), "--no-compile", *policy.runtime_requirements]
     done = subprocess.run(
-        command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, preexec_fn=end_with_this_process
+        command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, preexec_fn=end_with_parent
     )
     if done.returncode:
         errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or ["pip failed"]
@@ -116,7 +116,7 @@ def check_loader(interpreter: Interpreter, root: Path) -> None:
         )
 
 
-def start(lang: Path, name: str) -> None:
+def check_start(lang: Path, name: str) -> None:
     """Import what every handler is started with: a fault of it must not look like one of a handler.
 
     Raises:

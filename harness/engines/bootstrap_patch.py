@@ -7,7 +7,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from harness.cache.sealed import replace_file
-from harness.engines.programs import text
+from harness.engines.probe_messages import text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 BOOTSTRAP = "/var/runtime/bootstrap.py"
 
 
-def hooked(bootstrap: str) -> str:
+def patched(bootstrap: str) -> str:
     """The text of a bootstrap that first applies the patch, and is then the given one: in its own ``__main__``.
 
     The patch's frames count as the bootstrap's own, which the runtime client leaves out of stack traces.
@@ -29,12 +29,12 @@ def hooked(bootstrap: str) -> str:
     return "\n".join([*lines, ""])
 
 
-def hooked_file(folder: Path, image: str, read: Callable[[], str | None]) -> Path | None:
+def patched_file(folder: Path, image: str, read: Callable[[], str | None]) -> Path | None:
     """The bootstrap of an image with the patch, as a file below a folder; made once for each image.
 
     None where the folder cannot be written, or the image has no bootstrap to ``read``.
     """
-    key = hashlib.sha256(f"{image} {hooked('')}".encode()).hexdigest()
+    key = hashlib.sha256(f"{image} {patched('')}".encode()).hexdigest()
     for path in folder.glob(f"{key}-*.py"):
         with contextlib.suppress(OSError):
             if path.name == _named(key, path.read_bytes()):
@@ -42,7 +42,7 @@ def hooked_file(folder: Path, image: str, read: Callable[[], str | None]) -> Pat
     original = read()
     if original is None:
         return None
-    content = hooked(original).encode()
+    content = patched(original).encode()
     path = folder / _named(key, content)
     with contextlib.suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True)
