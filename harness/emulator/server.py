@@ -9,7 +9,6 @@ a seed, a run, and the descriptor of a connection. Its end is their end.
 from __future__ import annotations
 
 import contextlib
-import io
 import json
 import os
 import re
@@ -18,14 +17,16 @@ import signal
 import socket
 import sys
 import threading
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from moto.moto_server.werkzeug_app import MotoRequestHandler, create_backend_app
 from moto.s3.models import s3_backends
 from werkzeug.serving import ThreadedWSGIServer
+from werkzeug.test import Client
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 SERVICES = {"s3": "S3", "sqs": "SQS", "secretsmanager": "Secrets Manager"}
@@ -48,7 +49,7 @@ TARGETS = {
 }
 REACHING = frozenset({"socket.connect", "socket.sendto", "socket.getaddrinfo", "subprocess.Popen"})
 # moto has many more services, and some start containers.
-ACCOUNT, REGION, HOST = "123456789012", "us-east-1", "127.0.0.1:80"
+ACCOUNT, REGION, HOST = "123456789012", "us-east-1", "http://127.0.0.1:80"
 SCOPE = re.compile(r"Credential=[^/,\s]+/\d{8}(?:/[^/]+)?/([^/]+)/aws4_request")
 S3_CONTROL = "/v20180820/"
 MOST = 128  # connections of a run at a time
@@ -119,13 +120,13 @@ def refuse(service: str, environ: WSGIEnvironment, start_response: StartResponse
     return [said]
 
 
-class Sower:
-    """Puts there what a seed says, through the services' own protocols."""
+class Seeder:
+    """Fills services with what a seed says, through their own protocols."""
 
     def __init__(self, aws: Aws) -> None:
-        self._aws = aws
+        self._client = Client(aws)
 
-    def sow(self, seed: dict[str, Any]) -> None:
+    def fill(self, seed: dict[str, Any]) -> None:
         """Everything.
 
         Raises:
@@ -133,7 +134,7 @@ class Sower:
             OSError: A file cannot be read.
         """
         for name, objects in seed["buckets"]:
-            self._call("s3", "PUT", f"/{name}", b"")
+            self._call("s3", "PUT", f"/{name}", b"", {})
             for held in objects:  # by themselves: they are many, and a request costs forty times as much
                 s3_backends[ACCOUNT]["aws"].put_object(name, held["name"], content(held))
         for name, messages in seed["queues"]:
@@ -158,7 +159,7 @@ class Sower:
             self._ask("TrentService.CreateAlias", AliasName=alias, TargetKeyId=key)
         for name in seed["topics"]:
             form = f"Action=CreateTopic&Version=2010-03-31&Name={name}".encode()
-            self._call("sns", "POST", "/", form, CONTENT_TYPE="application/x-www-form-urlencoded")
+            self._call("sns", "POST", "/", form, {"Content-Type": "application/x-www-form-urlencoded"})
         for name in seed["event_buses"]:
             self._ask("AWSEvents.CreateEventBus", Name=name)
 
@@ -183,45 +184,21 @@ class Sower:
         fifo = {"MessageGroupId": held["name"], "MessageDeduplicationId": str(number)} if held["name"] else {}
         self._ask("AmazonSQS.SendMessage", QueueUrl=url, MessageBody=content(held).decode(), **fifo)
 
-    def _ask(self, target: str, **said: object) -> dict[str, Any]:
+    def _ask(self, target: str, **request: object) -> dict[str, Any]:
         service = TARGETS[target.partition(".")[0]]
         kind = f"application/x-amz-json-{'1.0' if service in {'sqs', 'dynamodb'} else '1.1'}"
-        body = json.dumps(said).encode()
-        answer: dict[str, Any] = json.loads(
-            self._call(service, "POST", "/", body, HTTP_X_AMZ_TARGET=target, CONTENT_TYPE=kind)
+        headers = {"X-Amz-Target": target, "Content-Type": kind}
+        answer: dict[str, Any] = json.loads(self._call(service, "POST", "/", json.dumps(request).encode(), headers))
+        return answer
+
+    def _call(self, service: str, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> bytes:
+        scope = f"AWS4-HMAC-SHA256 Credential=seed/20000101/{REGION}/{service}/aws4_request"
+        answer = self._client.open(
+            path, method=method, base_url=HOST, data=body, headers={"Authorization": scope, **headers}
         )
-        return answer
-
-    def _call(self, service: str, method: str, path: str, body: bytes, **more: str) -> bytes:
-        host, _, port = HOST.partition(":")
-        statuses: list[str] = []
-
-        def start(status: str, headers: object, error: object = None) -> Callable[[bytes], object]:
-            del headers, error
-            statuses.append(status)
-            return lambda _: None
-
-        environ: WSGIEnvironment = {
-            "REQUEST_METHOD": method,
-            "SCRIPT_NAME": "",
-            "PATH_INFO": path,
-            "RAW_URI": path,
-            "QUERY_STRING": "",
-            "SERVER_NAME": host,
-            "SERVER_PORT": port,
-            "SERVER_PROTOCOL": "HTTP/1.1",
-            "HTTP_HOST": HOST,
-            "HTTP_AUTHORIZATION": f"AWS4-HMAC-SHA256 Credential=seed/20000101/{REGION}/{service}/aws4_request",
-            "CONTENT_LENGTH": str(len(body)),
-            "wsgi.url_scheme": "http",
-            "wsgi.input": io.BytesIO(body),
-            "wsgi.errors": sys.stderr,
-            **more,
-        }
-        answer = b"".join(self._aws(environ, start))
-        if not statuses[0].startswith("200"):
-            raise Refused(answer.decode("utf-8", "replace")[:SHOWN])
-        return answer
+        if answer.status_code != HTTPStatus.OK:
+            raise Refused(answer.get_data(as_text=True)[:SHOWN])
+        return answer.get_data()
 
 
 def content(held: dict[str, str]) -> bytes:
@@ -301,7 +278,7 @@ def branch(control: socket.socket, aws: Aws, seed: dict[str, Any]) -> None:
     """The services as one seed says; each run of a function gets a copy of them."""
     refused = ""
     try:
-        Sower(aws).sow(seed)
+        Seeder(aws).fill(seed)
     except (Refused, OSError, ValueError) as reason:
         refused = f"the emulated AWS does not take what {seed['name']} says: {reason}"
     control.sendall(json.dumps(refused).encode() + b"\n")

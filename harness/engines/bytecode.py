@@ -13,7 +13,6 @@ import os
 import resource
 import subprocess
 import threading
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from harness.artifact.store import Addition, Store
@@ -48,40 +47,30 @@ class Compiled(NamedTuple):
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class Compiler:
-    """Runs ``harness/probe/compiler.py`` as processes of this machine.
+def compile_here(
+    python: Path, environment: Mapping[str, str], modules: Sequence[tuple[Path, str]]
+) -> Iterable[Compiled]:
+    """Compile source files with an interpreter of this machine; what cannot be compiled is missing from the answer.
 
-    Attributes:
+    Args:
         python: The interpreter.
         environment: The variables that it needs to start.
+        modules: Source files, each with the path at which its function sees it.
     """
-
-    python: Path
-    environment: tuple[tuple[str, str], ...]
-
-    def __call__(self, modules: Sequence[tuple[Path, str]]) -> list[Compiled]:
-        """Compile source files, each with the path at which its function sees it; on all cores.
-
-        What cannot be compiled is missing from the answer.
-        """
-        # The large ones first: by turns, no process of the compiler's then has much more to do than another.
-        ordered = sorted(modules, key=lambda module: -_size(module[0]))
-        request = json.dumps([[os.fspath(file), shown] for file, shown in ordered]).encode() + b"\n"
-        try:
-            done = subprocess.run(
-                [self.python, "-I", "-S", "-B", "-c", text("compiler")],
-                input=request,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                check=False,
-                env=dict(self.environment),
-                preexec_fn=_limit,
-                start_new_session=True,
-            )
-        except OSError:
-            return []
-        return list(compiled_modules(done.stdout))
+    try:
+        done = subprocess.run(
+            [python, "-I", "-S", "-B", "-c", text("compiler")],
+            input=request(modules),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            check=False,
+            env=environment,
+            preexec_fn=_limit,
+            start_new_session=True,
+        )
+    except OSError:
+        return ()
+    return compiled_modules(done.stdout)
 
 
 def _limit() -> None:
@@ -90,10 +79,9 @@ def _limit() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (LIMIT_BYTES, LIMIT_BYTES))
 
 
-def _size(file: Path) -> int:
-    with contextlib.suppress(OSError):
-        return file.stat().st_size
-    return 0
+def request(modules: Iterable[tuple[Path | str, str]]) -> bytes:
+    """What the compiler is asked, see ``harness/probe/compiler.py``."""
+    return json.dumps([[os.fspath(file), shown] for file, shown in modules]).encode() + b"\n"
 
 
 def compiled_modules(printed: bytes) -> Iterable[Compiled]:
@@ -129,18 +117,15 @@ class Compilation:
     ) -> None:
         self._store = Store(cache / "trees")
         self._version = "cpython-{}{}".format(*job.policy.python)
-        self._trees = {root: tree for root, tree in binds.items() if self._store.owns(tree)}
-        self._compiler = compiler
-        self._reached = job.reached
+        self._trees = {f"{root}/": tree for root, tree in binds.items() if self._store.owns(tree)}
+        self._compiler, self._reached = compiler, job.reached
         self._made: dict[str, dict[str, float]] = {}
         self._missed: set[str] = set()
-        self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._work, daemon=True)
 
     def begin(self) -> None:
         """Compile what handlers will reach and what earlier ones missed, in another thread."""
-        for root, tree in self._trees.items():
-            self._made[root] = self._store.additions(tree, self._version)
+        self._made = {root: self._store.additions(tree, self._version) for root, tree in self._trees.items()}
         self._thread.start()
 
     def ready(self) -> None:
@@ -151,48 +136,32 @@ class Compilation:
         """Note what handlers loaded and was not there, so that it is there the next time."""
         self._thread.join()
         for root, tree in self._trees.items():
-            missed = {self._below(root, path) for path in self._missed if path.startswith(f"{root}/")}
-            if missed := missed.difference(self._made.get(root, ())):
+            if missed := _below(root, self._missed) - self._made[root].keys():
                 with contextlib.suppress(OSError):
                     self._store.want(tree, self._version, missed)
 
     def cost(self, modules: Iterable[str]) -> float:
         """Seconds that compiling would have taken of modules that a handler loaded with this bytecode."""
-        total = 0.0
-        for path in modules:
-            for root, costs in self._made.items():
-                if path.startswith(f"{root}/") and ".." not in path:
-                    seconds = costs.get(self._below(root, path))
-                    if seconds is None:
-                        with self._lock:
-                            self._missed.add(path)
-                    else:
-                        total += seconds
-        return total
-
-    @staticmethod
-    def _below(root: str, path: str) -> str:
-        return path.removeprefix(f"{root}/")
+        loaded = [path for path in modules if ".." not in path]
+        self._missed.update(loaded)
+        return sum(costs.get(name, 0.0) for root, costs in self._made.items() for name in _below(root, loaded))
 
     def _work(self) -> None:
+        # A single start compiles what it loads as fast as anything could before it. What it has loaded is noted, and
+        # compiled where the tree is met again.
         wanted: list[tuple[Path, str]] = []
         for root, tree in self._trees.items():
-            # A single start compiles what it loads as fast as anything could before it. What it has loaded is noted,
-            # and compiled where the tree is met again.
-            names = {self._below(root, path) for path in self._reached if path.startswith(f"{root}/")}
-            names |= self._store.wanted(tree, self._version)
-            wanted += [
-                (tree / name, f"{root}/{name}")
-                for name in sorted(names.difference(self._made[root]))[:MOST]
-                if self._is_plain(tree, name)
-            ]
-        if not wanted:
-            return
+            names = _below(root, self._reached) | self._store.wanted(tree, self._version)
+            names = {name for name in names - self._made[root].keys() if self._is_plain(tree, name)}
+            wanted += [(tree / name, f"{root}{name}") for name in sorted(names)[:MOST]]
         with contextlib.suppress(OSError):
-            found = list(self._compiler(wanted))
+            compiled = list(self._compiler(wanted)) if wanted else []
             for root, tree in self._trees.items():
-                own = [one for one in found if one.shown.startswith(f"{root}/")]
-                added = [Addition(self._below(root, one.shown), one.name, one.content, one.seconds) for one in own]
+                added = [
+                    Addition(module.shown.removeprefix(root), module.name, module.content, module.seconds)
+                    for module in compiled
+                    if module.shown.startswith(root)
+                ]
                 if added:
                     self._made[root] = self._store.add(tree, self._version, added)
 
@@ -201,9 +170,13 @@ class Compilation:
         path = tree / name
         if not name.endswith(".py") or ".." in name or not path.is_file() or path.resolve().parent != path.parent:
             return False
-        folders = (folder for folder in path.parents if folder.is_relative_to(tree))
         # Python that finds bytecode does not open the source, and so would not find that it may not.
-        if not path.stat().st_mode & OTHERS_READ or any(not one.stat().st_mode & OTHERS_ENTER for one in folders):
-            return False
-        stem = path.name.removesuffix(".py")
-        return not (path.parent / "__pycache__" / f"{stem}.{self._version}.pyc").exists()
+        folders = [folder for folder in path.parents if folder.is_relative_to(tree)]
+        modes = [(path, OTHERS_READ), *((folder, OTHERS_ENTER) for folder in folders)]
+        shipped = path.parent / "__pycache__" / f"{path.stem}.{self._version}.pyc"
+        return all(file.stat().st_mode & bit for file, bit in modes) and not shipped.exists()
+
+
+def _below(root: str, paths: Iterable[str]) -> set[str]:
+    """Paths below a root, without it."""
+    return {path.removeprefix(root) for path in paths if path.startswith(root)}

@@ -10,41 +10,30 @@ import time
 import weakref
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from harness.engines.bootstrap_patch import BOOTSTRAP, patched_file
-from harness.engines.bytecode import Compilation, Compiled, compiled_modules
+from harness.engines.bytecode import Compilation, Compiled, compiled_modules, request
 from harness.engines.concurrency import Once, StartPool
 from harness.engines.container_image import ensured, image_with_trees, text_in
 from harness.engines.container_stream import ContainerStream
-from harness.engines.daemon import CALL_SECONDS, Daemon, Unseen, connect, explained, owner, sweep
+from harness.engines.daemon import CALL_SECONDS, Daemon, Place, Unseen, connect, container, ending, explained, sweep
 from harness.engines.probe_messages import observed, order, text, time_limit
 from harness.engines.protocol import Answers, Job, Observation, Progress, Start, Unavailable
 from harness.model import EngineInfo
 
 if TYPE_CHECKING:
-    import socket
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from harness.policy import RuntimePolicy
 
 CAVEATS = ("the public image is not the managed runtime: a system library that it holds may be absent there",)
-OBSERVER_MB = 192  # what the first process may use beside the handler
-OBSERVER_PROCESSES = 32
 COMPILER_MB = 2048
-# In the order of their imports.
-MODULES = (
-    "kernel",
-    "launch",
-    "processes",
-    "bootstrap_patch",
-    "runtime_api",
-    "outside",
-    "observer",
-    "relay",
+MODULES = (  # of the probe, in the order of their imports
+    "kernel", "launch", "processes", "output", "bootstrap_patch", "runtime_api", "outside", "observer", "relay",
     "container",
-)
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,21 +52,6 @@ class Prepared:
     image: str
     digest: str
     bootstrap: Path | None
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """An image, and the folders and files of this machine that are mounted into it."""
-
-    daemon: Daemon
-    image: str
-    mounts: tuple[tuple[str, Path], ...] = ()
-
-    @property
-    def names(self) -> dict[str, list[str]]:
-        """For each folder that must be visible, names that must be in it."""
-        found = {root: sorted(os.listdir(path)) for root, path in self.mounts if path.is_dir()}  # noqa: PTH208 - names
-        return {root: [name for name in names if name != "__pycache__"][:100] for root, names in found.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,9 +179,7 @@ class Starts:
                     stream.send(b"begin\n")
                     result = stream.message("result")
             if result is None:
-                raise Unavailable(
-                    f"the container ended before its work was done ({_ending(self._place.daemon, name)})."
-                )
+                raise Unavailable(f"the container ended before its work was done ({ending(self._place.daemon, name)}).")
         return self._pool.observed(start, result)
 
     def _request(self, start: Start) -> bytes:
@@ -228,7 +200,6 @@ class Starts:
 
 def _compiled(place: Place, job: Job, modules: Sequence[tuple[Path, str]]) -> Iterable[Compiled]:
     """Compile sources with the image's Python, in a container that executes nothing of them."""
-    request = json.dumps([[shown, shown] for _, shown in modules]).encode() + b"\n"
     command = [_python(job), "-I", "-S", "-B", "-c", text("compiler")]
     seconds = sum(time_limit(job, start) for start in job.starts) + CALL_SECONDS
     with (
@@ -236,80 +207,5 @@ def _compiled(place: Place, job: Job, modules: Sequence[tuple[Path, str]]) -> It
         container(place, job, COMPILER_MB, command) as (_, connection),
         ContainerStream(connection, seconds) as stream,
     ):
-        stream.send(request)
+        stream.send(request((shown, shown) for _, shown in modules))
         yield from compiled_modules(b"".join(iter(stream.printed, b"")))
-
-
-@contextlib.contextmanager
-def container(place: Place, job: Job, memory: int, command: list[str]) -> Iterator[tuple[str, socket.socket]]:
-    """A running container and the connection to its first process; gone afterwards, however one leaves.
-
-    Its standard input closes when our connection does, and the first process ends with it, and the daemon removes what
-    ended: so nothing stays even when this process is killed.
-    """
-    from docker.errors import APIError  # noqa: PLC0415 - 150 ms that only this engine needs
-
-    api = place.daemon.client.api
-    name = api.create_container(
-        place.image,
-        command=command[1:],
-        entrypoint=command[:1],
-        host_config=api.create_host_config(**_walls(place, job, memory)),
-        labels=owner(),
-        stdin_open=True,
-        user="0:0",
-        working_dir="/var/task",
-    )["Id"]
-    finished = False
-    try:
-        attached = api.attach_socket(name, params={"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1})
-        connection = getattr(attached, "_sock", attached)
-        with contextlib.closing(attached), contextlib.closing(connection):
-            try:
-                api.start(name)
-            except APIError as error:
-                if place.mounts and "bind source path" in str(error):
-                    raise Unseen from error
-                raise
-            yield name, connection
-        finished = bool(place.mounts)  # the daemon removes it without being asked; an image goes after its container
-    finally:
-        if not finished:
-            with contextlib.suppress(APIError, OSError):  # it may be gone already, or on its way, or its daemon is
-                api.remove_container(name, force=True, v=True)
-
-
-def _walls(place: Place, job: Job, memory: int) -> dict[str, Any]:
-    """What a container is shut in."""
-    from docker.types import LogConfig, Mount, Ulimit  # noqa: PLC0415 - as above
-
-    limits = job.policy.limits
-    room = f"{memory + limits.tmp_mb + OBSERVER_MB}m"
-    return {
-        "auto_remove": True,
-        "cap_drop": ["ALL"],
-        "cap_add": ["SETUID", "SETGID", "KILL"],  # to start the handler as another user, and to end it
-        "log_config": LogConfig(type="none"),  # what is said is for us alone, and is read as it comes
-        "init": False,  # the observer must be process 1, which nothing in the container can kill
-        "mem_limit": room,
-        "memswap_limit": room,
-        "mounts": [Mount(root, os.fspath(path), type="bind", read_only=True) for root, path in place.mounts],
-        "network_mode": "none",
-        "pids_limit": limits.processes + OBSERVER_PROCESSES,
-        "read_only": True,
-        "security_opt": ["no-new-privileges"],
-        "ulimits": [Ulimit(name="nofile", soft=limits.file_descriptors, hard=limits.file_descriptors)],
-        "tmpfs": {
-            "/tmp": f"rw,exec,nosuid,nodev,size={limits.tmp_mb}m,mode=1777",  # noqa: S108 - the container's
-            "/dev/shm": "ro,size=4k,mode=0000",  # noqa: S108 - Lambda has none
-        },
-    }
-
-
-def _ending(daemon: Daemon, container: str) -> str:
-    from docker.errors import DockerException  # noqa: PLC0415 - as above
-
-    with contextlib.suppress(DockerException, OSError):
-        state = daemon.client.api.inspect_container(container)["State"]
-        return "it ran out of memory" if state.get("OOMKilled") else f"exit status {state.get('ExitCode')}"
-    return "it or its daemon is gone"

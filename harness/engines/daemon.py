@@ -21,11 +21,15 @@ if TYPE_CHECKING:
 
     import docker
 
+    from harness.engines.protocol import Job
+
 T = TypeVar("T")
 
 LABEL = "lambda-artifact-harness"
 PING_SECONDS, CALL_SECONDS = 5, 60
 SHOWN = 300  # characters of what a daemon says
+OBSERVER_MB = 192  # what the first process may use beside the handler
+OBSERVER_PROCESSES = 32
 STALE_SECONDS = 6 * 3600  # longer than any run; what is older belongs to nobody
 
 
@@ -214,3 +218,94 @@ def sweep(daemon: Daemon) -> None:
             if _orphaned(image.labels):
                 with contextlib.suppress(DockerException):
                     daemon.client.images.remove(str(image.id), force=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An image, and the folders and files of this machine that are mounted into it."""
+
+    daemon: Daemon
+    image: str
+    mounts: tuple[tuple[str, Path], ...] = ()
+
+    @property
+    def names(self) -> dict[str, list[str]]:
+        """For each folder that must be visible, names that must be in it."""
+        found = {root: sorted(os.listdir(path)) for root, path in self.mounts if path.is_dir()}  # noqa: PTH208 - names
+        return {root: [name for name in names if name != "__pycache__"][:100] for root, names in found.items()}
+
+
+@contextlib.contextmanager
+def container(place: Place, job: Job, memory: int, command: list[str]) -> Iterator[tuple[str, socket.socket]]:
+    """A running container and the connection to its first process; gone afterwards, however one leaves.
+
+    Its standard input closes when our connection does, and the first process ends with it, and the daemon removes what
+    ended: so nothing stays even when this process is killed.
+    """
+    from docker.errors import APIError  # noqa: PLC0415 - 150 ms that only this engine needs
+
+    api = place.daemon.client.api
+    name = api.create_container(
+        place.image,
+        command=command[1:],
+        entrypoint=command[:1],
+        host_config=api.create_host_config(**_walls(place, job, memory)),
+        labels=owner(),
+        stdin_open=True,
+        user="0:0",
+        working_dir="/var/task",
+    )["Id"]
+    finished = False
+    try:
+        attached = api.attach_socket(name, params={"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1})
+        connection = getattr(attached, "_sock", attached)
+        with contextlib.closing(attached), contextlib.closing(connection):
+            try:
+                api.start(name)
+            except APIError as error:
+                if place.mounts and "bind source path" in str(error):
+                    raise Unseen from error
+                raise
+            yield name, connection
+        finished = bool(place.mounts)  # the daemon removes it without being asked; an image goes after its container
+    finally:
+        if not finished:
+            with contextlib.suppress(APIError, OSError):  # it may be gone already, or on its way, or its daemon is
+                api.remove_container(name, force=True, v=True)
+
+
+def _walls(place: Place, job: Job, memory: int) -> dict[str, Any]:
+    """What a container is shut in."""
+    from docker.types import LogConfig, Mount, Ulimit  # noqa: PLC0415 - as above
+
+    limits = job.policy.limits
+    room = f"{memory + limits.tmp_mb + OBSERVER_MB}m"
+    return {
+        "auto_remove": True,
+        "cap_drop": ["ALL"],
+        "cap_add": ["SETUID", "SETGID", "KILL"],  # to start the handler as another user, and to end it
+        "log_config": LogConfig(type="none"),  # what is said is for us alone, and is read as it comes
+        "init": False,  # the observer must be process 1, which nothing in the container can kill
+        "mem_limit": room,
+        "memswap_limit": room,
+        "mounts": [Mount(root, os.fspath(path), type="bind", read_only=True) for root, path in place.mounts],
+        "network_mode": "none",
+        "pids_limit": limits.processes + OBSERVER_PROCESSES,
+        "read_only": True,
+        "security_opt": ["no-new-privileges"],
+        "ulimits": [Ulimit(name="nofile", soft=limits.file_descriptors, hard=limits.file_descriptors)],
+        "tmpfs": {
+            "/tmp": f"rw,exec,nosuid,nodev,size={limits.tmp_mb}m,mode=1777",  # noqa: S108 - the container's
+            "/dev/shm": "ro,size=4k,mode=0000",  # noqa: S108 - Lambda has none
+        },
+    }
+
+
+def ending(daemon: Daemon, container: str) -> str:
+    """How a container ended, in a clause."""
+    from docker.errors import DockerException  # noqa: PLC0415 - as above
+
+    with contextlib.suppress(DockerException, OSError):
+        state = daemon.client.api.inspect_container(container)["State"]
+        return "it ran out of memory" if state.get("OOMKilled") else f"exit status {state.get('ExitCode')}"
+    return "it or its daemon is gone"

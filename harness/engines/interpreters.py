@@ -87,12 +87,11 @@ def find(
         version: As in ``(3, 12)``.
         environ: The user's environment: PATH, HOME and the version managers' own variables.
         explicit: The only candidate, where the user names one.
-        memory: A file for what candidates said; one that did not change is not asked again.
+        memory: A file for what candidates answered; a program that did not change is not asked again.
     """
     rejected: list[Rejected] = []
-    heard = Heard(memory)
     for path in [explicit] if explicit else candidates(version, environ):
-        answer = heard.ask(path, version)
+        answer = ask(path, version, memory)
         if isinstance(answer, Interpreter):
             return answer, tuple(rejected)
         rejected.append(answer)
@@ -133,52 +132,39 @@ def _places(dotted: str, digits: str, environ: Mapping[str, str]) -> Iterator[Pa
 
 def _sorted(folder: Path, pattern: str) -> list[Path]:
     """The newest patch release first; that ``3.1*`` is 3.10 too, its own answer will tell."""
+
+    def numbers(path: Path) -> list[int]:
+        return [int(number) for number in re.findall(r"\d+", str(path))]
+
     try:
-        return sorted(folder.glob(pattern), key=_by_patch, reverse=True)
+        return sorted(folder.glob(pattern), key=numbers, reverse=True)
     except OSError:  # another user's home, say: nothing there is for us
         return []
 
 
-def _by_patch(path: Path) -> list[int]:
-    return [int(number) for number in re.findall(r"\d+", str(path))]
+def ask(path: Path, version: tuple[int, int], memory: Path | None = None) -> Interpreter | Rejected:
+    """Run a candidate and let it tell its version, as a name, or a shim, does not.
 
-
-class Heard:
-    """What candidates said, in a file: asking one costs a start of Python.
-
-    Only programs are remembered: what a script, such as a version manager's shim, stands for may be another one.
+    Only answers of programs are kept: what a script, such as a version manager's shim, stands for may be another one.
     """
-
-    def __init__(self, memory: Path | None) -> None:
-        self._memory = memory
-        self._said: dict[str, Any] = {}
-        if memory is not None:
-            with contextlib.suppress(OSError, ValueError):
-                self._said = json.loads(sealed.load(memory) or b"{}")
-
-    def ask(self, path: Path, version: tuple[int, int]) -> Interpreter | Rejected:
-        """What a candidate is, asked if it did not say so before."""
-        key = _identity(path)
-        if key in self._said:
-            with contextlib.suppress(KeyError, TypeError, ValueError):
-                return _judged(path, self._said[key], version)
-        try:
-            said = _said(path)
-            if key and self._memory:
-                self._remember(key, said)
-            return _judged(path, said, version)
-        except (OSError, subprocess.SubprocessError, ValueError) as error:
-            return Rejected(path, f"it does not run: {_reason(error)}")
-        except (KeyError, TypeError):
-            return Rejected(path, "it does not answer as an interpreter does")
-
-    def _remember(self, key: str, said: dict[str, Any]) -> None:
-        if self._memory is None:
-            return
-        self._said = {**self._said, key: said}
-        with contextlib.suppress(OSError):
-            self._memory.parent.mkdir(parents=True, exist_ok=True)
-            sealed.save(self._memory, json.dumps(self._said).encode())
+    key = _identity(path) if memory else None
+    kept: dict[str, Any] = {}
+    if memory:
+        with contextlib.suppress(OSError, ValueError):
+            kept = json.loads(sealed.load(memory) or b"{}")
+    try:
+        with contextlib.suppress(KeyError, TypeError, ValueError):
+            return _judged(path, kept[str(key)], version)
+        answer = _answer(path)
+        if key and memory:
+            with contextlib.suppress(OSError):
+                memory.parent.mkdir(parents=True, exist_ok=True)
+                sealed.save(memory, json.dumps({**kept, key: answer}).encode())
+        return _judged(path, answer, version)
+    except (OSError, subprocess.SubprocessError, ValueError) as error:
+        return Rejected(path, f"it does not run: {_reason(error)}")
+    except (KeyError, TypeError):
+        return Rejected(path, "it does not answer as an interpreter does")
 
 
 def _identity(path: Path) -> str | None:
@@ -194,13 +180,8 @@ def _identity(path: Path) -> str | None:
     return None
 
 
-def ask(path: Path, version: tuple[int, int]) -> Interpreter | Rejected:
-    """Run a candidate and let it tell its version: a name, or a shim, says nothing."""
-    return Heard(None).ask(path, version)
-
-
-def _said(path: Path) -> dict[str, Any]:
-    answer = subprocess.run(
+def _answer(path: Path) -> dict[str, Any]:
+    done = subprocess.run(
         [path, "-I", "-S", "-c", ASK],
         capture_output=True,
         check=True,
@@ -208,35 +189,35 @@ def _said(path: Path) -> dict[str, Any]:
         stdin=subprocess.DEVNULL,
         env={"PATH": os.defpath},
     )
-    said: dict[str, Any] = json.loads(answer.stdout)
-    return said
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer
 
 
-def _judged(path: Path, said: dict[str, Any], version: tuple[int, int]) -> Interpreter | Rejected:
-    found = ".".join(map(str, said["version"]))
-    if said["name"] != "cpython":
-        return Rejected(path, f"it is {said['name']}, and Lambda runs CPython")
-    if tuple(said["version"][:2]) != version:
+def _judged(path: Path, answer: dict[str, Any], version: tuple[int, int]) -> Interpreter | Rejected:
+    found = ".".join(map(str, answer["version"]))
+    if answer["name"] != "cpython":
+        return Rejected(path, f"it is {answer['name']}, and Lambda runs CPython")
+    if tuple(answer["version"][:2]) != version:
         return Rejected(path, f"it is Python {found}")
-    if said["threads"]:
+    if answer["threads"]:
         return Rejected(path, "it is a free-threaded build, and Lambda's is not")
     return Interpreter(
-        executable=Path(said["executable"]).resolve(),
+        executable=Path(answer["executable"]).resolve(),
         version=found,
-        prefix=Path(said["prefix"]),
-        stdlib=Path(said["stdlib"]),
-        machine=said["machine"],
+        prefix=Path(answer["prefix"]),
+        stdlib=Path(answer["stdlib"]),
+        machine=answer["machine"],
     )
 
 
 def _reason(error: Exception) -> str:
     match error:
         case subprocess.CalledProcessError():
-            said = (error.stderr or b"").decode("utf-8", "replace").strip().splitlines()
-            return said[0] if said else f"exit status {error.returncode}"
+            lines = (error.stderr or b"").decode("utf-8", "replace").strip().splitlines()
+            return lines[0] if lines else f"exit status {error.returncode}"
         case subprocess.TimeoutExpired():
             return f"no answer within {ASK_SECONDS} seconds"
-        case OSError(strerror=str(said)):
-            return said
+        case OSError(strerror=str(text)):
+            return text
         case _:
             return str(error)

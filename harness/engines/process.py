@@ -10,10 +10,11 @@ import threading
 import time
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from harness.cache.folder import broken_cache, unusable_cache
-from harness.engines.bytecode import Compilation, Compiler
+from harness.engines.bytecode import Compilation, compile_here
 from harness.engines.concurrency import Once, StartPool
 from harness.engines.interpreters import Interpreter, Rejected, find
 from harness.engines.probe_messages import MB, SLACK_PROCESSES, observed, order, text
@@ -22,7 +23,8 @@ from harness.engines.root import Root, prepare
 from harness.engines.rungs import NotHere, Trees, rungs
 from harness.engines.sandbox import Ladder, Sandbox
 from harness.model import EngineInfo
-from harness.probe.observer import Output, observe
+from harness.probe.observer import observe
+from harness.probe.output import Output
 from harness.probe.runtime_api import RuntimeApi
 
 if TYPE_CHECKING:
@@ -83,7 +85,8 @@ class ProcessEngine:
         ladder = self._ladders.get("", lambda: Ladder(self.rungs or rungs(self.environ, self.cache)))
         prepared = time.perf_counter() - began
         began = time.perf_counter()
-        compilation = Compilation(job, trees.binds, _compiler(root), self.cache) if self.compiles else None
+        compiler = partial(compile_here, root.lang / "bin" / root.python, {"LD_LIBRARY_PATH": f"{root.lang}/lib"})
+        compilation = Compilation(job, trees.binds, compiler, self.cache) if self.compiles else None
         try:
             seen = Starts(job, trees, ladder, compilation, progress).run()
         except Unavailable as reason:
@@ -135,11 +138,6 @@ def _not_found(version: tuple[int, int], rejected: tuple[Rejected, ...], explici
         f"`pyenv install {dotted}` or your system's package python{dotted}, name it with --python PATH, or start "
         "Docker for the Lambda image."
     )
-
-
-def _compiler(root: Root) -> Compiler:
-    """The functions' own Python, as a program of this machine."""
-    return Compiler(root.lang / "bin" / root.python, (("LD_LIBRARY_PATH", f"{root.lang}/lib"),))
 
 
 def _lacking(root: Root) -> tuple[str, ...]:

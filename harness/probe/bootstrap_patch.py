@@ -15,6 +15,7 @@ import sys
 
 TYPE_CHECKING = False  # typing is not loaded yet, and a handler might see that it were
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import FrameType, ModuleType, TracebackType
 
 REPORT = "/lambda-artifact/import"
@@ -27,14 +28,17 @@ DUMP_SIGNAL = 62  # of the real-time signals, which nobody uses by accident
 MOST_FRAMES, MOST_CAUSES, LONGEST = 200, 8, 4000
 
 
+def frame_of(frame: FrameType, line: int) -> dict[str, object]:
+    """A frame, as it is reported."""
+    module = frame.f_globals.get("__name__")
+    return {"file": frame.f_code.co_filename, "line": line, "module": module if isinstance(module, str) else None}
+
+
 def frames(traceback: TracebackType | None) -> list[dict[str, object]]:
     """The frames of a traceback, outermost first."""
     found: list[dict[str, object]] = []
     while traceback is not None:
-        frame = traceback.tb_frame
-        module = frame.f_globals.get("__name__")
-        name = module if isinstance(module, str) else None
-        found.append({"file": frame.f_code.co_filename, "line": traceback.tb_lineno, "module": name})
+        found.append(frame_of(traceback.tb_frame, traceback.tb_lineno))
         traceback = traceback.tb_next
     return found[:50] + found[50:][-MOST_FRAMES:]
 
@@ -59,7 +63,7 @@ def failure(error: BaseException) -> dict[str, object]:
     return {"frames": where, "causes": causes(error), "error": message, "missing": missing}
 
 
-def loaded() -> list[str]:
+def loaded() -> dict[str, object]:
     """The source files of the modules that are loaded; modules that are not what they seem are left out."""
     found = []
     for module in list(sys.modules.values()):
@@ -69,7 +73,7 @@ def loaded() -> list[str]:
             continue
         if type(file) is str and file.endswith(".py"):
             found.append(file)
-    return found
+    return {"modules": found}
 
 
 def report(what: dict[str, object], path: str = REPORT) -> None:
@@ -96,9 +100,7 @@ def stands() -> tuple[list[dict[str, object]], object]:
     frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - there is no other way to it
     while frame is not None:
         if frame.f_globals is not globals():
-            module = frame.f_globals.get("__name__")
-            name = module if isinstance(module, str) else None
-            found.append({"file": frame.f_code.co_filename, "line": frame.f_lineno, "module": name})
+            found.append(frame_of(frame, frame.f_lineno))
             if frame.f_code.co_name == "handle_event_request":  # the runtime client's
                 event = frame.f_locals.get("invoke_id")
         frame = frame.f_back
@@ -187,16 +189,16 @@ def patch() -> None:
         except BaseException as error:
             attempt(failure, error)
             raise
-        attempt(lambda _: {"modules": loaded()}, None)
+        attempt(loaded)
         return module
 
     importlib.import_module = import_module
 
 
-def attempt(make: object, argument: object) -> None:
+def attempt(make: Callable[..., dict[str, object]], *arguments: object) -> None:
     """Report; what goes wrong with that is nobody's error."""
     try:  # noqa: SIM105 - contextlib is not loaded yet, and a handler might see that it were
-        report(make(argument))  # type: ignore[operator]  # a function of this module
+        report(make(*arguments))
     except Exception:  # noqa: BLE001, S110 - the runtime goes on as if nothing were watching
         pass
 

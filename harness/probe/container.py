@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 from . import kernel
 from .launch import become, listening
-from .observer import Output, Tree, observe
+from .observer import Tree, observe
+from .output import Output
 from .processes import in_memory, oom_killed, resident
 from .relay import Relay
 from .runtime_api import RuntimeApi

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import selectors
+import select
 import signal
 import socket
 import sys
@@ -20,6 +20,8 @@ from typing import Any
 from . import kernel
 from .launch import become, listening, passed
 from .processes import descendants, exit_status, kill
+
+LOOK_SECONDS = 0.02  # between two looks whether the runtime has ended
 
 
 def main() -> None:
@@ -57,21 +59,11 @@ def shut_in(order: dict[str, Any]) -> None:
 
 def waited(child: int) -> int:
     """Wait for the runtime, or for the harness to close standard input; the exit status as a shell has it."""
-    with selectors.DefaultSelector() as selector:
-        selector.register(0, selectors.EVENT_READ)
-        try:
-            process = os.pidfd_open(child)
-        except OSError:
-            process = None
-        if process is not None:
-            selector.register(process, selectors.EVENT_READ)
-        while True:
-            ready = {key.fd for key, _ in selector.select(None if process is not None else 0.02)}
-            if 0 in ready and not os.read(0, 1):
-                return 128 + signal.SIGKILL
-            pid, status = os.waitpid(child, os.WNOHANG)
-            if pid:
-                return exit_status(status)
+    while not select.select([0], [], [], LOOK_SECONDS)[0] or os.read(0, 1):
+        pid, status = os.waitpid(child, os.WNOHANG)
+        if pid:
+            return exit_status(status)
+    return 128 + signal.SIGKILL
 
 
 def end(own_user: int | None) -> None:

@@ -7,21 +7,20 @@ its output, both of which are bounded.
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import os
-import re
 import threading
 import time
 from typing import TYPE_CHECKING, Any
 
+from .output import dumped, without_ping
 from .outside import Outside
 from .processes import busy, cpu, kill, peak, proportional, resident, unmapped, waited, yield_to_others
 
 if TYPE_CHECKING:
+    from .output import Output
     from .runtime_api import RuntimeApi
 
-HEAD_BYTES, TAIL_BYTES = 16_384, 65_536
 TICKS = os.sysconf("SC_CLK_TCK")
 LOOK_SECONDS = 0.05  # between two looks at what the processes use
 GRACE_SECONDS = 2.0  # for a process that has posted its error to end by itself
@@ -30,8 +29,6 @@ STAY_SECONDS = 0.25  # between two looks at where a process stands
 DUMP_SECONDS = 0.5  # for Python to write where it stands
 PROCESSES = 1024  # Lambda's quota for processes and threads (developer guide, gettingstarted-limits)
 CROWD = 64  # processes; so many would leave little of the processors to the observer
-STACK = re.compile(r"^(?:Current thread|Thread|Stack) .*\(most recent call first\):$")
-FRAME = re.compile(r'^  File "(.+)", line (\d+) in ')
 
 
 class Tree:
@@ -64,44 +61,6 @@ class Tree:
     def memory(self) -> int | None:
         """The bytes that all of them hold together, where the kernel counts them."""
         return None
-
-
-class Output:
-    """What the processes print: the beginning and the end, and how much is missing between."""
-
-    def __init__(self, descriptor: int) -> None:
-        self._head, self._tail, self._lost = b"", b"", 0
-        self._descriptor = descriptor
-        self._text: str | None = None
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-
-    def _read(self) -> None:
-        with contextlib.suppress(OSError):
-            while chunk := os.read(self._descriptor, 65_536):
-                room = HEAD_BYTES - len(self._head)
-                self._head += chunk[:room]
-                self._tail += chunk[room:]
-                if (excess := len(self._tail) - TAIL_BYTES) > 0:
-                    self._tail = self._tail[excess:]
-                    self._lost += excess
-
-    def close(self) -> None:
-        """Wait for the end of what was printed."""
-        self._reader.join(1.0)
-        if not self._reader.is_alive():
-            os.close(self._descriptor)
-
-    def cut(self, text: str) -> None:
-        """Forget what was printed after this."""
-        self._text = text
-
-    def text(self) -> str:
-        """What was printed up to now."""
-        if self._text is not None:
-            return self._text
-        gap = f"\n… {self._lost:,} bytes left out …\n".encode() if self._lost else b""
-        return (self._head + gap + self._tail).decode("utf-8", "replace")
 
 
 class Watch:
@@ -205,7 +164,7 @@ def observe(start: dict[str, Any], api: RuntimeApi, output: Output, tree: Tree) 
         "answers": answers,
         "max_rss_bytes": watch.peak,
         "output": without_ping(text, api.ping),
-        "trace": imported if "frames" in imported else stands or (_dumped(text) if crashed else None),
+        "trace": imported if "frames" in imported else stands or (dumped(text) if crashed else None),
         "calls": api.calls,
         "failed_calls": failed,
         "modules": [one for one in modules if isinstance(one, str)] if isinstance(modules, list) else [],
@@ -333,29 +292,7 @@ def _stack(tree: Tree, output: Output) -> dict[str, Any] | None:
     before = output.text()
     kill(tree.first(), DUMP_SIGNAL)
     deadline = time.monotonic() + DUMP_SECONDS
-    while time.monotonic() < deadline and not _dumped(output.text()[len(before) :]):
+    while time.monotonic() < deadline and not dumped(output.text()[len(before) :]):
         time.sleep(0.01)
     time.sleep(0.02)
-    return _dumped(output.text()[len(before) :])
-
-
-def _dumped(text: str) -> dict[str, Any] | None:
-    """What faulthandler wrote last, in the form of the bootstrap's own report: it lists frames innermost first."""
-    found: list[dict[str, Any]] = []
-    lines = text.splitlines()
-    starts = [number for number, line in enumerate(lines) if STACK.match(line)]
-    if not starts:
-        return None
-    for line in lines[starts[-1] + 1 :]:
-        if not (frame := FRAME.match(line)):
-            break
-        if not frame[1].startswith("<"):
-            found.insert(0, {"file": frame[1], "line": int(frame[2]), "module": None})
-    return {"frames": found, "causes": [], "error": None, "missing": None} if found else None
-
-
-def without_ping(text: str, ping: str) -> str:
-    """The output without the lines in which the runtime client refuses the ping, and warns of it."""
-    marks = ("Runtime.LambdaContextUnmarshalError", *([ping] if ping else []))
-    lines = re.split(r"(?<=\n)", text)  # there are carriage returns in the client's lines
-    return "".join(line for line in lines if not any(mark in line for mark in marks))
+    return dumped(output.text()[len(before) :])

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from docker.errors import APIError, NotFound
 
-from harness.engines.container import OBSERVER_MB, OBSERVER_PROCESSES, ContainerEngine
-from harness.engines.daemon import LABEL, Daemon, connect, owner, sweep
+from harness.engines.container import ContainerEngine
+from harness.engines.daemon import LABEL, OBSERVER_MB, OBSERVER_PROCESSES, Daemon, connect, owner, sweep
 from harness.engines.probe_messages import MB
 from harness.engines.protocol import Answered, Failed, Ready, Unavailable
 from harness.policy import runtime_policy

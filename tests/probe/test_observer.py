@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.probe.observer import without_ping
+from harness.probe.output import without_ping
 
 NUMBER = "c961373b-0000-4000-8000-08fb3bbed839"
 PARSING = "Unable to parse Client Context JSON: Expecting value: line 1 column 1 (char 0)"
