@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from harness.engines.rungs import Rung
     from harness.engines.protocol import Engine
+    from harness.engines.rungs import Rung
     from harness.model import Report
 
 Found: TypeAlias = frozenset[tuple[str, str | None, str, str, tuple[str, ...]]]

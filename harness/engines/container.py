@@ -12,13 +12,12 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
-from harness.engines.bootstrap_patch import BOOTSTRAP, patched_file
 from harness.engines.bytecode import Compilation, Compiled, compiled_modules, request
 from harness.engines.concurrency import Once, StartPool
-from harness.engines.container_image import ensured, image_with_trees, text_in
+from harness.engines.container_image import ensured, image_with_trees, patched_bootstrap
 from harness.engines.container_stream import ContainerStream
 from harness.engines.daemon import CALL_SECONDS, Daemon, Place, Unseen, connect, container, ending, explained, sweep
-from harness.engines.probe_messages import observed, order, text, time_limit
+from harness.engines.probe_messages import BOOTSTRAP, observed, order, text, time_limit
 from harness.engines.protocol import Answers, Job, Observation, Progress, Start, Unavailable
 from harness.model import EngineInfo
 
@@ -112,8 +111,7 @@ class ContainerEngine:
             weakref.finalize(daemon, daemon.client.close)
             sweep(daemon)
             image = ensured(daemon, reference, architecture, progress)
-            read = partial(text_in, daemon, str(image.id), BOOTSTRAP)
-            bootstrap = patched_file(self.cache / "runtimes", str(image.id), read)
+            bootstrap = patched_bootstrap(daemon, str(image.id), self.cache / "runtimes")
             digest = (image.attrs.get("RepoDigests") or [image.id])[0].rpartition("@")[2]
             return Prepared(daemon, reference, str(image.id), digest, bootstrap)
 

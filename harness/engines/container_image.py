@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 import os
 import tarfile
@@ -10,7 +11,9 @@ import tempfile
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from harness.cache.sealed import replace_file
 from harness.engines.daemon import LABEL, Daemon, first_line, owner
+from harness.engines.probe_messages import BOOTSTRAP, patched
 from harness.engines.protocol import Job, Progress, Unavailable
 
 if TYPE_CHECKING:
@@ -47,7 +50,30 @@ def ensured(daemon: Daemon, reference: str, architecture: str, progress: Progres
     return image
 
 
-def text_in(daemon: Daemon, image: str, path: str) -> str | None:
+def patched_bootstrap(daemon: Daemon, image: str, folder: Path) -> Path | None:
+    """The bootstrap of an image with the patch, as a file below a folder; made once for each image.
+
+    None where the folder cannot be written, or the image has no bootstrap.
+    """
+    key = hashlib.sha256(f"{image} {patched('')}".encode()).hexdigest()
+
+    def named(content: bytes) -> str:  # what is in the file must match its name
+        return f"{key}-{hashlib.sha256(content).hexdigest()}.py"
+
+    for path in folder.glob(f"{key}-*.py"):
+        with contextlib.suppress(OSError):
+            if path.name == named(path.read_bytes()):
+                return path
+    if (original := _text_in(daemon, image, BOOTSTRAP)) is not None:
+        content = patched(original).encode()
+        with contextlib.suppress(OSError):
+            folder.mkdir(parents=True, exist_ok=True)
+            replace_file(folder / named(content), content, 0o444)
+            return folder / named(content)
+    return None
+
+
+def _text_in(daemon: Daemon, image: str, path: str) -> str | None:
     """A text file of an image, read without starting anything; None where there is no such file."""
     from docker.errors import DockerException  # noqa: PLC0415 - as above
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
-from harness.engines import libraries
+from harness.engines import system
 from harness.engines.protocol import Unavailable
 from harness.probe.kernel import end_with_parent
 
@@ -65,7 +65,7 @@ def copy(interpreter: Interpreter, lang: Path, name: str) -> dict[Path, Path]:
     for copied, original in binaries.items():
         shutil.copyfile(original, copied)
         copied.chmod(0o755)
-    libraries.strip(binaries)
+    system.strip(binaries)
     for file in (library / "site.py", *(file for file in binaries if file.parent.name != "lib-dynload")):
         # Debian's looks for packages in folders of another name; the module is a part of the executable, too.
         file.write_bytes(file.read_bytes().replace(b"dist-packages", b"site-packages"))
@@ -108,7 +108,7 @@ def check_loader(interpreter: Interpreter, root: Path) -> None:
     Raises:
         Unavailable: It is musl's loader, say, or one in a folder of Nix.
     """
-    loader = libraries.loader(interpreter.executable)
+    loader = system.loader(interpreter.executable)
     if not (root / loader.lstrip("/")).exists():
         raise Unavailable(
             f"{interpreter.executable} is started by {loader}, which Lambda lacks: get a CPython for any Linux with "

@@ -38,6 +38,7 @@ SLACK_PROCESSES = 16  # above Lambda's limit: what reaches the limit is to be se
 STARTING_SECONDS = 30  # for what is around a start: a process, a container, its sandbox
 USER, GROUP = 993, 990  # Lambda's sbx_user1051, as functions that print their own user show it
 HOME = "/home/sbx_user1051"  # in its passwd entry, and not there
+BOOTSTRAP = "/var/runtime/bootstrap.py"
 LONGEST_HOST = 300  # a name has at most 253 characters
 # Variables by which a function decides how its Python starts.
 STEERING = ("PYTHON", "LD_", "AWS_LAMBDA_EXEC_WRAPPER")
@@ -54,6 +55,19 @@ BROKEN = re.compile(
 def text(module: str) -> str:
     """The source of a module of the probe."""
     return files("harness.probe").joinpath(f"{module}.py").read_text("utf-8")
+
+
+def patched(bootstrap: str) -> str:
+    """The text of a bootstrap that first applies the patch, and is then the given one: in its own ``__main__``.
+
+    The patch's frames count as the bootstrap's own, which the runtime client leaves out of stack traces.
+    """
+    lines = [
+        "# The runtime's bootstrap.py; before that, a patch that reports where the import of the handler fails.",
+        f"exec(compile({text('bootstrap_patch')!r}, {BOOTSTRAP!r}, 'exec'), {{'__name__': 'bootstrap_patch'}})",
+        f"exec(compile({bootstrap!r}, __file__, 'exec'))",
+    ]
+    return "\n".join([*lines, ""])
 
 
 def observed(job: Job, start: Start, *, alone: bool) -> dict[str, Any]:

@@ -25,8 +25,7 @@ class Start:
         timeout: Seconds for each event.
         environment: What the user declares; the runtime's own variables are the engine's business.
         events: JSON texts to invoke it with, one after another.
-        asks: The events are questions of ours, which the probe answers in the place of the handler: see
-            ``harness/probe/questions.py`` for those that there are.
+        asks: The events are questions of ours, which ``harness/probe/questions.py`` answers instead of the handler.
         emulated: Its ``AWS_ENDPOINT_URL`` leads to what the job's ``outside`` has for it; else it reaches nothing.
     """
 
@@ -41,7 +40,7 @@ class Start:
 
 
 class Outside(Protocol):
-    """The services that handlers reach, one set for each function, afresh for each of its runs."""
+    """The services that handlers reach: one set for each function, new for each of its runs."""
 
     def serve(self, function: str, run: str, connection: socket.socket) -> None:
         """Hand a connection to a function's services, as they are for one of its runs; the caller closes its own.
@@ -56,12 +55,11 @@ class Job:
     """Handlers to start on one pair of trees.
 
     Attributes:
-        task: What stands at ``/var/task``.
-        opt: What stands at ``/opt``; None where there are no layers.
+        task: The folder at ``/var/task``.
+        opt: The folder at ``/opt``; None where there are no layers.
         init_timeout: Seconds until an init that has not ended is stopped.
-        reached: The source files that handlers are expected to load when they start, in the paths of the function; a
-            guess, which costs a little time where it is wrong.
-        outside: What the handlers reach that have something to reach.
+        reached: The source files that handlers are expected to load, in Lambda's paths; a wrong guess costs some time.
+        outside: What emulated starts reach.
     """
 
     policy: RuntimePolicy
@@ -83,7 +81,6 @@ class LambdaError:
     stack: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        """Type and message, as they stand in Lambda's log."""
         return f"{self.type}: {self.message}" if self.message else self.type
 
 
@@ -184,8 +181,7 @@ class Observation:
         answers: One for each event that was handed out.
         max_rss_bytes: The largest resident size of any of its processes.
         output: What it printed, to a bound.
-        compiling: Seconds of processor time that compiling would have taken in init, had there been no bytecode beside
-            the sources: ``init``'s own are without them, and Lambda's are with them.
+        compiling: Seconds of processor time that compiling takes in Lambda's init, and not in ``init``.
         calls: To other machines. None of them can have got an answer.
     """
 
@@ -204,8 +200,7 @@ class Answers:
     """All that an engine says to a job.
 
     Attributes:
-        seconds: What took how long, one after the other: ``prepare`` (find the interpreter or the daemon, and what
-            plays the runtime), ``handlers``.
+        seconds: What took how long: ``prepare`` (interpreter or daemon, and what plays the runtime), ``handlers``.
     """
 
     info: EngineInfo
@@ -221,13 +216,7 @@ class Engine(Protocol):
     """Runs jobs."""
 
     def prepare(self, policy: RuntimePolicy, architecture: str, progress: Progress) -> bool | None:
-        """Get ready for the jobs of a runtime, so that the first of them need not wait; may be called in a thread.
-
-        What it finds out is kept for :meth:`run`, which does without it too, and tells whatever stands in the way.
-
-        Returns:
-            False where something does.
-        """
+        """Get ready for the jobs of a runtime, in any thread; False where :meth:`run` will say what is wrong."""
 
     def run(self, job: Job, progress: Progress) -> Answers:
         """Start every handler of the job, each in a process of its own.
@@ -244,7 +233,7 @@ class Missing:
     reason: str
 
     def prepare(self, policy: RuntimePolicy, architecture: str, progress: Progress) -> bool:
-        """False: nothing can be run."""
+        """Nothing can be run."""
         del policy, architecture, progress
         return False
 

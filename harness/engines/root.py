@@ -24,7 +24,7 @@ from filelock import FileLock
 from harness.cache import sealed
 from harness.cache.trees import fingerprint
 from harness.engines import cpython, system
-from harness.engines.bootstrap_patch import patched
+from harness.engines.probe_messages import patched
 from harness.policy.files import system_files
 from harness.policy.programs import programs
 

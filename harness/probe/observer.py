@@ -181,12 +181,7 @@ def _initialised(start: dict[str, Any], api: RuntimeApi, watch: Watch, began: fl
         if ended == "settled" and api.init_error is None:
             seconds = (api.ready_at or began) - began
             undisturbed = max(0.0, seconds - waited)
-            return {
-                "kind": "ready",
-                "seconds": seconds,
-                "cpu_seconds": cpu_seconds,
-                "undisturbed_seconds": undisturbed,
-            }
+            return {"kind": "ready", "seconds": seconds, "cpu_seconds": cpu_seconds, "undisturbed_seconds": undisturbed}
     seconds = time.monotonic() - began
     if api.init_error is not None:
         return {"kind": "error", "seconds": seconds, "error": api.init_error}

@@ -513,10 +513,7 @@ def test_there_is_no_way_out(an_engine: Engine, unpack: Callable[..., Path]) -> 
 # What one function leaves or does, and how another, which needs it, fails where it is shut in by itself.
 NEIGHBOURS = {
     "a_file": ("open('/tmp/x', 'w')", "open('/tmp/x')"),
-    "a_server": (
-        "socket.create_server(('127.0.0.1', 4711))",
-        "socket.create_connection(('127.0.0.1', 4711), 1)",
-    ),
+    "a_server": ("socket.create_server(('127.0.0.1', 4711))", "socket.create_connection(('127.0.0.1', 4711), 1)"),
     "an_abstract_socket": (
         "one = socket.socket(socket.AF_UNIX)\none.bind('\\0x')\none.listen()",
         "socket.socket(socket.AF_UNIX).connect('\\0x')",

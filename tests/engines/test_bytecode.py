@@ -120,9 +120,7 @@ def test_bytecode_of_the_archive_stays_what_is_executed(
     os.utime(tmp_path / "library.py", (0, 0))
     shipped = tmp_path / "library.pyc"
     py_compile.compile(
-        str(tmp_path / "library.py"),
-        str(shipped),
-        invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
+        str(tmp_path / "library.py"), str(shipped), invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH
     )
     magic = bytes.fromhex("cb0d0d0a")  # of CPython 3.12
     tree = task(

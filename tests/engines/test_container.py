@@ -225,10 +225,7 @@ def test_what_it_shuts_handlers_in(an_engine: ContainerEngine, daemon: Daemon, u
         "PidsLimit": 1024 + OBSERVER_PROCESSES,
         "Memory": (256 + 512 + OBSERVER_MB) * MB,
         "MemorySwap": (256 + 512 + OBSERVER_MB) * MB,
-        "Tmpfs": {
-            "/tmp": "rw,exec,nosuid,nodev,size=512m,mode=1777",
-            "/dev/shm": "ro,size=4k,mode=0000",
-        },
+        "Tmpfs": {"/tmp": "rw,exec,nosuid,nodev,size=512m,mode=1777", "/dev/shm": "ro,size=4k,mode=0000"},
     }
     assert {name: host[name] for name in expected} == expected
     mounts = [(mount["Source"], mount["Destination"], mount["RW"]) for mount in found["Mounts"]]

@@ -113,12 +113,7 @@ def test_an_interpreter_that_cannot_run_the_client_is_not_taken(interpreter: Int
     ],
 )
 def test_what_goes_while_it_is_used_is_not_the_handlers_fault(  # noqa: PLR0913, PLR0917 - a case and its tools
-    gone: str,
-    reason: str,
-    made: Root,
-    tmp_path: Path,
-    unpack: Callable[..., Path],
-    monkeypatch: pytest.MonkeyPatch,
+    gone: str, reason: str, made: Root, tmp_path: Path, unpack: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home = tmp_path / "runtimes" / made.home.name
     shutil.copytree(made.home, home, symlinks=True)

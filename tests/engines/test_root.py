@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness.engines import cpython, libraries, system
+from harness.engines import cpython, system
 from harness.engines.interpreters import Interpreter, ask
-from harness.engines.libraries import private_name
 from harness.engines.protocol import Unavailable
 from harness.engines.root import Root, _copy, prepare
+from harness.engines.system import private_name
 from harness.policy import runtime_policy
 from harness.policy.programs import system_programs
 
@@ -174,7 +174,7 @@ def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name, first in {"grep": "#!/bin/sh", "fmt": "#!/usr/bin/perl", "tac": "#!/usr/bin/env perl"}.items():
         (folder / name).write_text(f"{first}\n", "ascii")
         (folder / name).chmod(0o755)
-    monkeypatch.setattr(libraries, "PATH", f"{folder}:{folder / 'lib'}")
+    monkeypatch.setattr(system, "PATH", f"{folder}:{folder / 'lib'}")
     return folder
 
 
@@ -192,7 +192,7 @@ def test_a_machine_lacks_programs(made: Root, tmp_path: Path) -> None:
 
 def test_a_python_of_another_loader_is_not_taken(made: Root, tmp_path: Path) -> None:
     interpreter = made.interpreter
-    loader = libraries.loader(interpreter.executable)
+    loader = system.loader(interpreter.executable)
     other = loader.replace("ld-linux", "ld-other")
     python = tmp_path / "python3.12"
     python.write_bytes(interpreter.executable.read_bytes().replace(loader.encode(), other.encode()))

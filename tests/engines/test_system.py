@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.engines import libraries
-from harness.engines.libraries import private_name
+from harness.engines import system
+from harness.engines.system import private_name
 
 EXPAT = "libexpat.so.1"
 
@@ -25,7 +25,7 @@ EXPAT = "libexpat.so.1"
 def test_a_library_gets_another_name(tmp_path: Path, names: dict[str, str], content: bytes) -> None:
     file = tmp_path / "module.so"
     file.write_bytes(b"\0libexpat.so.1\0libz.so.1\0xlibexpat.so.1\0")
-    libraries.rename(file, names)
+    system.rename(file, names)
     assert file.read_bytes() == content
 
 
@@ -33,7 +33,7 @@ def test_what_a_program_needs(tmp_path: Path) -> None:
     shell, script = Path("/bin/sh").resolve(), tmp_path / "script"
     script.write_text("#!/bin/sh\n", "ascii")
     for files in ([shell], [script, shell]):
-        found = libraries.needed(files)[shell]["libc.so.6"]
+        found = system.needed(files)[shell]["libc.so.6"]
         assert found is not None
         assert Path(found).is_file()
-    assert libraries.needed([script]) == {script: {}}
+    assert system.needed([script]) == {script: {}}
