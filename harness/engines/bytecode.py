@@ -168,7 +168,7 @@ class Compilation:
     def _is_plain(self, tree: Path, name: str) -> bool:
         """Whether a name is that of a source file that handlers may read, and no bytecode was shipped for it."""
         path = tree / name
-        if not name.endswith(".py") or ".." in name or not path.is_file() or path.resolve().parent != path.parent:
+        if not name.endswith(".py") or ".." in name or not path.is_file() or path.resolve() != tree.resolve() / name:
             return False
         # Python that finds bytecode does not open the source, and so would not find that it may not.
         folders = [folder for folder in path.parents if folder.is_relative_to(tree)]
