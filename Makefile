@@ -2,6 +2,7 @@
 # make verify MANIFEST=path.toml    the same for one's own archives
 # make test                         sets up and runs the whole test suite
 # make quick                        the tests without Docker, network, handlers, the corpus and what is slow
+# make docs                         builds the documentation's site into build/site
 # make bench                        what checks cost
 # make crater                       verifies layers of popular distributions, and compares with what the runtime does
 # make crater-apps                  verifies applications that lie built in a folder, and shows what nobody has judged yet
@@ -10,7 +11,7 @@
 # make itself exits with 2 whenever a command failed. A pipeline that must tell findings (1) from a wrong request (2)
 # or an incomplete run (3) calls .venv/bin/lambda-artifact after `make setup`.
 
-.PHONY: verify test quick lint format lock setup sample standin clean crater crater-apps bench
+.PHONY: verify test quick lint format docs lock setup sample standin clean crater crater-apps bench
 .DEFAULT_GOAL := verify
 .DELETE_ON_ERROR:
 
@@ -40,6 +41,10 @@ lint: $(STAMP)
 format: $(STAMP)
 	@$(BIN)/ruff check --fix-only
 	@$(BIN)/ruff format
+
+# Verifies a case of the corpus for each check, whose finding its page shows; needs a CPython 3.12 as `make verify` does.
+docs: $(STAMP)
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet $(ARGS)
 
 # Keeps the versions that are locked; ARGS=--upgrade takes the newest. No address of an index gets into the file, so
 # that everybody's own pip configuration decides where packages come from.

@@ -6,7 +6,6 @@ import re
 import shlex
 import shutil
 import subprocess
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,12 +16,13 @@ from fixtures.corpus import CASES
 from harness.cache import usage
 from harness.cache.folder import PARTS
 from harness.cli import run
-from tests.test_readme import FENCED
+from tests.pages import PAGES, blocks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
-PAGE = (Path(__file__).parents[1] / "docs" / "ci-cache.md").read_text(encoding="utf-8")
+PAGE = PAGES["docs/cache.md"]
 PIPELINES = re.findall(r"^## ([^\n]+)\n(?:(?!^## ).)*?^```yaml\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 WORTH = [name for name, worth in re.findall(r"^\| `(\w+)` \| [^|]* \| (yes|no)", PAGE, re.MULTILINE) if worth == "yes"]
 
@@ -39,8 +39,8 @@ def texts(value: Any) -> Iterator[str]:  # noqa: ANN401 - any YAML
 
 def commands() -> list[str]:
     """The commands in the page's blocks, each once."""
-    blocks = [found["text"] for found in FENCED.finditer(PAGE)]
-    lines = [re.sub(r"^[\s$-]*(?:command: )?", "", line) for block in blocks for line in block.splitlines()]
+    texts = [block.text for block in blocks("docs/cache.md")]
+    lines = [re.sub(r"^[\s$-]*(?:command: )?", "", line) for text in texts for line in text.splitlines()]
     return list(dict.fromkeys(line for line in lines if line.startswith("lambda-artifact ")))
 
 
