@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 _MERGE: Final = "<<"
+_DEEPEST: Final = 200  # levels; what people write has some 20
 _MOST: Final = 200  # mappings that one is merged of
 
 
@@ -20,10 +21,30 @@ def documents(text: str) -> tuple[Node, ...]:
     import yaml  # noqa: PLC0415 - few repositories have any, and all runs would wait for it
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the first is ten times as fast, and not everywhere
+    if is_deep(text):
+        return ()
     found: list[Node] = []
     with suppress(yaml.YAMLError, ValueError, RecursionError):  # a template, a character that YAML has none for
         found.extend(yaml.compose_all(text, Loader=loader))
     return tuple(found)
+
+
+def is_deep(text: str) -> bool:
+    """Whether a text is nested deeper than anything that people write: libyaml then recurses until it crashes."""
+    # Each level takes an opening bracket, or at least one more column.
+    most = text.count("[") + text.count("{") + max(map(len, text.splitlines()), default=0)
+    if most <= _DEEPEST:
+        return False
+    import yaml  # noqa: PLC0415 - as above
+
+    depth = 0
+    with suppress(yaml.YAMLError, ValueError):
+        for event in yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+            depth += isinstance(event, yaml.CollectionStartEvent)
+            depth -= isinstance(event, yaml.CollectionEndEvent)
+            if depth > _DEEPEST:
+                return True
+    return False
 
 
 def is_mapping(node: object) -> TypeGuard[MappingNode]:

@@ -36,6 +36,11 @@ def test_mappings_that_merge_one_another_are_merged_once() -> None:
     assert [[key for key, _ in entries(value)] for _, value in entries(document)] == [["key"]] * 40
 
 
+@pytest.mark.parametrize("text", ["[" * 100_000, "- " * 5000, "? " * 3000, "a: " + '{"a": ' * 3000])
+def test_documents_that_are_nested_beyond_reason_have_nothing_to_say(text: str) -> None:
+    assert documents(text) == ()  # libyaml would crash
+
+
 @pytest.mark.parametrize(
     ("name", "text"),
     [
