@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from dataclasses import dataclass, field, replace
 from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -23,13 +24,15 @@ from harness.manifest.values import (
     Options,
     Source,
     SourceKind,
+    Uncovered,
     Upload,
     VersionStamp,
     Waiver,
 )
+from harness.model import Place
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from harness.manifest.errors import At
@@ -44,6 +47,8 @@ __all__ = [
     "Options",
     "Source",
     "SourceKind",
+    "Template",
+    "Uncovered",
     "Upload",
     "VersionStamp",
     "Waiver",
@@ -83,6 +88,7 @@ def load(  # noqa: PLR0913 - what a request says, and what it is held against; a
     checks: Callable[[], Collection[str]] | None = None,
     environ: Mapping[str, str] = MappingProxyType({}),
     archives: bool = True,
+    discover: Callable[[Path | None], Template | None] | None = None,
 ) -> Manifest:
     """Reads a manifest, lets options override it, and makes sure that all of it is there.
 
@@ -97,6 +103,8 @@ def load(  # noqa: PLR0913 - what a request says, and what it is held against; a
         environ: The environment of the harness, for what the manifest takes from there.
         archives: Whether archives are to be looked at. Before they are built, what they are built from can be asked
             for all the same: then the manifest has neither archives nor functions, and none of theirs need be there.
+        discover: Reads what another tool built: the file that ``from`` names, or with None what is found where no
+            manifest is. None where nobody looks for that.
 
     Returns:
         The manifest, complete.
@@ -113,7 +121,48 @@ def load(  # noqa: PLR0913 - what a request says, and what it is held against; a
             problems += error.problems
     if problems:
         raise ManifestError(tuple(problems))
-    return resolve(path, scopes, options.events, Known(runtimes, checks, environ, archives))
+    template = _template(scopes, discover) if discover else None
+    if template:
+        scopes.append(template.scope)
+    known = Known(runtimes, checks, environ, archives, template is not None)
+    manifest = resolve(path, scopes, options.events, known)
+    return template.completed(manifest) if template else manifest
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """What another tool built, as a scope below the manifest.
+
+    Attributes:
+        scope: Its functions, as a manifest would declare them.
+        uncovered: Its functions that are not verified.
+        notes: Sentences about the build.
+        caveats: What a function's declaration leaves to the deploy, by its name.
+    """
+
+    scope: Scope[ManifestTable]
+    uncovered: tuple[Uncovered, ...] = ()
+    notes: tuple[str, ...] = ()
+    caveats: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+
+    def completed(self, manifest: Manifest) -> Manifest:
+        """A manifest with what only the template knows."""
+        functions = tuple(
+            replace(function, caveats=self.caveats.get(function.name, ())) for function in manifest.functions
+        )
+        return replace(manifest, functions=functions, uncovered=self.uncovered, notes=self.notes)
+
+
+def _template(
+    scopes: Sequence[Scope[ManifestTable]], discover: Callable[[Path | None], Template | None]
+) -> Template | None:
+    """The template that the manifest is based on; without a manifest and without archives, what is found."""
+    for scope in scopes:
+        if scope.table.template is not None:
+            return discover(scope.folder / scope.table.template)
+    # Options that name archives or handlers are a request of their own.
+    asked = len(scopes) > 1 or scopes[0].table.code is not None or scopes[0].table.functions
+    return None if asked else discover(None)
 
 
 def _declares(path: Path) -> bool:
@@ -160,6 +209,7 @@ def _from_options(options: Options, runtimes: Collection[str]) -> Scope[Manifest
         raise ManifestError(tuple(problems))
     environment = dict(text.split("=", 1) for text in options.env)
     said = {
+        "from": options.template,
         "code": options.code,
         "layers": list(options.layers),
         "memory": options.memory,
@@ -179,12 +229,27 @@ def _from_options(options: Options, runtimes: Collection[str]) -> Scope[Manifest
 
 def _scope(table: object, folder: Path, name: Callable[[At], str], runtimes: Collection[str]) -> Scope[ManifestTable]:
     try:
-        return Scope(msgspec.convert(table, ManifestTable, builtin_types=NATIVE), folder, name)
+        return Scope(msgspec.convert(table, ManifestTable, builtin_types=NATIVE), folder, name, place=_placed(name))
     except msgspec.ValidationError as error:
         # An option that stands for several keys is wrong once.
         problems = dict.fromkeys(f"{name(at)}: {sentence}" for at, sentence in diagnose(table, ManifestTable))
-        said = tuple(problems) or (f"{name(())}: {error}",)
+        said = (*(tuple(problems) or (f"{name(())}: {error}",)), *_without_handler(table, name))
         runtime = table.get("runtime") if isinstance(table, dict) else None
         if isinstance(runtime, str) and runtime and runtime not in runtimes:
             said = (*said, f"{name(('runtime',))}: {unknown_runtime(runtime, runtimes)}")
         raise ManifestError(said) from None
+
+
+def _without_handler(table: object, name: Callable[[At], str]) -> Iterator[str]:
+    """The sentences about functions of a manifest without a template that have no handler."""
+    functions = table.get("functions") if isinstance(table, dict) and "from" not in table else None
+    for function, own in functions.items() if isinstance(functions, dict) else ():
+        if isinstance(own, dict) and "handler" not in own:
+            yield f"{name(('functions', function))}: `handler` is missing"
+
+
+def _placed(name: Callable[[At], str]) -> Callable[[At], Place | None] | None:
+    """Where a place of a file is; None for the command line."""
+    if not isinstance(name, InFile):
+        return None
+    return lambda at: Place(name.path.name, name.line(at))

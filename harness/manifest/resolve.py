@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Generic, NoReturn, TypeVar
 
 from harness import regular_files
 from harness.manifest import deployed_names
-from harness.manifest.errors import InFile
 from harness.manifest.tables import FunctionTable, ManifestTable, Settings
 from harness.manifest.values import (
     Architecture,
@@ -26,17 +25,18 @@ from harness.manifest.values import (
     VersionStamp,
     Waiver,
 )
-from harness.model import Place
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from harness.manifest.errors import At
     from harness.manifest.seeds import Seed
+    from harness.model import Place
 
 DEFAULT_RUNTIME = "python3.12"
 DEFAULT_MEMORY = 512
 DEFAULT_TIMEOUT = 30
+DEFAULT_TMP = 512
 MOST_MEMORY = 10_240
 """Megabytes without a capacity provider."""
 MOST_TIMEOUT = 1800
@@ -62,12 +62,14 @@ class Known:
         checks: Tells those that a waiver may name; None where nobody looks at that.
         environ: The environment of the harness.
         archives: Whether there is to be anything to verify; else only how it is built is asked for.
+        template: Whether there is a template, which may have declared functions that are not covered.
     """
 
     runtimes: Collection[str]
     checks: Callable[[], Collection[str]] | None
     environ: Mapping[str, str]
     archives: bool = True
+    template: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +81,14 @@ class Scope(Generic[SettingsT_co]):
         folder: What its paths are relative to.
         name: Names a place in it, for messages.
         at: The way to it.
+        place: Where a place in it is, for reports; None where it is no file.
     """
 
     table: SettingsT_co
     folder: Path
     name: Callable[[At], str]
     at: At = ()
+    place: Callable[[At], Place | None] | None = None
 
     def where(self, *at: str | int) -> str:
         """Names a place in this table."""
@@ -111,7 +115,7 @@ def resolve(
     Raises:
         ManifestError: With everything that is missing or unknown.
     """
-    resolver = _Resolver(scopes, events)
+    resolver = _Resolver(scopes, events, known)
     manifest = resolver.manifest(path, known) if known.archives else resolver.inputs(path, known)
     if resolver.problems:
         # What functions share is looked up for each of them, and said once.
@@ -127,9 +131,10 @@ def unknown_runtime(runtime: str, known: Collection[str]) -> str:
 class _Resolver:
     """Collects the problems on the way, so that one run names them all."""
 
-    def __init__(self, scopes: Sequence[Scope[ManifestTable]], events: tuple[str, ...]) -> None:
+    def __init__(self, scopes: Sequence[Scope[ManifestTable]], events: tuple[str, ...], known: Known) -> None:
         self.scopes = scopes
         self.events = events
+        self.known = known
         self.problems: list[str] = []
 
     def inputs(self, path: Path | None, known: Known) -> Manifest:
@@ -163,40 +168,72 @@ class _Resolver:
             functions=self.distinct(tuple(self.functions())),
             waivers=tuple(self.waivers(known.checks)),
         )
-        if manifest.code is None and not any(scope.table.functions for scope in self.scopes):
+        if manifest.code is None and not any(scope.table.functions for scope in self.scopes) and not known.template:
             self.problems.append("nothing to verify: name the archive of the code in `code` or with --code")
         return manifest
 
     def functions(self) -> Iterator[Function]:
-        owner = next((scope for scope in self.scopes if scope.table.functions), self.scopes[-1])
-        for name, table in owner.table.functions.items():
-            own = Scope(table, owner.folder, owner.name, ("functions", name))
-            scopes: list[Scope[Settings]] = [self.scopes[0], own, *self.scopes[1:]]
+        """The functions of the command line; else those of the file and of the template it is based on."""
+        options, *files = self.scopes
+        owners = [options] if options.table.functions else files
+        for name in dict.fromkeys(name for owner in owners for name in owner.table.functions):
+            own = [_own(owner, name) for owner in owners if name in owner.table.functions]
+            scopes: list[Scope[Settings]] = [options]
+            scopes += own if owners[0] is options else []
+            scopes += _nearest(own, files)
+            handler = next((scope.table.handler for scope in own if scope.table.handler), None)
             code = self.code(scopes)
+            if handler is None:
+                self.problems.append(f"{own[0].where()}: {self.no_handler(name, files)}")
             if code is None:
-                self.problems.append(f"{own.where()}: nothing says where its code is: give `code`, or --code")
-                continue
-            layers = self.layers(scopes)
-            yield Function(
-                name=name,
-                handler=table.handler,
-                code=code,
-                layers=layers,
-                memory=_value(scopes, lambda settings: settings.memory, DEFAULT_MEMORY),
-                timeout=_value(scopes, lambda settings: settings.timeout, DEFAULT_TIMEOUT),
-                environment=_environment(scopes),
-                events=tuple(self.function_events(own)),
-                source=self.source_folder(scopes),
-                seed=self.seed(own, scopes),
-                network_known=own.table.network_at_init is not None,
-                deployed_as=self.deployed_as(name, scopes),
-                layers_deployed_as=self.layers_deployed_as(layers, scopes),
-                file_systems=_value(scopes, lambda settings: settings.file_systems, ()),
-                stated=frozenset(key for key in ("memory", "timeout") if any(getattr(s.table, key) for s in scopes)),
-                capacity_provider=self.capacity_provider(scopes),
-                snap_start=_value(scopes, lambda settings: settings.snap_start, default=False),
-                declared_at=_declared_at(own),
-            )
+                self.problems.append(f"{own[0].where()}: nothing says where its code is: give `code`, or --code")
+            if handler is not None and code is not None:
+                yield self.function(name, handler, code, own, scopes)
+
+    def function(
+        self,
+        name: str,
+        handler: str,
+        code: Source,
+        own: Sequence[Scope[FunctionTable]],
+        scopes: Sequence[Scope[Settings]],
+    ) -> Function:
+        layers = self.layers(scopes)
+        runtime = _first(scopes, lambda settings: settings.runtime)
+        if runtime and runtime[0] not in self.known.runtimes:
+            self.problems.append(f"{runtime[1].where('runtime')}: {unknown_runtime(runtime[0], self.known.runtimes)}")
+        return Function(
+            name=name,
+            handler=handler,
+            code=code,
+            layers=layers,
+            memory=_value(scopes, lambda settings: settings.memory, DEFAULT_MEMORY),
+            timeout=_value(scopes, lambda settings: settings.timeout, DEFAULT_TIMEOUT),
+            environment=_environment(scopes),
+            events=tuple(self.function_events(own[0])),
+            source=self.source_folder(scopes),
+            seed=self.seed(own[0], scopes),
+            network_known=own[0].table.network_at_init is not None,
+            deployed_as=self.deployed_as(name, scopes),
+            layers_deployed_as=self.layers_deployed_as(layers, scopes),
+            file_systems=_value(scopes, lambda settings: settings.file_systems, ()),
+            stated=frozenset(key for key in ("memory", "timeout") if any(getattr(s.table, key) for s in scopes)),
+            capacity_provider=self.capacity_provider(scopes),
+            snap_start=_value(scopes, lambda settings: settings.snap_start, default=False),
+            declared_at=own[-1].place(own[-1].at) if own[-1].place else None,
+            runtime=_own_value(scopes, own, lambda settings: settings.runtime),
+            architecture=_own_value(scopes, own, lambda settings: settings.architecture),
+            requirements=self.files_of(own, lambda settings: settings.requirements, "requirements"),
+            tmp=_value(scopes, lambda settings: settings.tmp, DEFAULT_TMP),
+        )
+
+    @staticmethod
+    def no_handler(name: str, files: Sequence[Scope[ManifestTable]]) -> str:
+        """The sentence about a function without a handler."""
+        others = [other for scope in files for other, table in scope.table.functions.items() if table.handler]
+        near = difflib.get_close_matches(name, others, n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        return f"`handler` is missing{hint}"
 
     def capacity_provider(self, scopes: Sequence[Scope[Settings]]) -> bool:
         """Whether a function has one; without, its limits are lower than those of the tables."""
@@ -295,6 +332,8 @@ class _Resolver:
         )
 
     def source(self, text: str, folder: Path, where: str, arn: re.Pattern[str], what: str) -> Source:
+        if text.startswith("<"):  # a template's placeholder
+            return Source(text.strip("<>"), None, SourceKind.UNKNOWN)
         if text.startswith("s3://"):
             if not _S3.fullmatch(text):
                 self.problems.append(f'{where}: expected s3://bucket/key, found "{text}"')
@@ -321,7 +360,16 @@ class _Resolver:
             self.problems.append(f"{where}: {path} is the root of the file system; expected a zip archive or a folder")
 
     def files(self, get: Callable[[ManifestTable], tuple[str, ...] | None], key: str) -> tuple[Path, ...]:
-        texts, scope = _first(self.scopes, get) or ((), self.scopes[0])
+        return self.files_of(self.scopes, get, key) or ()
+
+    def files_of(
+        self, scopes: Sequence[Scope[SettingsT]], get: Callable[[SettingsT], tuple[str, ...] | None], key: str
+    ) -> tuple[Path, ...] | None:
+        """Files of the repository; None where no scope names any."""
+        declared = _first(scopes, get)
+        if declared is None:
+            return None
+        texts, scope = declared
         return tuple(self.file(text, scope.folder, scope.where(key, index)) for index, text in enumerate(texts))
 
     def source_folder(self, scopes: Sequence[Scope[Settings]]) -> Path | None:
@@ -389,8 +437,16 @@ class _Resolver:
                 self.problems.append(f"{where}: {path} is not JSON: {error}")
 
 
-def _declared_at(own: Scope[FunctionTable]) -> Place | None:
-    return Place(own.name.path.name, own.name.line(own.at)) if isinstance(own.name, InFile) else None
+def _own(scope: Scope[ManifestTable], name: str) -> Scope[FunctionTable]:
+    """A function's own table."""
+    return Scope(scope.table.functions[name], scope.folder, scope.name, ("functions", name), scope.place)
+
+
+def _nearest(own: Sequence[Scope[FunctionTable]], files: Sequence[Scope[ManifestTable]]) -> Iterator[Scope[Settings]]:
+    """A function's tables, each before the file that it is in; a template comes after the manifest."""
+    for scope in files:
+        yield from (table for table in own if table.name is scope.name)
+        yield scope
 
 
 def _event(text: str, path: Path) -> Event:
@@ -410,6 +466,14 @@ def _finite(text: str) -> float:
     if not isfinite(number):  # Python would write it as Infinity, which no other reader of JSON takes
         raise ValueError(f"{text} is too large a number")
     return number
+
+
+def _own_value(
+    scopes: Sequence[Scope[Settings]], own: Sequence[Scope[FunctionTable]], get: Callable[[Settings], T | None]
+) -> T | None:
+    """What a function declares for itself, unless something above says otherwise."""
+    declared = _first(scopes, get)
+    return declared[0] if declared and any(declared[1] is scope for scope in own) else None
 
 
 def _environment(scopes: Sequence[Scope[Settings]]) -> tuple[tuple[str, str], ...]:

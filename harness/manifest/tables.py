@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Literal, TypeAlias
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 
 from harness.manifest.deployed_names import FUNCTION_PATTERN, FUNCTION_WORDS, LAYER_PATTERN, LAYER_WORDS
 from harness.manifest.values import Architecture, Upload
@@ -25,6 +25,9 @@ Memory: TypeAlias = Annotated[
     int, Meta(ge=128, le=32_768, description="a whole number of megabytes from 128 to 32,768")
 ]
 Timeout: TypeAlias = Annotated[int, Meta(ge=1, le=5400, description="a whole number of seconds from 1 to 5,400")]
+Scratch: TypeAlias = Annotated[
+    int, Meta(ge=512, le=10_240, description="a whole number of megabytes from 512 to 10,240")
+]
 Mount: TypeAlias = Annotated[
     str,
     Meta(
@@ -47,11 +50,15 @@ Yes: TypeAlias = Annotated[Literal[True], Meta(description="true")]
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
     """What a function may say for itself, and the file for all functions."""
 
+    runtime: Text | None = None
+    architecture: Chip | None = None
     code: Text | None = None
     layers: tuple[Text, ...] | None = None
+    requirements: tuple[Text, ...] | None = None
     source: Text | None = None
     memory: Memory | None = None
     timeout: Timeout | None = None
+    tmp: Scratch | None = None
     capacity_provider: bool | None = None
     snap_start: bool | None = None
     environment: dict[Variable, Value] | None = None
@@ -61,9 +68,9 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, re
 
 
 class FunctionTable(Settings, frozen=True, kw_only=True):
-    """``[functions.NAME]``."""
+    """``[functions.NAME]``; only a function of a template (``from``) may leave out its handler."""
 
-    handler: Text
+    handler: Text | None = None
     events: tuple[Text, ...] = ()
     aws_seed: Text | None = None
     network_at_init: Known | None = None
@@ -91,10 +98,8 @@ class VersionStampTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields
 class ManifestTable(Settings, frozen=True, kw_only=True):
     """The file, or ``[tool.lambda-artifact]``."""
 
-    runtime: Text | None = None
-    architecture: Chip | None = None
+    template: Text | None = field(default=None, name="from")
     required_files: tuple[Text, ...] | None = None
-    requirements: tuple[Text, ...] | None = None
     project: Text | None = None
     inputs: tuple[Text, ...] | None = None
     source_excludes: tuple[Text, ...] | None = None

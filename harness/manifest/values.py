@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -47,6 +47,7 @@ class SourceKind(StrEnum):
     LOCAL = "local"
     S3 = "s3"
     REMOTE = "remote"
+    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,8 @@ class Source:
     Attributes:
         text: As the user wrote it.
         path: The zip or folder; None for what is not on this machine.
-        kind: ``LOCAL``, ``S3`` (``s3://bucket/key``), or ``REMOTE`` (an ARN, or ``function:NAME``).
+        kind: ``LOCAL``, ``S3`` (``s3://bucket/key``), ``REMOTE`` (an ARN, or ``function:NAME``), or ``UNKNOWN`` (a
+            layer that only the deploy decides).
     """
 
     text: str
@@ -97,6 +99,11 @@ class Function:
         capacity_provider: Whether it runs on managed instances, which have other limits.
         snap_start: Whether it starts from a snapshot of its init.
         declared_at: Where it is declared; None where that is no file.
+        runtime: As Lambda names it; None for the manifest's.
+        architecture: None for the manifest's.
+        requirements: What its layer is built from; None for the manifest's.
+        tmp: MB of ``/tmp``.
+        caveats: What its declaration leaves to the deploy, as clauses.
     """
 
     name: str
@@ -117,11 +124,29 @@ class Function:
     capacity_provider: bool = False
     snap_start: bool = False
     declared_at: Place | None = field(default=None, compare=False)
+    runtime: str | None = None
+    architecture: Architecture | None = None
+    requirements: tuple[Path, ...] | None = None
+    tmp: int = 512
+    caveats: tuple[str, ...] = ()
 
     @property
     def prolonged(self) -> bool:
         """Whether its init may take longer than an on-demand function's."""
         return self.capacity_provider or self.snap_start
+
+
+@dataclass(frozen=True, slots=True)
+class Uncovered:
+    """A function that a template declares and that is not verified.
+
+    Attributes:
+        reason: A clause: ``it is deployed as an image``.
+    """
+
+    name: str
+    reason: str
+    place: Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +203,8 @@ class Manifest:
         source_excludes: Patterns of what in it stays out of the archive.
         version_stamps: The files of the artifact that tell its version.
         functions: In the order of the file, or of the ``--handler`` options. Empty: only archives are to be verified.
+        uncovered: The functions of the template that are not verified.
+        notes: Sentences about the build that the template belongs to.
     """
 
     path: Path | None
@@ -195,6 +222,17 @@ class Manifest:
     source: Path | None = None
     source_excludes: tuple[str, ...] = ()
     version_stamps: tuple[VersionStamp, ...] = ()
+    uncovered: tuple[Uncovered, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def of(self, function: Function) -> Manifest:
+        """The manifest with what the function declares of these for itself."""
+        return replace(
+            self,
+            runtime=function.runtime or self.runtime,
+            architecture=function.architecture or self.architecture,
+            requirements=self.requirements if function.requirements is None else function.requirements,
+        )
 
     @property
     def folder(self) -> Path:
@@ -214,6 +252,7 @@ class Options:
     """
 
     folder: Path = field(default_factory=Path)
+    template: str | None = None
     code: str | None = None
     layers: tuple[str, ...] = ()
     handlers: tuple[str, ...] = ()

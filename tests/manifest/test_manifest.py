@@ -73,8 +73,9 @@ BAD = {
         [
             (
                 "{file}:4: `functions.api.zzz`: unknown key; "
-                "known are aws-seed, capacity-provider, code, deployed-as, environment, events, file-systems, handler, "
-                "layers, layers-deployed-as, memory, network-at-init, snap-start, source, timeout"
+                "known are architecture, aws-seed, capacity-provider, code, deployed-as, environment, events, "
+                "file-systems, handler, layers, layers-deployed-as, memory, network-at-init, requirements, runtime, "
+                "snap-start, source, timeout, tmp"
             )
         ],
     ),
