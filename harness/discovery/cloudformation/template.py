@@ -1,0 +1,423 @@
+"""Read the functions of a CloudFormation template and of the nested stacks beside it."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
+
+from harness.discovery import document
+from harness.discovery.cloudformation.intrinsics import REGION, Evaluator, Placeholder, loops, unknown
+from harness.discovery.cloudformation.names import physical
+from harness.discovery.document import mapping, sequence
+from harness.discovery.values import Declared, DiscoveryError, Resource, Trigger, Uncovered
+from harness.model import Place
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from harness.discovery.document import Document
+
+FUNCTIONS: Final = ("AWS::Serverless::Function", "AWS::Lambda::Function")
+LAYERS: Final = ("AWS::Serverless::LayerVersion", "AWS::Lambda::LayerVersion")
+_STACKS: Final = {"AWS::CloudFormation::Stack": "TemplateURL", "AWS::Serverless::Application": "Location"}
+_EMULATED: Final = (
+    "AWS::DynamoDB::Table",
+    "AWS::DynamoDB::GlobalTable",
+    "AWS::Serverless::SimpleTable",
+    "AWS::S3::Bucket",
+    "AWS::SQS::Queue",
+    "AWS::SNS::Topic",
+    "AWS::SSM::Parameter",
+    "AWS::SecretsManager::Secret",
+    "AWS::Events::EventBus",
+)
+_MOST_RESOURCES: Final = 10_000  # CloudFormation accepts 500 in a template
+_MOST_NESTED: Final = 20  # stacks within stacks; what is deeper refers to itself by way of copies
+# Globals.Function of SAM: mappings are merged, lists are appended, the function's own values win over others.
+_PYTHON: Final = re.compile(r"python\d+\.\d+")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How templates are read.
+
+    Attributes:
+        root: The project's folder; nothing outside of it is read.
+        parameters: Override the defaults of parameters.
+        code: Finds a function's archive from its evaluated ``Code`` or ``CodeUri``, its logical id and the resource's
+            metadata; None where there is none.
+    """
+
+    root: Path
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    stack: str = "stack"
+    region: str = REGION
+    code: Callable[[Any, Mapping[str, Any]], str | None] | None = None
+    globals: bool = True
+
+
+@dataclass
+class Template:
+    """One template, with its nested stacks.
+
+    Attributes:
+        prefix: Of the names of what it declares, where it is nested.
+    """
+
+    path: Path
+    settings: Settings
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    prefix: str = ""
+    above: tuple[Path, ...] = ()
+    content: Document | None = None
+
+    @cached_property
+    def document(self) -> Document:
+        """The file."""
+        return self.content or document.read(self.path)
+
+    @cached_property
+    def resources(self) -> dict[str, tuple[dict[str, Any], str]]:
+        """The resources, with the key that each stands under.
+
+        Raises:
+            DiscoveryError: It is no template, or has more resources than any.
+        """
+        template = mapping(self.document.value)
+        if not isinstance(template.get("Resources"), dict):
+            raise DiscoveryError(f"{self.path}: it has no Resources: name a CloudFormation template with --from")
+        plain = Evaluator(self.document, self.parameters, self.settings.stack, self.settings.region)
+        found: dict[str, tuple[dict[str, Any], str]] = {}
+        for name, resource, key in loops(plain, template["Resources"]):
+            found[name] = mapping(resource), key
+            if len(found) > _MOST_RESOURCES:
+                raise DiscoveryError(
+                    f"{self.path}: more than {_MOST_RESOURCES:,} resources; CloudFormation accepts 500"
+                )
+        return found
+
+    @cached_property
+    def nested(self) -> dict[str, Template]:
+        """The nested stacks whose templates are files of the project, by their logical ids."""
+        stacks: dict[str, Template] = {}
+        for name, (resource, _) in self.resources.items():
+            key = _STACKS.get(str(resource.get("Type")))
+            where = mapping(resource.get("Properties")).get(key) if key else None
+            path = self.inside(where) if isinstance(where, str) and "://" not in where else None
+            if path is None or not path.is_file():
+                continue
+            if path.resolve() in self.trail or len(self.trail) > _MOST_NESTED:
+                raise DiscoveryError(f"{self.where(name)}: the stack {name} contains itself by way of {path}")
+            raw = mapping(mapping(resource.get("Properties")).get("Parameters"))
+            given = _Lazy(raw, self.evaluator.value)
+            stacks[name] = Template(path, self.settings, given, f"{self.prefix}{name}/", self.trail)
+        return stacks
+
+    @property
+    def trail(self) -> tuple[Path, ...]:
+        """This template and those that it is nested in."""
+        return (*self.above, self.path.resolve())
+
+    @cached_property
+    def evaluator(self) -> Evaluator:
+        """What evaluates the template's values, the outputs of its nested stacks included."""
+        return Evaluator(
+            self.document, self.parameters, self.settings.stack, self.settings.region, self._layer, self._outputs_of
+        )
+
+    def _outputs_of(self, stack: str) -> Mapping[str, Any] | None:
+        return self.nested[stack].outputs if stack in self.nested else None
+
+    @cached_property
+    def outputs(self) -> Mapping[str, Any]:
+        """The template's outputs; a layer's ARN is the path of its archive."""
+        declared = mapping(mapping(self.document.value).get("Outputs"))
+        return _Lazy({name: mapping(output).get("Value") for name, output in declared.items()}, self.evaluator.value)
+
+    def where(self, name: str) -> Place:
+        """Where a resource is declared."""
+        return Place(self.shown, self.document.line(("Resources", self._key(name))))
+
+    @property
+    def shown(self) -> str:
+        """The file, as reports name it."""
+        path = self.path.absolute()
+        return str(path.relative_to(self.settings.root)) if path.is_relative_to(self.settings.root) else str(self.path)
+
+    def _key(self, name: str) -> str:
+        return self.resources[name][1] if name in self.resources else name
+
+    def inside(self, text: str) -> Path | None:
+        """A path of the template; None where it leads out of the project."""
+        path = self.path.parent / text.replace("\\", "/")
+        try:
+            return path if path.resolve().is_relative_to(self.settings.root.resolve()) else None
+        except (OSError, ValueError, RuntimeError):
+            return None
+
+    def functions(self) -> Iterator[Declared | Uncovered]:
+        """The functions of the template and of its nested stacks."""
+        for name, (resource, _) in self.resources.items():
+            if resource.get("Type") in FUNCTIONS and self._exists(resource):
+                yield _Function(self, name, resource).read()
+        for stack in self.nested.values():
+            yield from stack.functions()
+
+    def declared(self) -> Iterator[Resource]:
+        """The resources that functions may use."""
+        for name, (resource, _) in self.resources.items():
+            kind = str(resource.get("Type"))
+            if kind in _EMULATED and self._exists(resource):
+                properties = mapping(self.evaluator.value(mapping(resource.get("Properties"))))
+                yield Resource(kind, physical(kind, properties, f"{self.settings.stack}-{name}"), properties)
+        for stack in self.nested.values():
+            yield from stack.declared()
+
+    def _exists(self, resource: Mapping[str, Any]) -> bool:
+        condition = resource.get("Condition")
+        return not isinstance(condition, str) or self.evaluator.condition(condition) is not False
+
+    def _layer(self, name: str) -> str | None:
+        """The archive of a layer of this template; None for what is no layer, or has no archive here."""
+        resource, _ = self.resources.get(name, ({}, ""))
+        if resource.get("Type") not in LAYERS:
+            return None
+        properties = mapping(self.evaluator.value(mapping(resource.get("Properties"))))
+        return self.archive(properties.get("ContentUri", properties.get("Content")), resource)
+
+    def archive(self, content: object, resource: Mapping[str, Any]) -> str | None:
+        """The archive that ``Code``, ``CodeUri`` or ``Content`` names, relative to the settings' root."""
+        if self.settings.code is not None:
+            return self.settings.code(content, resource)
+        if isinstance(content, dict):
+            bucket = content.get("S3Bucket", content.get("Bucket"))
+            key = content.get("S3Key", content.get("Key"))
+            version = content.get("S3ObjectVersion", content.get("Version"))
+            if isinstance(bucket, str) and isinstance(key, str) and not unknown([bucket, key, version]):
+                return f"s3://{bucket}/{key}" + (f"?versionId={version}" if version else "")
+            return None
+        if not isinstance(content, str) or unknown(content):
+            return None
+        if content.startswith("s3://"):
+            return content
+        path = self.inside(content)
+        return os.path.relpath(path, self.settings.root) if path is not None else None
+
+
+class _Lazy(Mapping[str, Any]):
+    """A mapping whose values are evaluated when they are asked for, each once."""
+
+    def __init__(self, raw: Mapping[str, Any], evaluate: Callable[[Any], Any]) -> None:
+        self._raw = raw
+        self._evaluate = evaluate
+        self._values: dict[str, Any] = {}
+        self._open: set[str] = set()
+
+    def __getitem__(self, key: str) -> Any:  # noqa: ANN401 - whatever the template has there
+        if key not in self._values:
+            if key in self._open:
+                return Placeholder(f"<{key}>", f"{key}, which refers to itself")
+            raw = self._raw[key]
+            self._open.add(key)
+            self._values[key] = self._evaluate(raw)
+        return self._values[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._raw)
+
+    def __len__(self) -> int:
+        return len(self._raw)
+
+
+@dataclass
+class _Function:
+    """One function's resource on its way to a value."""
+
+    template: Template
+    name: str
+    resource: Mapping[str, Any]
+    unknown: list[str] = field(default_factory=list)
+
+    @property
+    def shown(self) -> str:
+        return self.template.prefix + self.name
+
+    def read(self) -> Declared | Uncovered:
+        """The function; what keeps it from being verified where something does."""
+        properties = self._properties()
+        if reason := self._uncovered(properties):
+            return Uncovered(self.shown, reason, self.template.where(self.name))
+        content = properties.get("CodeUri", properties.get("Code", properties.get("FunctionCode")))
+        code = self.template.archive(content, self.resource)
+        if code is None:
+            return Uncovered(self.shown, self._no_code(content), self.template.where(self.name))
+        layers = list(self._layers())
+        return Declared(
+            name=self.shown,
+            handler=str(self._known(properties, "Handler", "handler")),
+            runtime=self._runtime(properties),
+            code=code,
+            place=self.template.where(self.name),
+            architecture=self._text(sequence(properties.get("Architectures"))[:1], "architecture"),
+            layers=tuple(layers),
+            memory=self._number(properties.get("MemorySize"), "memory"),
+            timeout=self._number(properties.get("Timeout"), "timeout"),
+            tmp=self._number(mapping(properties.get("EphemeralStorage")).get("Size"), "tmp"),
+            environment=self._environment(properties),
+            file_systems=tuple(
+                str(system["LocalMountPath"])
+                for system in map(mapping, sequence(properties.get("FileSystemConfigs")))
+                if isinstance(system.get("LocalMountPath"), str)
+            ),
+            capacity_provider=bool(mapping(properties.get("CapacityProviderConfig"))),
+            snap_start=mapping(properties.get("SnapStart")).get("ApplyOn") == "PublishedVersions",
+            deployed_as=self._deployed_as(properties),
+            triggers=tuple(self._triggers(properties)),
+            places=self._places(),
+            unknown=tuple(dict.fromkeys(self.unknown)),
+        )
+
+    def _properties(self) -> dict[str, Any]:
+        raw = mapping(self.resource.get("Properties"))
+        if self.resource.get("Type") == "AWS::Serverless::Function" and self.template.settings.globals:
+            shared = mapping(mapping(mapping(self.template.document.value).get("Globals")).get("Function"))
+            raw = _merged(shared, raw)
+        self._layers_raw = raw.get("Layers")
+        value = self.template.evaluator.value({key: item for key, item in raw.items() if key != "Layers"})
+        return mapping(value)
+
+    def _uncovered(self, properties: Mapping[str, Any]) -> str | None:
+        if properties.get("PackageType") == "Image" or "ImageUri" in properties or self._image(properties.get("Code")):
+            return "it is deployed as an image, and only archives are verified"
+        if "InlineCode" in properties or "ZipFile" in mapping(properties.get("Code")):
+            return "its code stands in the template, where no archive can lack anything"
+        runtime = self._runtime(properties)
+        if not runtime:
+            return "it declares no Runtime"
+        if not _PYTHON.fullmatch(runtime):
+            return f"it runs on {runtime}, and only Python is verified"
+        if not isinstance(properties.get("Handler"), str) or unknown(properties["Handler"]):
+            return (
+                f"its Handler is not known before the deploy: {', '.join(unknown(properties.get('Handler'))) or 'none'}"
+            )
+        return None
+
+    @staticmethod
+    def _image(code: object) -> bool:
+        return "ImageUri" in mapping(code)
+
+    def _runtime(self, properties: Mapping[str, Any]) -> str:
+        runtime = properties.get("Runtime")
+        if isinstance(runtime, Placeholder) and not _PYTHON.fullmatch(runtime):
+            return f"a runtime that only the deploy decides ({', '.join(runtime.unknown)})"
+        return str(runtime or "")
+
+    def _no_code(self, content: object) -> str:
+        if missing := unknown(content):
+            return f"its code is not known before the deploy: {', '.join(missing)}"
+        if isinstance(content, str):
+            return f"its code, {content}, is outside of the project, where nothing is read"
+        return "it names no archive of its code"
+
+    def _layers(self) -> Iterator[str]:
+        raw = self._layers_raw
+        value = self.template.evaluator.value(raw)
+        for item in value if isinstance(value, list) else [value] if value is not None else []:
+            for layer in item if isinstance(item, list) else [item]:
+                self.unknown += [f"layers: {missing}" for missing in unknown(layer)]
+                yield str(layer)
+
+    def _known(self, properties: Mapping[str, Any], key: str, named: str) -> Any:  # noqa: ANN401 - the template's
+        value = properties.get(key)
+        self.unknown += [f"{named}: {name}" for name in unknown(value)]
+        return value
+
+    def _text(self, values: list[Any], named: str) -> str | None:
+        self.unknown += [f"{named}: {name}" for name in unknown(values)]
+        return str(values[0]) if values and not unknown(values) else None
+
+    def _number(self, value: object, named: str) -> int | None:
+        if missing := unknown(value):
+            self.unknown += [f"{named}: {name}" for name in missing]
+            return None
+        try:
+            return int(str(value)) if value is not None else None
+        except ValueError:
+            return None
+
+    def _environment(self, properties: Mapping[str, Any]) -> dict[str, str]:
+        variables = mapping(mapping(properties.get("Environment")).get("Variables"))
+        found = {}
+        for name, value in variables.items():
+            self.unknown += [f"environment.{name}: {missing}" for missing in unknown(value)]
+            text = ("true" if value else "false") if isinstance(value, bool) else value
+            found[str(name)] = "" if text is None else str(text)
+        return found
+
+    def _deployed_as(self, properties: Mapping[str, Any]) -> str | None:
+        name = properties.get("FunctionName")
+        if not isinstance(name, str) or unknown(name):
+            return None
+        alias = properties.get("AutoPublishAlias")
+        return f"{name}:{alias}" if isinstance(alias, str) and not unknown(alias) else name
+
+    def _triggers(self, properties: Mapping[str, Any]) -> Iterator[Trigger]:
+        for name, event in mapping(properties.get("Events")).items():
+            kind = mapping(event).get("Type")
+            if isinstance(kind, str):
+                yield Trigger(str(name), kind, mapping(mapping(event).get("Properties")))
+
+    def _places(self) -> dict[str, Place]:
+        key = self.template._key(self.name)  # noqa: SLF001 - of this module
+        names = {
+            "handler": "Handler",
+            "runtime": "Runtime",
+            "architecture": "Architectures",
+            "code": "CodeUri" if "CodeUri" in mapping(self.resource.get("Properties")) else "Code",
+            "layers": "Layers",
+            "memory": "MemorySize",
+            "timeout": "Timeout",
+            "tmp": "EphemeralStorage",
+            "environment": "Environment",
+        }
+        own = mapping(self.resource.get("Properties"))
+        document, shown = self.template.document, self.template.shown
+        return {
+            named: Place(
+                shown,
+                document.line(
+                    ("Resources", key, "Properties", declared) if declared in own else ("Globals", "Function", declared)
+                ),
+            )
+            for named, declared in names.items()
+            if declared in own or declared in self._shared
+        }
+
+    @cached_property
+    def _shared(self) -> dict[str, Any]:
+        return mapping(mapping(mapping(self.template.document.value).get("Globals")).get("Function"))
+
+
+def _merged(shared: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """The properties of a function with SAM's ``Globals``: mappings are merged, lists appended, its own values win.
+
+    Source: AWS SAM developer guide, "Globals section of the AWS SAM template".
+    """
+    merged = {**shared, **own}
+    for key in shared.keys() & own.keys():
+        left, right = shared[key], own[key]
+        if isinstance(left, list) and isinstance(right, list):
+            merged[key] = [*left, *right]
+        elif isinstance(left, dict) and isinstance(right, dict) and not (_call(left) or _call(right)):
+            merged[key] = _merged(left, right)
+    return merged
+
+
+def _call(value: Mapping[str, Any]) -> bool:
+    """Whether a mapping is a call of an intrinsic function."""
+    return len(value) == 1 and next(iter(value)).startswith(("Fn::", "Ref"))

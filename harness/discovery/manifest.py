@@ -1,0 +1,112 @@
+"""Turn what was discovered into what a manifest would declare."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from harness.discovery.find import discover
+from harness.discovery.project import Project, root_of
+from harness.discovery.values import Discovery, DiscoveryError
+from harness.manifest import ManifestError, Template, Uncovered
+from harness.manifest.errors import diagnose
+from harness.manifest.resolve import Scope
+from harness.manifest.tables import ManifestTable
+from harness.model import Place
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from harness.discovery.values import Declared
+    from harness.manifest.errors import At
+
+DEFAULT_MEMORY: Final = 128
+"""MB of a function that declares none (Lambda's API reference, CreateFunction)."""
+DEFAULT_TIMEOUT: Final = 3
+"""Seconds, from the same page."""
+_ACCEPTED: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]+")
+
+
+def template(project: Project, chosen: Path | None) -> Template | None:
+    """What another tool built, as a scope for :func:`harness.manifest.load`; None where nothing was.
+
+    Raises:
+        DiscoveryError: Several builds are there and none is chosen, or none of the functions can be verified.
+        UsageError: A build cannot be read.
+    """
+    found = discover(project, chosen)
+    return as_template(project, found) if found is not None else None
+
+
+def as_template(project: Project, found: Discovery) -> Template:
+    """A discovery as a scope.
+
+    Raises:
+        DiscoveryError: It declares no function that can be verified.
+    """
+    if not found.functions:
+        reasons = [f"{uncovered.name}: {uncovered.reason}" for uncovered in found.uncovered]
+        raise DiscoveryError(
+            f"{project.relative(found.file)}: it declares no Python function whose archive is here"
+            + (f" ({'; '.join(reasons)})" if reasons else "")
+        )
+    places = {function.name: function for function in found.functions}
+
+    def place(at: At) -> Place | None:
+        function = places.get(str(at[1])) if len(at) > 1 else None
+        if function is None:
+            return Place(project.relative(found.file))
+        return function.places.get(str(at[2]), function.place) if len(at) > 2 else function.place  # noqa: PLR2004
+
+    def named(at: At) -> str:
+        where = place(at)
+        keys = ".".join(str(key) for key in at[1:])
+        return f"{where}: {keys}" if keys else str(where)
+
+    raw = {"functions": {function.name: dict(_table(function)) for function in found.functions}}
+    try:
+        table = msgspec.convert(raw, ManifestTable)
+    except msgspec.ValidationError as error:
+        problems = dict.fromkeys(f"{named(at)}: {sentence}" for at, sentence in diagnose(raw, ManifestTable))
+        raise ManifestError(tuple(problems) or (f"{named(())}: {error}",)) from None
+    return Template(
+        scope=Scope(table, project.root, named, place=place),
+        uncovered=tuple(Uncovered(one.name, one.reason, one.place) for one in found.uncovered),
+        notes=(f"functions from {project.relative(found.file)} ({found.tool})", *found.notes),
+        caveats={function.name: function.unknown for function in found.functions},
+    )
+
+
+def _table(function: Declared) -> Iterator[tuple[str, Any]]:
+    yield "handler", function.handler
+    yield "runtime", function.runtime
+    yield "architecture", function.architecture or "x86_64"
+    yield "code", function.code
+    yield "layers", list(function.layers)
+    yield "memory", function.memory or DEFAULT_MEMORY
+    yield "timeout", function.timeout or DEFAULT_TIMEOUT
+    yield "environment", _variables(function.environment)
+    if function.tmp:
+        yield "tmp", function.tmp
+    if function.file_systems:
+        yield "file-systems", list(function.file_systems)
+    yield "capacity-provider", function.capacity_provider
+    yield "snap-start", function.snap_start
+    if function.deployed_as:
+        yield "deployed-as", function.deployed_as
+
+
+def _variables(environment: Mapping[str, str]) -> dict[str, str]:
+    """The variables that Lambda accepts; what it refuses is the deploy's own error."""
+    return {name: value.replace("\0", "") for name, value in environment.items() if _ACCEPTED.fullmatch(name)}
+
+
+def project_of(
+    folder: Path, parameters: Mapping[str, str], stack: str | None, stage: str | None, region: str | None
+) -> Project:
+    """The project of a folder, with what the command line adds."""
+    made = Project(root_of(folder), folder.absolute(), parameters, stack, stage)
+    return made if region is None else Project(made.root, made.folder, parameters, stack, stage, region)

@@ -1,0 +1,117 @@
+"""What discovery finds: functions as other tools declare them, as plain values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from harness.model import Place, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+
+class DiscoveryError(UsageError):
+    """What other tools built cannot be read as a whole; the message names the file and the remedy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """What invokes a function, from its ``Events``.
+
+    Attributes:
+        name: In the template.
+        kind: As SAM calls it: ``HttpApi``, ``Api``, ``SQS``, ``S3``, ``SNS``, ``Schedule``, ``EventBridgeRule``,
+            ``DynamoDB``, ``Kinesis`` …
+        properties: As evaluated.
+    """
+
+    name: str
+    kind: str
+    properties: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """One function, as a tool declares it. None stands for what is not declared.
+
+    Attributes:
+        name: In the declaration: a logical id, a resource's address.
+        deployed_as: The function's name in the account, with its alias where one is published.
+        code: A zip or a folder, relative to the declaration's folder, or a place in S3.
+        layers: The same, or ARNs, in Lambda's order.
+        memory: MB.
+        timeout: Seconds.
+        tmp: MB of ``/tmp``.
+        sha256: The digest of the code's zip, in Base64, where the tool recorded one.
+        places: Where each value is declared, by its key in a manifest.
+        unknown: What only a deploy decides, as clauses: ``environment.TABLE: Fn::ImportValue Shared``.
+    """
+
+    name: str
+    handler: str
+    runtime: str
+    code: str
+    place: Place
+    architecture: str | None = None
+    layers: tuple[str, ...] = ()
+    memory: int | None = None
+    timeout: int | None = None
+    tmp: int | None = None
+    environment: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    file_systems: tuple[str, ...] = ()
+    capacity_provider: bool = False
+    snap_start: bool = False
+    deployed_as: str | None = None
+    sha256: str | None = None
+    triggers: tuple[Trigger, ...] = ()
+    places: Mapping[str, Place] = field(default_factory=lambda: MappingProxyType({}))
+    unknown: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Uncovered:
+    """A function that is declared and not verified.
+
+    Attributes:
+        reason: A clause: ``it is deployed as an image``.
+    """
+
+    name: str
+    reason: str
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """Something that a template declares and a function may use: a table, a bucket, a queue, a parameter.
+
+    Attributes:
+        kind: Its CloudFormation type.
+        name: Its physical name.
+        properties: As evaluated.
+    """
+
+    kind: str
+    name: str
+    properties: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Discovery:
+    """What one build declares.
+
+    Attributes:
+        tool: ``SAM``, ``CDK``, ``Terraform`` …
+        file: The file that was read first.
+        notes: Sentences about the build as a whole, such as that its sources are newer.
+    """
+
+    tool: str
+    file: Path
+    functions: tuple[Declared, ...] = ()
+    uncovered: tuple[Uncovered, ...] = ()
+    resources: tuple[Resource, ...] = ()
+    notes: tuple[str, ...] = ()
