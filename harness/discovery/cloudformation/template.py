@@ -302,9 +302,8 @@ class _Function:
         if not _PYTHON.fullmatch(runtime):
             return f"it runs on {runtime}, and only Python is verified"
         if not isinstance(properties.get("Handler"), str) or unknown(properties["Handler"]):
-            return (
-                f"its Handler is not known before the deploy: {', '.join(unknown(properties.get('Handler'))) or 'none'}"
-            )
+            missing = ", ".join(unknown(properties.get("Handler")))
+            return f"its Handler is not known before the deploy: {missing}" if missing else "it declares no Handler"
         return None
 
     @staticmethod
