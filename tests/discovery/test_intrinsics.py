@@ -10,7 +10,7 @@ import pytest
 from harness.discovery.cloudformation.intrinsics import Evaluator, unknown
 from harness.discovery.document import Document, UnreadableDocumentError
 
-TEMPLATE = {
+TEMPLATE: Any = {
     "Parameters": {
         "Stage": {"Type": "String", "Default": "dev"},
         "Size": {"Type": "Number", "Default": 512},
