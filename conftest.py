@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+from harness.cache.folder import using
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 pytest_plugins = ["pytester"]
 
@@ -14,6 +20,13 @@ pytest_plugins = ["pytester"]
 def cache() -> Path:
     """The suite's cache folder."""
     return Path(__file__).parent / "build" / "test-cache"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _cache_in_use(cache: Path) -> Iterator[None]:
+    """Hold the cache as commands do: else one that another worker runs removes what a test is about to read."""
+    with using(cache):
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from harness.check import Subject
+    from harness.dependencies.project import Project
     from harness.manifest import Function, Manifest
 
 Files: TypeAlias = "Mapping[str, str | Binary]"
@@ -36,7 +37,13 @@ def demanding(library: str, *versions: str) -> Binary:
     return replace(X86_64, needed=(library,), version_needs=(VersionNeed(library, versions),))
 
 
-def native(code: Files, *layers: Files, function: Function | None = None, declared: Manifest | None = None) -> Subject:
+def native(
+    code: Files,
+    *layers: Files,
+    function: Function | None = None,
+    declared: Manifest | None = None,
+    project: Project | None = None,
+) -> Subject:
     """What a check looks at, of files that are written here; instead of its bytes, a native file has what they say."""
     archives, facts = [], []
     for role, files in ((Role.CODE, code), *((Role.LAYER, layer) for layer in layers)):
@@ -44,7 +51,7 @@ def native(code: Files, *layers: Files, function: Function | None = None, declar
         said.binaries.update({name: one for name, one in files.items() if isinstance(one, Binary)})
         archives.append(archive)
         facts.append(said)
-    return subject(*archives, facts=tuple(facts), function=function, declared=declared)
+    return subject(*archives, facts=tuple(facts), function=function, declared=declared, project=project)
 
 
 def installed(name: str, version: str, files: Files, *tags: str, prefix: str = "python/") -> dict[str, str | Binary]:

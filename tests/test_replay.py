@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fixtures.replay import MODULE, STOPPED, WORKFLOW, Release, lay_out
+from harness.cache.folder import using
 from harness.diagnosis.problems import problems
 from harness.model import ExitCode, Severity
 from tests.test_outage import errors, verified
@@ -59,3 +60,11 @@ def test_the_runtime_says_so_of_the_incident(engine_name: str, sample: Sample, t
 
 def test_the_runtime_lets_the_fix_pass(engine_name: str, sample: Sample, tmp_path: Path, cache: Path) -> None:
     judge_fix(verified(lay_out(Release.FIXED, tmp_path, sample), cache, engine_name))
+
+
+def test_a_command_leaves_alone_what_tests_are_making(cache: Path) -> None:
+    draft = cache / ".draft-of-a-test"
+    draft.mkdir(parents=True, exist_ok=True)
+    with using(cache):  # as each command of another worker does
+        assert draft.exists()
+    draft.rmdir()

@@ -5,7 +5,7 @@ from harness.model import Finding
 
 
 @define(since="0.1", need=Need.NOTHING)
-def check(subject: Subject, engines: Engines) -> Findings:
+def check(subject: Subject, _: Engines) -> Findings:
     """Every archive can be read in one way only, and unpacks to what it declares.
 
     ## Why it matters
@@ -20,7 +20,6 @@ def check(subject: Subject, engines: Engines) -> Findings:
     Build the archive again with a tool that writes each file once, with forward slashes, below the root. For one
     that was downloaded: fetch it again and look at its first bytes.
     """
-    del engines
     for archive in subject.bundle.archives:
         for refusal in archive.refusals:
             separator = "/" if archive.is_folder else "!"

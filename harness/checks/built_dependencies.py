@@ -4,20 +4,23 @@ from collections.abc import Sequence
 
 from harness.check import Blocked, Engines, Findings, Inapplicable, Subject, define
 from harness.dependencies.comparison import build
+from harness.dependencies.comparison.agreement import provided
 from harness.dependencies.comparison.build import Short, Surplus
 from harness.dependencies.comparison.dependency_lists import DependencyLists, Presence
+from harness.dependencies.comparison.imports import named
 from harness.diagnosis.dependency_edits import again, edits
 from harness.diagnosis.dependency_trace import archives
+from harness.diagnosis.severity import severity
 from harness.diagnosis.values import numbered
 from harness.model import Defect, Fault, Finding, Note, Severity
+from harness.plain_text import few, megabytes
 
 SHOWN = 8
 MOST = 20  # findings of one kind
-MB = 1024 * 1024
 
 
 @define(since="0.1")
-def check(subject: Subject, engines: Engines) -> Findings:
+def check(subject: Subject, _: Engines) -> Findings:
     """The archives hold all that they are built from, at the locked versions, and nothing else.
 
     ## Why it matters
@@ -33,7 +36,6 @@ def check(subject: Subject, engines: Engines) -> Findings:
     missing (`pip install --only-binary=:all:`, `uv pip install`), and key every cache of it on all that it is built
     from. What only developers need is left out by `--no-dev`, `--only main` or `--prod` of the exporting tool.
     """
-    del engines
     lists = subject.lists
     if not (build.lines(lists) or lists.project.build or lists.unknown):
         raise Inapplicable("the manifest names nothing that the archives are built from")
@@ -70,19 +72,20 @@ def check(subject: Subject, engines: Engines) -> Findings:
 
 
 def _shorts(lists: DependencyLists) -> Findings:
-    found = [(one, _short(lists, one)) for one in build.short(lists)]
-    absent = [one for one, said in found if isinstance(said, Finding) and said.severity is Severity.ERROR]
-    many = len(absent) > MOST
-    yield from (said for one, said in found if not (many and one in absent))
-    if many:
-        names = ", ".join(one.line.text for one in absent[:MOST])
-        yield Finding(
-            f"{len(absent):,} distributions of {lists.input_shown} are not in {archives(lists)}: {names} and "
-            f"{len(absent) - MOST:,} more",
-            absent[0].line.where,
-            remedy=numbered(again(lists)),
-            edits=again(lists),
-        )
+    judged = [(one, _short(lists, one)) for one in build.short(lists)]
+    absent = {one.line: finding for one, finding in judged if isinstance(finding, Finding) and finding.edits}
+    if len(absent) <= MOST:
+        yield from (finding for _, finding in judged)
+        return
+    yield from (finding for one, finding in judged if one.line not in absent)
+    names = few((line.text for line in absent), MOST)
+    yield Finding(
+        f"{len(absent):,} distributions of {lists.input_shown} are not in {archives(lists)}: {names}",
+        next(iter(absent)).where,
+        min(finding.severity for finding in absent.values()),  # "error" comes before "warning"
+        numbered(again(lists)),
+        edits=again(lists),
+    )
 
 
 def _short(lists: DependencyLists, one: Short) -> Finding | Note:
@@ -102,10 +105,14 @@ def _short(lists: DependencyLists, one: Short) -> Finding | Note:
             return Note(f"{said}; without metadata in the layers, nothing tells whether they have it", limit=True)
         case _:
             steps = edits(lists, one.line.key) if folder else again(lists)
+            place = named(lists.program, provided(one.line.key))
+            needed = place is not None and severity(place.when) is Severity.ERROR
             return Finding(
                 f"{said}, and it is not in {archives(lists)}",
                 one.line.where,
-                remedy=numbered(steps),
+                Severity.ERROR if needed or not lists.program.handlers else Severity.WARNING,
+                numbered(steps),
+                None if needed else f"no handler is known to import it{f'; {place} does' if place else ''}",
                 edits=steps,
                 faults=(Fault(Defect.NO_DISTRIBUTION, one.line.key),),
             )
@@ -130,11 +137,10 @@ def _unlocked(lists: DependencyLists) -> Findings:
     if not found or lists.lock is None:
         return
     entry, _ = found[0]
-    differing = [f"{one.name} {built.version} (locked {one.version})" for one, built in found[:SHOWN]]
-    more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+    differing = few((f"{one.name} {built.version} (locked {one.version})" for one, built in found), SHOWN)
     yield Finding(
         f"{lists.lock.shown} is not what is installed from {lists.input_shown}: {len(found)} "
-        f"{'differs' if len(found) == 1 else 'differ'}: {', '.join(differing)}{more}",
+        f"{'differs' if len(found) == 1 else 'differ'}: {differing}",
         entry.where,
         Severity.WARNING,
         f"export {lists.input_shown} from the lock (`poetry export`, `uv export`) and build again, or lock again: "
@@ -156,11 +162,8 @@ def _surplus(lists: DependencyLists) -> Findings:
 
 
 def _spare(found: Sequence[Surplus], what: str, how: str) -> Finding:
-    listed = [_one(one) for one in found[:SHOWN]]
-    more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
-    total = sum(one.size for one in found) / MB
     return Finding(
-        f"{what}: {', '.join(listed)}{more}; {total:.1f} MB in all",
+        f"{what}: {few(map(_one, found), SHOWN)}; {megabytes(sum(one.size for one in found))} in all",
         found[0].installed.where,
         Severity.WARNING,
         f"{how} when {found[0].installed.archive.source} is built, or declare what production needs",
@@ -171,4 +174,4 @@ def _one(one: Surplus) -> str:
     distribution = one.installed.distribution
     chain = one.need.chain if one.need else ()
     way = f", through {' ← '.join(reversed(chain[:-1]))}" if len(chain) > 1 else ""
-    return f"{distribution.name} {distribution.version} ({one.size / MB:.1f} MB{way})"
+    return f"{distribution.name} {distribution.version} ({megabytes(one.size)}{way})"

@@ -9,6 +9,7 @@ from harness.check import Engines, Findings, Inapplicable, Subject, define
 from harness.diagnosis import handler, scripts
 from harness.facts.python.wrapped_handlers import KNOWN, Redirection
 from harness.model import Finding, Severity
+from harness.plain_text import and_more
 
 # What a layer has its modules in; in a code archive no search leads there.
 LAYERS = "python"
@@ -17,7 +18,7 @@ VENV = frozenset({"venv", ".venv", "env", ".env", ".tox", ".nox", "node_modules"
 
 
 @define(since="0.1")
-def check(subject: Subject, engines: Engines) -> Findings:
+def check(subject: Subject, _: Engines) -> Findings:
     """Every handler is where its name says, and the code lies at the archive's root.
 
     ## Why it matters
@@ -34,7 +35,6 @@ def check(subject: Subject, engines: Engines) -> Findings:
     file, or which of its modules has the function. Put dependencies beside the code, at the archive's root, or into a
     layer.
     """
-    del engines
     code = subject.bundle.code
     if code is None:
         raise Inapplicable("no code archive is declared")
@@ -94,10 +94,9 @@ def _astray(subject: Subject) -> Iterator[Finding]:
     for site, names in lost.items():
         if names:
             folder = site.removeprefix(f"{CODE_ROOT}/")
-            more = f" and {len(names) - 1:,} more" if len(names) > 1 else ""
             yield Finding(
-                f"{names[0]}{more} in {folder}/ of the code archive, where Python {python} does not look: "
-                f"`No module named …`",
+                f"{names[0]}{and_more(len(names))} in {folder}/ of the code archive, where Python {python} does not "
+                "look: `No module named …`",
                 _place(subject, folder),
                 Severity.WARNING,
                 f"put what is in {folder}/ at the root of the code archive, or into {LAYERS}/ of a layer",

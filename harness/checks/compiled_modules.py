@@ -6,16 +6,18 @@ from collections.abc import Sequence
 from harness.artifact.bundle import where
 from harness.check import Engines, Findings, Inapplicable, Subject, define
 from harness.diagnosis import native
+from harness.diagnosis.problems import bad_files
 from harness.facts.native.extension_modules import Compiled, Unloadable
 from harness.facts.native.roles import NativeFiles, Owner
 from harness.facts.python.startup import failing, stopped, sure
 from harness.model import Finding, Severity, When
+from harness.plain_text import and_more
 
 SHOWN = 3
 
 
 @define(since="0.1")
-def check(subject: Subject, engines: Engines) -> Findings:
+def check(subject: Subject, _engines: Engines) -> Findings:
     """Every compiled module is the module that its file name says.
 
     ## Why it matters
@@ -30,7 +32,6 @@ def check(subject: Subject, engines: Engines) -> Findings:
     Install the distribution again, for Lambda's Python and architecture, and leave its files as they are in the wheel.
     For NumPy, install a version of the distribution that was built for NumPy 2, or pin `numpy<2`.
     """
-    del engines
     compiled = Compiled(subject.program)
     if not compiled.modules:
         raise Inapplicable("there are no compiled modules")
@@ -48,9 +49,8 @@ def _finding(subject: Subject, owner: Owner, several: Sequence[Unloadable]) -> F
     reach = sure(first.path, subject.program)
     words = failing(first.words, reach)
     name = first.path.rpartition("/")[2]
-    more = f" and {len(several) - 1:,} more" if len(several) > 1 else ""
     return Finding(
-        f"{words}: {first.module} is {name}{more} of {owner.name}, and {first.cause}",
+        f"{words}: {first.module} is {name}{and_more(len(several))} of {owner.name}, and {first.cause}",
         where(subject.bundle.items[first.path]),
         Severity.ERROR if reach else Severity.WARNING,
         _remedy(subject, owner, first),
@@ -58,6 +58,7 @@ def _finding(subject: Subject, owner: Owner, several: Sequence[Unloadable]) -> F
         reach.chain if reach else (),
         reach.when if reach else When.LATER,
         stopped(first.path, subject.program),
+        faults=bad_files(module.path for module in several),
     )
 
 

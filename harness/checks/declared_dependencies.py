@@ -10,12 +10,13 @@ from harness.diagnosis.dependency_edits import edits
 from harness.diagnosis.severity import severity
 from harness.diagnosis.values import numbered
 from harness.model import Defect, Fault, Finding, Note, Severity, When
+from harness.plain_text import few
 
 SHOWN = 8
 
 
 @define(since="0.1")
-def check(subject: Subject, engines: Engines) -> Findings:
+def check(subject: Subject, _: Engines) -> Findings:
     """What is declared, what is locked and what the archives are built from agree.
 
     ## Why it matters
@@ -33,7 +34,6 @@ def check(subject: Subject, engines: Engines) -> Findings:
     `pipenv requirements`. A file that is maintained by hand gets the line that the finding names. What production does
     not need belongs into a group: `[dependency-groups]`.
     """
-    del engines
     lists = subject.lists
     declared = lists.project.declared
     if declared is None:
@@ -129,12 +129,11 @@ def _undeclared(lists: DependencyLists, shown: str) -> Findings:
     for one in found:
         along = f", brought along by {one.need.parent.name}" if one.need and one.need.parent else ""
         told.append(f"{one.name} ({one.place}{along})")
-    more = f" and {len(told) - SHOWN} more" if len(told) > SHOWN else ""
     later = (
         "; what brings it along may leave it out any day" if any(one.need and one.need.parent for one in found) else ""
     )
     yield Finding(
-        f"imported, and not declared in {shown}: {'; '.join(told[:SHOWN])}{more}",
+        f"imported, and not declared in {shown}: {few(told, SHOWN, '; ')}",
         str(found[0].place),
         Severity.WARNING,
         f"add to {shown}: {', '.join(one.name for one in found)}{later}",

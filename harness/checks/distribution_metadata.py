@@ -16,6 +16,7 @@ from harness.facts.python.startup import failing, stopped, sure
 from harness.facts.python.walk import weaker
 from harness.facts.view import Installed
 from harness.model import Finding, Note, Severity, When
+from harness.plain_text import few
 
 SHOWN = 3
 KEEP = "leave *.dist-info folders out of what the packaging step removes, and build the archive again"
@@ -46,7 +47,7 @@ class Asked:
 
 
 @define(since="0.1")
-def check(subject: Subject, engines: Engines) -> Findings:
+def check(subject: Subject, _: Engines) -> Findings:
     """Distributions are whole: their metadata, their entry points, their files.
 
     ## Why it matters
@@ -62,7 +63,6 @@ def check(subject: Subject, engines: Engines) -> Findings:
     Narrow the pattern that removes the files, and keep `*.dist-info`. Tests, documentation, type stubs, headers and
     bytecode may go: nobody misses them at run time, and this check does not either.
     """
-    del engines
     if not subject.facts.distributions and not any(_lookups(subject)):
         raise Inapplicable("no distribution is installed, and no code asks for one")
     installed = [one for several in visible(subject.program).values() for one in several]
@@ -165,7 +165,7 @@ def _missing(subject: Subject, name: str, places: Sequence[Asked]) -> Finding:
     if archive in subject.program.bare:
         there, why = True, why or f"{archive.source} has no *.dist-info folder at all"
     others = [f"{one.path}:{one.lookup.line}" for one in places[1:]]
-    also = f"also asked for at {_some(others)}" if others else None
+    also = f"also asked for at {few(others, SHOWN)}" if others else None
     return Finding(
         what,
         f"{first.path}:{first.lookup.line}",
@@ -200,7 +200,7 @@ def _entry_points(subject: Subject, installed: Iterable[Installed]) -> Iterator[
     asked = [f"{path} asks for the group {group!r}, which nothing offers now" for group, path in groups.items()]
     names = [f"{one.distribution.name} {one.distribution.version}" for one in gone]
     yield Finding(
-        f"the entry points of {_some(names)} are gone: {ENTRY_POINTS} is recorded and not in the archive, so that "
+        f"the entry points of {few(names, SHOWN)} are gone: {ENTRY_POINTS} is recorded and not in the archive, so that "
         "plug-ins are not found",
         f"{gone[0].where}/{ENTRY_POINTS}",
         Severity.WARNING,
@@ -220,7 +220,7 @@ def _files(subject: Subject, installed: Installed) -> Findings:
             yield Note(f"of {name} only the metadata is in {installed.archive.source}: the runtime's own is used")
             return
         yield Finding(
-            f"{name} has metadata, and none of its {len(gone):,} files is there: {_some(gone)}",
+            f"{name} has metadata, and none of its {len(gone):,} files is there: {few(gone, SHOWN)}",
             installed.where,
             Severity.WARNING,
             "build the archive again, or remove the *.dist-info folder too if the distribution is not needed",
@@ -237,7 +237,7 @@ def _files(subject: Subject, installed: Installed) -> Findings:
     kinds = f" (every {', every '.join(sorted(whole & _suffixes(data)))} file)" if data and not modules else ""
     words, when, chain = _missed(subject, installed, gone)
     yield Finding(
-        f"{words}{name} lacks {len(gone):,} of the files that it was installed with{kinds}: {_some([*removed])}",
+        f"{words}{name} lacks {len(gone):,} of the files that it was installed with{kinds}: {few(removed, SHOWN)}",
         f"{installed.where}/RECORD",
         severity(when) or Severity.WARNING,
         "narrow the pattern that removes them, and build the archive again",
@@ -274,8 +274,3 @@ def _suffix(name: str) -> str:
 
 def _suffixes(names: Iterable[str]) -> set[str]:
     return {_suffix(name) for name in names}
-
-
-def _some(names: Sequence[str]) -> str:
-    more = len(names) - SHOWN
-    return ", ".join(names[:SHOWN]) + (f" and {more:,} more" if more > 0 else "")

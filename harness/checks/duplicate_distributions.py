@@ -10,13 +10,13 @@ from harness.facts.python.search import Found
 from harness.facts.python.startup import stopped, sure
 from harness.facts.view import Installed
 from harness.model import Finding, Note, Severity
+from harness.plain_text import MB, few
 
 SHOWN = 3
-MB = 1024 * 1024
 
 
 @define(since="0.1")
-def check(subject: Subject, engines: Engines) -> Findings:
+def check(subject: Subject, _: Engines) -> Findings:
     """Every distribution is there in one version.
 
     ## Why it matters
@@ -32,7 +32,6 @@ def check(subject: Subject, engines: Engines) -> Findings:
     Install everything in one go into an empty folder, and let each distribution live in one archive: in the layer, or
     in the code. Where two layers must bring the same one, build both from the same lock file.
     """
-    del engines
     distributions = visible(subject.program)
     if not distributions:
         raise Inapplicable("no distribution is installed")
@@ -160,7 +159,8 @@ class _Conflict:
         """What only the copy that lost has: still importable beside the other's, or out of reach."""
         search, winners = self.subject.program.search, self._winners(first, other)
         if winners:
-            yield f"{_some(winners)} of {other.distribution.version} is imported, not the module of that name beside it"
+            won = few(winners, SHOWN)
+            yield f"{won} of {other.distribution.version} is imported, not the module of that name beside it"
         mixed, hidden = [], []
         for file in sorted(modules(other) - modules(first)):
             name = module_name(file)
@@ -173,9 +173,10 @@ class _Conflict:
                 hidden.append(name)
         version = other.distribution.version
         if mixed:
-            yield f"only {version} has {_some(mixed)}, imported together with {first.distribution.version}'s modules"
+            imported = few(mixed, SHOWN)
+            yield f"only {version} has {imported}, imported together with {first.distribution.version}'s modules"
         if hidden:
-            yield f"only {version} has {_some(hidden)}, which is not found any more"
+            yield f"only {version} has {few(hidden, SHOWN)}, which is not found any more"
 
 
 def _wasted(twice: Iterable[Sequence[Installed]]) -> Iterator[Note]:
@@ -186,9 +187,6 @@ def _wasted(twice: Iterable[Sequence[Installed]]) -> Iterator[Note]:
         size += sum(recorded) * (len(copies) - 1)
         names.append(f"{copies[0].distribution.name} {copies[0].distribution.version}")
     if size >= MB:
-        yield Note(f"{_some(names)}: in more than one archive, in the same version: {size / MB:,.0f} MB for nothing")
-
-
-def _some(names: Sequence[str]) -> str:
-    more = len(names) - SHOWN
-    return ", ".join(names[:SHOWN]) + (f" and {more:,} more" if more > 0 else "")
+        yield Note(
+            f"{few(names, SHOWN)}: in more than one archive, in the same version: {size / MB:,.0f} MB for nothing"
+        )

@@ -30,7 +30,7 @@ class Left:
 
 
 @define(since="0.1")
-def check(subject: Subject, engines: Engines) -> Findings:
+def check(subject: Subject, _: Engines) -> Findings:
     """Every distribution is there itself, not as a pointer to the machine that built.
 
     ## Why it matters
@@ -45,7 +45,6 @@ def check(subject: Subject, engines: Engines) -> Findings:
     Install such distributions for real when the layer is built: `uv sync --no-editable`, `uv export --no-editable`,
     `pip install ./lib` without `-e`, or a wheel that `poetry build` made of the path dependency.
     """
-    del engines
     if not subject.bundle.items:
         raise Inapplicable("the archives are empty")
     for one in _left(subject):

@@ -19,7 +19,7 @@ FOLDERS = {"LD_LIBRARY_PATH": ("/opt/lib", "/var/task/lib"), "PATH": ("/opt/bin"
 
 
 @define(since="0.1", scope=Scope.FUNCTION)
-def check(subject: Subject, engines: Engines) -> Findings:
+def check(subject: Subject, _: Engines) -> Findings:
     """Every function's handler, variables and limits are such that Lambda accepts them.
 
     ## Why it matters
@@ -37,7 +37,6 @@ def check(subject: Subject, engines: Engines) -> Findings:
     configuration belongs in Parameter Store, Secrets Manager or a file of the artifact. A function with a capacity
     provider says so in the manifest: `capacity-provider = true`.
     """
-    del engines
     function = subject.function
     if function is None:
         raise Inapplicable("no function is declared")

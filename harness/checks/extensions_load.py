@@ -8,10 +8,12 @@ from collections import defaultdict
 from harness.artifact.bundle import where
 from harness.check import Engines, Findings, Inapplicable, Need, Subject, define
 from harness.diagnosis import native
+from harness.diagnosis.problems import bad_files
 from harness.facts.native.extension_modules import Compiled
 from harness.facts.native.roles import NativeFiles
 from harness.facts.python.startup import stopped, sure
 from harness.model import Finding, Note, Severity, When
+from harness.plain_text import and_more
 
 SHOWN = 3
 
@@ -67,10 +69,9 @@ def _words(said: dict[str, str | int | None]) -> str:
 
 def _finding(subject: Subject, owner: str, words: str, paths: list[str], severity: Severity) -> Finding:
     reach = next((found for path in paths if (found := subject.program.graph.reached.get(path))), None)
-    others = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
     name = paths[0].rpartition("/")[2]
     return Finding(
-        f"{words} ({name}{others}{' of ' if owner else ''}{owner})",
+        f"{words} ({name}{and_more(len(paths))}{' of ' if owner else ''}{owner})",
         where(subject.bundle.items[paths[0]]),
         severity,
         _remedy(subject, paths[0]),
@@ -78,6 +79,7 @@ def _finding(subject: Subject, owner: str, words: str, paths: list[str], severit
         reach.chain if reach else (),
         reach.when if reach else When.LATER,
         stopped(paths[0], subject.program),
+        faults=bad_files(paths),
     )
 
 

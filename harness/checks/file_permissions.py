@@ -4,12 +4,13 @@ from harness.artifact.bundle import where
 from harness.artifact.entries import Kind
 from harness.check import Engines, Findings, Subject, define
 from harness.model import Finding, Severity
+from harness.plain_text import few
 
 SHOWN = 5
 
 
 @define(since="0.1")
-def check(subject: Subject, engines: Engines) -> Findings:
+def check(subject: Subject, _: Engines) -> Findings:
     """Every file is readable by the user that Lambda runs functions as.
 
     ## Why it matters
@@ -23,7 +24,6 @@ def check(subject: Subject, engines: Engines) -> Findings:
 
     Before zipping: `chmod -R a+rX build/`. With Python's `zipfile`, set `ZipInfo.external_attr = 0o644 << 16`.
     """
-    del engines
     for archive in subject.bundle.archives:
         unreadable = [
             item
@@ -33,10 +33,9 @@ def check(subject: Subject, engines: Engines) -> Findings:
         if unreadable:
             first = unreadable[0]
             count = f"{len(unreadable):,} of {len(archive.files):,} files are"
-            names = ", ".join(f"{item.entry.name} ({item.entry.mode:04o})" for item in unreadable[:SHOWN])
-            more = f" and {len(unreadable) - SHOWN:,} more" if len(unreadable) > SHOWN else ""
+            names = few((f"{item.entry.name} ({item.entry.mode:04o})" for item in unreadable), SHOWN)
             yield Finding(
-                f"[Errno 13] Permission denied: '{first.path}': {count} not readable by Lambda's user: {names}{more}",
+                f"[Errno 13] Permission denied: '{first.path}': {count} not readable by Lambda's user: {names}",
                 where(first),
                 Severity.ERROR,
                 f"run `chmod -R a+rX` on the folder that {archive.source} is made from, and build it again",

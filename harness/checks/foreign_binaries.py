@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from harness.artifact.bundle import where
 from harness.check import Engines, Findings, Inapplicable, Subject, define
@@ -9,14 +10,15 @@ from harness.diagnosis import native
 from harness.facts.native.foreign import ForeignFile, ForeignFiles, is_local
 from harness.facts.native.roles import EXTENSIONS, Owner
 from harness.facts.python.startup import failing, stopped
+from harness.facts.view import Installed
 from harness.model import Defect, Edit, Fault, Finding, Note, Severity
+from harness.plain_text import and_more, megabytes
 
 PATHS = ("/opt/lib/", "/opt/bin/", "/var/task/lib/", "/var/task/bin/")
-MB = 1024 * 1024
 
 
 @define(since="0.1")
-def check(subject: Subject, engines: Engines) -> Findings:
+def check(subject: Subject, _: Engines) -> Findings:
     """Native code is built for Lambda, the declared architecture and the declared Python.
 
     ## Why it matters
@@ -32,7 +34,6 @@ def check(subject: Subject, engines: Engines) -> Findings:
     --only-binary=:all: --python-version 3.12 --target python …`, or build inside Lambda's image. The finding has the
     whole command. Begin with an empty folder: an installer with `--target` leaves the files of earlier runs.
     """
-    del engines
     if not subject.facts.binaries:
         raise Inapplicable("there is no native code")
     foreigners = ForeignFiles(subject.program)
@@ -40,8 +41,14 @@ def check(subject: Subject, engines: Engines) -> Findings:
     for one in foreigners.found:
         if not one.path.startswith(f"{EXTENSIONS}/"):  # lambda-extensions speaks of those
             groups[one.owner].append(one)
-    for owner, several in groups.items():
-        yield from _judge(subject, foreigners, owner, several)
+    judged = [(owner, one) for owner, several in groups.items() for one in _judge(subject, foreigners, owner, several)]
+    together: dict[str, list[Installed]] = defaultdict(list)
+    for owner, finding in judged:
+        if owner.installed and finding.edits:
+            together[owner.installed.archive.source].append(owner.installed)
+    for owner, finding in judged:
+        others = together[owner.installed.archive.source] if owner.installed and finding.edits else []
+        yield _installed_together(subject, finding, others) if len(others) > 1 else finding
     yield from _local(subject)
 
 
@@ -66,8 +73,8 @@ def _judge(
     elif owner.installed is None and (placed := [one for one in several if one.path.startswith(PATHS)]):
         yield Finding(
             f"{placed[0].path} is built for {placed[0].built_for}, and the function runs on "
-            f"{subject.program.architecture}{_and_more(placed)}: what starts or opens it gets an exec format error, or "
-            "`cannot open shared object file`",
+            f"{subject.program.architecture}{and_more(len(placed))}: what starts or opens it gets an exec format "
+            "error, or `cannot open shared object file`",
             where(subject.bundle.items[placed[0].path]),
             Severity.WARNING,
             f"replace it by one for Linux on {subject.program.architecture}, or leave it out",
@@ -85,7 +92,7 @@ def _pure(foreigners: ForeignFiles, owner: Owner, several: Sequence[ForeignFile]
 def _slower(subject: Subject, owner: Owner, pure: Sequence[ForeignFile]) -> Finding:
     first = pure[0]
     return Finding(
-        f"{owner.name} is slower than it could be: {first.path.rpartition('/')[2]}{_and_more(pure)} is built for "
+        f"{owner.name} is slower than it could be: {first.path.rpartition('/')[2]}{and_more(len(pure))} is built for "
         f"{first.built_for}, and imports take {first.instead} in its place",
         where(subject.bundle.items[first.path]),
         Severity.WARNING,
@@ -139,6 +146,15 @@ def _broken(
     )
 
 
+def _installed_together(subject: Subject, finding: Finding, several: Sequence[Installed]) -> Finding:
+    """The finding with one command for all that an archive has for another platform."""
+    build = subject.lists.project.build
+    names = [f"{one.distribution.name}=={one.distribution.version}" for one in several]
+    what = " ".join(f"-r {file}" for file in build.shown) if build else " ".join(names)
+    remedy = native.install_command(subject.policy, subject.program.architecture, what)
+    return replace(finding, remedy=remedy, edits=(Edit(remedy),))
+
+
 def _is_reached(subject: Subject, owner: Owner) -> bool:
     reached, owners = subject.program.graph.reached, subject.facts.owners
     return owner.installed is not None and any(owners.get(path) is owner.installed for path in reached)
@@ -158,8 +174,8 @@ def _spare(subject: Subject, owner: Owner, spare: Sequence[ForeignFile]) -> Find
     size = sum(subject.bundle.items[one.path].entry.size for one in spare)
     first = spare[0]
     return Finding(
-        f"{owner.name} is there for {first.built_for} too: {first.path.rpartition('/')[2]}{_and_more(spare)}, "
-        f"{size / MB:.1f} MB that nothing loads; {first.instead} is the one that fits",
+        f"{owner.name} is there for {first.built_for} too: {first.path.rpartition('/')[2]}{and_more(len(spare))}, "
+        f"{megabytes(size)} that nothing loads; {first.instead} is the one that fits",
         where(subject.bundle.items[first.path]),
         Severity.WARNING,
         "install into an empty folder: an installer with --target leaves the files of earlier runs",
@@ -177,7 +193,3 @@ def _local(subject: Subject) -> Iterator[Note]:
                 "it for fitting; which processor it was compiled for does not show",
                 limit=True,
             )
-
-
-def _and_more(several: Sequence[ForeignFile]) -> str:
-    return f" and {len(several) - 1:,} more" if len(several) > 1 else ""

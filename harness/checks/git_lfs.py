@@ -10,12 +10,13 @@ from harness.facts.files.accesses import FileAccess, file_accesses
 from harness.facts.python.file_calls import Act
 from harness.facts.python.startup import sure
 from harness.model import Finding, Severity, When
+from harness.plain_text import few
 
 SHOWN = 3
 
 
 @define(since="0.1")
-def check(subject: Subject, engines: Engines) -> Findings:
+def check(subject: Subject, _: Engines) -> Findings:
     """No file is a pointer of Git LFS in place of its content.
 
     ## Why it matters
@@ -29,7 +30,6 @@ def check(subject: Subject, engines: Engines) -> Findings:
     Fetch the files before the archive is made: `git lfs install && git lfs pull`; in GitHub Actions `lfs: true` for
     `actions/checkout`, in GitLab a `GIT_LFS_SKIP_SMUDGE` that is not set, in CodeBuild an image with `git-lfs`.
     """
-    del engines
     read = {path: access for access in _read(subject) for path in access.paths}
     archives: dict[int, list[str]] = defaultdict(list)
     for path in sorted(subject.facts.pointers):
@@ -62,8 +62,7 @@ def _finding(subject: Subject, paths: list[str], read: dict[str, FileAccess]) ->
     size = subject.facts.pointers[first]
     by = f", which {access.where} reads," if access else ", which is imported," if reach else ""
     others = [path.rpartition("/")[2] for path in paths[1:]]
-    more = f"; so are {', '.join(others[:SHOWN])}" if others else ""
-    more += f" and {len(others) - SHOWN:,} more" if len(others) > SHOWN else ""
+    more = f"; so are {few(others, SHOWN)}" if others else ""
     archive = subject.bundle.items[first].archive.source
     return Finding(
         f"{first}{by} is a pointer of Git LFS, a few lines of text in the place of {size:,} bytes{more}",

@@ -15,13 +15,14 @@ from harness.facts.python.search import Found, Missing
 from harness.facts.python.search_path import packed
 from harness.facts.python.walk import weaker
 from harness.model import Finding, Note, Severity, When
+from harness.plain_text import few
 
 CERTAIN = (When.AT_START, When.AT_EVENT)
 SHOWN = 3
 
 
 @define(since="0.1")
-def check(subject: Subject, engines: Engines) -> Findings:
+def check(subject: Subject, _: Engines) -> Findings:
     """Every import finds its module.
 
     ## Why it matters
@@ -39,7 +40,6 @@ def check(subject: Subject, engines: Engines) -> Findings:
     archive. An import that may fail says so itself: `try: … except ImportError: …`. What Python removed from its
     standard library (`distutils`, `imp`, `cgi`) has a successor, which the finding names.
     """
-    del engines
     program = subject.program
     if not subject.facts.modules:
         raise Inapplicable("there is no Python source")
@@ -61,9 +61,8 @@ def check(subject: Subject, engines: Engines) -> Findings:
         else:
             yield _finding(subject, module, name, places)
     if alone:
-        nowhere = [f"{place} ({module})" for place, module in alone.items()]
-        more = f" and {len(nowhere) - SHOWN} more" if len(nowhere) > SHOWN else ""
-        yield Note(f"imports that find nothing, in modules that no handler reaches: {', '.join(nowhere[:SHOWN])}{more}")
+        nowhere = few((f"{place} ({module})" for place, module in alone.items()), SHOWN)
+        yield Note(f"imports that find nothing, in modules that no handler reaches: {nowhere}")
 
 
 def _unresolved(subject: Subject) -> Iterator[Unresolved]:
@@ -116,9 +115,7 @@ def _finding(subject: Subject, module: str, name: str | None, places: Sequence[U
     what = _words(subject, first, module, name)
     if reach and when is When.AT_START:
         what = f"Runtime.ImportModuleError: Unable to import module {reach.chain[0]!r}: {what}"
-    also = f"also imported at {', '.join(others[:SHOWN])}" + (
-        f" and {len(others) - SHOWN} more" if len(others) > SHOWN else ""
-    )
+    also = f"also imported at {few(others, SHOWN)}"
     advice = _advice(subject, module, name)
     beyond = _beyond(program, module) if name is None else None
     circumstances = (_circumstances(program, first, when, functions), also if others else None, beyond)

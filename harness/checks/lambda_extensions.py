@@ -10,7 +10,7 @@ FOLDER = f"{LAYER_ROOT}/extensions/"
 
 
 @define(since="0.1")
-def check(subject: Subject, engines: Engines) -> Findings:
+def check(subject: Subject, _: Engines) -> Findings:
     """Lambda can start every file in the layers' extensions folder.
 
     ## Why it matters
@@ -26,7 +26,6 @@ def check(subject: Subject, engines: Engines) -> Findings:
     What they need goes elsewhere in the layer; so does their interpreter, if it is no shell and not the runtime's
     Python.
     """
-    del engines
     items = [item for path, item in subject.bundle.items.items() if path.startswith(FOLDER)]
     inside = [item for item in items if "/" in item.path.removeprefix(FOLDER)]
     files = [item for item in items if item not in inside and item.entry.kind is Kind.FILE]

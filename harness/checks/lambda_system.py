@@ -9,12 +9,13 @@ from harness.diagnosis.severity import severity
 from harness.facts.files.unmet_requests import UnmetRequest, UnmetRequests
 from harness.facts.python.system_requests import Kind
 from harness.model import Finding, Severity, When
+from harness.plain_text import few
 
 SHOWN = 3
 
 
 @define(since="0.1")
-def check(subject: Subject, engines: Engines) -> Findings:
+def check(subject: Subject, _: Engines) -> Findings:
     """The code asks for no program, library or locale that Lambda does not have.
 
     ## Why it matters
@@ -31,14 +32,11 @@ def check(subject: Subject, engines: Engines) -> Findings:
     a layer. Open libraries by their file's name instead of `find_library`. Use threads, or multiprocessing's Process
     and Pipe alone. Give programs mode 0755 and Unix line endings.
     """
-    del engines
     if not subject.facts.modules:
         raise Inapplicable("there is no Python code")
     groups: dict[tuple[Kind | None, str], list[UnmetRequest]] = defaultdict(list)
     for lack in UnmetRequests(subject.program).found():
-        groups[
-            None if lack.kind is Kind.SHARED else lack.kind, lack.what if lack.kind is not Kind.SHARED else ""
-        ].append(lack)
+        groups[(None, "") if lack.kind is Kind.SHARED else (lack.kind, lack.what)].append(lack)
     for lacks in groups.values():
         yield _finding(subject, sorted(lacks, key=lambda one: (not one.raises, one.when, one.file, one.line)))
 
@@ -47,8 +45,7 @@ def _finding(subject: Subject, lacks: Sequence[UnmetRequest]) -> Finding:
     first = lacks[0]
     advice = system.explanation(first, subject.policy)
     others = [f"{one.file}:{one.line}" for one in lacks[1:]]
-    also = f"also at {', '.join(others[:SHOWN])}" if others else None
-    more = f" and {len(others) - SHOWN} more" if len(others) > SHOWN else ""
+    also = f"also at {few(others, SHOWN)}" if others else None
     reach = subject.program.graph.reached.get(first.file)
     names = [
         name
@@ -60,7 +57,7 @@ def _finding(subject: Subject, lacks: Sequence[UnmetRequest]) -> Finding:
         f"{first.file}:{first.line}",
         (severity(first.when) if first.raises else None) or Severity.WARNING,
         advice.remedy,
-        "; ".join(one for one in (advice.cause, f"{also}{more}" if also else None) if one) or None,
+        "; ".join(one for one in (advice.cause, also) if one) or None,
         reach.chain if reach else (),
         first.when,
         tuple(names),

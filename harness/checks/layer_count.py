@@ -5,7 +5,7 @@ from harness.model import Finding
 
 
 @define(since="0.1")
-def check(subject: Subject, engines: Engines) -> Findings:
+def check(subject: Subject, _: Engines) -> Findings:
     """No function has more layers than Lambda allows.
 
     ## Why it matters
@@ -17,7 +17,6 @@ def check(subject: Subject, engines: Engines) -> Findings:
 
     Merge layers that change together into one, or move the rarely changing part into the code archive.
     """
-    del engines
     limit, layers = subject.policy.limits.layers, subject.bundle.layers
     if not layers:
         raise Inapplicable("no layers are declared")

@@ -10,14 +10,16 @@ from harness.dependencies.inputs import Inputs, inputs_of
 from harness.dependencies.project import MalformedFileError
 from harness.dependencies.stamps import Stamp
 from harness.diagnosis.dependency_edits import rekey
-from harness.model import Finding, Note, Severity, UsageError
+from harness.diagnosis.values import numbered
+from harness.model import Edit, Finding, Note, Severity, UsageError
+from harness.plain_text import few
 
 SHOWN = 4
 KEY = "`lambda-artifact key` prints a key for that"
 
 
 @define(since="0.1")
-def check(subject: Subject, engines: Engines) -> Findings:
+def check(subject: Subject, _: Engines) -> Findings:
     """No archive is older than its inputs, and no cache in CI can bring back one that is.
 
     ## Why it matters
@@ -36,7 +38,6 @@ def check(subject: Subject, engines: Engines) -> Findings:
     pipelines, shell scripts and makefiles make themselves: a `sha256sum` or `hashFiles` over files that ends in a key
     of S3, a path, or the name of a layer or an artifact.
     """
-    del engines
     inputs = inputs_of(subject.manifest, subject.lists.project)
     keys = unkeyed(subject.manifest, inputs)
     if not inputs.files and not keys:
@@ -56,35 +57,41 @@ def check(subject: Subject, engines: Engines) -> Findings:
         elif archive.role is Role.LAYER or not subject.bundle.layers:
             unstamped.append(archive)
     try:
-        yield from _stale(stamps, unstamped, inputs)
+        yield from _stale(stamps, unstamped, inputs, [rekey(one) for one in keys if one.own])
     except UsageError as error:
         raise Blocked(f"an input cannot be compared: {error}") from None
     yield from (_unkeyed(one) for one in keys)
     yield from _notes(stamps, unstamped)
 
 
-def _stale(stamps: Sequence[tuple[Archive, Stamp]], unstamped: Sequence[Archive], inputs: Inputs) -> Iterator[Finding]:
+def _stale(
+    stamps: Sequence[tuple[Archive, Stamp]], unstamped: Sequence[Archive], inputs: Inputs, rekeyed: Sequence[Edit]
+) -> Iterator[Finding]:
     others = elsewhere((*(stamp for _, stamp in stamps), *(None for _ in unstamped)), inputs)
     for archive, stamp in stamps:
         if changes := stale(stamp, inputs, others):
-            yield _older(archive, changes)
+            yield _older(archive, changes, rekeyed)
 
 
-def _older(archive: Archive, changes: Sequence[Change]) -> Finding:
+def _older(archive: Archive, changes: Sequence[Change], rekeyed: Sequence[Edit]) -> Finding:
     certain = any(change.decisive for change in changes)
     exported = "" if certain else "; the requirements that it is installed from are the same"
+    cached = "" if rekeyed else f"; a cache of it must be keyed on all that it is built from: {KEY}"
+    edits = (
+        *rekeyed,
+        Edit(f"build {archive.source} again, and stamp it in that step (`lambda-artifact stamp`){cached}"),
+    )
     return Finding(
-        f"{archive.source} was built from something else than there is now: {_few([str(one) for one in changes])}"
-        f"{exported}",
+        f"{archive.source} was built from something else than there is now: {few(map(str, changes), SHOWN)}{exported}",
         place(archive),
         Severity.ERROR if certain else Severity.WARNING,
-        f"build {archive.source} again and stamp it in that step; if it came out of a cache, the cache's key must "
-        f"change with everything that it is built from: {KEY}",
+        numbered(edits),
+        edits=edits,
     )
 
 
 def _unkeyed(one: Unkeyed) -> Finding:
-    inputs, several = _few(one.inputs), len(one.inputs) > 1
+    inputs, several = few(one.inputs, SHOWN), len(one.inputs) > 1
     return Finding(
         f"the cached {'layer' if one.own else 'path'} {one.path} is keyed on {_keyed(one)}, and is built from {inputs}"
         f"{' too' if one.partly else ''}: when {'one of these' if several else 'that'} changes, the old layer is used",
@@ -100,13 +107,8 @@ def _keyed(one: Unkeyed) -> str:
         return "no file, because the step stands before the checkout"
     if not one.keyed:
         return "no file"
-    empty = f" ({_few(one.empty)}: no such file)" if one.empty else ""
-    return f"{_few(one.keyed)}{empty}"
-
-
-def _few(texts: Sequence[str]) -> str:
-    more = f" and {len(texts) - SHOWN} more" if len(texts) > SHOWN else ""
-    return ", ".join(texts[:SHOWN]) + more
+    empty = f" ({few(one.empty, SHOWN)}: no such file)" if one.empty else ""
+    return f"{few(one.keyed, SHOWN)}{empty}"
 
 
 def _notes(stamps: Sequence[tuple[Archive, Stamp]], unstamped: Sequence[Archive]) -> Iterator[Note]:

@@ -9,6 +9,7 @@ from harness.artifact.entries import Archive, Kind
 from harness.artifact.stamp import STAMP
 from harness.check import Engines, Findings, Inapplicable, Subject, define
 from harness.model import Finding, Severity
+from harness.plain_text import and_more, files
 
 # What Lambda reads in a layer by itself (developer guide, page packaging-layers), and what it reads for others.
 ORDINARY = frozenset({"python", "lib", "bin", "extensions"})
@@ -27,7 +28,7 @@ ALONG = re.compile(r"((?:[^/]+/)?python)/.+", re.IGNORECASE)
 
 
 @define(since="0.1")
-def check(subject: Subject, engines: Engines) -> Findings:
+def check(subject: Subject, _: Engines) -> Findings:
     """Every layer has its modules where Python looks for them.
 
     ## Why it matters
@@ -42,7 +43,6 @@ def check(subject: Subject, engines: Engines) -> Findings:
     Install into a folder named `python` and zip that folder, not what is in it:
     `pip install --target build/python -r requirements.txt && cd build && zip -r layer.zip python`.
     """
-    del engines
     if not subject.bundle.layers:
         raise Inapplicable("no layers are declared")
     version = "python{}.{}".format(*subject.policy.python)
@@ -135,9 +135,8 @@ def _misplaced(layer: Archive, folder: str, found: list[str], version: str, seve
     # A distribution's own name may be another than its modules'.
     first = next((name for name in found if not name.endswith("/METADATA")), found[0])
     module = re.split(r"[/.]|-\d", first.removeprefix(f"{folder}/"), maxsplit=1)[0]
-    files = "1 file" if len(found) == 1 else f"{len(found):,} files"
     return Finding(
-        f"Python modules lie in {folder or 'the root of the layer'} ({files}), where Python "
+        f"Python modules lie in {folder or 'the root of the layer'} ({files(len(found))}), where Python "
         f"{version.removeprefix('python')} does not look: `No module named {module!r}`",
         f"{layer.source}{'/' if layer.is_folder else '!'}{first}",
         severity,
@@ -148,7 +147,7 @@ def _misplaced(layer: Archive, folder: str, found: list[str], version: str, seve
 def _unused(layer: Archive, names: list[str]) -> Finding:
     return Finding(
         f"nothing in the layer is where Lambda's Python looks by itself ({', '.join(KNOWN)}): it holds {names[0]}"
-        + (f" and {len(names) - 1:,} more" if len(names) > 1 else ""),
+        f"{and_more(len(names))}",
         layer.source,
         Severity.WARNING,
         "leave it if the code opens /opt/… itself; else put modules below python/ and libraries below lib/",

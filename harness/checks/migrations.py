@@ -19,7 +19,7 @@ MULTIPLE = (
 
 
 @define(since="0.1")
-def check(subject: Subject, engines: Engines) -> Findings:
+def check(subject: Subject, _: Engines) -> Findings:
     """Migrations that are in the artifact are complete and lead to one head.
 
     ## Why it matters
@@ -33,7 +33,6 @@ def check(subject: Subject, engines: Engines) -> Findings:
     Copy the whole script directory into the archive, `alembic.ini` beside it, and leave neither `env.py` nor a file of
     `versions/` out. Where two branches have each added a revision, join them: `alembic merge heads`.
     """
-    del engines
     found = environments(subject.program)
     if not found:
         yield from _without(subject)

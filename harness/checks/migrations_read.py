@@ -7,6 +7,7 @@ from harness.check import Engines, Findings, Inapplicable, Need, Subject, define
 from harness.facts.migrations.environments import Environment, environments, run_by
 from harness.facts.python.search import Found
 from harness.model import Finding, Note, Severity
+from harness.plain_text import few
 
 SHOWN = 5
 
@@ -56,9 +57,8 @@ def _compared(environment: Environment, revisions: tuple[str, ...], heads: tuple
     history = environment.history
     told = {name for name, _ in history.revisions} if history else set(revisions)
     if differ := sorted(told.symmetric_difference(revisions)):
-        shown = ", ".join(differ[:SHOWN]) + (f" and {len(differ) - SHOWN} more" if len(differ) > SHOWN else "")
         yield Finding(
-            f"Alembic reads {len(revisions)} revisions where the files have {len(told)}: {shown}",
+            f"Alembic reads {len(revisions)} revisions where the files have {len(told)}: {few(differ, SHOWN)}",
             environment.place,
             Severity.WARNING,
             "let the configuration name the folder that the archive has, and one only",

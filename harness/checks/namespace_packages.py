@@ -11,6 +11,7 @@ from harness.facts.python.graph import Unresolved
 from harness.facts.python.search import Found
 from harness.facts.python.shadowed import Shadowed, closed_to, misled, shadowed
 from harness.model import Finding, Severity
+from harness.plain_text import few
 
 # What is shipped by mistake and imported by nobody.
 IDLE = re.compile(r"(?:tests?|testing|docs?|examples?|benchmarks?|scripts|tools|samples?)(?:\..*)?")
@@ -18,7 +19,7 @@ SHOWN = 3
 
 
 @define(since="0.1")
-def check(subject: Subject, engines: Engines) -> Findings:
+def check(subject: Subject, _: Engines) -> Findings:
     """No package hides the other portions of a namespace package.
 
     ## Why it matters
@@ -34,7 +35,6 @@ def check(subject: Subject, engines: Engines) -> Findings:
     layer, built by one `pip install --target`. An `__init__.py` that extends its `__path__` (`pkgutil.extend_path`)
     hides nothing.
     """
-    del engines
     if not subject.facts.modules:
         raise Inapplicable("there is no Python source")
     groups: dict[tuple[str, str], list[Shadowed]] = defaultdict(list)
@@ -56,7 +56,7 @@ def _judged(subject: Subject, name: str, front: str, portions: Sequence[Shadowed
     item = subject.bundle.items[front]
     of = f" of {', '.join(installed[:SHOWN])}" if installed else ""
     modules = [module for module in lost if module.rpartition(".")[0] not in lost]
-    said = f"{front} hides {', '.join(modules[:SHOWN])}{_more(modules)}{of} in {_folders(portions)}"
+    said = f"{front} hides {few(modules, SHOWN)}{of} in {_folders(portions)}"
     first = needed[0] if needed else None
     yield Finding(
         f"{import_errors.message(first, subject.program)}: {said}" if first else said,
@@ -94,7 +94,3 @@ def _made_at_start(subject: Subject, name: str) -> bool:
 
 def _folders(portions: Sequence[Shadowed]) -> str:
     return ", ".join(dict.fromkeys(portion.path.removesuffix("/__init__.py") for portion in portions))
-
-
-def _more(modules: Sequence[str]) -> str:
-    return f" and {len(modules) - SHOWN:,} more" if len(modules) > SHOWN else ""

@@ -16,6 +16,7 @@ from harness.facts.native.foreign import ForeignFiles
 from harness.facts.view import Installed
 from harness.manifest import Function
 from harness.model import Finding, Note, Severity
+from harness.plain_text import few
 
 SHOWN = 3
 PLACES = 12  # that may have to be changed
@@ -31,7 +32,7 @@ PROGRAMS = frozenset({"cdk", "pulumi", "sst"})
 
 
 @define(since="0.1")
-def check(subject: Subject, engines: Engines) -> Findings:
+def check(subject: Subject, _: Engines) -> Findings:
     """Everything that names a Python version names the function's.
 
     ## Why it matters
@@ -49,7 +50,6 @@ def check(subject: Subject, engines: Engines) -> Findings:
     warning: remove it if it is left from another time. What is not about this function at all is accepted with a waiver
     that matches its file.
     """
-    del engines
     found = mentions(subject.manifest)
     yield from _project(subject)
     yield from _deployed(subject, [one for one in found if one.kind is Kind.FUNCTION])
@@ -59,7 +59,7 @@ def check(subject: Subject, engines: Engines) -> Findings:
     yield from _older(subject, found)
     if agreeing := [one for one in found if one.agrees(subject.policy.python)]:
         files = sorted({one.file for one in agreeing})
-        yield Note(f"{subject.manifest.runtime} is named in {', '.join(files[:SHOWN])}{_more(len(files))}")
+        yield Note(f"{subject.manifest.runtime} is named in {few(files, SHOWN)}")
 
 
 def _project(subject: Subject) -> Iterator[Finding]:
@@ -67,12 +67,18 @@ def _project(subject: Subject) -> Iterator[Finding]:
     project, runtime = subject.lists.project, subject.manifest.runtime
     declared, lock = project.declared, subject.lists.lock
     if declared and _excludes(declared.requires_python, subject):
+        # pip refuses only what it is told to install: the project itself, where a line of the requirements names it.
+        build = subject.lists.project.build
+        lines = build.asked if build and declared.shown not in build.shown else ()
+        refused = any(one.where.rpartition(":")[0] == declared.shown for one in lines)
+        words = f"Package {declared.name!r} requires a different Python: {_version(subject)} not in "
         yield Finding(
             f"{declared.shown} asks for Python {declared.requires_python}, and the function runs {runtime}: the "
             "project is not made for it, and resolvers choose distributions for another",
             declared.requires_python_where or declared.shown,
-            Severity.WARNING,  # that it does not work there, its imports and its wheels tell
+            Severity.ERROR if refused else Severity.WARNING,
             f"let it include {_version(subject)}, or declare the runtime that the project is for",
+            f"pip refuses to install it: {words}{declared.requires_python!r}" if refused else None,
         )
     elif lock and _excludes(lock.requires_python, subject):
         yield Finding(
@@ -203,7 +209,7 @@ def _wheels(subject: Subject) -> Iterator[Finding]:
     if several := [one for one in tagged if id(one) not in told]:
         first = several[0]
         yield Finding(
-            f"{', '.join(map(_named, several[:SHOWN]))}{_more(len(several))} "
+            f"{few(map(_named, several), SHOWN)} "
             f"{'is' if len(several) == 1 else 'are'} installed for another Python than "
             f"{subject.manifest.runtime}: the wheel of {first.distribution.name} is {first.distribution.tags[0]}",
             f"{first.where}/WHEEL",
@@ -245,9 +251,4 @@ def _manifest(subject: Subject) -> str:
 
 
 def _also(places: Sequence[str]) -> str | None:
-    more = f" and {len(places) - PLACES:,} more" if len(places) > PLACES else ""
-    return f"also at {', '.join(places[:PLACES])}{more}" if places else None
-
-
-def _more(count: int) -> str:
-    return f" and {count - SHOWN:,} more" if count > SHOWN else ""
+    return f"also at {few(places, PLACES)}" if places else None

@@ -36,7 +36,7 @@ PASSING = re.compile(
 
 
 @define(since="0.1")
-def check(subject: Subject, engines: Engines) -> Findings:
+def check(subject: Subject, _: Engines) -> Findings:
     """Every file that the code opens by a constant path is in the artifact.
 
     ## Why it matters
@@ -51,7 +51,6 @@ def check(subject: Subject, engines: Engines) -> Findings:
     Copy the file into the folder that the archive is made from; the finding names the line that opens it and the path
     that it opens. Where the file may be missing, let the code say so: `if path.exists()`, `except FileNotFoundError`.
     """
-    del engines
     program = subject.program
     if not any(path in subject.facts.uses or subject.facts.modules[path].requests for path in program.own):
         raise Inapplicable("no first-party code builds a path out of constants")

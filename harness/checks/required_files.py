@@ -14,7 +14,7 @@ MOST_HOPS = 40  # as many links as the kernel follows
 
 
 @define(since="0.1")
-def check(subject: Subject, engines: Engines) -> Findings:
+def check(subject: Subject, _: Engines) -> Findings:
     """Every file that the manifest requires is in the artifact.
 
     ## Why it matters
@@ -30,7 +30,6 @@ def check(subject: Subject, engines: Engines) -> Findings:
     within a folder, `**` does not. A pattern that matches only empty files, or only a folder, fails too: name the files
     in it (`alembic/**`).
     """
-    del engines
     if not subject.manifest.required_files:
         raise Inapplicable("the manifest requires no files")
     seen = _seen(subject.bundle.items)

@@ -18,7 +18,7 @@ BUILD_TOOLS = frozenset({"pip", "setuptools", "wheel"})
 
 
 @define(since="0.1")
-def check(subject: Subject, engines: Engines) -> Findings:
+def check(subject: Subject, _: Engines) -> Findings:
     """What each distribution requires is there, in a version that fits.
 
     ## Why it matters
@@ -34,7 +34,6 @@ def check(subject: Subject, engines: Engines) -> Findings:
     Resolve everything in one go, for the declared runtime: one lock file, one `pip install` or `uv sync` for code and
     layers together. What needs a certain version of boto3 or another distribution of the runtime must bring it along.
     """
-    del engines
     if not subject.facts.distributions:
         raise Inapplicable("no distribution is installed")
     union = Union(subject.program)

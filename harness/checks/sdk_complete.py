@@ -16,7 +16,7 @@ SDK = ("boto3", "botocore", "s3transfer")
 
 
 @define(since="0.1")
-def check(subject: Subject, engines: Engines) -> Findings:
+def check(subject: Subject, _: Engines) -> Findings:
     """The AWS SDK is in the artifact as a whole, or not at all.
 
     ## Why it matters
@@ -31,7 +31,6 @@ def check(subject: Subject, engines: Engines) -> Findings:
     Install boto3 with everything that it requires into the same archive, or take all three out of it and use the
     runtime's. A slimming step that removes boto3 must remove botocore and s3transfer with it.
     """
-    del engines
     search = subject.program.search
     places = {name: found.path for name in SDK if isinstance(found := search.find(name), Found)}
     given = [name for name in SDK if isinstance(search.find(name), Given)]

@@ -20,7 +20,7 @@ SHOWN = 3
 
 
 @define(since="0.1")
-def check(subject: Subject, engines: Engines) -> Findings:
+def check(subject: Subject, _: Engines) -> Findings:
     """No module takes the name of another that somebody imports.
 
     ## Why it matters
@@ -37,7 +37,6 @@ def check(subject: Subject, engines: Engines) -> Findings:
     that is no package, such as that of migrations, wants no `__init__.py`. A distribution that brings a part of
     the standard library for older Pythons (`dataclasses`, `enum34`, `typing`) is to be taken out of the requirements.
     """
-    del engines
     program = subject.program
     if not subject.facts.modules:
         raise Inapplicable("there is no Python source")

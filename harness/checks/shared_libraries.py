@@ -12,6 +12,7 @@ from harness.facts.native.loader import Absent
 from harness.facts.native.roles import NativeFile, NativeFiles, Owner, Role
 from harness.facts.python.startup import failing, stopped
 from harness.model import Finding, Note, Severity
+from harness.plain_text import and_more, few
 
 SHOWN = 3
 
@@ -25,7 +26,7 @@ class Lack:
 
 
 @define(since="0.1")
-def check(subject: Subject, engines: Engines) -> Findings:
+def check(subject: Subject, _engines: Engines) -> Findings:
     """Every shared library that native code needs is where the loader looks for it.
 
     ## Why it matters
@@ -42,7 +43,6 @@ def check(subject: Subject, engines: Engines) -> Findings:
     `/opt/lib` and `/var/task/lib`. Or install a wheel that brings it along. Never exclude the folders `*.libs` of
     installed wheels. Copy libraries from a container of the same Amazon Linux, not from another system.
     """
-    del engines
     if not subject.facts.binaries:
         raise Inapplicable("there is no native code")
     natives = NativeFiles(subject.program)
@@ -65,9 +65,10 @@ def check(subject: Subject, engines: Engines) -> Findings:
     for (owner, _), lacks in groups.items():
         severity = _severity(subject, natives, owner, lacks)
         if severity is None:
+            files = few((posixpath.basename(lack.native.path) for lack in lacks), SHOWN)
             yield Note(
                 f"{owner.name} has parts that cannot be loaded on Lambda, and no handler is seen to: "
-                f"{_files(lacks)} {'needs' if len(lacks) == 1 else 'need'} {lacks[0].absent.name}",
+                f"{files} {'needs' if len(lacks) == 1 else 'need'} {lacks[0].absent.name}",
                 limit=True,
             )
         else:
@@ -127,11 +128,6 @@ def _finding(
     )
 
 
-def _files(lacks: Sequence[Lack]) -> str:
-    names = [posixpath.basename(lack.native.path) for lack in lacks]
-    return ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
-
-
 def _faults(subject: Subject, natives: NativeFiles) -> Iterator[Finding]:
     """Files that the loader refuses, whatever they need; what nothing is seen to load may be no more than symbols."""
     loaded = {native.path for native in natives.started if native.use in {Role.MODULE, Role.AGENT}} | {*natives.needed}
@@ -144,9 +140,8 @@ def _faults(subject: Subject, natives: NativeFiles) -> Iterator[Finding]:
     for owner, several in groups.items():
         paths = sorted(several, key=lambda path: path not in needed)
         fault = subject.facts.binaries[paths[0]].faults[0]
-        more = f" and {len(paths) - 1:,} more" if len(paths) > 1 else ""
         yield Finding(
-            f"{paths[0]}{more}: the loader refuses it: it {fault} ({owner.name})",
+            f"{paths[0]}{and_more(len(paths))}: the loader refuses it: it {fault} ({owner.name})",
             where(subject.bundle.items[paths[0]]),
             Severity.ERROR if paths[0] in needed else Severity.WARNING,
             remedy="take the file as its distribution has it: `strip` and other tools that shrink damage libraries "

@@ -10,12 +10,13 @@ from harness.dependencies.comparison.source_comparison import Comparison, source
 from harness.dependencies.source_files import SourceFile
 from harness.dependencies.text_files import shown
 from harness.model import Finding, Note, Severity
+from harness.plain_text import few, files
 
 SHOWN = 10
 
 
 @define(since="0.1")
-def check(subject: Subject, engines: Engines) -> Findings:
+def check(subject: Subject, _: Engines) -> Findings:
     """The code archive is made of the sources that are checked out.
 
     ## Why it matters
@@ -30,7 +31,6 @@ def check(subject: Subject, engines: Engines) -> Findings:
     out belongs into it. Files count that git tracks, or would track, but for tests, documentation, requirements and
     what else is for developers. What stays out on purpose, and what the build generates, is named in `source-excludes`.
     """
-    del engines
     code = subject.bundle.code
     if code is None:
         raise Inapplicable("there is no code archive")
@@ -50,7 +50,7 @@ def check(subject: Subject, engines: Engines) -> Findings:
     yield from _endings(subject, compared.endings, source)
     if extra := compared.extra:
         yield Finding(
-            f"{_count(len(extra))} of {code.source} {'is' if len(extra) == 1 else 'are'} not in {source}: "
+            f"{files(len(extra))} of {code.source} {'is' if len(extra) == 1 else 'are'} not in {source}: "
             f"{_listed([where(one) for one in extra])}",
             where(extra[0]),
             Severity.WARNING,
@@ -79,7 +79,7 @@ def _apart(compared: Comparison, source: str, code: str) -> Finding:
     message, shift = f"{code} has nothing of what {source} has", compared.shift
     if shift is None:
         return Finding(
-            f"{message}: {_listed([one.name for one in compared.files[:3]])}",
+            f"{message}: {', '.join(printable(one.name) for one in compared.files[:3])}",
             code,
             remedy=f"build {code} from {source}, or name the folder that it is made of in `source`",
         )
@@ -108,7 +108,7 @@ def _stale(subject: Subject, stale: Sequence[SourceFile], source: str) -> Iterat
     if stale:
         are = "is not what" if len(stale) == 1 else "are not what"
         yield Finding(
-            f"{_count(len(stale))} of {_code(subject)} {are} {source} has: {_listed(_places(stale, source))}",
+            f"{files(len(stale))} of {_code(subject)} {are} {source} has: {_listed(_places(stale, source))}",
             _where(subject, stale[0]),
             remedy=f"build {_code(subject)} again: it was made of other sources than those that are checked out",
         )
@@ -117,7 +117,7 @@ def _stale(subject: Subject, stale: Sequence[SourceFile], source: str) -> Iterat
 def _endings(subject: Subject, several: Sequence[SourceFile], source: str) -> Iterator[Finding]:
     if several:
         yield Finding(
-            f"{_count(len(several))} of {_code(subject)} differ{'s' if len(several) == 1 else ''} from {source} by "
+            f"{files(len(several))} of {_code(subject)} differ{'s' if len(several) == 1 else ''} from {source} by "
             f"line endings alone: {_listed(_places(several, source))}",
             _where(subject, several[0]),
             Severity.WARNING,
@@ -131,7 +131,7 @@ def _missing(missing: Sequence[SourceFile], source: str, code: str) -> Iterator[
         places = _places(missing, source)
         are = "is" if len(missing) == 1 else "are"
         yield Finding(
-            f"{_count(len(missing))} of {source} {are} not in {code}: {_listed(places)}",
+            f"{files(len(missing))} of {source} {are} not in {code}: {_listed(places)}",
             places[0],
             remedy="add it to what the build step copies, or to `source-excludes` if it is to stay out",
         )
@@ -154,10 +154,5 @@ def _code(subject: Subject) -> str:
     return subject.bundle.code.source if subject.bundle.code else ""
 
 
-def _count(number: int) -> str:
-    return "1 file" if number == 1 else f"{number:,} files"
-
-
 def _listed(names: Sequence[str]) -> str:
-    more = len(names) - SHOWN
-    return ", ".join(map(printable, names[:SHOWN])) + (f" and {more:,} more" if more > 0 else "")
+    return few(map(printable, names), SHOWN)

@@ -11,9 +11,9 @@ from harness.check import Engines, Findings, Inapplicable, Subject, define
 from harness.facts.python.bytecode import Bytecode
 from harness.facts.python.search import Found
 from harness.model import Finding, Note, Severity, When
+from harness.plain_text import MB, megabytes
 
 CACHE = "__pycache__"
-MB = 1024 * 1024
 ENDING = b"\r\n"  # of every magic number
 HEAVY = 1 * MB  # what useless files may weigh before they are worth a warning
 _32_BITS = 0xFFFF_FFFF
@@ -30,7 +30,7 @@ class State(Enum):
 
 
 @define(since="0.1")
-def check(subject: Subject, engines: Engines) -> Findings:
+def check(subject: Subject, _: Engines) -> Findings:
     """Bytecode is for the runtime's Python and belongs to its source.
 
     ## Why it matters
@@ -47,7 +47,6 @@ def check(subject: Subject, engines: Engines) -> Findings:
     --invalidation-mode unchecked-hash build/python`. Or ship no bytecode: `pip install --no-compile`, and `zip -x
     '*/__pycache__/*'`.
     """
-    del engines
     if not subject.facts.bytecode:
         raise Inapplicable("there is no bytecode")
     archives = {id(archive): defaultdict[State, list[str]](list) for archive in subject.bundle.archives}
@@ -150,7 +149,7 @@ def _idle(subject: Subject, paths: Sequence[str]) -> Finding | Note:
         "runtime does not look at them"
     )
     place = where(subject.bundle.items[paths[0]])
-    if sum(subject.bundle.items[path].entry.size for path in paths) < HEAVY:
+    if _size(subject, paths) < HEAVY:
         return Note(f"{place}: {said}")
     return Finding(said, place, Severity.WARNING, f"leave {CACHE} out: `pip install --no-compile`, `zip -x '*.pyc'`")
 
@@ -165,9 +164,13 @@ def _modules(paths: Sequence[str]) -> str:
     return "1 module is" if len(paths) == 1 else f"{len(paths):,} modules are"
 
 
-def _megabytes(subject: Subject, paths: Sequence[str]) -> str:
-    return f"{sum(subject.bundle.items[path].entry.size for path in paths) / MB:.1f} MB"
-
-
 def _moment(seconds: int) -> str:
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S}"
+
+
+def _size(subject: Subject, paths: Sequence[str]) -> int:
+    return sum(subject.bundle.items[path].entry.size for path in paths)
+
+
+def _megabytes(subject: Subject, paths: Sequence[str]) -> str:
+    return megabytes(_size(subject, paths))

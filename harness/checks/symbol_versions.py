@@ -18,7 +18,7 @@ PROGRAMS = ("/opt/bin/", "/var/task/bin/")
 
 
 @define(since="0.1")
-def check(subject: Subject, engines: Engines) -> Findings:
+def check(subject: Subject, _: Engines) -> Findings:
     """Native code asks for no newer C and C++ libraries than Lambda has.
 
     ## Why it matters
@@ -33,7 +33,6 @@ def check(subject: Subject, engines: Engines) -> Findings:
     Take a wheel that is built for manylinux2014 or manylinux_2_28 (`pip install --platform … --only-binary=:all:`), or
     compile inside Lambda's image of the same Python. A library that ships its own libstdc++ must reach it by DT_RPATH.
     """
-    del engines
     if not subject.facts.binaries:
         raise Inapplicable("there is no native code")
     natives = NativeFiles(subject.program)

@@ -10,7 +10,7 @@ from harness.model import Finding
 
 
 @define(since="0.1")
-def check(subject: Subject, engines: Engines) -> Findings:
+def check(subject: Subject, _: Engines) -> Findings:
     """Every module that your handlers reach compiles.
 
     ## Why it matters
@@ -27,7 +27,6 @@ def check(subject: Subject, engines: Engines) -> Findings:
     --python-version 3.12`. What a handler certainly imports, when it starts or with every event, is an error; what it
     may import is a warning; what nothing leads to from a handler is left alone.
     """
-    del engines
     program = subject.program
     if not subject.facts.modules:
         raise Inapplicable("there is no Python source")

@@ -3,12 +3,13 @@
 from harness.check import Blocked, Engines, Findings, Inapplicable, Subject, define
 from harness.dependencies.comparison.build import unbound
 from harness.model import Finding, Severity
+from harness.plain_text import few
 
 SHOWN = 10
 
 
 @define(since="0.1")
-def check(subject: Subject, engines: Engines) -> Findings:
+def check(subject: Subject, _: Engines) -> Findings:
     """The build input leaves no version open.
 
     ## Why it matters
@@ -22,7 +23,6 @@ def check(subject: Subject, engines: Engines) -> Findings:
     Build from a lock, or from an export of it: `uv export --no-dev`, `poetry export`, `pip lock`, `pip-compile
     --generate-hashes`. With hashes, an installer refuses whatever the file does not name.
     """
-    del engines
     lists = subject.lists
     if lists.project.build is None:
         raise Inapplicable("the manifest names no requirements")
@@ -30,10 +30,9 @@ def check(subject: Subject, engines: Engines) -> Findings:
         raise Blocked(lists.unknown.reason)
     if found := unbound(lists):
         told = [f"{one.text} ({one.where})" if one.where else f"{one.text}, which comes along" for one in found]
-        more = f" and {len(told) - SHOWN} more" if len(told) > SHOWN else ""
         files = " and ".join(lists.project.build.shown)
         yield Finding(
-            f"the next build may differ from this one: no pin, hash or lock binds {'; '.join(told[:SHOWN])}{more}",
+            f"the next build may differ from this one: no pin, hash or lock binds {few(told, SHOWN, '; ')}",
             next((one.where for one in found if one.where), files),
             Severity.WARNING,
             f"build from a lock, or pin in {files} what comes along too (`uv pip compile`, `poetry export`)",

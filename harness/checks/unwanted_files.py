@@ -3,7 +3,7 @@
 import posixpath
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from harness.artifact.bundle import CODE_ROOT, Item, where
@@ -12,8 +12,8 @@ from harness.check import Engines, Findings, Subject, define
 from harness.facts.files.accesses import own_uses
 from harness.facts.python.locations import Places
 from harness.model import Finding, Note, Severity
+from harness.plain_text import MB, few, files, megabytes
 
-MB = 1024 * 1024
 SHOWN = 3
 NOTED = 5 * MB  # bytes of libraries' own tests, from which on they are worth a word; of one's own, a warning
 
@@ -78,7 +78,7 @@ TEST = re.compile(r"(?:^|/)(?:test_[^/]*|[^/]*_test|conftest)\.py$")
 
 
 @define(since="0.1")
-def check(subject: Subject, engines: Engines) -> Findings:
+def check(subject: Subject, _: Engines) -> Findings:
     """The artifact holds no secrets, tests, caches or archives of its own.
 
     ## Why it matters
@@ -92,7 +92,6 @@ def check(subject: Subject, engines: Engines) -> Findings:
     Zip a folder that only holds what the function needs, instead of the checkout with exceptions. Keep secrets in
     Secrets Manager or Parameter Store, and replace those that an artifact has already carried.
     """
-    del engines
     files = {path: item for path, item in subject.bundle.items.items() if item.entry.kind is Kind.FILE}
     unowned = {path: item for path, item in files.items() if path not in subject.facts.owners}
     sorts = {path: sort for path in unowned if (sort := _sort(path)) is not None}
@@ -120,7 +119,7 @@ def _secrets(subject: Subject, unowned: dict[str, Item]) -> Iterator[Finding]:
     for kind, places in kinds.items():
         path, line = places[0]
         yield Finding(
-            f"{len(places):,} files hold {kind}: {_few(path for path, _ in places)}"
+            f"{len(places):,} files hold {kind}: {few((path for path, _ in places), SHOWN)}"
             if len(places) > 1
             else f"the file holds {kind} (line {line})",
             where(unowned[path]),
@@ -168,27 +167,21 @@ def _libraries(subject: Subject) -> Iterator[Note]:
     total = sum(sizes.values())
     if total >= NOTED:
         largest = sorted(sizes, key=lambda name: -sizes[name])[:SHOWN]
-        few = ", ".join(f"{name} {sizes[name] / MB:.1f} MB" for name in largest)
-        yield Note(f"tests of libraries take {total / MB:.1f} MB: {few}")
+        shown = ", ".join(f"{name} {megabytes(sizes[name])}" for name in largest)
+        yield Note(f"tests of libraries take {megabytes(total)}: {shown}")
 
 
 def _finding(sort: Sort, items: list[Item]) -> Iterator[Finding]:
     if not items:
         return
     size = sum(item.entry.size for item in items)
-    files = "1 file" if len(items) == 1 else f"{len(items):,} files"
     yield Finding(
-        f"{sort.what}: {files}, {_shown(size)}: {_few(item.path for item in items)}",
+        f"{sort.what}: {files(len(items))}, {_shown(size)}: {few((item.path for item in items), SHOWN)}",
         where(items[0]),
         Severity.WARNING,
         sort.remedy,
     )
 
 
-def _few(paths: Iterable[str]) -> str:
-    some = [*paths]
-    return ", ".join(some[:SHOWN]) + (f" and {len(some) - SHOWN:,} more" if len(some) > SHOWN else "")
-
-
 def _shown(size: int) -> str:
-    return f"{size / MB:.1f} MB" if size >= MB else f"{size:,} bytes"
+    return megabytes(size) if size >= MB else f"{size:,} bytes"

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from harness.artifact.entries import Archive, Kind
 from harness.check import Engines, Findings, Subject, define
 from harness.model import Finding, Note
+from harness.plain_text import MB, megabytes
 
 SHOWN = 6
-MB = 1024 * 1024
 
 
 @define(since="0.1")
-def check(subject: Subject, engines: Engines) -> Findings:
+def check(subject: Subject, _: Engines) -> Findings:
     """Code and layers, unpacked together, fit Lambda's quota.
 
     ## Why it matters
@@ -26,7 +26,6 @@ def check(subject: Subject, engines: Engines) -> Findings:
     The finding names the largest contributors. Leave out what no handler imports, tests and type stubs of libraries,
     the SDK where the runtime's will do; or deploy a container image, which may have 10 GB.
     """
-    del engines
     bundle, limit = subject.bundle, subject.policy.limits.unzipped_bytes
     # To the byte as Lambda does: one archive must be smaller than the limit, all together must not exceed it.
     alone = [archive for archive in bundle.archives if archive.unzipped_bytes >= limit]
@@ -57,7 +56,7 @@ def _largest(archives: Sequence[Archive]) -> str:
         for entry in archive.entries:
             if entry.kind is Kind.FILE:
                 sizes[f"{archive.source}!{_part(entry.name)}"] += entry.size
-    return ", ".join(f"{part} ({size / MB:.1f} MB)" for part, size in sizes.most_common(SHOWN))
+    return ", ".join(f"{part} ({megabytes(size)})" for part, size in sizes.most_common(SHOWN))
 
 
 def _part(name: str) -> str:

@@ -9,7 +9,7 @@ ENVELOPE = '{"ZipFile": ""}'
 
 
 @define(since="0.1")
-def check(subject: Subject, engines: Engines) -> Findings:
+def check(subject: Subject, _: Engines) -> Findings:
     """Every archive is small enough for the way it is uploaded.
 
     ## Why it matters
@@ -25,7 +25,6 @@ def check(subject: Subject, engines: Engines) -> Findings:
     The finding is an error with `upload = "direct"`, a warning where the manifest does not say how archives are
     uploaded, and none with `upload = "s3"`.
     """
-    del engines
     limit = subject.policy.limits.direct_request_bytes
     direct = subject.manifest.upload is Upload.DIRECT
     if subject.manifest.upload is Upload.S3:

@@ -19,7 +19,7 @@ FULL = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}", re.IGNORECASE)
 
 
 @define(since="0.1")
-def check(subject: Subject, engines: Engines) -> Findings:
+def check(subject: Subject, _: Engines) -> Findings:
     """The artifact carries the version that is being built.
 
     ## Why it matters
@@ -37,7 +37,6 @@ def check(subject: Subject, engines: Engines) -> Findings:
     whole hash or its first seven digits and more will do; `-dirty` behind it says that files had changes nobody
     committed.
     """
-    del engines
     if not subject.manifest.version_stamps:
         raise Inapplicable("the manifest declares no version stamps")
     unknown: list[str] = []

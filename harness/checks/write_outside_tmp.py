@@ -22,7 +22,7 @@ READ_ONLY = (CODE_ROOT, LAYER_ROOT, HOME, "/var/runtime", "/var/lang")
 
 
 @define(since="0.1")
-def check(subject: Subject, engines: Engines) -> Findings:
+def check(subject: Subject, _: Engines) -> Findings:
     """No code writes outside of /tmp by a constant path.
 
     ## Why it matters
@@ -38,7 +38,6 @@ def check(subject: Subject, engines: Engines) -> Findings:
     Log to standard output, which Lambda collects. Point libraries that want a cache folder to `/tmp` by their variables
     (`XDG_CACHE_HOME`, `HF_HOME`, `MPLCONFIGDIR`).
     """
-    del engines
     if not any(path in subject.facts.uses for path in subject.program.own):
         raise Inapplicable("no first-party code builds a path out of constants")
     places = Places(subject.program)

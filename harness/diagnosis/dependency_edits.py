@@ -96,8 +96,11 @@ def _declare(lists: DependencyLists, name: str, version: str | None) -> Iterator
     elif excluded := next((one for one in lists.excluded(name) if one in declared.asked and one.group == MAIN), None):
         yield Edit(f"correct the condition of {excluded.text}{again}", place(excluded.where))
     else:
-        bound = f"{name}>={version}" if version else name
-        yield Edit(f"add {bound} to {table}{again}", Place(declared.shown))
+        poetry = table.startswith("[tool.poetry")
+        line = f"{name}>={version}" if version else name
+        if poetry:
+            line = f'{name} = "^{version}"' if version else f'{name} = "*"'
+        yield Edit(f"add {line} {'under' if poetry else 'to'} {table}{again}", Place(declared.shown))
 
 
 def _ask(lists: DependencyLists, name: str, version: str | None) -> Iterator[Edit]:

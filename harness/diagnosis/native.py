@@ -70,14 +70,13 @@ def advice(  # noqa: PLR0911 - a table
     return None
 
 
-def install_command(policy: RuntimePolicy, architecture: str, what: str | None, option: str = "") -> str:
+def install_command(policy: RuntimePolicy, architecture: str, what: str | None) -> str:
     """The commands that install wheels for Lambda on any machine; what no distribution brings must be built.
 
     Args:
         policy: The function's runtime.
         architecture: The function's architecture.
-        what: A requirement, or with ``option`` a requirements file.
-        option: ``"-r "`` for a file.
+        what: Requirements, or ``-r`` and a requirements file.
     """
     if what is None:
         return f"build it for Linux on {architecture}, inside {policy.image}"
@@ -88,8 +87,8 @@ def install_command(policy: RuntimePolicy, architecture: str, what: str | None, 
     uv = f"{machine}-{'manylinux_2_28' if later else 'manylinux2014'}"
     return (
         f"install it for {policy.runtime} on {architecture}: `pip install {pip} --only-binary=:all: --python-version "
-        f"{python} --target python {option}{what}`, or `uv pip install --python-platform {uv} --only-binary :all: "
-        f"--python-version {python} --target python {option}{what}`"
+        f"{python} --target python {what}`, or `uv pip install --python-platform {uv} --only-binary :all: "
+        f"--python-version {python} --target python {what}`"
     )
 
 

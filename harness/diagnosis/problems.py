@@ -226,3 +226,8 @@ def faults(finding: Finding) -> Iterator[Fault]:
         yield Fault(Defect.NO_HANDLER, said)
     if finding.severity is Severity.ERROR and _BINARY.fullmatch(finding.where):
         yield Fault(Defect.BAD_FILE, posixpath.basename(finding.where))
+
+
+def bad_files(paths: Iterable[str]) -> tuple[Fault, ...]:
+    """Native files that do not load, as what is at the bottom of a finding, whichever check notices them."""
+    return tuple(Fault(Defect.BAD_FILE, posixpath.basename(path)) for path in paths)

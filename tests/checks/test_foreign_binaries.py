@@ -7,9 +7,10 @@ import pytest
 
 from harness.check import Inapplicable
 from harness.checks.foreign_binaries import check
+from harness.dependencies.project import Project
 from harness.manifest import Architecture
 from harness.model import Finding, Note, Severity
-from tests.build import findings, function, manifest, program_of, said
+from tests.build import building, findings, function, manifest, program_of, said
 from tests.natives import ARM64, MACOS, MUSL, WINDOWS, X86_64, Files, installed, native, needing
 
 if TYPE_CHECKING:
@@ -51,6 +52,27 @@ def test_an_extension_that_no_import_finds(name: str, tag: str, binary: Binary, 
     assert finding.where == f"layer.zip!python/{name}"
     assert finding.chain == ("app", "fast")
     assert finding.cause == f"its WHEEL says {tag}"
+
+
+@pytest.mark.parametrize(
+    ("project", "what"),
+    [
+        (Project(), "fast==1.0 slow==1.0"),
+        (Project(None, None, building("fast==1.0", "slow==1.0")), "-r requirements.txt"),
+    ],
+)
+def test_several_of_one_archive_are_installed_by_one_command(project: Project, what: str) -> None:
+    mac = "cp312-cp312-macosx_11_0_arm64"
+    layer = fast({**NEEDED, FOREIGN[0][0]: MACOS}, mac) | installed(
+        "slow", "1.0", {"slow/__init__.py": "from slow import _slow\n", "slow/_slow.cpython-312-darwin.so": MACOS}, mac
+    )
+    code = {"app.py": "import fast, slow\n\n\ndef handler(event, context): ...\n"}
+
+    first, second = findings(check, native(code, layer, function=HANDLER, project=project))
+
+    assert first.remedy == second.remedy
+    assert f"--target python {what}`, or" in (first.remedy or "")
+    assert first.edits == second.edits
 
 
 # An import takes the file, and the loader does not.

@@ -72,6 +72,12 @@ def test_a_layer_of_what_is_there_now_is_fresh(folder: Path) -> None:
     assert told(folder, stamp(folder, "requirements.txt")) == []
 
 
+AGAIN = (
+    "build layer.zip again, and stamp it in that step (`lambda-artifact stamp`); a cache of it must be keyed on all "
+    "that it is built from: `lambda-artifact key` prints a key for that"
+)
+
+
 def test_an_older_one_is_an_error(folder: Path) -> None:
     text = stamp(folder, "requirements.txt", "base.txt", runtime="python3.11")
     (folder / "requirements.txt").write_text("six==1.17\n")
@@ -83,8 +89,8 @@ def test_an_older_one_is_an_error(folder: Path) -> None:
             "changed, uv.lock is new, it was built for python3.11, and python3.12 is declared",
             f"layer.zip!{STAMP}",
             Severity.ERROR,
-            "build layer.zip again and stamp it in that step; if it came out of a cache, the cache's key must change "
-            "with everything that it is built from: `lambda-artifact key` prints a key for that",
+            AGAIN,
+            edits=(Edit(AGAIN),),
         )
     ]
 

@@ -90,6 +90,25 @@ ROWS: dict[str, Row] = {
             f"3. {REBUILD}",
         ),
     ),
+    "of a project of Poetry's": Row(
+        Project(
+            replace(declaring("fastapi"), tool="poetry", group_tables={MAIN: "[tool.poetry.dependencies]"}),
+            locking(AUDIT),
+            building("fastapi==0.1"),
+        ),
+        (
+            "provided by: tinyxml (a distribution of that name)",
+            "declared: pyproject.toml does not have it",
+            "locked: poetry.lock:3 has 1.2, not for production",
+            "built from: requirements.txt does not ask for it",
+            "built: not in code.zip or layer.zip",
+        ),
+        (
+            '1. pyproject.toml: add tinyxml = "^1.2" under [tool.poetry.dependencies], and lock again: `poetry lock`',
+            "2. requirements.txt: add tinyxml==1.2",
+            f"3. {REBUILD}",
+        ),
+    ),
     "declared for developers": Row(
         Project(declaring("fastapi", dev=("tinyxml>=1",)), None, building("fastapi==0.1")),
         (

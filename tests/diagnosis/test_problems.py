@@ -6,7 +6,7 @@ from itertools import permutations
 import pytest
 
 from harness.diagnosis.fingerprints import fingerprint, fingerprints
-from harness.diagnosis.problems import problems
+from harness.diagnosis.problems import bad_files, problems
 from harness.model import (
     Completed,
     Defect,
@@ -39,6 +39,10 @@ PILLOW = Finding("No module named 'PIL'", "/var/task/a.py:1", edits=(replace(ADD
 OLD = Finding("pydantic 1 is built in", "layer.zip!pydantic", edits=(REBUILD,))
 REFUSED = Finding("270 MB", "layer.zip", stage=Stage.DEPLOY)
 ANSWER = replace(MISSING, message="KeyError: 'a'", where="handler app.main.handler, event a", stage=Stage.EVENT)
+LOADED = Finding(
+    "undefined symbol: x", "layer.zip!a.so", Severity.WARNING, faults=bad_files(["/opt/a.so", "/opt/b.so"])
+)
+IMPORTED = Finding("file too short", "layer.zip!b.so", Severity.WARNING, faults=bad_files(["/opt/b.so"]))
 LATER = Finding("a version is missing", "requirements.txt:3", Severity.WARNING)
 
 
@@ -77,6 +81,7 @@ def test_what_the_same_edits_mend_is_one_problem() -> None:
         ((LATER, LATER), 1),
         ((replace(LATER, remedy="pin it"), replace(LATER, message="b", remedy="pin it")), 2),  # at two places
         ((UNKEYED, START), 1),
+        ((LOADED, IMPORTED), 1),
         ((UNKEYED, replace(START, severity=Severity.WARNING)), 1),
     ],
 )
