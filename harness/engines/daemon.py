@@ -193,15 +193,11 @@ def _host() -> str:
 def _orphaned(labels: Mapping[str, str]) -> bool:
     if time.time() - float(labels.get(f"{LABEL}.made", 0)) > STALE_SECONDS:
         return True
-    pid = labels.get(f"{LABEL}.pid")
-    if labels.get(LABEL) != _host() or pid is None:
-        return False
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        return False
+    if labels.get(LABEL) == _host() and (pid := labels.get(f"{LABEL}.pid")):
+        try:
+            os.kill(int(pid), 0)
+        except OSError as error:
+            return isinstance(error, ProcessLookupError)
     return False
 
 
