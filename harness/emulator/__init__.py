@@ -47,7 +47,7 @@ class Emulator:
     """The services of some functions.
 
     Args:
-        control: What the process is told through, and answers on.
+        control: The process's control socket.
         seeds: Which seed each function has.
     """
 
@@ -87,8 +87,8 @@ def emulator(seeds: Mapping[str, Seed], progress: Callable[[str], None]) -> Iter
             if refused is None:  # it ended
                 process.wait(ENDING_SECONDS)
                 errors.seek(0)
-                said = errors.read()[-SHOWN:].decode("utf-8", "replace").strip().splitlines()
-                last = said[-1] if said else f"exit status {process.returncode}"
+                lines = errors.read()[-SHOWN:].decode("utf-8", "replace").strip().splitlines()
+                last = lines[-1] if lines else f"exit status {process.returncode}"
                 raise Unusable(f"the emulated AWS does not start: {last}. Is all of it there? {REMEDY}")
             if refused:
                 raise Unusable(refused)
@@ -117,17 +117,13 @@ def _process(control: socket.socket, errors: int) -> subprocess.Popen[bytes]:
 
 def _seeded(control: socket.socket, seeds: Mapping[str, Seed]) -> str | None:
     """Why a seed is refused: nothing where everything is in its place, None where the process ended."""
-    said = b""
     with contextlib.suppress(ConnectionError):
         # Functions of one seed have it put there once: what they do to it then is each run's own.
         contents = {os.fspath(seed.path): seed for seed in seeds.values()}
         control.sendall(msgspec.json.encode(contents, enc_hook=lambda path: os.fspath(path.absolute())) + b"\n")
-        while not said.endswith(b"\n"):
-            part = control.recv(65_536)
-            if not part:
-                return None
-            said += part
-        return str(json.loads(said))
+        with control.makefile("rb") as answers:
+            refusal = answers.readline()
+        return str(json.loads(refusal)) if refusal.endswith(b"\n") else None
     return None
 
 

@@ -1,9 +1,9 @@
 """The process that plays AWS: run as ``python server.py DESCRIPTOR``; it imports moto, and nothing of the harness.
 
-It is a tree. The root reads the seeds and forks a branch for each of them; a branch puts there what its seed says, and
-forks a leaf for each run of a function; a leaf answers requests. So all that moto keeps is a run's own, is fresh
-for each of them, and is put there once. Each is told what to do on a socket from its parent, one thing after another:
-a seed, a run, and the descriptor of a connection. Its end is their end.
+It is a tree. The root reads the seeds and forks a process for each; that one fills the services with what its seed
+says, and forks a process for each run of a function, which answers requests. So all that moto keeps is a run's own, and
+is made once. Each gets its orders on a socket from its parent, one after another: a seed, a run, and the descriptor of
+a connection. Its end is their end.
 """
 
 from __future__ import annotations
@@ -24,9 +24,10 @@ from moto.moto_server.werkzeug_app import MotoRequestHandler, create_backend_app
 from moto.s3.models import s3_backends
 from werkzeug.serving import ThreadedWSGIServer
 from werkzeug.test import Client
+from werkzeug.wrappers import Response
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 SERVICES = {"s3": "S3", "sqs": "SQS", "secretsmanager": "Secrets Manager"}
@@ -66,7 +67,7 @@ class Undelivered:
     """Stands in for the library by which moto's SNS posts to its subscribers' addresses."""
 
     @staticmethod
-    def post(*said: object, **more: object) -> None:
+    def post(*arguments: object, **more: object) -> None:
         """Deliver nothing."""
 
 
@@ -92,7 +93,7 @@ class Aws:
         service = asked(environ)
         if service in SERVICES or service in OTHERS:
             return self._service(service)(environ, start_response)
-        return refuse(service, environ, start_response)
+        return refused(service, environ)(environ, start_response)
 
 
 def asked(environ: WSGIEnvironment) -> str:
@@ -105,19 +106,15 @@ def asked(environ: WSGIEnvironment) -> str:
     return found[1] if found else "s3"
 
 
-def refuse(service: str, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+def refused(service: str, environ: WSGIEnvironment) -> Response:
     """An error that the SDK shows as one of the service's."""
     has = ", ".join([*SERVICES.values(), *OTHERS.values()])
     message = f"the emulated AWS has {has}, and nothing else: this request is for {service}"
+    kind, body = "application/json", json.dumps({"__type": "NotEmulated", "message": message})
     if environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded") or service == "s3control":
         kind = "text/xml"
         body = f"<ErrorResponse><Error><Code>NotEmulated</Code><Message>{message}</Message></Error></ErrorResponse>"
-    else:
-        kind, body = "application/json", json.dumps({"__type": "NotEmulated", "message": message})
-    said = body.encode()
-    headers = [("Content-Type", kind), ("Content-Length", str(len(said))), ("x-amzn-ErrorType", "NotEmulated")]
-    start_response("400 Bad Request", headers)
-    return [said]
+    return Response(body, 400, {"x-amzn-ErrorType": "NotEmulated"}, content_type=kind)
 
 
 class Seeder:
@@ -233,7 +230,7 @@ class Quiet(MotoRequestHandler):
 
 
 def fork(work: Callable[[socket.socket], None], *others: socket.socket) -> socket.socket:
-    """What a child that does some work is told through; ``others`` of this process are closed in it."""
+    """The control socket of a child that does some work; ``others`` of this process are closed in it."""
     ours, theirs = socket.socketpair()
     if os.fork() == 0:
         try:
@@ -247,54 +244,56 @@ def fork(work: Callable[[socket.socket], None], *others: socket.socket) -> socke
 
 
 def line(control: socket.socket) -> bytes:
-    """The one line that is said there before anything else; nothing where the other end is gone."""
-    parts: list[bytes] = []
-    while not parts or not parts[-1].endswith(b"\n"):
+    """The one line that comes before anything else; nothing where the other end is gone."""
+    received = b""
+    while not received.endswith(b"\n"):
         if not (part := control.recv(1 << 20)):
             return b""
-        parts.append(part)
-    return b"".join(parts)
+        received += part
+    return received
 
 
-def received(control: socket.socket) -> tuple[list[str], int] | None:
-    """A seed and a run, with a connection for them; None at the end."""
-    said, descriptors, _, _ = socket.recv_fds(control, 65_536, 1)
-    return (json.loads(said), descriptors[0]) if said else None
-
-
-def hand_on(control: socket.socket, to: Callable[[list[str]], socket.socket]) -> None:
-    """Give each connection to the child that it is for, until there are no more."""
-    while (order := received(control)) is not None:
-        what, descriptor = order
-        child = to(what)
-        with contextlib.suppress(OSError):  # a leaf that died of its handler's doings
-            socket.send_fds(child, [json.dumps(what).encode()], [descriptor])
-            child.recv(1)
-        os.close(descriptor)
+def orders(control: socket.socket) -> Iterator[tuple[list[str], socket.socket]]:
+    """A seed and a run, with a connection for them, until the other end is gone; each is acknowledged."""
+    while True:
+        order, descriptors, _, _ = socket.recv_fds(control, 65_536, 1)
+        if not order:
+            return
+        with socket.socket(fileno=descriptors[0]) as connection:
+            yield json.loads(order), connection
         control.send(b"\n")
 
 
-def branch(control: socket.socket, aws: Aws, seed: dict[str, Any]) -> None:
+def hand_on(control: socket.socket, child_of: Callable[[list[str]], socket.socket]) -> None:
+    """Give each connection to the child that it is for."""
+    for order, connection in orders(control):
+        child = child_of(order)
+        with contextlib.suppress(OSError):  # a child that died of its handler's doings
+            socket.send_fds(child, [json.dumps(order).encode()], [connection.fileno()])
+            child.recv(1)
+
+
+def serve_seed(control: socket.socket, aws: Aws, seed: dict[str, Any]) -> None:
     """The services as one seed says; each run of a function gets a copy of them."""
-    refused = ""
+    refusal = ""
     try:
         Seeder(aws).fill(seed)
     except (Refused, OSError, ValueError) as reason:
-        refused = f"the emulated AWS does not take what {seed['name']} says: {reason}"
-    control.sendall(json.dumps(refused).encode() + b"\n")
+        refusal = f"the emulated AWS does not take what {seed['name']} says: {reason}"
+    control.sendall(json.dumps(refusal).encode() + b"\n")
     runs: dict[str, socket.socket] = {}
 
-    def to(what: list[str]) -> socket.socket:
-        run = what[1]
+    def child_of(order: list[str]) -> socket.socket:
+        run = order[1]
         if run not in runs:
-            runs[run] = fork(lambda theirs: leaf(theirs, aws), control, *runs.values())
+            runs[run] = fork(lambda theirs: serve_run(theirs, aws), control, *runs.values())
         return runs[run]
 
-    hand_on(control, to)
+    hand_on(control, child_of)
 
 
-def shut_in(event: str, arguments: tuple[object, ...]) -> None:
-    """Let nothing here reach out, nor start anything.
+def refuse_to_reach_out(event: str, arguments: tuple[object, ...]) -> None:
+    """Let nothing here reach out, nor start anything: EventBridge calls addresses, for one.
 
     Raises:
         ConnectionRefusedError: It tries to.
@@ -304,21 +303,19 @@ def shut_in(event: str, arguments: tuple[object, ...]) -> None:
         raise ConnectionRefusedError("the emulated AWS reaches nobody")
 
 
-def leaf(control: socket.socket, aws: Aws) -> None:
+def serve_run(control: socket.socket, aws: Aws) -> None:
     """The services of one run."""
-    for limit in (resource.RLIMIT_DATA, resource.RLIMIT_CORE):
+    for limit, value in ((resource.RLIMIT_DATA, MEMORY_BYTES), (resource.RLIMIT_CORE, 0)):
         with contextlib.suppress(OSError, ValueError):
-            resource.setrlimit(limit, (MEMORY_BYTES if limit == resource.RLIMIT_DATA else 0,) * 2)
+            resource.setrlimit(limit, (value, value))
     threading.stack_size(STACK_BYTES)
     with socket.socket() as idle:  # a server wants one to listen on; this one is given its connections
         server = Server("127.0.0.1", 0, aws, Quiet, fd=idle.fileno())
     server.server_address = ("127.0.0.1", 80)
-    sys.addaudithook(shut_in)  # EventBridge calls addresses, for one
-    while (order := received(control)) is not None:
-        with socket.socket(fileno=order[1]) as connection:
-            if server.room.acquire(blocking=False):
-                server.process_request(connection.dup(), ("127.0.0.1", 0))
-        control.send(b"\n")
+    sys.addaudithook(refuse_to_reach_out)
+    for _, connection in orders(control):
+        if server.room.acquire(blocking=False):
+            server.process_request(connection.dup(), ("127.0.0.1", 0))
 
 
 def main() -> None:
@@ -327,12 +324,14 @@ def main() -> None:
     control = socket.socket(fileno=int(sys.argv[1]))
     seeds = json.loads(line(control) or b"{}")
     aws = Aws()
-    branches: dict[str, socket.socket] = {}
+    children: dict[str, socket.socket] = {}
     for name, seed in seeds.items():
-        branches[name] = fork(lambda theirs, seed=seed: branch(theirs, aws, seed), control, *branches.values())  # type: ignore[misc]
-    said = [json.loads(line(child) or b'"the emulated AWS ended while it was seeded"') for child in branches.values()]
-    control.sendall(json.dumps(next(filter(None, said), "")).encode() + b"\n")
-    hand_on(control, lambda what: branches[what[0]])
+        children[name] = fork(lambda theirs, seed=seed: serve_seed(theirs, aws, seed), control, *children.values())  # type: ignore[misc]
+    refusals = [
+        json.loads(line(child) or b'"the emulated AWS ended while it was seeded"') for child in children.values()
+    ]
+    control.sendall(json.dumps(next(filter(None, refusals), "")).encode() + b"\n")
+    hand_on(control, lambda order: children[order[0]])
 
 
 if __name__ == "__main__":
