@@ -124,7 +124,7 @@ def project(folder: Path, page: str) -> None:
         if block.title:
             (folder / block.title).write_text(block.text, "utf-8")
     (folder / "lambda-artifact.toml").rename(folder / "later.toml")  # the first steps are taken without it
-    wheel("jmespath==1.0.1")  # the one that pip installs
+    wheel("MarkupSafe==3.0.2")  # the one that pip installs
 
 
 SCENES: Final[Mapping[str, Callable[[Path, str], None]]] = {"docs/cache-keys.md": shop, "docs/quickstart.md": project}
