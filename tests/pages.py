@@ -146,7 +146,9 @@ def run(command: str, folder: Path, environ: Environ) -> str:
     if re.match(r"lambda-artifact (?:verify|transition)\b", command) and "--engine" not in command:
         command += " --engine process"
     # argparse colours and wraps by these.
-    settings = {"NO_COLOR": "1", "COLUMNS": "80", "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(WHEELS)}
+    settings = {"NO_COLOR": "1", "COLUMNS": "80"}
+    if command.startswith("pip "):
+        settings |= {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(WHEELS)}
     path = f"{Path(sys.executable).parent}{os.pathsep}{environ['PATH']}"
     shell = ["bash", "-c", command]
     done = subprocess.run(

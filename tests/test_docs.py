@@ -8,7 +8,8 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from typing import TYPE_CHECKING
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
@@ -18,7 +19,8 @@ from mkdocs.config import load_config
 from msgspec import structs
 
 from docs import generate
-from fixtures.case import lay_out
+from fixtures.broken import with_file
+from fixtures.case import Case, lay_out
 from fixtures.corpus import CASES
 from harness.catalogue import CATALOGUE, named
 from harness.check import Need
@@ -183,6 +185,24 @@ def test_the_fixtures_are_used_as_shown(tmp_path: Path, environ: dict[str, str])
     done = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, check=False)
 
     assert "2 passed" in done.stdout, done.stdout
+
+
+def test_what_contributors_paste_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = {block.title: block.text for block in blocks("CONTRIBUTING.md", "python")}
+    module = ModuleType("harness.checks.site_customize")
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    names: dict[str, Any] = {}
+
+    for title, space in [
+        ("harness/checks/site_customize.py", module.__dict__),
+        ("tests/checks/test_site_customize.py", names),
+        ("fixtures/cases_files.py", {"Case": Case, "with_file": with_file}),
+    ]:
+        exec(texts[title], space)  # noqa: S102 - a page of ours
+
+    assert module.check.id == "site-customize"
+    pasted = [value for name, value in names.items() if name.startswith("test_")]
+    assert [test() for test in pasted] == [None, None]
 
 
 def test_every_runtime_is_in_the_table() -> None:
