@@ -139,7 +139,7 @@ def test_the_report_that_is_shown_is_valid() -> None:
 
 def test_the_complete_manifest_is_one_and_every_key_is_described(tmp_path: Path) -> None:
     page = "docs/configuration.md"
-    (block,), (event,) = blocks(page, "toml"), blocks(page, "json")
+    (block, _), (event,) = blocks(page, "toml"), blocks(page, "json")
     table = tomllib.loads(block.text)
     api, cleanup = table["functions"].values()
     inputs = [*table["requirements"], table["project"], *table["inputs"]]
