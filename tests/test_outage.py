@@ -15,7 +15,7 @@ from harness.engines.choice import Choice, engine
 from harness.manifest import load
 from harness.model import ExitCode, Severity
 from harness.policy import KNOWN_RUNTIMES
-from harness.reporters import terminal
+from harness.reporters import FORMATS
 from harness.session.settings import Settings
 from harness.verify import verify
 from tests.build import TODAY
@@ -155,7 +155,7 @@ def test_the_runtime_says_the_same_of_the_first(engine_name: str, sample: Sample
         assert finding.message.endswith("No module named 'defusedxml'")
         assert says(finding.cause, (*ATTEMPTS[Step.NOTHING].causes, *REACHED))
         assert finding.remedy == of(report, "imports-resolve").remedy
-    shown = terminal.render(report)
+    shown = FORMATS["terminal"](report)
     assert shown.count("py-serializable ← cyclonedx-python-lib") == 1, "said once, and referred to after that"
 
 

@@ -14,7 +14,7 @@ from harness.cli import run
 from harness.commands.progress import PATIENCE_SECONDS, Progress
 from harness.model import Completed, Crashed, Finding, Note, Result, Skipped, Timing
 from harness.plain_text import harmless, one_line, printed, printed_json
-from harness.reporters import FORMATS, terminal
+from harness.reporters import FORMATS
 from tests.reporters.reports import PASSED
 from tests.workflow_commands import COMMAND
 
@@ -72,12 +72,12 @@ def test_a_report_has_none(name: str, text: str) -> None:
 @each
 @pytest.mark.parametrize("width", [40, 57, 80, 100])
 def test_wrapping_makes_none(width: int, text: str) -> None:
-    assert not COMMAND.search(terminal.render(report(text), width=width))
+    assert not COMMAND.search(FORMATS["terminal"](report(text), width=width))
 
 
 @each
 def test_colours_are_those_of_the_report_alone(text: str) -> None:
-    without = terminal.render(report(text), colour=True)
+    without = FORMATS["terminal"](report(text), colour=True)
     for own in ("\x1b[1;31m", "\x1b[1;32m", "\x1b[1;33m", "\x1b[0m"):
         without = without.replace(own, "")
     assert not COMMAND.search(without)

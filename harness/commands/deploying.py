@@ -10,7 +10,7 @@ from harness import regular_files
 from harness.cache.folder import cache_folder, using
 from harness.commands.options import colour, one_of, output, settings_of, spare
 from harness.commands.progress import Progress
-from harness.commands.showing import show
+from harness.commands.showing import show, shown_width
 from harness.model import UsageError
 from harness.plain_text import printed
 from harness.sources import iam_policy
@@ -75,7 +75,7 @@ def _written(
             regular_files.write(path, formats[name](report))
         except OSError as error:
             raise UsageError(f"--output {name}={path}: {error.strerror}") from error
-    shown = {"colour": colour(environ)} if chosen == "terminal" else {}
+    shown = {"colour": colour(environ), "width": shown_width()} if chosen == "terminal" else {}
     return formats[chosen](report, **shown)
 
 

@@ -12,7 +12,7 @@ from harness.commands.showing import show, shown_width
 from harness.manifest import Manifest, Options, find, load
 from harness.model import UsageError
 from harness.policy import KNOWN_RUNTIMES
-from harness.reporters import FORMATS, terminal
+from harness.reporters import FORMATS
 from harness.reporters.layout import WIDTH
 from harness.reporters.timings import timed
 from harness.verify import verify as run
@@ -90,7 +90,7 @@ class Request:
         if name != "terminal":
             return FORMATS[name](report)
         width = shown_width() if shown else WIDTH
-        return terminal.render(report, colour=colour, width=width, verbose=self.options.verbose)
+        return FORMATS[name](report, colour=colour, width=width, verbose=self.options.verbose)
 
 
 def _waivable() -> Collection[str]:

@@ -1,25 +1,13 @@
-"""For programs: the report of a preflight as JSON, version 1, and its schema. Keys may be added; none is removed."""
+"""For programs: the report of a preflight, version 1. Keys may be added; none is removed."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Final, Literal, cast
 
-import msgspec
 from msgspec import Meta, Struct
 
-from harness.reporters.json_v1 import (
-    Amount,
-    Artifact,
-    CheckResult,
-    Count,
-    Harness,
-    Target,
-    artifact,
-    check_result,
-    json_text,
-    measured,
-)
-from harness.reporters.text import encodable, map_text
+from harness.reporters.json_v1 import artifact, check_result, measured
+from harness.reporters.schema_v1 import Amount, Artifact, CheckResult, Count, Harness, Target
 
 if TYPE_CHECKING:
     from harness.preflight.deployment import Preflight, Row
@@ -109,26 +97,8 @@ class PreflightV1(Struct, frozen=True):
     notes: tuple[str, ...]
 
 
-def render(preflight: Preflight) -> str:
-    """Renders a preflight as JSON.
-
-    Args:
-        preflight: What to render.
-
-    Returns:
-        An indented document of the published schema, in UTF-8's reach.
-    """
-    return json_text(_report(map_text(preflight, encodable)))
-
-
-def schema() -> str:
-    """The JSON Schema (draft 2020-12) of the report, as it is published."""
-    generated = msgspec.json.schema(PreflightV1)
-    described = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": SCHEMA, **generated}
-    return json_text(described)
-
-
-def _report(preflight: Preflight) -> PreflightV1:
+def data(preflight: Preflight) -> PreflightV1:
+    """A preflight as it is published."""
     report = preflight.report
     handlers = {info.name: info.handler for info in report.functions}
     return PreflightV1(

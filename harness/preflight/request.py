@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from harness.catalogue import PREFLIGHT, waivable
@@ -13,16 +12,18 @@ from harness.manifest import Manifest, Options, find, load
 from harness.manifest.deployed_names import chosen
 from harness.model import UsageError
 from harness.policy import KNOWN_RUNTIMES, limits
-from harness.preflight import json_v1, markdown, terminal
+from harness.preflight import json_v1
 from harness.preflight.account import Account, Undone
 from harness.preflight.account_reader import Reader, Unreachable
 from harness.preflight.comparison import Asked, compare
 from harness.preflight.content import compared
 from harness.preflight.deployment import Preflight
+from harness.preflight.document import document
 from harness.preflight.pairs import of_layers, pairs, sought
 from harness.preflight.plan import Wanting
 from harness.preflight.published_layers import shelves
 from harness.preflight.rule import Scene
+from harness.reporters import formats
 from harness.sources.fetch import Sources
 
 if TYPE_CHECKING:
@@ -35,9 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FORMATS", "Preflight", "Settings", "requested", "run", "skipped"]
 
-FORMATS: Final[Mapping[str, Callable[..., str]]] = MappingProxyType(
-    {"terminal": terminal.render, "json": json_v1.render, "markdown": markdown.render}
-)
+FORMATS: Final = formats(document, json_v1.data)
 """What ``--format`` and ``--output`` take."""
 
 

@@ -1,13 +1,45 @@
-"""From a report to text: pure functions, one a format."""
+"""From a report to text: one renderer for each format, whatever kind of report it is."""
 
-from collections.abc import Callable, Mapping
+from __future__ import annotations
+
+from functools import partial
 from types import MappingProxyType
-from typing import Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
-from harness.model import Report
-from harness.reporters import json_v1, markdown, terminal
+from harness.plain_text import harmless
+from harness.reporters import json_v1, markdown, terminal, verification
+from harness.reporters.layout import WIDTH
+from harness.reporters.markup import LONGEST
+from harness.reporters.text import encodable, map_text
 
-FORMATS: Final[Mapping[str, Callable[[Report], str]]] = MappingProxyType(
-    {"terminal": terminal.render, "json": json_v1.render, "markdown": markdown.render}
-)
-"""What ``--format`` and ``--output`` take."""
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from msgspec import Struct
+
+    from harness.reporters.document import Document
+
+R = TypeVar("R")
+
+
+def formats(document: Callable[[R], Document], data: Callable[[R], Struct]) -> Mapping[str, Callable[..., str]]:
+    """What ``--format`` and ``--output`` take for one kind of report.
+
+    Args:
+        document: What people read of a report.
+        data: What programs read of it, as its published schema says.
+    """
+
+    def as_terminal(report: R, *, colour: bool = False, width: int = WIDTH, verbose: bool = False) -> str:
+        return terminal.render(document(map_text(report, harmless)), colour=colour, width=width, verbose=verbose)
+
+    def as_json(report: R) -> str:
+        return json_v1.json_text(data(map_text(report, encodable)))
+
+    def as_markdown(report: R) -> str:
+        return markdown.render(document(map_text(report, partial(harmless, longest=LONGEST))))
+
+    return MappingProxyType({"terminal": as_terminal, "json": as_json, "markdown": as_markdown})
+
+
+FORMATS: Final = formats(verification.document, json_v1.data)

@@ -18,7 +18,7 @@ LONGEST_CELL = 200
 _SPECIAL = re.compile(r"[\\`*_\[\]{}<>&|~$#!@]")
 
 
-def document(blocks: Iterable[str]) -> str:
+def page(blocks: Iterable[str]) -> str:
     """The blocks that are not empty, as the lines of a file."""
     return printed("\n\n".join(block for block in blocks if block) + "\n")
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass
 from enum import Enum
 from math import isfinite
 from typing import TYPE_CHECKING, TypeVar, cast
 
-from harness.model import Completed, Crashed, NotApplicable, Severity, Skipped
+from harness.model import Completed, NotApplicable, Skipped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from harness.model import ArtifactInfo, EngineInfo, Finding, Report, Result
+    from harness.model import EngineInfo, Finding, Report, Result
 
 T = TypeVar("T")
 K = TypeVar("K")
@@ -20,9 +20,8 @@ V = TypeVar("V")
 
 _CHAIN_ENDS = (4, 8)
 _MOST_FUNCTIONS = 10
-_MOST_CHECKS = 10
 _MOST_LIMITS = 10
-_MOST_REPEATED = 150  # characters of an explanation
+_LONG_CAVEAT = 100
 _MEGABYTE = 1024 * 1024  # as Lambda counts: its 250 MB are 262,144,000 bytes
 
 
@@ -60,12 +59,6 @@ class Group:
     functions: tuple[str, ...]
 
 
-def group_findings(report: Report) -> tuple[Group, ...]:
-    """The findings, errors first, else in the report's order; equal ones of several functions are one group."""
-    found = [(result, finding) for result in report.results for finding in result.findings]
-    return grouped(sorted(found, key=lambda pair: pair[1].severity is not Severity.ERROR))
-
-
 def grouped(found: Iterable[tuple[Result, Finding]]) -> tuple[Group, ...]:
     """Findings, each once, with all functions that it was made in."""
     gathered = gather(((result.check, finding), result.function) for result, finding in found)
@@ -75,74 +68,19 @@ def grouped(found: Iterable[tuple[Result, Finding]]) -> tuple[Group, ...]:
     )
 
 
-def without_repeats(groups: Sequence[Group]) -> tuple[Group, ...]:
-    """The groups, with long explanations said once: the next finding with the same lines refers to the first."""
-    said: dict[str, str] = {}
-    return tuple(
-        replace(
-            group,
-            finding=replace(
-                group.finding,
-                cause=_once(group.finding.cause, about(group.check, group.functions), said),
-                remedy=_once(group.finding.remedy, about(group.check, group.functions), said, whole=True),
-            ),
-        )
-        for group in groups
-    )
-
-
-def _once(words: str | None, place: str, said: dict[str, str], *, whole: bool = False) -> str | None:
-    lines = (words or "").split("\n")
-    known = [line for line in lines if line in said]
-    for line in lines:
-        said.setdefault(line, place)
-    if sum(map(len, known)) < _MOST_REPEATED or (whole and len(known) < len(lines)):
-        return words
-    return "\n".join([*(line for line in lines if line not in known), f"as above, under {said[known[0]]}"])
-
-
-def headline(report: Report) -> str:
-    """The verdict and the counts it rests on, in one line."""
-    outcomes = [result.outcome for result in report.results]
-    counts = (
-        count(report.count(Severity.ERROR), "error", "errors"),
-        count(report.count(Severity.WARNING), "warning", "warnings"),
-        count(sum(isinstance(outcome, Crashed) for outcome in outcomes), "crashed"),
-        count(sum(isinstance(outcome, Skipped) for outcome in outcomes), "skipped"),
-        count(sum(is_passed(result) for result in report.results), "passed"),
-    )
-    said = ", ".join(filter(None, counts)) or "nothing was checked"
-    verdict = report.verdict.upper()
-    if report.failed and report.incomplete:
-        verdict += " and incomplete"
-    strict = "; strict: warnings fail" if report.strict else ""
-    static = "; static checks only: no handler was started" if report.static else ""
-    return f"{verdict}: {said} in {report.seconds:.1f} s{strict}{static}"
-
-
 def is_passed(result: Result) -> bool:
     """Whether a check ran and found nothing that counts."""
     return isinstance(result.outcome, Completed) and not result.outcome.findings
 
 
-def passed(report: Report, *, brief: bool = False) -> str:
-    """The checks that passed, each with how often where that is more than once or not always.
-
-    Args:
-        report: The report.
-        brief: Whether many are counted, and only those named that ran more than once.
-    """
+def passed(report: Report) -> str:
+    """The checks that passed, each with how often where that is more than once or not always."""
     gathered = gather((result.check, is_passed(result)) for result in report.results)
-    passing = {check: each for check, each in gathered.items() if any(each)}
-    several = brief and len(passing) > _MOST_CHECKS
-    named = ", ".join(
+    return ", ".join(
         f"{check} ({sum(each)} of {len(each)})" if not all(each) else f"{check} ({len(each)})" if each[1:] else check
-        for check, each in passing.items()
-        if each[1:] or not several
+        for check, each in gathered.items()
+        if any(each)
     )
-    if not several:
-        return named
-    return f"{len(passing)} checks" + (f", among them {named}" if named else "")
 
 
 def not_applicable(report: Report) -> str:
@@ -214,11 +152,6 @@ def chain(modules: Sequence[str]) -> str:
     return " → ".join(modules)
 
 
-def platform(report: Report) -> str:
-    """What the handlers ran on."""
-    return runs_on(report.runtime, report.architecture, report.engine)
-
-
 SANDBOXES = {
     "bubblewrap": "in bubblewrap",
     "namespaces": "in namespaces of its own",
@@ -244,12 +177,6 @@ def runs_on(runtime: str, architecture: str, engine: EngineInfo) -> str:
     return ", ".join(part for part in parts if part)
 
 
-def digests(artifact: ArtifactInfo) -> tuple[str, ...]:
-    """The whole digests of an archive: as files have it, and as Lambda prints it."""
-    lambdas = artifact.code_sha256 or "none: a folder is never uploaded; verify the zip that is made of it"
-    return f"sha256      {artifact.sha256}", f"CodeSha256  {lambdas}"
-
-
 def size(number: int) -> str:
     """Bytes, in Lambda's megabytes; kilobytes below a tenth of one."""
     return f"{number / _MEGABYTE:.1f} MB" if number * 10 >= _MEGABYTE else f"{number / 1024:.1f} KB"
@@ -258,3 +185,9 @@ def size(number: int) -> str:
 def count(number: int, singular: str, plural: str | None = None) -> str:
     """A number of things; nothing where there are none."""
     return f"{number:,} {singular if number == 1 else plural or singular}" if number else ""
+
+
+def shortened(caveat: str, hint: str = "-v") -> str:
+    """A caveat without the long list that it ends with, and with a hint where the list is."""
+    head, colon, _ = caveat.partition(": ")
+    return f"{head} ({hint})" if colon and len(caveat) > _LONG_CAVEAT else caveat

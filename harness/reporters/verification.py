@@ -1,131 +1,125 @@
-"""What reports for people say, and in which order: the verdict, the problems, and what the verdict rests on."""
+"""The report of a verification as people read it: the verdict, the problems, and what the verdict rests on."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from harness.diagnosis.problems import STARTS, faults, problems, title
 from harness.model import Completed, Crashed, NotApplicable, Severity, Skipped, Stage, Verdict
-from harness.reporters import text
+from harness.reporters import text, timings
+from harness.reporters.document import Document, Fact, NotDone, ProblemText, skips
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from harness.model import Finding, Problem, Report, Result
+    from harness.model import ArtifactInfo, Finding, Problem, Report, Result
 
 _MOST_NAMES: Final = 6
 _MOST_ALSO: Final = 3
 _RESPONDS: Final = "handler-responds"
-# Of a cause, what the title, the functions and the chain say already.
-_SAID: Final = re.compile(
+# Lines of a cause that the title, the functions and the chain repeat.
+_REPEATED: Final = re.compile(
     r"affected, when they start: .*|not affected: .*|provided by: \S+ \(a distribution of that name\)"
 )
 _LATER: Final = "affected, when the import is reached: "
 _NAME: Final = re.compile(r"(?:^|; )([\w.-]+) \(")
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """A problem, as reports for people show it.
+def document(report: Report) -> Document:
+    """The whole report; what fails the verification is explained in any case."""
+    every = problems(report)
+    failing = [one for one in every if one.severity is Severity.ERROR or report.strict]
+    counted = f"; {_counted(report)}" if report.verdict is Verdict.PASS else ""
+    return Document(
+        subject="artifact",
+        verdict=report.verdict,
+        summary=_summary(report, failing) + counted,
+        problems=tuple(_problem(one, report) for one in failing),
+        warnings=tuple(_problem(one, report) for one in every if one not in failing),
+        not_done=tuple(_not_done(report)),
+        facts=tuple(_facts(report)),
+        archives=tuple(("", one) for one in report.artifacts),
+        timings=tuple(timings.rows(report)),
+        seconds=report.seconds,
+    )
 
-    Attributes:
-        lead: The finding that tells most.
-        members: All its findings, each with the result that it is from.
-        whole: Whether it stops every function of the report.
-        certain: Whether handlers were started, so that it is known whom it stops.
-    """
 
-    problem: Problem
-    lead: Finding
-    members: tuple[tuple[Result, Finding], ...]
-    whole: bool
-    certain: bool
+def _problem(problem: Problem, report: Report) -> ProblemText:
+    members = tuple((report.results[number], report.results[number].findings[at]) for number, at in problem.findings)
+    lead = members[0][1]
+    edits = problem.edits
+    return ProblemText(
+        severity=problem.severity,
+        title=problem.title,
+        consequence=_consequence(problem, report),
+        message="" if lead.message == problem.title else lead.message,
+        place=_place(lead),
+        steps=str(edits[0]) if len(edits) == 1 else "\n".join(f"{n}. {edit}" for n, edit in enumerate(edits, 1)),
+        chain=text.chain(lead.chain) if lead.chain[1:] else "",
+        cause=_cause(problem),
+        also=_also(problem, lead, [finding for _, finding in members]),
+        findings=text.grouped(members),
+    )
 
-    @property
-    def consequence(self) -> str:
-        """Whom it stops, in a few words that follow the title; empty where that is not known."""
-        one = self.problem
-        if one.stage is Stage.DEPLOY:
-            return "AWS refuses it" if one.severity is Severity.ERROR else ""
-        if not one.functions or one.stage is Stage.NEVER:
-            return ""
-        verb, when = ("stop", "") if one.stage is Stage.START else ("break", " at an event")
-        does = f"{verb}s" if one.severity is Severity.ERROR else f"may {verb}"
-        whom = _all(len(one.functions)) if self.whole and one.functions[1:] else few(one.functions)
-        spared = f", not {few(one.not_affected, 'or')}" if one.not_affected else ""
-        return f"{does} {whom}{when}{spared}"
 
-    @property
-    def words(self) -> str:
-        """What is wrong, in full, where the title is not all of it."""
-        return "" if self.lead.message == self.problem.title else self.lead.message
+def _consequence(problem: Problem, report: Report) -> str:
+    """What it does to whom; empty where that is not known."""
+    if problem.stage is Stage.DEPLOY:
+        return "AWS refuses it" if problem.severity is Severity.ERROR else ""
+    if not problem.functions or problem.stage is Stage.NEVER:
+        return ""
+    verb, when = ("stop", "") if problem.stage is Stage.START else ("break", " at an event")
+    does = f"{verb}s" if problem.severity is Severity.ERROR else f"may {verb}"
+    whole = len(problem.functions) == len(report.functions) > 1
+    whom = _all(len(problem.functions)) if whole else _few(problem.functions)
+    spared = f", not {_few(problem.not_affected, 'or')}" if problem.not_affected else ""
+    return f"{does} {whom}{when}{spared}"
 
-    @property
-    def place(self) -> str:
-        """Where it is: in the repository, else in the archive or the function."""
-        where, source = self.lead.where, self.lead.source
-        if source is None or str(source) == where:
-            return where
-        return f"{source} ({where})" if where.startswith("handler ") else str(source)
 
-    @property
-    def cause(self) -> str:
-        """Why it is so, without what the functions and the chain say."""
-        lines = (self.problem.cause or "").split("\n")
-        return "\n".join(line for line in lines if not (_SAID.fullmatch(line) or self._knows(line)))
+def _place(finding: Finding) -> str:
+    where, source = finding.where, finding.source
+    if source is None or str(source) == where:
+        return where
+    return f"{source} ({where})" if where.startswith("handler ") else str(source)
 
-    def _knows(self, line: str) -> bool:
-        """Whether a line tells of no other functions than those that are named."""
-        names = _NAME.findall(line.removeprefix(_LATER))
-        return line.startswith(_LATER) and set(names) <= set(self.problem.functions)
 
-    @property
-    def steps(self) -> str:
-        """What to do; several steps are numbered."""
-        edits = self.problem.edits
-        if len(edits) == 1:
-            return str(edits[0])
-        return "\n".join(f"{number}. {edit}" for number, edit in enumerate(edits, 1))
+def _cause(problem: Problem) -> str:
+    """Why it is so, without the lines that the functions and the chain repeat."""
 
-    @property
-    def also(self) -> str:
-        """What else the same steps mend, beyond what the other checks say of the same thing."""
-        same = set(faults(self.lead))
-        known = {self.problem.title, *(edit.do for edit in self.problem.edits)}
-        titles = {title(one): None for _, one in self.members if not same.intersection(faults(one))}
-        places = {str(edit.at) for edit in self.problem.edits if edit.at}
-        named = {title(one) for _, one in self.members if one.where in places}
-        others = [one for one in titles if one not in known and one not in named]
-        more = f"; and {len(others) - _MOST_ALSO} more" if others[_MOST_ALSO:] else ""
-        return "; ".join(others[:_MOST_ALSO]) + more
+    def repeated(line: str) -> bool:
+        later = line.startswith(_LATER) and set(_NAME.findall(line.removeprefix(_LATER))) <= set(problem.functions)
+        return later or _REPEATED.fullmatch(line) is not None
+
+    return "\n".join(line for line in (problem.cause or "").split("\n") if not repeated(line))
+
+
+def _also(problem: Problem, lead: Finding, findings: Sequence[Finding]) -> str:
+    """What else the same steps mend, beyond what the other checks find of the same thing."""
+    same = set(faults(lead))
+    places = {str(edit.at) for edit in problem.edits if edit.at}
+    known = {
+        problem.title,
+        *(edit.do for edit in problem.edits),
+        *(title(one) for one in findings if one.where in places),
+    }
+    titles = dict.fromkeys(title(one) for one in findings if same.isdisjoint(faults(one)))
+    others = [one for one in titles if one not in known]
+    more = f"; and {len(others) - _MOST_ALSO} more" if others[_MOST_ALSO:] else ""
+    return "; ".join(others[:_MOST_ALSO]) + more
 
 
 def _all(count: int) -> str:
     return "both functions" if count == 2 else f"all {count} functions"  # noqa: PLR2004 - both are two
 
 
-def arranged(report: Report) -> tuple[tuple[Shown, ...], tuple[Shown, ...]]:
-    """The problems that fail the verification, and the others."""
-    found = [_shown(one, report) for one in problems(report)]
-    failing = [one for one in found if one.problem.severity is Severity.ERROR or report.strict]
-    return tuple(failing), tuple(one for one in found if one not in failing)
-
-
-def _shown(problem: Problem, report: Report) -> Shown:
-    members = tuple((report.results[number], report.results[number].findings[at]) for number, at in problem.findings)
-    whole = len(problem.functions) == len(report.functions)
-    return Shown(problem, members[0][1], members, whole, not report.static)
-
-
-def verdict(report: Report, failing: Sequence[Shown]) -> str:
+def _summary(report: Report, failing: Sequence[Problem]) -> str:
     """The verdict in the reader's words: what it means for the functions."""
     if report.verdict is Verdict.FAIL:
-        said = [*_stopped(report, failing)]
-        if report.incomplete and (undone := sum(1 for _ in undone_of(report))):
-            said.append(f"{text.count(undone, 'check', 'checks')} could not be done")
-        return "; ".join(said)
+        parts = [*_stopped(report, failing)]
+        if report.incomplete and (undone := len(_undone(report))):
+            parts.append(f"{text.count(undone, 'check', 'checks')} could not be done")
+        return "; ".join(parts)
     if report.verdict is Verdict.INCOMPLETE:
         return _incomplete(report)
     started = [info for info in report.functions if info.init_seconds is not None]
@@ -142,10 +136,10 @@ def _functions(report: Report, count: int) -> str:
     return f"{_all(count)} start" if count == len(report.functions) else f"{count} functions start"
 
 
-def _stopped(report: Report, failing: Sequence[Shown]) -> Iterator[str]:
+def _stopped(report: Report, failing: Sequence[Problem]) -> Iterator[str]:
     """What the errors mean, the worst first."""
     by_stage: dict[Stage, set[str]] = {stage: set() for stage in Stage}
-    errors = [one.problem for one in failing if one.problem.severity is Severity.ERROR]
+    errors = [one for one in failing if one.severity is Severity.ERROR]
     rest, warnings = 0, len(failing) - len(errors)
     for problem in errors:
         by_stage[problem.stage].update(problem.functions)
@@ -171,35 +165,43 @@ def _stopped(report: Report, failing: Sequence[Shown]) -> Iterator[str]:
 
 
 def _of(names: set[str], total: int) -> str:
-    if total <= 1:
-        return "the function"
-    return f"{len(names)} of {total} functions"
+    return "the function" if total <= 1 else f"{len(names)} of {total} functions"
 
 
 def _incomplete(report: Report) -> str:
     if not any(isinstance(result.outcome, Completed | Skipped | Crashed) for result in report.results):
         return "nothing was checked"
     starts = [one for one in report.results if one.check == STARTS and isinstance(one.outcome, Skipped)]
-    left = sum(1 for _ in undone_of(report)) - len(starts)
-    said = []
+    left = len(_undone(report)) - len(starts)
+    parts = []
     if starts:
-        said.append(f"{_of({str(one.function) for one in starts}, len(report.functions))} could not be judged")
+        parts.append(f"{_of({str(one.function) for one in starts}, len(report.functions))} could not be judged")
     if left:
-        said.append(f"{text.count(left, 'check', 'checks')} could not be done")
-    return "; ".join(said) or "the handlers had no sandbox around them"
+        parts.append(f"{text.count(left, 'check', 'checks')} could not be done")
+    return "; ".join(parts) or "the handlers had no sandbox around them"
 
 
-def undone_of(report: Report) -> Iterator[Result]:
+def _not_done(report: Report) -> Iterator[NotDone]:
+    undone = _undone(report)
+    crashes = ((one.outcome, (one.check, one.function)) for one in undone if isinstance(one.outcome, Crashed))
+    for crash, checks in text.gather(crashes).items():
+        yield NotDone(text.subjects(checks), crash.summary, crash.traceback)
+    yield from skips(undone)
+
+
+def _undone(report: Report) -> list[Result]:
     """What crashed or was skipped, without what only follows from a handler that does not start."""
     silent = {
         result.function
         for result in report.results
         if result.check == STARTS and result.function and not _quiet(result)
     }
-    for result in report.results:
-        follows = result.check == _RESPONDS and result.function in silent
-        if isinstance(result.outcome, Crashed) or (isinstance(result.outcome, Skipped) and not follows):
-            yield result
+    return [
+        result
+        for result in report.results
+        if isinstance(result.outcome, Crashed)
+        or (isinstance(result.outcome, Skipped) and not (result.check == _RESPONDS and result.function in silent))
+    ]
 
 
 def _quiet(result: Result) -> bool:
@@ -207,21 +209,46 @@ def _quiet(result: Result) -> bool:
     return isinstance(result.outcome, Completed | NotApplicable) and not result.findings
 
 
-def counted(report: Report) -> str:
+def _facts(report: Report) -> Iterator[Fact]:
+    """What the verdict rests on: for a ticket."""
+    limits, caveats = text.limits(report), report.engine.caveats
+    remarks = [text.count(len(limits), "remark", "remarks") + " on what checks could not judge (-v)"] if limits else []
+    passed = report.verdict is Verdict.PASS
+    counted = _counted(report)
+    yield Fact("started", text.started(report), "" if passed else None)
+    yield Fact("waived", text.waived(report))
+    yield Fact("checked", counted, counted if report.verdict is Verdict.INCOMPLETE else "")
+    yield Fact("verified", _verified(report))
+    if report.source_digests:
+        yield from (Fact("", line) for artifact in report.artifacts for line in _digests(artifact))
+    yield Fact("not vouched", "; ".join(caveats), "; ".join([*map(text.shortened, caveats), *remarks]))
+    yield from (Fact("note", note) for note in report.notes)
+    yield Fact("passed", text.passed(report), "")
+    yield Fact("not applicable", text.not_applicable(report), "")
+    yield from (Fact("remark", note, "") for note in limits)
+
+
+def _counted(report: Report) -> str:
     """How many checks passed, and how many had nothing to judge."""
     passed = sum(text.is_passed(result) for result in report.results)
     idle = sum(isinstance(result.outcome, NotApplicable) for result in report.results)
-    said = (text.count(passed, "check passed", "checks passed"), text.count(idle, "not applicable"))
-    return ", ".join(filter(None, said))
+    counts = (text.count(passed, "check passed", "checks passed"), text.count(idle, "not applicable"))
+    return ", ".join(filter(None, counts))
 
 
-def verified(report: Report) -> str:
-    """What was verified, and on what: for a ticket."""
+def _verified(report: Report) -> str:
     archives = ", ".join(f"{one.source} {one.sha256[:12]}" for one in report.artifacts)
-    return f"{archives} on {text.platform(report)}" if archives else text.platform(report)
+    platform = text.runs_on(report.runtime, report.architecture, report.engine)
+    return f"{archives} on {platform}" if archives else platform
 
 
-def few(names: Sequence[str], last: str = "and") -> str:
+def _digests(artifact: ArtifactInfo) -> tuple[str, ...]:
+    """The whole digests of an archive: as files have it, and as Lambda prints it."""
+    lambdas = artifact.code_sha256 or "none: a folder is never uploaded; verify the zip that is made of it"
+    return f"{artifact.role} {artifact.source}", f"sha256      {artifact.sha256}", f"CodeSha256  {lambdas}"
+
+
+def _few(names: Sequence[str], last: str = "and") -> str:
     """Names in a sentence; of many, the first and how many more there are."""
     if len(names) > _MOST_NAMES:
         return f"{', '.join(names[: _MOST_NAMES - 1])} {last} {len(names) - _MOST_NAMES + 1} more"

@@ -17,7 +17,7 @@ from harness.catalogue import CATALOGUE
 from harness.manifest import Source, SourceKind
 from harness.model import ExitCode, UsageError, Verdict
 from harness.plain_text import harmless
-from harness.reporters.json_v1 import SCHEMA
+from harness.reporters.schema_v1 import SCHEMA
 from harness.sources.aws_resources import LambdaFunction, place
 from harness.sources.local import SourceUnavailable
 

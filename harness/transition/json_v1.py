@@ -1,27 +1,15 @@
-"""For programs: the report of a transition as JSON, version 1, and its schema. Keys may be added; none is removed."""
+"""For programs: the report of a transition, version 1. Keys may be added; none is removed."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Final, Literal, TypeAlias, cast
 
-import msgspec
 from msgspec import Meta, Struct
 
 from harness.diagnosis.fingerprints import fingerprint
-from harness.reporters.json_v1 import (
-    Amount,
-    Artifact,
-    Count,
-    Engine,
-    Harness,
-    ReportedFinding,
-    artifact,
-    finding,
-    json_text,
-    measured,
-)
-from harness.reporters.text import encodable, map_text
-from harness.transition import words
+from harness.reporters.json_v1 import artifact, finding, measured
+from harness.reporters.schema_v1 import Amount, Artifact, Count, Engine, Harness, ReportedFinding
+from harness.transition.advice import advice
 
 if TYPE_CHECKING:
     from harness.transition.values import Group, Seen, Side, Transition, Way
@@ -115,26 +103,8 @@ class TransitionV1(Struct, frozen=True, rename={"from_": "from"}):
     notes: tuple[str, ...]
 
 
-def render(transition: Transition) -> str:
-    """Renders a transition as JSON.
-
-    Args:
-        transition: What to render.
-
-    Returns:
-        An indented document of the published schema, in UTF-8's reach.
-    """
-    return json_text(_report(map_text(transition, encodable)))
-
-
-def schema() -> str:
-    """The JSON Schema (draft 2020-12) of the report, as it is published."""
-    generated = msgspec.json.schema(TransitionV1)
-    described = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": SCHEMA, **generated}
-    return json_text(described)
-
-
-def _report(transition: Transition) -> TransitionV1:
+def data(transition: Transition) -> TransitionV1:
+    """A transition as it is published."""
     return TransitionV1(
         schema=SCHEMA,
         verdict=transition.verdict.value,
@@ -144,21 +114,16 @@ def _report(transition: Transition) -> TransitionV1:
         to=_side(transition.after),
         engines=tuple(
             ReportedEngine(
-                ran.engine.name,
-                ran.engine.image,
-                ran.engine.digest,
-                ran.engine.python,
-                ran.engine.caveats,
-                ran.engine.sandbox,
-                ran.runtime,
-                ran.architecture,
+                **{field: getattr(ran.engine, field) for field in Engine.__struct_fields__},
+                runtime=ran.runtime,
+                architecture=ran.architecture,
             )
             for ran in transition.ran
         ),
         order=ReportedOrder(
             transition.order.value if transition.order else None,
             tuple(order.value for order in transition.safe),
-            words.advice(transition),
+            advice(transition),
         ),
         groups=tuple(_group(group) for group in transition.groups),
         functions=tuple(_function(transition, way) for way in transition.ways),

@@ -4,29 +4,28 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from harness.catalogue import waivable
 from harness.manifest import Architecture, Manifest, ManifestError, Options, find, load
 from harness.model import UsageError
 from harness.policy import KNOWN_RUNTIMES
+from harness.reporters import formats
 from harness.sources.aws_resources import LambdaFunction, place
-from harness.transition import json_v1, markdown, terminal
+from harness.transition import json_v1
 from harness.transition.analysis import cross
+from harness.transition.document import document
 from harness.transition.values import Order, Transition
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Collection, Mapping
 
     from harness.session.settings import Settings
 
 __all__ = ["FORMATS", "Order", "Transition", "assumed", "run", "sides"]
 
-FORMATS: Final[Mapping[str, Callable[..., str]]] = MappingProxyType(
-    {"terminal": terminal.render, "json": json_v1.render, "markdown": markdown.render}
-)
+FORMATS: Final = formats(document, json_v1.data)
 """What ``--format`` and ``--output`` take."""
 NOTHING_LIVE = (
     "nothing says what is live: name its manifest with --from, or what of it is other than in the new one with "

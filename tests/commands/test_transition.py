@@ -11,6 +11,7 @@ from jsonschema import Draft202012Validator
 
 from fixtures.broken import mini
 from harness.cli import run
+from harness.reporters.json_v1 import schema
 from harness.transition import json_v1
 from tests import aws
 from tests.canaries import canaries_in
@@ -76,7 +77,7 @@ def test_each_side_is_a_manifest_or_archives(call: Call, live: list[str]) -> Non
     code, out, _ = call(*live, *STATIC)
 
     assert code == 0
-    assert out.startswith("PASS: configuration first is safe: 1 function, 1 warning in ")
+    assert out.startswith("PASS  configuration first is safe: 1 function, 1 warning; ")
     assert "fails       works                works  configuration first" in out
 
 
@@ -102,9 +103,9 @@ def test_the_old_side_is_what_is_deployed(call: Call, desk: Path, account: aws.A
 
     code, out, err = call("--from-code", "function:api", "--from-layer", "function:api", *STATIC)
 
-    assert (code, out.partition(":")[0]) == (0, "PASS")
+    assert (code, out.partition(" ")[0]) == (0, "PASS")
     assert "fails       works                works  configuration first" in out
-    assert "from    code function:api: " in out
+    assert "from        function:api " in out
     assert f"b: next/layer.zip has it (python/b.py), and {layer} does not" in " ".join(out.split())
     assert not canaries_in(out + err)
 
@@ -201,8 +202,8 @@ def test_a_deployed_side_that_cannot_be_had_leaves_it_unknown(call: Call, accoun
 
     code, out, _ = call("--from-code", "function:nowhere", *STATIC)
 
-    assert (code, out.partition(":")[0]) == (3, "INCOMPLETE")
-    assert "NOT LOOKED AT before[api]" in out
+    assert (code, out.partition(" ")[0]) == (3, "INCOMPLETE")
+    assert "NOT DONE before[api]" in out
 
 
 def test_no_manifest_is_needed(call: Call, desk: Path) -> None:
@@ -267,7 +268,7 @@ def test_a_side_without_handlers_is_refused(call: Call, desk: Path) -> None:
 
 
 def test_the_json_report_is_of_the_published_schema(call: Call) -> None:
-    assert SCHEMA.read_text(encoding="utf-8") == json_v1.schema()
+    assert SCHEMA.read_text(encoding="utf-8") == schema(json_v1.TransitionV1, json_v1.SCHEMA)
 
     _, out, _ = call(*ARCHIVES, *STATIC, "--format", "json")
 
@@ -303,7 +304,7 @@ def test_reports_go_to_files_too_and_no_value_of_a_variable_into_any(call: Call,
     assert code == 0
     texts = [out, err, *((desk / name).read_text(encoding="utf-8") for name in ("t.json", "t.md"))]
     assert not [text for text in texts if "canary" in text]
-    assert texts[3].startswith("## Lambda transition: PASS\n\nconfiguration first is safe: 1 function")
+    assert texts[3].startswith("## Lambda transition: PASS\n\n**configuration first is safe: 1 function")
     assert "| api | code, layers, environment | works | fails | works | works | configuration first |" in texts[3]
     assert "#### warning: code-first&#91;api&#93;" in texts[3]
 

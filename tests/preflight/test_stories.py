@@ -214,7 +214,7 @@ def test_an_alias_sends_a_part_of_its_calls_to_the_release_before(
     assert api["live"]["shares"] == [{"version": "1", "part": weights["1"]}]
     assert [(one["what"], f"({part} of the calls)" in one["live"]) for one in api["changes"]] == [("code", True)]
     assert worker["changes"] == []
-    text = preflight(capsys, environ, *arguments, form="terminal").out
+    text = " ".join(preflight(capsys, environ, *arguments, form="terminal").out.split())
     assert f"{PREFIX}api:live (version 2, {part} version 1)" in text
     assert "would change nothing" not in text
 

@@ -11,7 +11,7 @@ import pytest
 
 from harness.diagnosis.problems import problems
 from harness.model import Completed, Edit, Place, Stage
-from harness.reporters import json_v1
+from harness.reporters import FORMATS, json_v1
 from tests.reporters.reports import (
     ALL,
     ENEMY,
@@ -42,19 +42,19 @@ def test_the_published_schema_is_current() -> None:
 def test_reports_of_every_shape_are_of_the_schema(report: Report) -> None:
     schema = json.loads(json_v1.schema())
     jsonschema.Draft202012Validator.check_schema(schema)
-    jsonschema.Draft202012Validator(schema).validate(json.loads(json_v1.render(report)))
+    jsonschema.Draft202012Validator(schema).validate(json.loads(FORMATS["json"](report)))
 
 
 def test_the_schema_allows_keys_to_be_added_and_none_to_be_missing() -> None:
     validator = jsonschema.Draft202012Validator(json.loads(json_v1.schema()))
-    rendered = json.loads(json_v1.render(PASSED))
+    rendered = json.loads(FORMATS["json"](PASSED))
     assert validator.is_valid({**rendered, "added": 1})
     for key in rendered:
         assert not validator.is_valid({name: value for name, value in rendered.items() if name != key}), key
 
 
 def test_a_report_by_value() -> None:
-    rendered = json.loads(json_v1.render(UNAVAILABLE))
+    rendered = json.loads(FORMATS["json"](UNAVAILABLE))
     layer = {
         "role": "layer",
         "source": "build/layer.zip",
@@ -137,7 +137,7 @@ def test_a_report_by_value() -> None:
 
 
 def test_timings_by_value() -> None:
-    assert json.loads(json_v1.render(TIMED))["timings"] == [
+    assert json.loads(FORMATS["json"](TIMED))["timings"] == [
         {"name": "reading", "seconds": 0.42, "parent": None},
         {"name": "build/code.zip", "seconds": 0.02, "parent": "reading"},
         {"name": "build/layer.zip", "seconds": 0.4, "parent": "reading"},
@@ -146,7 +146,7 @@ def test_timings_by_value() -> None:
 
 
 def test_findings_by_value() -> None:
-    results = json.loads(json_v1.render(MIXED))["results"]
+    results = json.loads(FORMATS["json"](MIXED))["results"]
     assert results[3]["findings"] == [
         {
             "severity": "error",
@@ -172,7 +172,7 @@ def test_problems_by_value() -> None:
     functions = (replace(FUNCTIONS[0], runtime="python3.12", declared_at=Place("lambda-artifact.toml", 9)),)
     given = replace(report(result("handler-imports", Completed((one,)), "api")), functions=functions)
 
-    rendered = json.loads(json_v1.render(given))
+    rendered = json.loads(FORMATS["json"](given))
     assert rendered["problems"] == [
         {
             "id": problems(given)[0].id,
@@ -194,7 +194,7 @@ def test_problems_by_value() -> None:
 
 
 def test_outcomes_by_value() -> None:
-    results = json.loads(json_v1.render(MIXED))["results"]
+    results = json.loads(FORMATS["json"](MIXED))["results"]
     assert [(result["outcome"], result["reason"], result["traceback"]) for result in results[5:]] == [
         ("completed", None, None),
         ("skipped", "the init of the function failed", None),
@@ -208,10 +208,10 @@ def test_no_text_and_no_figure_breaks_the_document() -> None:
     def refuse(name: str) -> None:
         pytest.fail(f"{name} is no JSON")
 
-    text = json_v1.render(HOSTILE)
+    text = FORMATS["json"](HOSTILE)
     rendered = json.loads(text.encode("utf-8"), parse_constant=refuse)
     assert rendered["notes"] == [ENEMY.replace("\udc80", "\\udc80")]
     assert rendered["seconds"] == 0.0
     assert rendered["functions"][0]["init_seconds"] is None
-    assert text == json_v1.render(HOSTILE)
+    assert text == FORMATS["json"](HOSTILE)
     assert text.endswith("}\n")

@@ -20,7 +20,8 @@ from harness.model import (
     Stage,
     When,
 )
-from harness.reporters import FORMATS, terminal, text
+from harness.reporters import FORMATS
+from harness.reporters.document import problem_texts
 from tests.reporters.reports import ALL, EMPTY, HOSTILE, MISSING, MIXED, PASSED, UNAVAILABLE, report, result
 
 ON = "on python3.12, x86_64,"
@@ -95,12 +96,12 @@ GOLDEN = {
 
 @pytest.mark.parametrize(("given", "expected"), GOLDEN.values(), ids=GOLDEN)
 def test_golden(given: Report, expected: str) -> None:
-    assert terminal.render(given) == FORMATS["terminal"](given) == expected
+    assert FORMATS["terminal"](given) == expected
 
 
 @pytest.mark.parametrize("given", ALL.values(), ids=ALL)
 def test_lines_are_clean(given: Report) -> None:
-    text = terminal.render(given)
+    text = FORMATS["terminal"](given)
     assert text.endswith("\n")
     assert not text.endswith("\n\n")
     assert all(line == line.rstrip() for line in text.split("\n"))
@@ -109,13 +110,13 @@ def test_lines_are_clean(given: Report) -> None:
 
 
 def test_colour_changes_nothing_but_colour() -> None:
-    coloured = terminal.render(MIXED, colour=True)
+    coloured = FORMATS["terminal"](MIXED, colour=True)
     assert coloured.startswith("\x1b[1;31mFAIL\x1b[0m  none of 2")
     assert re.sub(r"\x1b\[[\d;]*m", "", coloured) == MIXED_TEXT
 
 
 def test_an_artifact_cannot_speak_for_the_report() -> None:
-    lines = terminal.render(HOSTILE).split("\n")
+    lines = FORMATS["terminal"](HOSTILE).split("\n")
     ours = {
         "FAIL",
         "CRASHED",
@@ -140,7 +141,7 @@ def test_an_artifact_cannot_speak_for_the_report() -> None:
 
 def test_a_long_message_is_bounded_and_keeps_both_ends() -> None:
     finding = replace(MISSING, message="start " + "x" * 1_000_000 + " end")
-    text = terminal.render(report(result("a", Completed((finding,)))))
+    text = FORMATS["terminal"](report(result("a", Completed((finding,)))))
     assert len(text) < 10_000
     assert "1  start xxx" in text
     assert "xxx end\n" in text
@@ -150,14 +151,14 @@ def test_a_long_message_is_bounded_and_keeps_both_ends() -> None:
 def test_a_message_is_never_wrapped_and_an_explanation_is() -> None:
     words = "word " * 50 + "end"
     finding = replace(MISSING, message=words, cause=words)
-    text = terminal.render(report(result("a", Completed((finding,)))), width=60)
+    text = FORMATS["terminal"](report(result("a", Completed((finding,)))), width=60)
     assert f"1  {words}\n" in text
     assert f"   why   {'word ' * 9}word\n         word word" in text
 
 
 def test_a_long_chain_keeps_both_ends() -> None:
     finding = replace(MISSING, chain=tuple(f"m{number}" for number in range(40)))
-    text = terminal.render(report(result("a", Completed((finding,)))))
+    text = FORMATS["terminal"](report(result("a", Completed((finding,)))))
     assert "   by    m0 → m1 → m2 → m3 → (28 more) → m32 → m33 → m34 → m35 → m36 → m37 → m38 → m39\n" in text
 
 
@@ -188,7 +189,7 @@ def test_the_first_line_and_the_heading_say_whom_it_stops(
     given: Finding, functions: tuple[str, ...], first: str, heading: str, *, static: bool
 ) -> None:
     said = report(result("a", Completed((replace(given, functions=functions),))), static=static)
-    lines = terminal.render(replace(said, functions=tuple(FunctionInfo(name, "a.b") for name in NAMES))).split("\n")
+    lines = FORMATS["terminal"](replace(said, functions=tuple(FunctionInfo(name, "a.b") for name in NAMES))).split("\n")
 
     assert lines[0].startswith(f"FAIL  {first}")
     assert lines[2].startswith("1  ")
@@ -203,50 +204,52 @@ def test_steps_are_numbered_and_nothing_is_said_twice() -> None:
     )
     same = Finding("defusedxml is not in requirements.txt", "pyproject.toml:3", faults=fault)
     old = Finding("attrs 1 is built in", "layer.zip!attrs", edits=steps[1:])
-    shown = terminal.render(report(result("a", Completed((same, first, old)))))
+    shown = FORMATS["terminal"](report(result("a", Completed((same, first, old)))))
 
     assert "   do    1. requirements.txt:3: add defusedxml\n         2. rebuild layer.zip\n" in shown
     assert "   why   yes\n   also  attrs 1 is built in\n" in shown
     assert "affected" not in shown
     assert "is not in requirements.txt" not in shown
-    assert "is not in requirements.txt" in terminal.render(report(result("a", Completed((same, first)))), verbose=True)
+    assert "is not in requirements.txt" in FORMATS["terminal"](
+        report(result("a", Completed((same, first)))), verbose=True
+    )
 
 
 def test_warnings_are_a_line_each_and_explained_on_demand() -> None:
     several = tuple(Finding(f"warning {number} {'x ' * 100}", "a", Severity.WARNING, "mend") for number in range(7))
     said = report(result("a", Completed(several)))
-    lines = terminal.render(said).split("\n")
+    lines = FORMATS["terminal"](said).split("\n")
 
     assert lines[1] == "7 warnings (-v explains them)"
     assert lines[2].startswith("   warning 0 x x")
     assert lines[3].startswith("     x x")
     assert lines[3].endswith(" …")
     assert lines[12] == "   and 2 more"
-    assert "   do    mend\n" in terminal.render(said, verbose=True)
+    assert "   do    mend\n" in FORMATS["terminal"](said, verbose=True)
 
 
 def test_what_follows_from_a_handler_that_does_not_start_is_not_said() -> None:
     follows = result("handler-responds", Skipped("the handler does not start"), "api")
     other = result("handler-responds", Skipped("no daemon"), "worker")
-    shown = terminal.render(report(result("handler-imports", Completed((START,)), "api"), follows, other))
+    shown = FORMATS["terminal"](report(result("handler-imports", Completed((START,)), "api"), follows, other))
 
     assert "the handler does not start" not in shown
     assert "NOT DONE handler-responds[worker]\n  no daemon" in shown
 
 
 def test_all_of_it_is_said_on_demand() -> None:
-    shown = terminal.render(MIXED, verbose=True)
+    shown = FORMATS["terminal"](MIXED, verbose=True)
 
     assert VERBOSE_TEXT in shown
     assert "\nchecked     3 checks passed, 1 not applicable\n" in shown
     assert "\narchive     build/code.zip: 0.2 MB zipped, 0.8 MB unpacked, 131 files, sha256 1f2e3d4c5b6a\n" in shown
     assert "\npassed      archive-integrity, shared-libraries, handler-imports (1 of 3)\n" in shown
-    assert "\nno need     layer-count\n" in shown
+    assert "\nnot applicable layer-count\n" in shown
 
 
 def test_a_static_pass_says_that_it_is_one() -> None:
     given = replace(report(result("a", Completed()), static=True), functions=())
-    assert terminal.render(given).startswith("PASS  no error found; no handler was started; 1 check passed\n")
+    assert FORMATS["terminal"](given).startswith("PASS  no error found; no handler was started; 1 check passed\n")
 
 
 def test_what_a_check_could_not_judge_is_counted_and_measures_are_not() -> None:
@@ -254,19 +257,17 @@ def test_what_a_check_could_not_judge_is_counted_and_measures_are_not() -> None:
     notes = (unstamped, Note("12 patterns match"), unstamped)
     results = (result("layer-fresh", Completed(notes=notes)), result("file-permissions", Completed(notes=notes[1:2])))
 
-    assert "not vouched 1 remark on what checks could not judge (-v)\n" in terminal.render(report(*results))
-    shown = terminal.render(report(*results), verbose=True)
+    assert "not vouched 1 remark on what checks could not judge (-v)\n" in FORMATS["terminal"](report(*results))
+    shown = FORMATS["terminal"](report(*results), verbose=True)
     assert shown.count("remark      layer-fresh: no archive is stamped") == 1
     assert "patterns match" not in shown
 
 
-def test_a_long_explanation_is_said_once_and_referred_to() -> None:
-    cause = "\n".join(["provided by: defusedxml", "declared: " + "pyproject.toml " * 8, "built: " + "layer.zip " * 8])
-    first = Finding("No module named 'defusedxml'", "a.py:1", cause=f"first of all\n{cause}", remedy="add it")
-    second = Finding("Unable to import module 'a'", "a.py:1", cause=f"{cause}\nraised here", remedy="add it")
-    results = (result("imports-resolve", Completed((first,))), result("handler-imports", Completed((second,))))
+def test_a_cause_is_given_once_and_referred_to() -> None:
+    first = Finding("No module named 'defusedxml'", "a.py:1", cause="not built", remedy="add it")
+    findings = (("layers", "api", first), ("layers", "job", first), ("code", None, replace(first, message="odd")))
 
-    groups = text.without_repeats(text.group_findings(report(*results)))
+    several, other = problem_texts(findings)
 
-    assert groups[1].finding.cause == "raised here\nas above, under imports-resolve"
-    assert groups[1].finding.remedy == "add it"
+    assert (several.consequence, several.cause) == ("error: layers, 2 functions: api, job", "not built")
+    assert (other.title, other.consequence, other.cause, other.steps) == ("odd", "error: code", "as in 1", "add it")

@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from harness.model import Completed, FunctionInfo, Timing
-from harness.reporters import markdown, terminal
+from harness.reporters import FORMATS
 from harness.reporters.timings import Row, rows, timed
 from tests.reporters.reports import HOSTILE, PASSED, TIMED, report, result
 
@@ -34,11 +34,11 @@ can add up to more than the whole.
 
 
 def test_a_terminal_is_shown_them_last() -> None:
-    assert terminal.render(TIMED) == terminal.render(PASSED) + TERMINAL
+    assert FORMATS["terminal"](TIMED) == FORMATS["terminal"](PASSED) + TERMINAL
 
 
 def test_markdown_has_a_table_of_them() -> None:
-    assert markdown.render(TIMED) == markdown.render(PASSED) + MARKDOWN
+    assert FORMATS["markdown"](TIMED) == FORMATS["markdown"](PASSED) + MARKDOWN
 
 
 def test_starts_and_checks_are_parts_too() -> None:
@@ -96,4 +96,4 @@ def test_what_was_done_several_times_is_one_row() -> None:
 
 def test_a_figure_that_is_none_is_nothing() -> None:
     assert next(rows(HOSTILE)).seconds == 0.0
-    assert "nan" not in terminal.render(timed(HOSTILE))
+    assert "nan" not in FORMATS["terminal"](timed(HOSTILE))

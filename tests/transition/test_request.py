@@ -14,8 +14,10 @@ from fixtures.broken import html_page, mini
 from harness.engines.protocol import Answered, Answers, Failed, LambdaError, Observation, Ready, Unavailable
 from harness.manifest import Architecture
 from harness.model import EngineInfo, ExitCode, Severity
-from harness.transition import json_v1, markdown, terminal, words
+from harness.transition.advice import advice, steps, verdict
 from harness.transition.analysis import cross
+from harness.transition.document import rows
+from harness.transition.request import FORMATS
 from harness.transition.values import Kind, Order, State
 from tests.build import event, function, manifest, settings
 
@@ -136,7 +138,7 @@ def desk(tmp_path: Path, cache: Path) -> Desk:
 
 def outcome(transition: Transition, name: str = "api") -> tuple[str, ...]:
     """What a function does before, code first, configuration first, after."""
-    return next(row for row in words.rows(transition) if row[0] == name)[2:6]
+    return next(row for row in rows(transition) if row[0] == name)[2:6]
 
 
 def errors(transition: Transition) -> list[tuple[str, str]]:
@@ -184,7 +186,7 @@ class TestOrders:
         transition = desk.cross(old, new)
 
         assert outcome(transition) == seen
-        assert next(words.rows(transition))[-1] == safe
+        assert next(rows(transition))[-1] == safe
         assert transition.exit_code == code
         assert transition.static is static
 
@@ -198,7 +200,7 @@ class TestOrders:
     def test_functions_that_share_an_archive_take_the_same_order(self, desk: Desk) -> None:
         transition = desk.cross(Release({"api": "a", "job": "b"}, "a b"), Release({"api": "c", "job": "b"}, "b c"))
 
-        assert [row[-1] for row in words.rows(transition)] == ["at once", "at once"]
+        assert [row[-1] for row in rows(transition)] == ["at once", "at once"]
         assert outcome(transition, "job") == (WORKS,) * 4
         assert errors(transition) == [("code-first", "api"), ("configuration-first", "api")]
 
@@ -206,7 +208,7 @@ class TestOrders:
         transition = desk.cross(Release({"api": "a", "job": "b"}, "a b"), Release({"api": "a c", "job": ""}, "a c"))
 
         assert errors(transition) == [("code-first", "api"), ("configuration-first", "job")]
-        assert words.advice(transition) == "no order of the two calls is safe for api, job"
+        assert advice(transition) == "no order of the two calls is safe for api, job"
         assert "update-alias" in (told(transition, State.CODE_FIRST).remedy or "")
 
     def test_functions_with_archives_of_their_own_each_have_an_order(self, desk: Desk) -> None:
@@ -219,10 +221,10 @@ class TestOrders:
             both("next", Release({"api": "a b"}, "a b"), Release({"job": "b"}, "b")),
         )
 
-        assert [row[-1] for row in words.rows(transition)] == ["configuration first", "code first"]
+        assert [row[-1] for row in rows(transition)] == ["configuration first", "code first"]
         assert transition.safe == (Order.ATOMIC,)
-        assert words.advice(transition) == "each group of functions has a safe order of its own"
-        assert dict(words.steps(transition)) == {"order": "job: code first"}
+        assert advice(transition) == "each group of functions has a safe order of its own"
+        assert dict(steps(transition)) == {"order": "job: code first"}
         assert transition.exit_code is ExitCode.OK
 
     @pytest.mark.parametrize(
@@ -238,7 +240,7 @@ class TestOrders:
         transition = desk.cross(one("a", "a"), one("a b", "a b"), order)
 
         assert transition.exit_code is code
-        assert words.verdict(transition) == said
+        assert verdict(transition) == said
 
     def test_of_a_switch_at_once_only_the_ends_are_looked_at(self, desk: Desk) -> None:
         transition = desk.cross(one("a", "a"), one("b", "b"), Order.ATOMIC)
@@ -248,10 +250,10 @@ class TestOrders:
         assert len(desk.engine.jobs) == 2
 
     def test_the_way_back_is_the_same_way_in_reverse(self, desk: Desk) -> None:
-        steps = dict(words.steps(desk.cross(one("a", "a"), one("a b", "a b"))))
+        way = dict(steps(desk.cross(one("a", "a"), one("a b", "a b"))))
 
-        assert steps["order"].startswith("configuration first: `update-function-configuration`")
-        assert steps["back"] == "the same way in reverse: code first"
+        assert way["order"].startswith("configuration first: `update-function-configuration`")
+        assert way["back"] == "the same way in reverse: code first"
 
     @pytest.mark.parametrize(
         ("old", "new", "safe", "said", "back"),
@@ -272,22 +274,22 @@ class TestOrders:
 
         transition = desk.cross(before, after, Order.ATOMIC, rollback=False)
 
-        assert next(words.rows(transition))[-1] == safe
-        assert words.verdict(transition).startswith(said)
-        steps = dict(words.steps(transition))
-        assert ("back" in steps) is (back is not None)
+        assert next(rows(transition))[-1] == safe
+        assert verdict(transition).startswith(said)
+        way = dict(steps(transition))
+        assert ("back" in way) is (back is not None)
         if back is not None:
-            assert steps["back"].startswith(back)
-            assert "`publish-version`, then `update-alias`" in steps["order"]
-            assert steps["note"].startswith("api: `deployed-as` names no alias")
+            assert way["back"].startswith(back)
+            assert "`publish-version`, then `update-alias`" in way["order"]
+            assert way["note"].startswith("api: `deployed-as` names no alias")
 
     def test_the_alias_that_is_switched_is_named(self, desk: Desk) -> None:
         new = one("b", "b").write(desk.folder / "next", deployed_as="parcel-desk-api:live")
 
         transition = desk.cross(one("a", "a"), new, Order.ATOMIC)
 
-        assert next(words.rows(transition))[-1] == "at once, alias live"
-        assert [label for label, _ in words.steps(transition)] == ["order", "back"]
+        assert next(rows(transition))[-1] == "at once, alias live"
+        assert [label for label, _ in steps(transition)] == ["order", "back"]
 
 
 class TestEnds:
@@ -298,7 +300,7 @@ class TestEnds:
 
         assert errors(transition) == [("after", "api")]
         assert [str(one.state) for one in transition.judged] == ["after", "code-first", "configuration-first"]
-        assert words.verdict(transition) == "what is to be live does not work"
+        assert verdict(transition) == "what is to be live does not work"
         assert "live/layer.zip has it" in (told(transition, State.AFTER).cause or "")
         assert (
             told(transition, State.CODE_FIRST).remedy
@@ -380,8 +382,8 @@ class TestEnds:
         assert cause is None or cause in said
         assert "the same code works with the old configuration" not in said
         if transition.exit_code is ExitCode.OK:
-            assert words.advice(transition) == "what is live does not work, so no order makes it worse"
-            assert dict(words.steps(transition))["back"].startswith("none for api: what is live does not work")
+            assert advice(transition) == "what is live does not work, so no order makes it worse"
+            assert dict(steps(transition))["back"].startswith("none for api: what is live does not work")
 
     def test_what_could_not_be_started_is_not_said_to_work(self, desk: Desk) -> None:
         before, after = (one("a", "a", x=name).write(desk.folder / name) for name in ("live", "next"))
@@ -390,7 +392,7 @@ class TestEnds:
         transition = desk.cross(before, replace(after, runtime="python3.13"))
 
         assert outcome(transition) == (UNKNOWN, UNKNOWN, WORKS, WORKS)
-        assert dict(words.steps(transition))["back"] == "not known for api: what is live could not be looked at"
+        assert dict(steps(transition))["back"] == "not known for api: what is live could not be looked at"
 
     def test_without_an_engine_nothing_is_said_to_have_worked(self, desk: Desk) -> None:
         desk.static = True
@@ -425,15 +427,15 @@ class TestEnds:
         transition = desk.cross(one("a", "a"), one("a", "a b"))
 
         assert outcome(transition) == (WORKS, "as before", "as after", WORKS)
-        assert words.advice(transition) == "UpdateFunctionConfiguration alone is called, and nothing is mixed"
+        assert advice(transition) == "UpdateFunctionConfiguration alone is called, and nothing is mixed"
         assert len(desk.engine.jobs) == 2
 
     def test_what_is_unchanged_is_looked_at_once(self, desk: Desk) -> None:
         transition = desk.cross(one("a", "a"), replace(one("a", "a").write(desk.folder / "live")))
 
-        assert next(words.rows(transition))[1] == "unchanged"
+        assert next(rows(transition))[1] == "unchanged"
         assert outcome(transition) == ("as after", "as after", "as after", WORKS)
-        assert (words.advice(transition), len(desk.engine.jobs)) == ("nothing is updated", 1)
+        assert (advice(transition), len(desk.engine.jobs)) == ("nothing is updated", 1)
 
     def test_a_layer_that_was_packed_again_is_not_another(self, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
         same = one("a", None)
@@ -473,7 +475,7 @@ class TestConfiguration:
 
         transition = self.cross(desk, one("", "a"), one("", "a", x=""), was, will)
 
-        for text in (terminal.render(transition), markdown.render(transition), json_v1.render(transition)):
+        for text in (render(transition) for render in FORMATS.values()):
             assert "canary" not in text
             assert "environment" in text
 
@@ -501,7 +503,7 @@ class TestConfiguration:
 
         assert [runtime for runtime, _ in desk.engine.jobs] == ["python3.13", "python3.12", "python3.12", "python3.13"]
         assert {ran.runtime for ran in transition.ran} == {"python3.12", "python3.13"}
-        assert next(words.rows(transition))[1] == "code, layers, runtime"
+        assert next(rows(transition))[1] == "code, layers, runtime"
 
     def test_a_runtime_that_is_not_here_leaves_the_order_unknown(self, desk: Desk) -> None:
         before, after = (one("a", "a", x=folder).write(desk.folder / folder) for folder in ("live", "next"))

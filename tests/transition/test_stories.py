@@ -17,8 +17,10 @@ from harness.manifest import Options, load
 from harness.model import ExitCode, Severity
 from harness.policy import KNOWN_RUNTIMES
 from harness.session.settings import Settings
-from harness.transition import terminal, words
+from harness.transition.advice import advice
 from harness.transition.analysis import cross
+from harness.transition.document import rows
+from harness.transition.request import FORMATS
 from harness.transition.values import Order, State
 from tests.build import TODAY, function, manifest
 
@@ -68,7 +70,7 @@ def side(code: Path, layer: Path, *names: str) -> Manifest:
 
 
 def outcome(transition: Transition, name: str = "api") -> tuple[str, ...]:
-    return next(row for row in words.rows(transition) if row[0] == name)[2:]
+    return next(row for row in rows(transition) if row[0] == name)[2:]
 
 
 def told(transition: Transition, state: State) -> Finding:
@@ -96,7 +98,7 @@ def test_new_code_with_the_old_layer_in_the_window(engine_name: str, releases: M
     ]
     assert (finding.remedy or "").startswith("update the configuration first: `update-function-configuration`")
     assert (finding.severity, transition.exit_code) == (Severity.WARNING, ExitCode.OK)
-    assert terminal.render(transition).startswith("PASS: configuration first is safe: 2 functions, 1 warning in ")
+    assert FORMATS["terminal"](transition).startswith("PASS  configuration first is safe: 2 functions, 1 warning\n")
 
 
 def test_a_deploy_that_updates_the_code_first_is_stopped(releases: Mapping[str, Path], cache: Path) -> None:
@@ -159,7 +161,7 @@ def test_two_libraries_that_change_places_leave_only_a_switch_at_once(
     assert outcome(transition) == (WORKS, FAILS, FAILS, WORKS, "at once")
     assert [one.finding.severity for one in transition.judged] == [Severity.ERROR] * 2
     assert all("`publish-version`, then `update-alias`" in (one.finding.remedy or "") for one in transition.judged)
-    assert words.advice(transition) == "no order of the two calls is safe for api"
+    assert advice(transition) == "no order of the two calls is safe for api"
     assert transition.exit_code is ExitCode.FINDINGS
 
 

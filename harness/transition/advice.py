@@ -1,35 +1,19 @@
-"""What the reports of a transition share: the order in words, a row for each function, findings as groups."""
+"""Which order of the two calls is safe, in words, and how to get there and back."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from harness.model import Severity
-from harness.reporters import text
 from harness.transition.order import CALLS, OTHER
-from harness.transition.values import LOOKED_AT, STEPWISE, Kind, Order, State
+from harness.transition.values import STEPWISE, Kind, Order, State
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from harness.transition.values import Group, Seen, Transition, Way
+    from harness.transition.values import Group, Transition, Way
 
-COLUMNS = ("function", "changes", "before", "code first", "configuration first", "after", "safe order")
 _SHOWN = 10
-
-
-def headline(transition: Transition) -> str:
-    """The verdict, the order, and the counts it rests on, in one line."""
-    severities = [one.finding.severity for one in transition.judged]
-    counts = (
-        text.count(len(transition.ways), "function", "functions"),
-        text.count(severities.count(Severity.ERROR), "error", "errors"),
-        text.count(severities.count(Severity.WARNING), "warning", "warnings"),
-        text.count(len(transition.undone), "not looked at", "not looked at"),
-    )
-    static = "; no handler was started: imports were looked up" if transition.static else ""
-    counted = ", ".join(filter(None, counts))
-    return f"{transition.verdict.upper()}: {verdict(transition)}: {counted} in {transition.seconds:.1f} s{static}"
 
 
 def verdict(transition: Transition) -> str:
@@ -82,8 +66,8 @@ def advice(transition: Transition) -> str:
 
 
 def _orders(transition: Transition) -> str:
-    if orders := _stepwise(transition.safe):
-        return f"{_first(orders)} is safe"
+    if orders := stepwise(transition.safe):
+        return f"{first(orders)} is safe"
     if stuck := [name for group in transition.groups if _stuck(group) for name in group.functions]:
         return f"no order of the two calls is safe for {_names(stuck)}"
     if any(group.unknown for group in transition.groups):
@@ -115,15 +99,15 @@ def steps(transition: Transition) -> Iterator[tuple[str, str]]:
         return
     if _one_call(transition.ways):
         return
-    if orders := _stepwise(transition.safe):
+    if orders := stepwise(transition.safe):
         chosen = transition.order if transition.order in orders else orders[-1]
-        yield "order", f"{_first(orders)}: {CALLS[chosen]}"
-        yield "back", _back(transition, f"the same way in reverse: {_first([OTHER[one] for one in orders])}")
+        yield "order", f"{first(orders)}: {CALLS[chosen]}"
+        yield "back", _back(transition, f"the same way in reverse: {first([OTHER[one] for one in orders])}")
         return
     for group in transition.groups:
-        own = _stepwise(group.safe)
+        own = stepwise(group.safe)
         if own or not group.unknown:
-            yield "order", f"{_names(group.functions)}: {_first(own) if own else CALLS[Order.ATOMIC]}"
+            yield "order", f"{_names(group.functions)}: {first(own) if own else CALLS[Order.ATOMIC]}"
     if any(map(_stuck, transition.groups)):
         yield "back", _back(transition, "`update-alias` to the version before")
 
@@ -140,76 +124,20 @@ def _back(transition: Transition, way_back: str) -> str:
     return way_back
 
 
-def _stepwise(orders: Sequence[Order]) -> list[Order]:
+def stepwise(orders: Sequence[Order]) -> list[Order]:
+    """Those of the orders that have a state between the two calls."""
     return [order for order in STEPWISE if order in orders]
 
 
 def _stuck(group: Group) -> bool:
-    return not group.unknown and not _stepwise(group.safe)
+    return not group.unknown and not stepwise(group.safe)
 
 
-def _first(orders: Sequence[Order]) -> str:
+def first(orders: Sequence[Order]) -> str:
+    """What to update first, in words."""
     return "either order" if len(orders) > 1 else orders[0].words
 
 
 def _names(names: Sequence[str]) -> str:
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return ", ".join(names[:_SHOWN]) + more
-
-
-def rows(transition: Transition) -> Iterator[tuple[str, ...]]:
-    """One row for each function."""
-    of = {name: group for group in transition.groups for name in group.functions}
-    for way in transition.ways:
-        cells = (_cell(way.at(state)) for state in State)
-        yield way.name, changed(way), *cells, _safe(way, of.get(way.name), transition.order)
-
-
-def changed(way: Way) -> str:
-    """What of a function changes."""
-    return ", ".join(change.what for change in way.changes) if way.kind is Kind.CHANGED else str(way.kind)
-
-
-def _cell(seen: Seen | None) -> str:
-    if seen is None:
-        return "-"
-    if seen.same_as:
-        return f"as {seen.same_as.value.replace('-', ' ')}"
-    return {True: "works", False: "fails", None: "unknown"}[seen.works]
-
-
-def _safe(way: Way, group: Group | None, order: Order | None) -> str:
-    """What the order means for one function."""
-    if way.kind is Kind.NEW:
-        return "one call" if way.works(State.AFTER) else "-"
-    if group is None or not group.safe:
-        return "-"
-    if order is Order.ATOMIC:
-        known = way.works(State.AFTER) is not None
-        return (f"at once, alias {way.alias}" if way.alias else "at once, by an alias") if known else "unknown"
-    if way.works(State.BEFORE) is False:
-        return "-"
-    if len(way.calls) == 1:
-        return "one call"
-    own = _stepwise(group.safe)
-    return _first(own).removesuffix(" order") if own else "unknown" if group.unknown else "at once"
-
-
-def findings(transition: Transition) -> tuple[text.Group, ...]:
-    """The findings, equal ones of several functions once, and long explanations once."""
-    found = text.gather(((one.state, one.finding), one.function) for one in transition.judged)
-    return text.without_repeats(
-        tuple(text.Group(str(state), finding, tuple(names)) for (state, finding), names in found.items())
-    )
-
-
-def undone(transition: Transition) -> dict[str, str]:
-    """What was not looked at: each reason, and where it holds."""
-    found = text.gather((one.reason, (one.state, one.function)) for one in transition.undone)
-    ordered = {reason: sorted(places, key=lambda place: LOOKED_AT.index(place[0])) for reason, places in found.items()}
-    return {reason: text.subjects((str(state), name) for state, name in places) for reason, places in ordered.items()}
-
-
-def platforms(transition: Transition) -> tuple[str, ...]:
-    """What the handlers ran on, and what that cannot vouch for."""
-    return tuple(text.runs_on(ran.runtime, ran.architecture, ran.engine) for ran in transition.ran)
