@@ -306,7 +306,7 @@ def test_reports_go_to_files_too_and_no_value_of_a_variable_into_any(call: Call,
     assert not [text for text in texts if "canary" in text]
     assert texts[3].startswith("## Lambda transition: PASS\n\n**configuration first is safe: 1 function")
     assert "| api | code, layers, environment | works | fails | works | works | configuration first |" in texts[3]
-    assert "#### warning: code-first&#91;api&#93;" in texts[3]
+    assert "**for whom:** warning: code-first&#91;api&#93;" in texts[3]
 
 
 def test_colours_mark_what_matters(call: Call, monkeypatch: pytest.MonkeyPatch, environ: dict[str, str]) -> None:
