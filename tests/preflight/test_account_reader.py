@@ -261,7 +261,7 @@ class TestRefusals:
             assert outcomes["layer-behind"] == outcomes["alias-behind"] == "not-applicable"
             return
         first_line = said.out.splitlines()[0]
-        assert first_line in {"FAIL  us-west-2: 1 error", "## Lambda preflight: FAIL"}
+        assert first_line in {"FAIL  us-west-2: 1 error, 2 checks passed", "## Lambda preflight: FAIL"}
         assert "not known" in said.out
         assert not re.search(r"\bnew\b", said.out)
 
