@@ -9,14 +9,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
     from pathlib import Path
 
-ASIDE: Final = frozenset(
+# What is made, installed, tried out or described there deploys nothing.
+_ASIDE: Final = frozenset(
     [
         *("node_modules", "venv", "env", "build", "dist", "out", "target", "cdk.out", "__pycache__", "site-packages"),
         *("vendor", "_vendor", "third_party", "package", "tests", "test", "testing", "__tests__", "testdata"),
         *("fixtures", "examples", "example", "docs", "doc", "htmlcov"),
     ]
 )
-"""What is made, installed or tried out there, and what is meant for readers, deploys nothing."""
+MAKEFILES: Final = frozenset({"Makefile", "makefile", "GNUmakefile"})
 _MOST: Final = 5_000  # files, and folders
 
 
@@ -50,7 +51,7 @@ def below(
             return
         yield from ((path, depth) for path in files)
         if depth < deepest:
-            waiting += [(one, depth + 1) for one in folders if one.name not in ASIDE and one.name[0] != "."]
+            waiting += [(one, depth + 1) for one in folders if one.name not in _ASIDE and one.name[0] != "."]
 
 
 def is_installed(names: Collection[str]) -> bool:

@@ -49,6 +49,14 @@ def read_text(path: Path, name: str, limit: int = regular_files.LARGEST) -> str:
         raise MalformedFileError(f"{name}: expected text in UTF-8; byte {error.start} is none") from None
 
 
+def text_or_none(path: Path, limit: int = regular_files.LARGEST) -> str | None:
+    """The text of a file; None where it cannot be read."""
+    try:
+        return read_text(path, path.name, limit)
+    except MalformedFileError:
+        return None
+
+
 def conflict(text: str, name: str) -> str | None:
     """What is said of a text that git left two versions of something in; None of one that it did not.
 

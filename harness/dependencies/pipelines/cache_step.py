@@ -1,4 +1,4 @@
-"""What a pipeline caches."""
+"""A cache of a pipeline."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from harness.dependencies.globs import selects
 
 if TYPE_CHECKING:
     import re
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +58,5 @@ def inside(path: str, *roots: str) -> str:
 
 
 def substituted(text: str, expression: re.Pattern[str], values: Mapping[str, str]) -> str:
-    """A text with the variables that are known put in; the first group of the expression that matched is the name."""
-
-    def value(found: re.Match[str]) -> str:
-        name = next(group for group in found.groups() if group)
-        return values.get(name, found[0])
-
-    return expression.sub(value, text)
-
-
-def unique(steps: Iterable[CacheStep]) -> tuple[CacheStep, ...]:
-    """The steps, each once: anchors and templates repeat them."""
-    return tuple(dict.fromkeys(steps))
+    """A text with known variables replaced; the first group of the expression that matched is the name."""
+    return expression.sub(lambda found: values.get(next(filter(None, found.groups())), found[0]), text)

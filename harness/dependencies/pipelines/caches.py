@@ -1,18 +1,19 @@
-"""Steps of CI pipelines and scripts that keep files from one run to the next, and what their keys are made of."""
+"""Steps of CI pipelines and scripts that keep files from one run to the next, and the files in their keys."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
-from harness import regular_files
-from harness.dependencies.pipelines import azure, circleci, github, gitlab
-from harness.dependencies.pipelines.scripts import by_hand, shell
+from harness.dependencies.pipelines import github
+from harness.dependencies.pipelines.other_systems import azure, circleci, gitlab
+from harness.dependencies.pipelines.scripts import keys_by_hand, shell
 from harness.dependencies.pipelines.shell import Shell
-from harness.dependencies.pipelines.shell_text import REPOSITORY
-from harness.dependencies.pipelines.shell_values import Text
-from harness.dependencies.repository import below
+from harness.dependencies.pipelines.shell_state import REPOSITORY
+from harness.dependencies.pipelines.shell_text import Text
+from harness.dependencies.repository import MAKEFILES, below
+from harness.dependencies.text_files import text_or_none
 from harness.dependencies.yaml_nodes import documents
 
 if TYPE_CHECKING:
@@ -28,32 +29,23 @@ _MOST: Final = 200  # files
 _DEEPEST: Final = 3  # folders that scripts lie in
 
 
-def _plain(document: Node, name: str, source: Callable[[str], str]) -> Iterator[CacheStep]:
-    yield from by_hand(shell(document, name, source))
+def _scripts_alone(document: Node, name: str, source: Callable[[str], str]) -> Iterator[CacheStep]:
+    yield from keys_by_hand(shell(document, name, source))
 
 
-# Where each system has its files, and the words without which none of them keeps anything.
-_SYSTEMS: Final[
-    Sequence[tuple[tuple[str, ...], str, Callable[[Node, str, Callable[[str], str]], Iterator[CacheStep]]]]
-] = (
-    (
-        (
-            ".github/workflows/*.yml",
-            ".github/workflows/*.yaml",
-            ".github/actions/**/action.yml",
-            ".github/actions/**/action.yaml",
-        ),
-        "actions/cache",
-        github.steps,
-    ),
-    ((".gitlab-ci.yml", ".gitlab/**/*.yml", ".gitlab-ci/**/*.yml"), "cache", gitlab.steps),
-    ((".circleci/*.yml", ".circleci/*.yaml"), "save_cache", circleci.steps),
-    (
-        ("azure-pipelines*.yml", "azure-pipelines*.yaml", ".azure*/**/*.yml", ".azure*/**/*.yaml"),
-        "Cache@",
-        azure.steps,
-    ),
-    (("buildspec*.yml", "buildspec*.yaml", "bitbucket-pipelines.yml", ".buildkite/*.yml"), "sum", _plain),
+_GITHUB: Final = (".github/workflows/*.y*ml", ".github/actions/**/action.y*ml")
+_GITLAB: Final = (".gitlab-ci.yml", ".gitlab/**/*.yml", ".gitlab-ci/**/*.yml")
+_CIRCLECI: Final = (".circleci/*.y*ml",)
+_AZURE: Final = ("azure-pipelines*.y*ml", ".azure*/**/*.y*ml")
+_OTHERS: Final = ("buildspec*.y*ml", "bitbucket-pipelines.yml", ".buildkite/*.yml")
+_Reader: TypeAlias = "Callable[[Node, str, Callable[[str], str]], Iterator[CacheStep]]"
+# Where each system has its files, and the word without which none of them keeps anything.
+_SYSTEMS: Final[Sequence[tuple[tuple[str, ...], str, _Reader]]] = (
+    (_GITHUB, "actions/cache", github.steps),
+    (_GITLAB, "cache", gitlab),
+    (_CIRCLECI, "save_cache", circleci),
+    (_AZURE, "Cache@", azure),
+    (_OTHERS, "sum", _scripts_alone),
 )
 # What scripts make digests with.
 _DIGEST: Final = re.compile(
@@ -62,7 +54,6 @@ _DIGEST: Final = re.compile(
 # What commands write: `poetry export -o x`, `uv export --output-file x`, `… > x`, `| tee x`.
 _WRITTEN: Final = re.compile(r"(?:>|\btee|(?<!\S)-o|--output(?:-file)?)[ \t=]*[\"']?([\w./-]+)")
 _COMPILED: Final = re.compile(r"pip-compile\b[^\n]*?([\w./-]+)\.in\b")  # writes the .txt of that name
-_RECIPE: Final = re.compile(r"\$\(shell ")
 _VARIABLE: Final = re.compile(r"\$\((\w+)\)")
 _SET: Final = re.compile(r"^(\w+)[ \t]*[:?]?:?=[ \t]*(.*)$", re.MULTILINE)
 
@@ -82,14 +73,13 @@ def cache_steps(root: Path) -> tuple[CacheStep, ...]:
         called.add(path)
         return _text(root / path) if not path.startswith(("/", "~", "*", "..")) else ""
 
-    found = [*_steps(root, source)]
-    return (*found, *_scripts(root, source, called))
+    in_pipelines = [*_steps(root, source)]
+    return (*in_pipelines, *_scripts(root, source, called))
 
 
 def _steps(root: Path, source: Callable[[str], str]) -> Iterator[CacheStep]:
     for places, word, read in _SYSTEMS:
-        found = sorted({path for place in places for path in root.glob(place)})
-        for path in found[:_MOST]:
+        for path in sorted({path for place in places for path in root.glob(place)})[:_MOST]:
             text = _text(path)
             if word not in text and not _DIGEST.search(text) and ".sh" not in text:
                 continue
@@ -100,43 +90,38 @@ def _steps(root: Path, source: Callable[[str], str]) -> Iterator[CacheStep]:
 
 
 def _scripts(root: Path, source: Callable[[str], str], called: set[str]) -> Iterator[CacheStep]:
-    """The scripts and makefiles that no pipeline calls, as far as it shows."""
+    """The caches of scripts and makefiles that no pipeline calls."""
     for path, _ in below(root, _DEEPEST):
         name = path.relative_to(root).as_posix()
-        is_makefile = path.name in {"Makefile", "makefile", "GNUmakefile"} or path.suffix == ".mk"
+        is_makefile = path.name in MAKEFILES or path.suffix == ".mk"
         if (path.suffix not in {".sh", ".bash"} and not is_makefile) or name in called:
             continue
         text = _text(path)
         if _DIGEST.search(text):
-            found = Shell(name, source=source, folder="" if is_makefile else None)
-            found.variables["0"] = found.variables["BASH_SOURCE"] = Text(f"{REPOSITORY}/{name}")
-            if is_makefile:
-                found.folder = name.rpartition("/")[0]
-            found.read(_of_makefile(text) if is_makefile else text)
+            state = Shell(name, source=source, folder=name.rpartition("/")[0] if is_makefile else None)
+            state.variables["0"] = state.variables["BASH_SOURCE"] = Text(f"{REPOSITORY}/{name}")
+            state.read(_of_makefile(text) if is_makefile else text)
             names = _written(text)
-            yield from (replace(step, written=names) for step in by_hand(found))
+            yield from (replace(step, written=names) for step in keys_by_hand(state))
 
 
 def _of_makefile(text: str) -> str:
-    """A makefile, as a shell would say it, line by line; its targets are taken to be looked for."""
-    said = _SET.sub(lambda one: f"{one[1]}={one[2]}", text.replace("$$", "\0"))
-    said = _VARIABLE.sub(r"${\1}", _RECIPE.sub("$(", said)).replace("\0", "$")
+    """A makefile as a shell script, line by line; its targets count as looked for."""
+    script = _SET.sub(lambda found: f"{found[1]}={found[2]}", text.replace("$$", "\0"))
+    script = _VARIABLE.sub(r"${\1}", script.replace("$(shell ", "$(")).replace("\0", "$")
     lines = [
         f"test -e {line.partition(':')[0]}" if re.match(r"[^\t\s#=][^=\t]*:(?!=)", line) else line.lstrip("\t@-")
-        for line in said.splitlines()
+        for line in script.splitlines()
     ]
     return "\n".join(lines)
 
 
 def _written(text: str) -> frozenset[str]:
     """The names of the files that commands write."""
-    written = {found[1] for found in _WRITTEN.finditer(text)}
-    written |= {f"{found[1]}.txt" for found in _COMPILED.finditer(text)}
-    return frozenset(one.rpartition("/")[2] for one in written)
+    outputs = [found[1] for found in _WRITTEN.finditer(text)]
+    outputs += [f"{found[1]}.txt" for found in _COMPILED.finditer(text)]
+    return frozenset(path.rpartition("/")[2] for path in outputs)
 
 
 def _text(path: Path) -> str:
-    try:
-        return regular_files.read(path, _LARGEST).decode("utf-8-sig").replace("\r\n", "\n")
-    except (OSError, UnicodeDecodeError):
-        return ""
+    return text_or_none(path, _LARGEST) or ""

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from harness.dependencies.pipelines.cache_step import CacheStep, inside, substituted
-from harness.dependencies.pipelines.scripts import assign, by_hand, give, run, text
+from harness.dependencies.pipelines.scripts import assign, hand_over, keys_by_hand, run, text
 from harness.dependencies.pipelines.shell import Shell
 from harness.dependencies.yaml_nodes import child, entries, is_scalar, items, line, scalar
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from yaml.nodes import Node
 
-    from harness.dependencies.pipelines.shell_values import Text
+    from harness.dependencies.pipelines.shell_text import Text
 
 _CACHE: Final = re.compile(r"actions/cache(?:/restore)?@", re.IGNORECASE)
 # Other actions that keep something under a name, or find it again.
@@ -28,7 +28,7 @@ _VARIABLE: Final = re.compile(r"\$\{\{\s*env\.([\w-]+)\s*\}\}")
 _HASH: Final = re.compile(r"hashFiles\s*\(([^()]*)\)", re.IGNORECASE)
 _STRING: Final = re.compile(r"'((?:[^']|'')*)'")
 _NAME: Final = re.compile(r"[A-Za-z_][\w.*-]*")
-# What is the same in every run of a job, or says nothing of the content of files.
+# Expressions that are the same in every run of a job, or say nothing about the content of files.
 _CONSTANT: Final = re.compile(
     r"(?:runner|matrix|strategy)\.[\w.*-]+|true|false|null|format|github\."
     r"(?:ref|ref_name|ref_type|head_ref|base_ref|workflow|job|repository|repository_owner|actor|event_name)",
@@ -38,13 +38,7 @@ _WORKSPACES: Final = ("${{ github.workspace }}", "${{github.workspace}}", "$GITH
 
 
 def steps(document: Node, name: str, source: Callable[[str], str]) -> Iterator[CacheStep]:
-    """The steps of a workflow, or of an action that is made of steps, and what its scripts cache by hand.
-
-    Args:
-        document: The file.
-        name: How a sentence names it.
-        source: The text of a script of the repository.
-    """
+    """The caches of a workflow, or of an action that is made of steps, and those of its scripts."""
     written = _assigned(document)
     shared = _literals(document, written)
     outputs: dict[str, Text] = {}
@@ -62,19 +56,19 @@ def steps(document: Node, name: str, source: Callable[[str], str]) -> Iterator[C
             early = early and not _checks_out(step)
             assign(shell, child(step, "env"))
             if _CACHE.match(scalar(child(step, "uses")) or ""):
-                found = _step(step, {**known, **_literals(step, written)}, shell)
-                cached += (replace(one, base=base, early=early) for one in found)
+                caches = _step(step, {**known, **_literals(step, written)}, shell)
+                cached += (replace(cache, base=base, early=early) for cache in caches)
             else:
                 _run(step, shell, _folder(step, job, document))
-        yield from (replace(one, installed=tuple(shell.installed), made=tuple(shell.made)) for one in cached)
-        yield from by_hand(shell, base)
+        yield from (replace(cache, installed=tuple(shell.installed), made=tuple(shell.made)) for cache in cached)
+        yield from keys_by_hand(shell, base)
         for output, value in entries(child(job, "outputs")):
             if is_scalar(value):
                 outputs[f"needs.{key}.outputs.{output}"] = text(shell, value.value, line(value))
 
 
 def _run(step: Node, shell: Shell, folder: str) -> None:
-    """Read what a step runs, or what it gives to an action: the name of an artifact, say."""
+    """Read the script of a step, or its inputs to an action that keeps something: the name of an artifact, say."""
     shell.folder = None if "$" in folder else inside(folder, *_WORKSPACES).strip("./")
     if (script := child(step, "run")) is not None:
         run(shell, script, scalar(child(step, "id")))
@@ -82,16 +76,13 @@ def _run(step: Node, shell: Shell, folder: str) -> None:
     uses = scalar(child(step, "uses")) or ""
     if not _KEEPS.fullmatch(uses):
         return
-    give(shell, child(step, "with"), writes=bool(_SAVES.search(uses)))
+    hand_over(shell, child(step, "with"), writes=bool(_SAVES.search(uses)))
 
 
 def _folder(step: Node, job: Node, document: Node) -> str:
     """The working directory of a step's script."""
-    places = (
-        child(step, "working-directory"),
-        *(child(one, "defaults", "run", "working-directory") for one in (job, document)),
-    )
-    return next((found for one in places if (found := scalar(one))), "")
+    defaults = (child(holder, "defaults", "run", "working-directory") for holder in (job, document))
+    return next((text for node in (child(step, "working-directory"), *defaults) if (text := scalar(node))), "")
 
 
 def _step(step: Node, known: Mapping[str, str], shell: Shell) -> Iterator[CacheStep]:
@@ -106,22 +97,22 @@ def _step(step: Node, known: Mapping[str, str], shell: Shell) -> Iterator[CacheS
 
 
 def _hashed(key: str, variables: Mapping[str, Text]) -> tuple[tuple[str, ...], ...] | None:
-    """The patterns in a key; None where there is something in it of which nothing is known."""
-    found: list[tuple[str, ...]] = []
+    """The patterns in a key; None where something in it is unknown."""
+    hashed: list[tuple[str, ...]] = []
     for expression in _EXPRESSION.findall(key):
         for arguments in _HASH.findall(expression):
             if _STRING.sub("", arguments).strip(", \t\n"):
                 return None
-            texts = (one.replace("''", "'") for one in _STRING.findall(arguments))
-            found.append(tuple(pattern.strip() for one in texts for pattern in one.splitlines()))
+            texts = (literal.replace("''", "'") for literal in _STRING.findall(arguments))
+            hashed.append(tuple(pattern.strip() for text in texts for pattern in text.splitlines()))
         rest = _STRING.sub("", _HASH.sub("", expression))
         for name in _NAME.findall(rest):
             value = variables.get(name.removeprefix("env."))
             if value is not None and value.keyed:
-                found.append(value.files)
+                hashed.append(value.files)
             elif not _CONSTANT.fullmatch(name):
                 return None
-    return tuple(found)
+    return tuple(hashed)
 
 
 def _checkout(job: Node) -> str | None:
@@ -139,16 +130,13 @@ def _checks_out(step: Node) -> bool:
 
 def _literals(node: Node | None, written: frozenset[str]) -> dict[str, str]:
     """The variables that are given a value in the file; not those that a step may give another."""
-    found = ((name, scalar(value)) for name, value in entries(child(node, "env")))
-    return {name: text for name, text in found if text is not None and name not in written}
+    values = ((name, scalar(value)) for name, value in entries(child(node, "env")))
+    return {name: text for name, text in values if text is not None and name not in written}
 
 
 def _assigned(document: Node) -> frozenset[str]:
     """The variables that steps set for those after them."""
-    found: set[str] = set()
-    for _, job in entries(child(document, "jobs")):
-        for step in items(child(job, "steps")):
-            run = scalar(child(step, "run")) or ""
-            if "GITHUB_ENV" in run:
-                found |= set(re.findall(r"\b([A-Za-z_]\w*)(?==|<<)", run))
-    return frozenset(found)
+    jobs = (job for _, job in entries(child(document, "jobs")))
+    scripts = (scalar(child(step, "run")) or "" for job in jobs for step in items(child(job, "steps")))
+    assigned = (re.findall(r"\b([A-Za-z_]\w*)(?==|<<)", script) for script in scripts if "GITHUB_ENV" in script)
+    return frozenset(name for names in assigned for name in names)

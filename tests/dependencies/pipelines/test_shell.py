@@ -9,8 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.dependencies.pipelines.shell import Shell
-from harness.dependencies.pipelines.shell_values import Commands, Expression, Variable
-from harness.dependencies.pipelines.shell_words import commands
+from harness.dependencies.pipelines.shell_words import Commands, Expression, Variable, commands
 
 PIECES = st.sampled_from(
     [
