@@ -8,9 +8,9 @@ from packaging.tags import Tag, parse_tag
 
 from harness.artifact.entries import printable
 from harness.check import Engines, Findings, Subject, define
-from harness.dependencies.pythons.declaration import lets_in
-from harness.dependencies.pythons.lock_line import place
-from harness.dependencies.pythons.search import Kind, Mention, deployers, mentions
+from harness.dependencies.locks import python_line
+from harness.dependencies.pythons.pin import lets_in
+from harness.dependencies.pythons.search import Kind, PythonPin, deployers, python_pins
 from harness.facts.installed.distributions import Distribution
 from harness.facts.native.foreign import ForeignFiles
 from harness.facts.view import Installed
@@ -50,7 +50,7 @@ def check(subject: Subject, _: Engines) -> Findings:
     warning: remove it if it is left from another time. What is not about this function at all is accepted with a waiver
     that matches its file.
     """
-    found = mentions(subject.manifest)
+    found = python_pins(subject.manifest)
     yield from _project(subject)
     yield from _deployed(subject, [one for one in found if one.kind is Kind.FUNCTION])
     yield from _layers(subject, [one for one in found if one.kind is Kind.LAYER])
@@ -84,13 +84,13 @@ def _project(subject: Subject) -> Iterator[Finding]:
         yield Finding(
             f"{lock.shown} was made for Python {lock.requires_python}, and the function runs {runtime}: what it lists "
             "may not fit there",
-            place(lock),
+            python_line(lock),
             Severity.WARNING,
             f"let the project include {_version(subject)}, and lock again",
         )
 
 
-def _deployed(subject: Subject, found: Sequence[Mention]) -> Iterator[Finding]:
+def _deployed(subject: Subject, found: Sequence[PythonPin]) -> Iterator[Finding]:
     """What deploys the manifest's functions; where no file says of any runtime whose it is, what may be theirs."""
     own = {one: None for function in subject.manifest.functions for one in _of(function, found, subject.policy.python)}
     whose = any(one.handler or one.function for one in found)
@@ -114,11 +114,11 @@ def _deployed(subject: Subject, found: Sequence[Mention]) -> Iterator[Finding]:
     )
 
 
-def _of(function: Function, found: Sequence[Mention], python: tuple[int, int]) -> Sequence[Mention]:
+def _of(function: Function, found: Sequence[PythonPin], python: tuple[int, int]) -> Sequence[PythonPin]:
     """What is said of a function; where a file has several with its handler, and does not name it, perhaps nothing."""
     called = {_plain(function.name), _plain((function.deployed_as or "").rpartition("function:")[2].partition(":")[0])}
     bare = [one for one in found if one.handler is None and one.function and _plain(one.function) in called]
-    by_file: dict[str, list[Mention]] = defaultdict(list)
+    by_file: dict[str, list[PythonPin]] = defaultdict(list)
     for one in found:
         if one.handler and _handler(one.handler) == _handler(function.handler):
             by_file[one.file].append(one)
@@ -136,12 +136,12 @@ def _plain(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
-def _is_used(one: Mention, tools: frozenset[str]) -> bool:
+def _is_used(one: PythonPin, tools: frozenset[str]) -> bool:
     """Whether what a file says is deployed, as far as the repository shows."""
     return one.tool in tools or (one.tool not in PROGRAMS and not tools)
 
 
-def _layers(subject: Subject, found: Sequence[Mention]) -> Iterator[Finding]:
+def _layers(subject: Subject, found: Sequence[PythonPin]) -> Iterator[Finding]:
     """What publishes layers: one of them is the function's, and which does not show."""
     if found and not any(one.agrees(subject.policy.python) for one in found):
         yield Finding(
@@ -153,15 +153,15 @@ def _layers(subject: Subject, found: Sequence[Mention]) -> Iterator[Finding]:
         )
 
 
-def _others(subject: Subject, found: Sequence[Mention]) -> Iterator[Finding]:
+def _others(subject: Subject, found: Sequence[PythonPin]) -> Iterator[Finding]:
     """What builds and tests, one finding for each; a file that names the function's Python among others agrees."""
     handlers = {_handler(function.handler) for function in subject.manifest.functions}
-    files: dict[tuple[str, Kind], list[Mention]] = defaultdict(list)
+    files: dict[tuple[str, Kind], list[PythonPin]] = defaultdict(list)
     for one in found:
         if one.handler is None or _handler(one.handler) in handlers:  # else an image of its own
             files[one.file, one.kind].append(one)
     agreeing = {kind for (_, kind), several in files.items() if _agrees(several, subject)}
-    wrong: dict[tuple[Kind, str], list[Mention]] = defaultdict(list)
+    wrong: dict[tuple[Kind, str], list[PythonPin]] = defaultdict(list)
     for (file, kind), several in files.items():
         others = kind is Kind.BUILD and kind in agreeing and "/" in file and _is_image(several)
         older = kind is Kind.LINTER and all(_is_older(one, subject) for one in several)  # what runs there runs here
@@ -180,19 +180,19 @@ def _others(subject: Subject, found: Sequence[Mention]) -> Iterator[Finding]:
         )
 
 
-def _agrees(several: Sequence[Mention], subject: Subject) -> bool:
+def _agrees(several: Sequence[PythonPin], subject: Subject) -> bool:
     return any(one.agrees(subject.policy.python) for one in several)
 
 
-def _is_image(several: Sequence[Mention]) -> bool:
+def _is_image(several: Sequence[PythonPin]) -> bool:
     return all(one.text.startswith("FROM ") for one in several)
 
 
-def _is_older(one: Mention, subject: Subject) -> bool:
+def _is_older(one: PythonPin, subject: Subject) -> bool:
     return tuple(map(int, one.python.split("."))) < subject.policy.python
 
 
-def _older(subject: Subject, found: Sequence[Mention]) -> Iterator[Note]:
+def _older(subject: Subject, found: Sequence[PythonPin]) -> Iterator[Note]:
     """What linters are told of an older Python, which does no harm, and is worth knowing after an upgrade."""
     older = [one for one in found if one.kind is Kind.LINTER and _is_older(one, subject)]
     if older:

@@ -1,4 +1,4 @@
-"""Lock files: which there is, and what it says."""
+"""Finds and reads lock files."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 from harness.dependencies.locks.lock_file import LockFile
 from harness.dependencies.project import MalformedFileError
-from harness.dependencies.text_files import read_text, shown
+from harness.dependencies.text_files import parse_json, parse_toml, read_text, shown, text_or_none
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from harness.dependencies.project import AnyLock, Declared
+    from harness.dependencies.project import AnyLock, Declared, Lock
 
-# The tool, and the module beside this one that reads its lock: a repository has one, so one is imported.
+# By the file's name, its tool and the module beside this one that reads it: a repository has one, so one is imported.
 _READERS = {
     "pylock.toml": ("pip", "pylock"),
     "uv.lock": ("uv", "uv"),
@@ -24,6 +24,9 @@ _READERS = {
     "poetry.lock": ("poetry", "poetry"),
     "Pipfile.lock": ("pipenv", "pipenv"),
 }
+_PYTHON = re.compile(
+    r"^[ \t]*\"?(?:python-versions|requires[-_]python|python_(?:full_)?version)\"?[ \t]*[=:]", re.MULTILINE
+)
 _NAMED = re.compile(r"pylock\.[^.]+\.toml")
 
 
@@ -33,13 +36,12 @@ def is_lock(path: Path) -> bool:
 
 
 def read_lock(path: Path, folder: Path, declared: Declared | None) -> AnyLock:
-    """What a lock says.
+    """Read a lock, whose format its name tells.
 
     Args:
-        path: The file; its name tells its format.
-        folder: The manifest's, which sentences name the file from.
-        declared: What the project declares: it tells extras from groups, and the project from other members of a
-            workspace.
+        path: The file.
+        folder: The manifest's, which messages name the file from.
+        declared: The project: it tells extras from groups, and the project from other members of a workspace.
 
     Raises:
         MalformedFileError: The file cannot be read, or is not what its name says.
@@ -51,27 +53,35 @@ def read_lock(path: Path, folder: Path, declared: Declared | None) -> AnyLock:
     text = read_text(path, name)
     if not text.strip():
         raise MalformedFileError(f"{name}: expected a {known}, found an empty file")
-    read: Callable[[LockFile, Declared | None], AnyLock] = import_module(f"{__name__}.{_READERS[known][1]}").read
-    return read(LockFile(path, name, text), declared)
+    document = parse_json(text, name) if known == "Pipfile.lock" else parse_toml(text, name)
+    read: Callable[[LockFile], AnyLock] = import_module(f"{__name__}.{_READERS[known][1]}").read
+    return read(LockFile(path, name, text, document, declared))
 
 
 def find_lock(folder: Path, tool: str | None = None) -> Path | None:
     """The lock of the project in a folder.
 
-    It is the one beside the project; of several, that of the tool which manages it, or else the first of
-    ``pylock.toml``, ``uv.lock``, ``pdm.lock``, ``poetry.lock`` and ``Pipfile.lock``. Without one, and for a tool whose
-    lock is not among them, it is that of the nearest folder above, up to the repository's own, whose text names the
-    project's folder, as the locks of a workspace and of a repository of several projects do: one that does not is
-    another project's.
+    It is the one beside the project; of several, that of the tool which manages it, or else the first by the order of
+    the readers. Without one, and for a tool whose lock is not among them, it is that of the nearest folder above, up to
+    the repository's root, whose text names the project's folder, as the locks of workspaces do.
 
     Args:
-        folder: Where the project's ``pyproject.toml`` or ``Pipfile`` is.
-        tool: Who manages it, if that is known.
+        folder: The folder of the project's ``pyproject.toml`` or ``Pipfile``.
+        tool: The tool that manages it, if that is known.
     """
-    found = [*_beside(folder), *_above(folder)]
-    return next(
-        (path for path in found if tool is not None and _READERS[path.name][0] == tool), next(iter(found), None)
-    )
+    paths = [*_beside(folder), *_above(folder)]
+    of_tool = (path for path in paths if tool is not None and _READERS[path.name][0] == tool)
+    return next(of_tool, paths[0] if paths else None)
+
+
+def python_line(lock: Lock) -> str:
+    """The lock's file and the line with the Pythons that it was made for; the file alone where there is none."""
+    text = text_or_none(lock.path) or ""
+    starts = [found.start() for found in _PYTHON.finditer(text)]
+    if not starts:
+        return lock.shown
+    start = starts[-1 if lock.tool == "poetry" else 0]  # every entry has one of its own, and Poetry writes them first
+    return f"{lock.shown}:{text.count(chr(10), 0, start) + 1}"
 
 
 def _known(path: Path) -> str | None:
@@ -89,15 +99,5 @@ def _above(folder: Path) -> Iterator[Path]:
     above = folder
     while not (above / ".git").exists() and above != above.parent:
         above = above.parent
-        relative = folder.relative_to(above).as_posix()
-        for path in _beside(above):
-            if _names(path, relative):
-                yield path
-
-
-def _names(path: Path, folder: str) -> bool:
-    try:
-        text = read_text(path, path.name)
-    except MalformedFileError:
-        return False
-    return re.search(rf"""["'](?:\./)?{re.escape(folder)}/?["']""", text) is not None
+        named = re.compile(rf"""["'](?:\./)?{re.escape(folder.relative_to(above).as_posix())}/?["']""")
+        yield from (path for path in _beside(above) if named.search(text_or_none(path) or ""))

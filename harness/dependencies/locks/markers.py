@@ -1,4 +1,4 @@
-"""What is left of a condition once it is known which extras and groups are asked for; nothing else of it is judged."""
+"""Reduces a marker by the extras and groups that are asked for; nothing else of it is evaluated."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 Left: TypeAlias = bool | str
-"""Decided, or what remains to be judged."""
+"""Decided, or the remaining marker."""
 
 _TOKEN = re.compile(r"""\s*([()]|'[^']*'|"[^"]*"|===|~=|[<>=!]=|[<>]|not\s+in\b|[A-Za-z_][\w.]*)\s*""")
 _MENTIONS = re.compile(r"\bextras?\b|\bdependency_groups\b")
@@ -34,7 +34,7 @@ def mentions_lists(marker: str | None) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Lists:
-    """Which lists need an entry of a lock, and when; what its attributes are is what they are in ``Locked``."""
+    """Which lists need an entry of a lock, and when; the attributes are those of ``Locked``."""
 
     groups: frozenset[Group] | None = None
     marker: str | None = None
@@ -42,7 +42,7 @@ class Lists:
 
 
 def lists(found: Mapping[Group, str | None]) -> Lists:
-    """Lists with their conditions, one that they share said once."""
+    """Lists with their conditions; one that they share stands once."""
     if len(set(found.values())) == 1:
         return Lists(frozenset(found), next(iter(found.values())))
     return Lists(frozenset(found), None, {group: text for group, text in found.items() if text is not None})
@@ -72,14 +72,10 @@ def by_list(marker: str | None, default: Iterable[str] = ()) -> Mapping[Group, s
 
 
 def narrow(marker: str, *, extras: frozenset[str] = frozenset(), groups: frozenset[str] = frozenset()) -> Left:
-    """What is left of a condition where certain extras and groups are asked for, and no others.
-
-    Raises:
-        UnreadableMarkerError: It is none.
-    """
-    narrowing = _Narrowing(_tokens(marker), extras, groups)
-    left = narrowing.either()
-    if narrowing.tokens:
+    """A condition where these extras and groups are asked for, and no others; UnreadableMarkerError if it is none."""
+    parser = _Parser(_tokens(marker), extras, groups)
+    left = parser.either()
+    if parser.tokens:
         raise UnreadableMarkerError(marker)
     return left
 
@@ -120,7 +116,7 @@ def _value(token: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Narrowing:
+class _Parser:
     tokens: deque[str]
     extras: frozenset[str]
     groups: frozenset[str]

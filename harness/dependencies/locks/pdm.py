@@ -8,18 +8,13 @@ from typing import TYPE_CHECKING, TypeAlias
 from msgspec import Struct
 from packaging.utils import canonicalize_name
 
-from harness.dependencies.locks.lock_file import edge_of, extras_of, major, normalised
-from harness.dependencies.project import MAIN, AnyLock, Edge, Group, Kind, Lock, Locked
-from harness.dependencies.text_files import convert, parse_toml
+from harness.dependencies.locks.lock_file import edge_of, extras_of, major, vcs_url
+from harness.dependencies.project import MAIN, AnyLock, Edge, Group, Kind, Locked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from harness.dependencies.locks.lock_file import LockFile
-    from harness.dependencies.project import Declared
-
-_KNOWN = 4
-_MAIN = "default"
 
 
 class _Target(Struct):
@@ -51,74 +46,65 @@ class _Package(Struct):
     url: str | None = None
     path: str | None = None
 
+    @property
+    def origin(self) -> str | None:
+        systems = {"git": self.git, "hg": self.hg, "svn": self.svn, "bzr": self.bzr}
+        found = (vcs_url(system, repository, self.revision) for system, repository in systems.items() if repository)
+        return next(found, self.url or self.path)
+
 
 class _Document(Struct):
     package: list[_Package] = []
 
 
-_Placed: TypeAlias = tuple[_Package, str]
+_Entries: TypeAlias = "Sequence[tuple[_Package, str]]"  # each with its place
 
 
-def read(file: LockFile, declared: Declared | None) -> AnyLock:
-    """The lock that the file is.
-
-    Raises:
-        MalformedFileError: It is none.
-    """
-    raw = parse_toml(file.text, file.shown)
-    metadata = convert(raw, _Header, file.text, file.shown).metadata
-    if major(metadata.lock_version) != _KNOWN:
+def read(file: LockFile) -> AnyLock:
+    """The lock in a file; MalformedFileError where there is none."""
+    metadata = file.convert(_Header).metadata
+    if major(metadata.lock_version) != 4:  # noqa: PLR2004 - the formats that are known
         return file.unknown(metadata.lock_version, "4.x")
-    document = convert(raw, _Document, file.text, file.shown)
-    places = file.places("package", len(document.package))
-    several: dict[tuple[str, str | None, str | None], list[_Placed]] = defaultdict(list)
-    for one, where in zip(document.package, places, strict=True):
-        several[normalised(one.name, where), one.version, _url(one)].append((one, where))
-    packages = [locked for (name, *_), entries in several.items() for locked in _locked(name, entries, declared)]
+    grouped: dict[tuple[str, str | None, str | None], list[tuple[_Package, str]]] = defaultdict(list)
+    for package, name, where in file.placed("package", file.convert(_Document).package):
+        grouped[name, package.version, package.origin].append((package, where))
+    packages = [locked for (name, *_), entries in grouped.items() for locked in _locked(name, entries, file)]
     pythons = {target.requires_python for target in metadata.targets}
-    python = pythons.pop() if len(pythons) == 1 else None
-    return Lock(file.path, file.shown, "pdm", metadata.lock_version, tuple(packages), requires_python=python)
+    return file.lock("pdm", metadata.lock_version, packages, pythons.pop() if len(pythons) == 1 else None)
 
 
-def _locked(name: str, entries: Sequence[_Placed], declared: Declared | None) -> Iterator[Locked]:
+def _locked(name: str, entries: _Entries, file: LockFile) -> Iterator[Locked]:
     """The entries of one distribution; those with extras only say what the extras bring."""
-    edges = [edge for edge in _of_extras(entries) if edge.name != name or edge.extras]
-    plain = [one for one in entries if not one[0].extras]
-    for one, where in plain or entries[:1]:
-        own = [edge_of(text, where) for text in one.dependencies] if plain else []
+    edges = [edge for edge in _edges_of_extras(entries) if edge.name != name or edge.extras]
+    plain = [(package, where) for package, where in entries if not package.extras]
+    for package, where in plain or entries[:1]:
+        own = [edge_of(text, where) for text in package.dependencies] if plain else []
         yield Locked(
             name=name,
-            version=one.version,
+            version=package.version,
             where=where,
-            groups=None if one.groups is None else frozenset(_group(group, declared) for group in one.groups),
-            marker=one.marker,
+            groups=None if package.groups is None else frozenset(_group(group, file) for group in package.groups),
+            marker=package.marker,
             dependencies=(*own, *edges),
-            url=_url(one),
-            requires_python=one.requires_python,
+            url=package.origin,
+            requires_python=package.requires_python,
         )
 
 
-def _of_extras(entries: Sequence[_Placed]) -> Iterator[Edge]:
-    """What extras bring: PDM has an entry for each combination of them that is asked for."""
-    alone = {extra for one, where in entries if len(one.extras) == 1 for extra in extras_of(one.extras, where)}
-    for one, where in entries:
-        asked = extras_of(one.extras, where)
+def _edges_of_extras(entries: _Entries) -> Iterator[Edge]:
+    """The dependencies of extras: PDM has an entry for each combination of extras that is asked for."""
+    alone = {
+        extra for package, where in entries if len(package.extras) == 1 for extra in extras_of(package.extras, where)
+    }
+    for package, where in entries:
+        asked = extras_of(package.extras, where)
         for extra in sorted((asked - alone or asked) if len(asked) > 1 else asked):
-            yield from (edge_of(text, where, extra) for text in one.dependencies)
+            yield from (edge_of(text, where, extra) for text in package.dependencies)
 
 
-def _group(name: str, declared: Declared | None) -> Group:
+def _group(name: str, file: LockFile) -> Group:
     """A list by its name: PDM does not tell an extra from a group."""
-    if name == _MAIN:
+    if name == "default":
         return MAIN
     key = canonicalize_name(name)
-    known = {*declared.group_tables, *(one.group for one in declared.asked)} if declared else set[Group]()
-    found = (one for one in known if one.kind is not Kind.MAIN and one.name == key)
-    return min(found, default=Group(Kind.GROUP, key))
-
-
-def _url(package: _Package) -> str | None:
-    for kind in ("git", "hg", "svn", "bzr"):
-        if repository := getattr(package, kind):
-            return f"{kind}+{repository}{f'@{package.revision}' if package.revision else ''}"
-    return package.url or package.path
+    return file.group_of(key) or Group(Kind.GROUP, key)

@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING
 from msgspec import Struct, field
 from packaging.utils import canonicalize_name
 
-from harness.dependencies.locks.lock_file import normalised
-from harness.dependencies.project import MAIN, AnyLock, Group, Kind, Lock, Locked
-from harness.dependencies.text_files import convert, parse_json
+from harness.dependencies.locks.lock_file import normalised, vcs_url
+from harness.dependencies.project import MAIN, AnyLock, Group, Kind, Locked
+from harness.dependencies.text_files import convert
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from harness.dependencies.locks.lock_file import LockFile
-    from harness.dependencies.project import Declared
 
 _KNOWN = 6
 _META = "_meta"
@@ -28,6 +27,12 @@ _KEY = re.compile(r'^(?P<indent> {4}| {8}|\t{1,2})"(?P<name>[^"]+)": \{', re.MUL
 class _Requires(Struct):
     python_version: str | None = None
     python_full_version: str | None = None
+
+    @property
+    def specifier(self) -> str | None:
+        if self.python_full_version:
+            return f"=={self.python_full_version}"
+        return f"=={self.python_version}.*" if self.python_version else None
 
 
 class _Meta(Struct, rename={"spec": "pipfile-spec"}):
@@ -47,50 +52,41 @@ class _Entry(Struct):
     path: str | None = None
     file: str | None = None
 
+    @property
+    def origin(self) -> str | None:
+        return vcs_url("git", self.git, self.ref) if self.git else self.file or self.path
 
-def read(file: LockFile, declared: Declared | None) -> AnyLock:
-    """The lock that the file is.
 
-    Raises:
-        MalformedFileError: It is none.
-    """
-    del declared  # what each list has is in the file
-    raw = parse_json(file.text, file.shown)
-    meta = convert(raw, _Header, file.text, file.shown).meta
+def read(file: LockFile) -> AnyLock:
+    """The lock in a file; MalformedFileError where there is none."""
+    meta = file.convert(_Header).meta
     if meta.spec != _KNOWN:
         return file.unknown(meta.spec, str(_KNOWN))
-    return Lock(
-        path=file.path,
-        shown=file.shown,
-        tool="pipenv",
-        version=str(meta.spec),
-        packages=tuple(_packages(file, raw)),
-        requires_python=_python(meta.requires),
-    )
+    return file.lock("pipenv", meta.spec, _packages(file), meta.requires.specifier)
 
 
-def _packages(file: LockFile, raw: Mapping[str, object]) -> Iterator[Locked]:
+def _packages(file: LockFile) -> Iterator[Locked]:
     """The entries; one that stands in several lists in the same words is one entry."""
     lines = _lines(file.text)
-    found: dict[tuple[str, str | None, str | None, str | None], tuple[str, set[Group]]] = {}
-    for category, value in raw.items():
+    groups: dict[tuple[str, str | None, str | None, str | None], tuple[str, set[Group]]] = {}
+    for category, value in file.document.items():
         if category == _META:
             continue
         group = _GROUPS.get(category) or Group(Kind.GROUP, canonicalize_name(category))
         for name, table in convert(value, dict[str, object], "", f"{file.shown}: {category}").items():
             line = lines.get((category, name))
             where = f"{file.shown}:{line}" if line else file.shown
-            one = convert(table, _Entry, "", where)
-            version = one.version.removeprefix("==") if one.version and one.version != _ANY else None
-            key = normalised(name, where), version, one.markers, _url(one)
-            found.setdefault(key, (where, set()))[1].add(group)
-    for (entry, version, marker, url), (where, groups) in found.items():
-        yield Locked(entry, version, where, frozenset(groups), marker, url=url)
+            entry = convert(table, _Entry, "", where)
+            version = entry.version.removeprefix("==") if entry.version and entry.version != _ANY else None
+            key = normalised(name, where), version, entry.markers, entry.origin
+            groups.setdefault(key, (where, set()))[1].add(group)
+    for (name, version, marker, url), (where, needed_by) in groups.items():
+        yield Locked(name, version, where, frozenset(needed_by), marker, url=url)
 
 
 def _lines(text: str) -> Mapping[tuple[str, str], int]:
     """The line of each entry, by its list and name, in a file as Pipenv writes it."""
-    found: dict[tuple[str, str], int] = {}
+    lines: dict[tuple[str, str], int] = {}
     line, position, category = 1, 0, ""
     for key in _KEY.finditer(text):
         line += text.count("\n", position, key.start())
@@ -98,17 +94,5 @@ def _lines(text: str) -> Mapping[tuple[str, str], int]:
         if key["indent"] in {" " * 4, "\t"}:
             category = key["name"]
         else:
-            found[category, key["name"]] = line
-    return found
-
-
-def _url(entry: _Entry) -> str | None:
-    if entry.git:
-        return f"git+{entry.git}{f'@{entry.ref}' if entry.ref else ''}"
-    return entry.file or entry.path
-
-
-def _python(requires: _Requires) -> str | None:
-    if requires.python_full_version:
-        return f"=={requires.python_full_version}"
-    return f"=={requires.python_version}.*" if requires.python_version else None
+            lines[category, key["name"]] = line
+    return lines

@@ -10,18 +10,15 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 
 from harness.dependencies.declared.poetry import specifier
-from harness.dependencies.locks.lock_file import edge_of, extras_of, major, normalised
+from harness.dependencies.locks.lock_file import edge_of, extras_of, known_groups, major, normalised, vcs_url
 from harness.dependencies.locks.markers import Lists, UnreadableMarkerError, by_list, lists
-from harness.dependencies.project import MAIN, AnyLock, Edge, Group, Kind, Lock, Locked, MalformedFileError
-from harness.dependencies.text_files import convert, parse_toml
+from harness.dependencies.project import MAIN, AnyLock, Edge, Group, Kind, Locked, MalformedFileError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from harness.dependencies.locks.lock_file import LockFile
-    from harness.dependencies.project import Declared
 
-_KNOWN = {1, 2}
 _ANY = "*"
 
 
@@ -67,42 +64,34 @@ class _Document(Struct):
     extras: dict[str, list[str]] = field(default_factory=dict)
 
 
-def read(file: LockFile, declared: Declared | None) -> AnyLock:
-    """The lock that the file is.
-
-    Raises:
-        MalformedFileError: It is none.
-    """
-    raw = parse_toml(file.text, file.shown)
-    metadata = convert(raw, _Header, file.text, file.shown).metadata
-    if major(metadata.lock_version) not in _KNOWN:
+def read(file: LockFile) -> AnyLock:
+    """The lock in a file; MalformedFileError where there is none."""
+    metadata = file.convert(_Header).metadata
+    if major(metadata.lock_version) not in {1, 2}:
         return file.unknown(metadata.lock_version, "1.x and 2.x")
-    document = convert(raw, _Document, file.text, file.shown)
-    places = file.places("package", len(document.package))
-    names = [normalised(one.name, where) for one, where in zip(document.package, places, strict=True)]
-    edges = [tuple(_edges(one, where)) for one, where in zip(document.package, places, strict=True)]
+    document = file.convert(_Document)
+    entries = [(*entry, tuple(_edges(entry[0], entry[2]))) for entry in file.placed("package", document.package)]
     graph: dict[str, set[str]] = defaultdict(set)
-    for name, several in zip(names, edges, strict=True):
-        graph[name].update(edge.name for edge in several if not edge.extra)
+    for _, name, _, edges in entries:
+        graph[name].update(edge.name for edge in edges if not edge.extra)
     extras = _extras(document, graph, file.shown)
     packages = []
-    for one, name, where, several in zip(document.package, names, places, edges, strict=True):
-        needed = _lists(one, extras.get(name, frozenset()), declared)
+    for package, name, where, edges in entries:
+        needed = _lists(package, extras.get(name, frozenset()), file)
         packages.append(
             Locked(
                 name=name,
-                version=one.version,
+                version=package.version,
                 where=where,
                 groups=needed.groups,
                 marker=needed.marker,
                 by_group=needed.by_group,
-                dependencies=several,
-                url=_url(one.source) if one.source else None,
-                requires_python=None if one.python_versions == _ANY else one.python_versions,
+                dependencies=edges,
+                url=_url(package.source) if package.source else None,
+                requires_python=None if package.python_versions == _ANY else package.python_versions,
             )
         )
-    python = _specifier(metadata.python_versions, file.shown)
-    return Lock(file.path, file.shown, "poetry", metadata.lock_version, tuple(packages), requires_python=python)
+    return file.lock("poetry", metadata.lock_version, packages, _specifier(metadata.python_versions, file.shown))
 
 
 def _edges(package: _Package, where: str) -> Iterator[Edge]:
@@ -125,12 +114,12 @@ def _marker(dependency: _Dependency, where: str) -> str | None:
     """The condition of a dependency; the first Poetry wrote that on Python's version as a constraint."""
     if dependency.python is None or dependency.python == _ANY:
         return dependency.markers
-    from poetry.core.constraints.version import parse_constraint  # noqa: PLC0415 - dear, and hardly ever needed
+    from poetry.core.constraints.version import parse_constraint  # noqa: PLC0415 - slow, and hardly ever needed
     from poetry.core.packages.utils.utils import create_nested_marker  # noqa: PLC0415 - the same
 
     try:
         python = create_nested_marker("python_version", parse_constraint(dependency.python))
-    except Exception as error:  # noqa: BLE001 - Poetry raises whatever comes to its mind at what it cannot read
+    except Exception as error:  # noqa: BLE001 - Poetry raises exceptions of many types
         raise MalformedFileError(f"{where}: expected a constraint on Python: {error}") from None
     return " and ".join(f"({text})" for text in (dependency.markers, python) if text) or None
 
@@ -149,7 +138,7 @@ def _extras(document: _Document, graph: Mapping[str, set[str]], shown: str) -> M
     return {name: frozenset(groups) for name, groups in found.items()}
 
 
-def _lists(package: _Package, extras: frozenset[Group], declared: Declared | None) -> Lists:
+def _lists(package: _Package, extras: frozenset[Group], file: LockFile) -> Lists:
     """Which lists need an entry; formats before 2.1 know little of that."""
     if package.groups is not None:
         return _by_group(package.groups, package.markers)
@@ -159,8 +148,7 @@ def _lists(package: _Package, extras: frozenset[Group], declared: Declared | Non
         return Lists()
     if package.category == MAIN.kind:
         return Lists(frozenset({MAIN}))
-    known = {*declared.group_tables, *(one.group for one in declared.asked)} if declared else set[Group]()
-    groups = {one for one in known if one.kind is Kind.GROUP}  # "dev" is every group together
+    groups = {group for group in known_groups(file.declared) if group.kind is Kind.GROUP}  # "dev" is all of them
     return Lists(frozenset(groups or {Group(Kind.GROUP, canonicalize_name(package.category))}))
 
 
@@ -183,8 +171,7 @@ def _url(source: _Source) -> str | None:
         case "legacy":  # an index
             return None
         case "git":
-            commit = source.resolved_reference or source.reference
-            return f"git+{source.url}{f'@{commit}' if commit else ''}"
+            return vcs_url("git", source.url, source.resolved_reference or source.reference)
         case _:
             return source.url
 

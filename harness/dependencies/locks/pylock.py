@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 from packaging.pylock import Package, Pylock, PylockValidationError
 
-from harness.dependencies.locks.lock_file import major, normalised
+from harness.dependencies.locks.lock_file import major, normalised, vcs_url
 from harness.dependencies.locks.markers import Lists, UnreadableMarkerError, by_list, lists, mentions_lists
-from harness.dependencies.project import AnyLock, Edge, Lock, Locked, MalformedFileError
-from harness.dependencies.text_files import convert, parse_toml
+from harness.dependencies.project import AnyLock, Edge, Locked, MalformedFileError
+from harness.dependencies.text_files import convert
 from harness.manifest.errors import line_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from harness.dependencies.locks.lock_file import LockFile
-    from harness.dependencies.project import Declared
-
-_KNOWN = 1
 
 
 class _Header(Struct, rename="kebab"):
@@ -32,57 +29,53 @@ class _Reference(Struct):
     version: str | None = None
 
 
-def read(file: LockFile, declared: Declared | None) -> AnyLock:
-    """The lock that the file is.
-
-    Raises:
-        MalformedFileError: It is none.
-    """
-    del declared  # everything that the file has is in the file
-    raw = parse_toml(file.text, file.shown)
-    version = convert(raw, _Header, file.text, file.shown).lock_version
-    if major(version) != _KNOWN:
+def read(file: LockFile) -> AnyLock:
+    """The lock in a file; MalformedFileError where there is none."""
+    version = file.convert(_Header).lock_version
+    if major(version) != 1:
         return file.unknown(version, "1.x")
-    lock = _parsed(file, raw)
-    places = file.places("packages", len(lock.packages))
-    has_graph = any(one.dependencies is not None for one in lock.packages)
-    tells_lists = any(mentions_lists(str(one.marker)) for one in lock.packages if one.marker)
+    lock = _parsed(file)
+    has_graph = any(package.dependencies is not None for package in lock.packages)
+    tells_lists = any(mentions_lists(_text(package.marker)) for package in lock.packages)
     packages = []
-    for one, where in zip(lock.packages, places, strict=True):
-        marker = str(one.marker) if one.marker else None
+    for package, name, where in file.placed("packages", lock.packages):
+        marker = _text(package.marker)
         needed = _lists(marker, lock.default_groups or ()) if tells_lists else Lists(marker=marker)
         packages.append(
             Locked(
-                name=normalised(one.name, where),
-                version=str(one.version) if one.version else None,
+                name=name,
+                version=_text(package.version),
                 where=where,
                 groups=needed.groups,
                 marker=needed.marker,
                 by_group=needed.by_group,
-                dependencies=tuple(_edges(one, where)) if has_graph else None,
-                url=_url(one),
-                requires_python=str(one.requires_python) if one.requires_python else None,
+                dependencies=tuple(_edges(package, where)) if has_graph else None,
+                url=_url(package),
+                requires_python=_text(package.requires_python),
             )
         )
-    python = str(lock.requires_python) if lock.requires_python else None
-    return Lock(file.path, file.shown, "pip", version, tuple(packages), requires_python=python)
+    return file.lock("pip", version, packages, _text(lock.requires_python))
 
 
-def _parsed(file: LockFile, raw: Mapping[str, Any]) -> Pylock:
+def _text(value: object) -> str | None:
+    return str(value) if value and str(value) else None
+
+
+def _parsed(file: LockFile) -> Pylock:
     try:
         # A newer minor version only adds; packaging reads it too, but says so on standard error.
-        return Pylock.from_dict({**raw, "lock-version": "1.0"})
+        return Pylock.from_dict({**file.document, "lock-version": "1.0"})
     except PylockValidationError as error:
         way = tuple(
             int(index) if index else key for key, index in re.findall(r"([\w-]+)|\[(\d+)\]", error.context or "")
         )
         line = line_of(file.text, way)
         place = f"{file.shown}:{line}" if line else file.shown
-        if "recursion" in error.message:  # what packaging passes on of the interpreter's own words
+        if "recursion" in error.message:  # the interpreter's own words
             raise MalformedFileError(f"{place}: expected a marker that is not nested beyond reason") from None
         first, *found = error.message.split("\n")  # of a marker, packaging shows the text on a line of its own
-        said = first[:1].lower() + first[1:] + (f", found {found[0].strip()!r}" if found else "")
-        raise MalformedFileError(f"{place}: {said}{f' at {error.context}' if error.context else ''}") from None
+        message = first[:1].lower() + first[1:] + (f", found {found[0].strip()!r}" if found else "")
+        raise MalformedFileError(f"{place}: {message}{f' at {error.context}' if error.context else ''}") from None
 
 
 def _lists(marker: str | None, default: Sequence[str]) -> Lists:
@@ -93,14 +86,14 @@ def _lists(marker: str | None, default: Sequence[str]) -> Lists:
 
 
 def _edges(package: Package, where: str) -> Iterator[Edge]:
-    for raw in package.dependencies or ():
-        one = convert(dict(raw), _Reference, "", where)
-        yield Edge(normalised(one.name, where), version=one.version)
+    for table in package.dependencies or ():
+        reference = convert(dict(table), _Reference, "", where)
+        yield Edge(normalised(reference.name, where), version=reference.version)
 
 
 def _url(package: Package) -> str | None:
     if vcs := package.vcs:
-        return f"{vcs.type}+{vcs.url or vcs.path}@{vcs.commit_id}"
+        return vcs_url(vcs.type, vcs.url or vcs.path or "", vcs.commit_id)
     if package.directory:
         return package.directory.path
     return package.archive.url or package.archive.path if package.archive else None

@@ -10,14 +10,12 @@ from msgspec import Struct, field
 
 from harness.dependencies.locks.lock_file import extras_of, normalised
 from harness.dependencies.locks.markers import UnreadableMarkerError, narrow
-from harness.dependencies.project import MAIN, AnyLock, Edge, Group, Kind, Lock, Locked
-from harness.dependencies.text_files import convert, parse_toml
+from harness.dependencies.project import MAIN, AnyLock, Edge, Group, Kind, Locked
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from harness.dependencies.locks.lock_file import LockFile
-    from harness.dependencies.project import Declared
 
 
 class _Header(Struct):
@@ -41,7 +39,7 @@ class _Dependency(Struct):
     name: str
     version: str | None = None
     extra: list[str] = []
-    extras: list[str] = []  # as a requirement of the manifest calls them
+    extras: list[str] = []  # the same in a requirement of the manifest
     marker: str | None = None
 
 
@@ -66,38 +64,26 @@ class _Document(Struct, rename="kebab"):
     package: list[_Package] = []
 
 
-def read(file: LockFile, declared: Declared | None) -> AnyLock:
-    """The lock that the file is.
-
-    Raises:
-        MalformedFileError: It is none.
-    """
-    raw = parse_toml(file.text, file.shown)
-    version = convert(raw, _Header, file.text, file.shown).version
+def read(file: LockFile) -> AnyLock:
+    """The lock in a file; MalformedFileError where there is none."""
+    version = file.convert(_Header).version
     if version != 1:
         return file.unknown(version, "1")
-    document = convert(raw, _Document, file.text, file.shown)
-    places = file.places("package", len(document.package))
-    packages = [_locked(one, where) for one, where in zip(document.package, places, strict=True)]
-    return Lock(
-        path=file.path,
-        shown=file.shown,
-        tool="uv",
-        version=str(version),
-        packages=tuple(packages),
-        roots=_roots(file, document, [one.name for one in packages], declared),
-        requires_python=document.requires_python,
-    )
+    document = file.convert(_Document)
+    entries = file.placed("package", document.package)
+    packages = [_locked(package, name, where) for package, name, where in entries]
+    roots = _roots(file, document, [(package, name) for package, name, _ in entries])
+    return file.lock("uv", version, packages, document.requires_python, roots)
 
 
-def _locked(package: _Package, where: str) -> Locked:
+def _locked(package: _Package, name: str, where: str) -> Locked:
     markers = package.resolution_markers
     edges = [*_edges(package.dependencies, where)]
-    for extra, several in package.optional_dependencies.items():
-        edges += _edges(several, where, normalised(extra, where))
+    for extra, dependencies in package.optional_dependencies.items():
+        edges += _edges(dependencies, where, normalised(extra, where))
     source = package.source
     return Locked(
-        name=normalised(package.name, where),
+        name=name,
         version=package.version,
         where=where,
         marker=" or ".join(f"({one})" for one in markers) if len(markers) > 1 else next(iter(markers), None),
@@ -106,46 +92,44 @@ def _locked(package: _Package, where: str) -> Locked:
     )
 
 
-def _edges(several: Iterable[_Dependency], where: str, extra: str = "") -> Iterable[Edge]:
-    for one in several:
-        asked = extras_of([*one.extra, *one.extras], where)
-        yield Edge(normalised(one.name, where), asked, one.marker, extra, one.version)
+def _edges(dependencies: Iterable[_Dependency], where: str, extra: str = "") -> Iterable[Edge]:
+    for one in dependencies:
+        extras = extras_of([*one.extra, *one.extras], where)
+        yield Edge(normalised(one.name, where), extras, one.marker, extra, one.version)
 
 
 def _roots(
-    file: LockFile, document: _Document, names: Sequence[str], declared: Declared | None
+    file: LockFile, document: _Document, entries: Sequence[tuple[_Package, str]]
 ) -> Mapping[Group, tuple[Edge, ...]] | None:
-    """What the project asks for: as its own entry says, or, of one that is no package, as the lock's head does."""
-    root = _root(file, document, names, declared)
+    """The project's own lists: of its own entry, or, if it is no package, of the lock's head."""
+    root = _root(file, entries)
     if root is None:
-        head = document.manifest
-        lists = {MAIN: head.requirements} if head.requirements else {}
-        lists |= {Group(Kind.GROUP, normalised(name, file.shown)): one for name, one in head.dependency_groups.items()}
+        main, extras, groups = document.manifest.requirements, {}, document.manifest.dependency_groups
     else:
-        lists = {MAIN: root.dependencies}
-        for kind, tables in ((Kind.EXTRA, root.optional_dependencies), (Kind.GROUP, root.dev_dependencies)):
-            lists |= {Group(kind, normalised(name, file.shown)): several for name, several in tables.items()}
-    if not lists:
-        return None
+        main, extras, groups = root.dependencies, root.optional_dependencies, root.dev_dependencies
+    lists = {MAIN: main} if root or main else {}
+    for kind, tables in ((Kind.EXTRA, extras), (Kind.GROUP, groups)):
+        lists |= {Group(kind, normalised(name, file.shown)): table for name, table in tables.items()}
     own = root.name if root else ""
     return {
-        group: tuple(edge for one in _edges(several, file.shown) for edge in _chosen(one, group, own))
-        for group, several in lists.items()
-    }
+        group: tuple(edge for one in _edges(table, file.shown) for edge in _chosen(one, group, own))
+        for group, table in lists.items()
+    } or None
 
 
-def _root(file: LockFile, document: _Document, names: Sequence[str], declared: Declared | None) -> _Package | None:
+def _root(file: LockFile, entries: Sequence[tuple[_Package, str]]) -> _Package | None:
     """The entry that is the project itself, in a workspace that of the member."""
-    local = [(name, one) for name, one in zip(names, document.package, strict=True) if one.source.local]
+    declared = file.declared
+    local = [(package, name) for package, name in entries if package.source.local]
     folder = (declared.path if declared else file.path).parent
     relative = PurePosixPath(os.path.relpath(folder, file.path.parent).replace(os.sep, "/"))
-    here = [one for _, one in local if PurePosixPath(one.source.local or "") == relative]
-    named = [one for name, one in local if declared and name == declared.name]
+    here = [package for package, _ in local if PurePosixPath(package.source.local or "") == relative]
+    named = [package for package, name in local if declared and name == declared.name]
     return next(iter([*here, *named]), None)
 
 
 def _chosen(edge: Edge, group: Group, own: str) -> Iterable[Edge]:
-    """An edge as it is where a list is asked for.
+    """An edge as it holds for a list.
 
     Lists that exclude each other are locked apart, under conditions on made-up extras such as ``extra-4-desk-gpu``.
     """
@@ -153,9 +137,9 @@ def _chosen(edge: Edge, group: Group, own: str) -> Iterable[Edge]:
         yield edge
         return
     prefix = "group" if group.kind is Kind.GROUP else "extra"
-    asked = frozenset({f"{prefix}-{len(own)}-{own}-{group.name}"}) if group.name else frozenset[str]()
+    extras = frozenset({f"{prefix}-{len(own)}-{own}-{group.name}"}) if group.name else frozenset[str]()
     try:
-        left = narrow(edge.marker, extras=asked)
+        left = narrow(edge.marker, extras=extras)
     except UnreadableMarkerError:
         left = edge.marker
     if left is not False:

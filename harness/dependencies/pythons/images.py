@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from harness.dependencies.pipelines.shell import Shell
 from harness.dependencies.pipelines.shell_words import commands
-from harness.dependencies.pythons.declaration import Kind, Mention
+from harness.dependencies.pythons.pin import Kind, PythonPin
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -61,7 +61,7 @@ def images(text: str) -> Iterator[Image]:
         yield Image(found[0].strip(".:-"), found["tag"] or found["name"])
 
 
-def containerfile(text: str, name: str) -> Iterator[Mention]:
+def containerfile(text: str, name: str) -> Iterator[PythonPin]:
     """The bases of the stages of a Dockerfile; where it says what the image runs, that is their handler.
 
     Args:
@@ -78,10 +78,10 @@ def containerfile(text: str, name: str) -> Iterator[Mention]:
         elif found := _FROM.match(line):
             base = _VARIABLE.sub(lambda one: known.get(one[1] or one[3]) or one[2] or "", found[1])
             for image in images(base):
-                yield Mention(f"FROM {image.text}", Kind.BUILD, name, number, image.python, runs)
+                yield PythonPin(f"FROM {image.text}", Kind.BUILD, name, number, image.python, runs)
 
 
-def script(text: str, name: str, kind: Kind = Kind.BUILD, first: int = 1) -> Iterator[Mention]:
+def script(text: str, name: str, kind: Kind = Kind.BUILD, first: int = 1) -> Iterator[PythonPin]:
     """The images that commands start, the interpreters that they run, and the versions that they name.
 
     Args:
@@ -94,18 +94,18 @@ def script(text: str, name: str, kind: Kind = Kind.BUILD, first: int = 1) -> Ite
         if _COMMENT.match(line):
             continue
         for image in images(line):
-            yield Mention(image.text, Kind.BUILD if image.of_lambda else kind, name, number, image.python)
+            yield PythonPin(image.text, Kind.BUILD if image.of_lambda else kind, name, number, image.python)
         for found in _OPTION.finditer(line) if not _INSTALLS_NOTHING.search(line) else ():
-            yield Mention(found[0], Kind.BUILD, name, number, f"{found[1]}.{found[2]}")
+            yield PythonPin(found[0], Kind.BUILD, name, number, f"{found[1]}.{found[2]}")
         for found in _INTERPRETER.finditer(line):
             installs = re.search(r"\bpip3?(?:\.\d+)? install|\bpip\b.*\binstall", line)
             other = kind if kind is Kind.PIPELINE else Kind.DEVELOPMENT
             python = found[1] or found[2] or found[3] or found[4]
-            yield Mention(found[0].strip(), Kind.BUILD if installs else other, name, number, python)
+            yield PythonPin(found[0].strip(), Kind.BUILD if installs else other, name, number, python)
     yield from _configured(text, name, first)
 
 
-def _configured(text: str, name: str, first: int) -> Iterator[Mention]:
+def _configured(text: str, name: str, first: int) -> Iterator[PythonPin]:
     """The runtimes that ``aws lambda`` is told."""
     if "--runtime" not in text and "--compatible-runtimes" not in text:
         return
@@ -120,7 +120,7 @@ def _configured(text: str, name: str, first: int) -> Iterator[Mention]:
                     handler, function = (next(_values(texts, one), None) for one in ("--handler", "--function-name"))
                     named = function if function and "*" not in function else None
                     said = f"{flag} {value}"
-                    yield Mention(said, kind, name, command.line, found[1], handler, named, "aws")
+                    yield PythonPin(said, kind, name, command.line, found[1], handler, named, "aws")
 
 
 def _values(texts: Sequence[str], flag: str) -> Iterator[str]:

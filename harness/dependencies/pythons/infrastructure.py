@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
-from harness.dependencies.pythons.declaration import Kind, Mention
 from harness.dependencies.pythons.images import images
+from harness.dependencies.pythons.pin import Kind, PythonPin
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -85,7 +85,9 @@ def assigned(text: str, name: str) -> Iterator[tuple[str, Value]]:
         yield f"{kind}.{key}", Value(said, (name, source.line(found.start(2))), found[3])
 
 
-def code(text: str, name: str, language: str, known: Mapping[str, Sequence[Value]] | None = None) -> Iterator[Mention]:
+def code(
+    text: str, name: str, language: str, known: Mapping[str, Sequence[Value]] | None = None
+) -> Iterator[PythonPin]:
     """Every Python runtime that a program names.
 
     Args:
@@ -107,14 +109,14 @@ def code(text: str, name: str, language: str, known: Mapping[str, Sequence[Value
         said = f"{key} = {found[0]}" if key and found["quote"] else found[0]
         kind = Kind.BUILD if found["build"] else Kind.LAYER if "compatib" in key.lower() else Kind.FUNCTION
         handler = _HANDLER.search(source.direct(group)) if kind is Kind.FUNCTION else None
-        yield Mention(said, kind, name, source.line(found.start()), python, handler[2] if handler else None)
+        yield PythonPin(said, kind, name, source.line(found.start()), python, handler[2] if handler else None)
     for number, line in enumerate(source.clean.splitlines(), 1):
         for image in images(line):
             if image.of_lambda:
-                yield Mention(image.text, Kind.BUILD, name, number, image.python)
+                yield PythonPin(image.text, Kind.BUILD, name, number, image.python)
 
 
-def _referred(source: _Source, known: Mapping[str, Sequence[Value]]) -> Iterator[Mention]:
+def _referred(source: _Source, known: Mapping[str, Sequence[Value]]) -> Iterator[PythonPin]:
     """The runtimes that a function or a layer takes from a variable: ``local.python``, ``"python${var.python}"``."""
     for found in _REFERENCE.finditer(source.clean):
         key, group = source.key(found.start())
@@ -123,7 +125,7 @@ def _referred(source: _Source, known: Mapping[str, Sequence[Value]]) -> Iterator
         kind = Kind.LAYER if "compatib" in key.lower() else Kind.FUNCTION
         handler = _HANDLER.search(source.direct(group)) if kind is Kind.FUNCTION else None
         for value in known.get(found[1], ()):
-            yield Mention(value.said, kind, *value.where, value.python, handler[2] if handler else None)
+            yield PythonPin(value.said, kind, *value.where, value.python, handler[2] if handler else None)
 
 
 def _is_runtime(key: str, group: int, source: _Source) -> bool:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from harness.dependencies.pythons.declaration import Kind, Mention
 from harness.dependencies.pythons.images import script
-from harness.dependencies.pythons.version_files import version
+from harness.dependencies.pythons.pin import Kind, PythonPin
+from harness.dependencies.pythons.settings_files import version
 from harness.dependencies.yaml_nodes import child, documents, entries, is_scalar, items, line, mappings
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ _PYTHON: Final = re.compile(r"\D*[23](?!\d)")
 _BLOCK: Final = ("|", ">")
 
 
-def pipeline(text: str, name: str, scripts: Callable[[], str] = lambda: "") -> Iterator[Mention]:
+def pipeline(text: str, name: str, scripts: Callable[[], str] = lambda: "") -> Iterator[PythonPin]:
     """Every Python that a pipeline's file names, in whatever job.
 
     What only a run can tell (an expression, another file) is left out, and so are a variable that nothing uses, and a
@@ -48,7 +48,7 @@ def _is_used(key: str, text: str) -> bool:
     )
 
 
-def _mapping(node: Node, name: str, is_used: Callable[[str], bool]) -> Iterator[Mention]:
+def _mapping(node: Node, name: str, is_used: Callable[[str], bool]) -> Iterator[PythonPin]:
     for key, value in entries(node):
         if _VARIABLE.fullmatch(key) and _KEY.fullmatch(key) and not is_used(key):
             continue
@@ -62,4 +62,4 @@ def _mapping(node: Node, name: str, is_used: Callable[[str], bool]) -> Iterator[
             for number, text in enumerate(one.value.splitlines(), first):
                 python = version(text)
                 if python and _PYTHON.match(python):
-                    yield Mention(f"{key}: {text.strip()}", Kind.PIPELINE, name, number, python)
+                    yield PythonPin(f"{key}: {text.strip()}", Kind.PIPELINE, name, number, python)

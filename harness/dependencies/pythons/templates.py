@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from harness.dependencies.pythons.declaration import Kind, Mention
 from harness.dependencies.pythons.images import images
+from harness.dependencies.pythons.pin import Kind, PythonPin
 from harness.dependencies.yaml_nodes import child, documents, entries, is_scalar, items, line, mappings, scalar
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ _HANDLERS: Final = ("Handler", "handler")
 _SHARED: Final = (("Globals", "Function", "Runtime"), ("provider", "runtime"))
 
 
-def template(text: str, name: str) -> Iterator[Mention]:
+def template(text: str, name: str) -> Iterator[PythonPin]:
     """Every Python runtime that a template names, in YAML or JSON.
 
     What functions share (SAM's globals, the provider's runtime, the default of a parameter) is said of each function
@@ -53,13 +53,13 @@ def _first(node: Node, keys: tuple[str, ...]) -> Node | None:
     return next((found for key in keys if (found := child(node, key)) is not None), None)
 
 
-def _function(node: Node | None, name: str, handler: str | None, function: str | None) -> Iterator[Mention]:
+def _function(node: Node | None, name: str, handler: str | None, function: str | None) -> Iterator[PythonPin]:
     if is_scalar(node) and (found := RUNTIME.fullmatch(node.value.strip())):
         said = f"Runtime: {node.value.strip()}"
-        yield Mention(said, Kind.FUNCTION, name, line(node), found[1], handler, function)
+        yield PythonPin(said, Kind.FUNCTION, name, line(node), found[1], handler, function)
 
 
-def _others(node: Node, name: str) -> Iterator[Mention]:
+def _others(node: Node, name: str) -> Iterator[PythonPin]:
     """What layers are for, and what builds."""
     for key, value in entries(node):
         for one in items(value) or (value,):
@@ -67,11 +67,11 @@ def _others(node: Node, name: str) -> Iterator[Mention]:
                 continue
             kind = _KINDS.get(key.lower())
             if kind and (found := RUNTIME.fullmatch(one.value.strip())):
-                yield Mention(f"{key}: {one.value.strip()}", kind, name, line(one), found[1])
+                yield PythonPin(f"{key}: {one.value.strip()}", kind, name, line(one), found[1])
             elif kind is None and "\n" not in one.value:
                 for image in images(one.value):
                     if image.of_lambda:
-                        yield Mention(f"{key}: {image.text}", Kind.BUILD, name, line(one), image.python)
+                        yield PythonPin(f"{key}: {image.text}", Kind.BUILD, name, line(one), image.python)
 
 
 def _names(document: Node) -> Iterator[tuple[int, str]]:

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.dependencies.pythons.declaration import lets_in
 from harness.dependencies.pythons.images import containerfile, images, script
 from harness.dependencies.pythons.infrastructure import LANGUAGES, code
+from harness.dependencies.pythons.pin import lets_in
 from harness.dependencies.pythons.pipeline_files import pipeline
-from harness.dependencies.pythons.search import Kind, Mention, mentions
+from harness.dependencies.pythons.search import Kind, PythonPin, python_pins
+from harness.dependencies.pythons.settings_files import DEVELOPERS, version
 from harness.dependencies.pythons.templates import template
-from harness.dependencies.pythons.version_files import READERS, version
 from tests.build import function, manifest
 from tests.repositories import files
 
@@ -27,7 +27,7 @@ RUNTIME = (3, 12)
 F, L, B, D, P = Kind.FUNCTION, Kind.LAYER, Kind.BUILD, Kind.DEVELOPMENT, Kind.PIPELINE
 
 
-def brief(found: Iterable[Mention]) -> list[tuple[Kind, int, str]]:
+def brief(found: Iterable[PythonPin]) -> list[tuple[Kind, int, str]]:
     """What counts of each: what for, on which line, which Python."""
     return [(one.kind, one.line, one.python) for one in found]
 
@@ -127,7 +127,7 @@ def test_names_of_pythons_tell_their_version(name: str, python: str | None) -> N
     ],
 )
 def test_files_that_choose_a_python(file: str, text: str, found: list[tuple[int, str]]) -> None:
-    assert brief(READERS[file](text, file)) == [(D, *one) for one in found]
+    assert brief(DEVELOPERS[file](text, file)) == [(D, *one) for one in found]
 
 
 @pytest.mark.parametrize(
@@ -419,7 +419,7 @@ def test_whatever_is_in_a_file_is_read_without_a_word(text: str, data: st.DataOb
 
     for language in set(LANGUAGES.values()):
         list(code(cut, "x", language))
-    for read in (*READERS.values(), template, pipeline, containerfile, script):
+    for read in (*DEVELOPERS.values(), template, pipeline, containerfile, script):
         list(read(cut, "x"))
 
 
@@ -433,7 +433,7 @@ def around(folder: Path, texts: Mapping[str, str], at: str = ".", **more: Unpack
     """The files that have something to say to a manifest in some folder of a repository."""
     files(folder, {".git/HEAD": "", **texts})
     declared = replace(manifest(function()), path=folder / at / "lambda-artifact.toml", **more)
-    return sorted({one.file for one in mentions(declared)})
+    return sorted({one.file for one in python_pins(declared)})
 
 
 TF = 'runtime = "python3.11"'
@@ -508,7 +508,7 @@ def test_above_the_repository_nothing_is(tmp_path: Path) -> None:
 def test_without_a_repository_only_the_folder_is(tmp_path: Path) -> None:
     files(tmp_path, {"main.tf": TF, "shop/main.tf": TF, "shop/lambda-artifact.toml": ""})
 
-    assert [one.where for one in mentions(replace(manifest(), path=tmp_path / "shop/lambda-artifact.toml"))] == [
+    assert [one.where for one in python_pins(replace(manifest(), path=tmp_path / "shop/lambda-artifact.toml"))] == [
         "main.tf:1"
     ]
 

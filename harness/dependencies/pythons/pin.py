@@ -28,7 +28,7 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Mention:
+class PythonPin:
     """A place that names a Python.
 
     Attributes:
