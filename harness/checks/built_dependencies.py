@@ -6,7 +6,8 @@ from harness.check import Blocked, Engines, Findings, Inapplicable, Subject, def
 from harness.dependencies.comparison import build
 from harness.dependencies.comparison.agreement import provided
 from harness.dependencies.comparison.build import Short, Surplus
-from harness.dependencies.comparison.dependency_lists import DependencyLists, Presence
+from harness.dependencies.comparison.built import Presence
+from harness.dependencies.comparison.dependency_lists import DependencyLists
 from harness.dependencies.comparison.imports import named
 from harness.diagnosis.dependency_edits import again, edits
 from harness.diagnosis.dependency_trace import archives

@@ -5,7 +5,8 @@ from collections import defaultdict
 from harness.check import Blocked, Engines, Findings, Inapplicable, Subject, define
 from harness.dependencies.comparison import agreement
 from harness.dependencies.comparison.agreement import Added, Contradiction, LeftOut
-from harness.dependencies.comparison.dependency_lists import DependencyLists, Presence
+from harness.dependencies.comparison.built import Presence
+from harness.dependencies.comparison.dependency_lists import DependencyLists
 from harness.diagnosis.dependency_edits import edits
 from harness.diagnosis.severity import severity
 from harness.diagnosis.values import numbered

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from harness.dependencies.comparison.agreement import declares, lost_extras
-from harness.dependencies.comparison.dependency_lists import Presence
+from harness.dependencies.comparison.built import Presence
 from harness.dependencies.declared.requirements import written_by
 from harness.dependencies.project import MAIN, Kind
 from harness.model import Edit, Place

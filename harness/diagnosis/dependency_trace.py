@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from harness.dependencies.comparison.dependency_lists import Presence
+from harness.dependencies.comparison.built import Presence
 from harness.dependencies.comparison.freshness import elsewhere, stale, stamped
 from harness.dependencies.project import MAIN
 from harness.model import UsageError

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harness.artifact.bundle import CODE_ROOT
-from harness.dependencies.comparison.dependency_lists import Presence
+from harness.dependencies.comparison.built import Presence
 from harness.diagnosis import impact, native
 from harness.diagnosis.dependency_edits import edits
 from harness.diagnosis.dependency_trace import listed, looked_at, trace

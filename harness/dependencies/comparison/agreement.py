@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from packaging.version import InvalidVersion, Version
 
-from harness.dependencies.comparison.dependency_lists import Presence
+from harness.dependencies.comparison.built import Presence
 from harness.dependencies.comparison.imports import imported, named
 from harness.dependencies.project import MAIN, Kind
 from harness.facts.installed.requirements import accepts
@@ -17,8 +17,9 @@ from harness.policy.providers import modules
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from harness.dependencies.comparison.built import Built
     from harness.dependencies.comparison.closure import Need
-    from harness.dependencies.comparison.dependency_lists import Built, DependencyLists
+    from harness.dependencies.comparison.dependency_lists import DependencyLists
     from harness.dependencies.comparison.imports import Place
     from harness.dependencies.project import Asked, Group
 
@@ -97,7 +98,7 @@ def added(lists: DependencyLists) -> Iterator[Added]:
     """What is in the build input, and is declared for nothing that is deployed: not even by coming along."""
     deployed = {name for group, needs in lists.needs.items() if not is_development(group) for name in needs}
     own = lists.project.declared.name if lists.project.declared else None
-    known, instead = lists.told(deployed), _instead(lists)
+    known, instead = lists.knows_requirements(deployed), _instead(lists)
     uses = imported(lists.program)
     for name, several in lists.asked.items():
         if name not in deployed and name != own and name not in instead:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.dependencies.comparison.agreement import is_development, missing_of_extra
-from harness.dependencies.comparison.dependency_lists import Presence, same
+from harness.dependencies.comparison.built import Presence
+from harness.dependencies.comparison.dependency_lists import same
 from harness.dependencies.project import MAIN
 from harness.facts.installed.requirements import accepts
 
@@ -15,8 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from harness.artifact.entries import Archive
+    from harness.dependencies.comparison.built import Built
     from harness.dependencies.comparison.closure import Need
-    from harness.dependencies.comparison.dependency_lists import Built, DependencyLists
+    from harness.dependencies.comparison.dependency_lists import DependencyLists
     from harness.dependencies.project import Asked
     from harness.facts.view import Installed
 
@@ -151,7 +153,7 @@ def surplus(lists: DependencyLists) -> tuple[Surplus, ...]:
     deployed = {name for group, needs in lists.needs.items() if not is_development(group) for name in needs}
     instead = {one.built.installed.distribution.key for one in short(lists) if one.built.installed}
     opaque = bool(lists.project.build and lists.project.build.unnamed)  # these may ask for anything
-    known = not opaque and lists.told({*lists.built_for, *deployed} - {_own(lists) or ""})
+    known = not opaque and lists.knows_requirements({*lists.built_for, *deployed} - {_own(lists) or ""})
     wanted = _all_required(lists, {*deployed, *lists.built_for, *instead, _own(lists) or ""})
     by_archive: dict[int, list[Installed]] = defaultdict(list)
     for several in lists.union.installed.values():

@@ -5,22 +5,18 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from dataclasses import dataclass, field
-from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
+from harness.dependencies.comparison.built import Built, BuiltDistributions
 from harness.dependencies.comparison.cache_keys import unkeyed
 from harness.dependencies.comparison.closure import Need, Root, closure
 from harness.dependencies.comparison.lock_markers import Conditions
 from harness.dependencies.inputs import inputs_of
 from harness.dependencies.project import MAIN, Asked, Group, Kind, Lock, Project, UnknownLock
-from harness.facts.installed.requirements import holds, marker_environment, parsed
-from harness.facts.installed.union import Union
-from harness.facts.python.search import Found, Portions
-from harness.policy.providers import modules
+from harness.facts.installed.requirements import holds, marker_environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -28,42 +24,12 @@ if TYPE_CHECKING:
     from harness.dependencies.comparison.cache_keys import Unkeyed
     from harness.dependencies.inputs import Inputs
     from harness.dependencies.project import Locked
+    from harness.facts.installed.union import Union
     from harness.facts.python.program import Program
-    from harness.facts.view import Installed
     from harness.manifest import Manifest
 
 
 _REMOTE = re.compile(r"[a-z][a-z0-9+.-]*:/|git@")
-
-
-class Presence(StrEnum):
-    """Whether the artifact has a distribution."""
-
-    HERE = "here"
-    BARE = "here without its metadata"
-    REPLACED = "replaced by another that has its modules"
-    RUNTIME = "brought by the runtime"
-    ELSEWHERE = "in the archives of other functions"
-    ABSENT = "absent"
-
-
-@dataclass(frozen=True, slots=True)
-class Built:
-    """What the artifact has of a distribution.
-
-    Attributes:
-        installed: It, or what replaces it; what Python finds first.
-        path: A module of it that is there without metadata.
-    """
-
-    presence: Presence
-    installed: Installed | None = None
-    path: str | None = None
-
-    @property
-    def version(self) -> str | None:
-        """Its version, where metadata tells."""
-        return self.installed.distribution.version if self.installed and self.presence is Presence.HERE else None
 
 
 @dataclass(frozen=True)  # without slots: what is derived is computed once, and cached properties keep it in __dict__
@@ -83,9 +49,28 @@ class DependencyLists:
     siblings: Callable[[], tuple[Program, ...]] = field(default=tuple, compare=False)
 
     @cached_property
+    def _archives(self) -> BuiltDistributions:
+        return BuiltDistributions(self.program, self.siblings)
+
+    @property
     def union(self) -> Union:
         """The distributions that Python finds in code and layers."""
-        return Union(self.program)
+        return self._archives.union
+
+    def built(self, name: str) -> Built:
+        """What the archives have of a distribution."""
+        return self._archives.find(name)
+
+    def requires(self, name: str, extra: str) -> Iterator[tuple[str, frozenset[str]]]:
+        """What a built distribution says that it requires, always or with an extra."""
+        return self._archives.requires(name, extra, self._environment)
+
+    @cached_property
+    def ours(self) -> frozenset[int]:
+        """The archives, by identity, that hold something of what is asked for; the others are a vendor's."""
+        installed = [one for found in self.union.installed.values() for one in found]
+        ours = {id(one.archive) for one in installed if one.distribution.key in self.built_for}
+        return frozenset(ours or {id(one.archive) for one in installed})
 
     @cached_property
     def _environment(self) -> Mapping[str, str]:
@@ -262,17 +247,7 @@ class DependencyLists:
             if edge.extra == extra and self._conditions.met(edge.marker, extra):
                 yield edge.name, edge.extras
 
-    def requires(self, name: str, extra: str) -> Iterator[tuple[str, frozenset[str]]]:
-        """What a built distribution says that it requires, always or with an extra."""
-        for installed in self.union.installed.get(name, ()):
-            for text in installed.distribution.requires:
-                requirement = parsed(text)
-                if requirement is None or not holds(requirement.marker, self._environment, extra):
-                    continue
-                if not extra or not holds(requirement.marker, self._environment):
-                    yield canonicalize_name(requirement.name), frozenset(requirement.extras)
-
-    def told(self, names: Iterable[str]) -> bool:
+    def knows_requirements(self, names: Iterable[str]) -> bool:
         """Whether it is known what distributions require, all of them: by the lock, or by their own metadata."""
         if self.lock and all(one.dependencies is not None for one in self.locked.values()):
             return True
@@ -282,38 +257,6 @@ class DependencyLists:
         """Why each list needs a distribution; the main list first."""
         return tuple(needs[name] for needs in self.needs.values() if name in needs)
 
-    def built(self, name: str) -> Built:
-        """What the artifact has of a distribution."""
-        if several := self.union.installed.get(name):
-            return Built(Presence.HERE, several[0])
-        if found := self._by_modules(name):
-            return found
-        if name in self.program.policy.preinstalled:
-            return Built(Presence.RUNTIME)
-        if any(name in union.installed for union in self._elsewhere):
-            return Built(Presence.ELSEWHERE)
-        return Built(Presence.ABSENT)
-
-    def _by_modules(self, name: str) -> Built | None:
-        """What the artifact has of a distribution without its metadata, by the modules that it is known to have."""
-        search, facts = self.program.search, self.program.facts
-        for module in (*modules(name), name.replace("-", "_")):
-            match search.find(module):
-                case Found(path=path) if (owner := facts.owners.get(path)) is None or owner.distribution.key == name:
-                    return Built(Presence.BARE, path=path)
-                case Found(path=path):
-                    return Built(Presence.REPLACED, facts.owners[path], path)
-                case Portions(folders=folders) if "." in module or not self._shared(folders):
-                    return Built(Presence.BARE, path=folders[0])
-                case _:
-                    pass
-        return None
-
-    @cached_property
-    def _elsewhere(self) -> tuple[Union, ...]:
-        """What the archives of the manifest's other functions hold: requirements are of all of them together."""
-        return tuple(map(Union, self.siblings()))
-
     def local(self, name: str) -> str | None:
         """The folder of the repository that a distribution is from; None for one of an index."""
         for one in self.asked.get(name, ()):
@@ -321,17 +264,6 @@ class DependencyLists:
                 return one.folder
         entry = self.locked.get(name)
         return entry.url if entry and entry.url and not _REMOTE.match(entry.url) else None
-
-    @cached_property
-    def ours(self) -> frozenset[int]:
-        """The archives, by identity, that hold something of what is asked for; the others are a vendor's."""
-        installed = [one for several in self.union.installed.values() for one in several]
-        ours = {id(one.archive) for one in installed if one.distribution.key in self.built_for}
-        return frozenset(ours or {id(one.archive) for one in installed})
-
-    def _shared(self, folders: tuple[str, ...]) -> bool:
-        """Whether what is in a namespace's folders belongs to distributions that are known."""
-        return any(path.startswith(f"{folder}/") for path in self.program.facts.owners for folder in folders)
 
     def expected(self, name: str) -> tuple[str, str] | None:
         """The one version that a distribution must have, and which line says so: a pin, a constraint, the lock.
