@@ -164,6 +164,11 @@ class Locked:
     url: str | None = None
     requires_python: str | None = None
 
+    @property
+    def lists(self) -> frozenset[Group]:
+        """The lists that need it; a lock that does not say may mean any."""
+        return frozenset({MAIN}) if self.groups is None else self.groups
+
 
 @dataclass(frozen=True, slots=True)
 class Lock:

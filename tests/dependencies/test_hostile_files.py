@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.dependencies.comparison.lock_markers import Conditions
+from harness.dependencies.comparison.closure import Conditions
 from harness.dependencies.declared.project_file import read_declared
 from harness.dependencies.declared.requirements import read_requirements
 from harness.dependencies.project import MalformedFileError

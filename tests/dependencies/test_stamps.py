@@ -154,8 +154,7 @@ class TestStamp:
         assert replace(STAMPED, complete=False).key == STAMPED.key
 
     @pytest.mark.parametrize(
-        "stamp",
-        [STAMPED, replace(STAMPED, image="x@sha256:1", tools=(("pip", "25"), ("uv", "0.9")), complete=False)],
+        "stamp", [STAMPED, replace(STAMPED, image="x@sha256:1", tools=(("pip", "25"), ("uv", "0.9")), complete=False)]
     )
     def test_a_text_says_what_was_written(self, stamp: Stamp) -> None:
         assert parse_stamp(stamp.text, "x") == stamp

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.dependencies.comparison.agreement import is_development, missing_of_extra
-from harness.dependencies.comparison.built import Presence
-from harness.dependencies.comparison.dependency_lists import same
+from harness.dependencies.comparison.built import Presence, same
 from harness.dependencies.project import MAIN
 from harness.facts.installed.requirements import accepts
 

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion, Version
 
 from harness.facts.installed.requirements import holds, parsed
 from harness.facts.installed.union import Union
@@ -113,3 +114,12 @@ class BuiltDistributions:
     def _shared(self, folders: tuple[str, ...]) -> bool:
         """Whether what is in a namespace's folders belongs to distributions that are known."""
         return any(path.startswith(f"{folder}/") for path in self.program.facts.owners for folder in folders)
+
+
+def same(wanted: str, found: str) -> bool:
+    """Whether two versions are one: a build's own label, such as ``+cpu``, counts where both have one."""
+    try:
+        one, other = Version(wanted), Version(found)
+    except InvalidVersion:
+        return wanted == found
+    return one == other or (not (one.local and other.local) and one.public == other.public)

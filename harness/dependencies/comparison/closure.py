@@ -1,20 +1,27 @@
-"""Who needs what: from what a project asks for to everything that comes along, and the way there."""
+"""The closure of what a project asks for, the way to each part of it, and the markers of a lock on the way."""
 
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
+
+from packaging.markers import InvalidMarker, Marker, UndefinedComparison, UndefinedEnvironmentName
+from packaging.version import InvalidVersion
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Set as AbstractSet
 
     from harness.dependencies.project import Group
 
 
+_APART: Mapping[str, AbstractSet[str]] = {"extras": frozenset(), "dependency_groups": frozenset()}
+
+
 @dataclass(frozen=True, slots=True)
 class Root:
-    """A distribution that is asked for in so many words.
+    """A distribution that is asked for by name.
 
     Attributes:
         name: Normalised.
@@ -31,7 +38,7 @@ class Root:
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """Why a distribution is needed: what asked for it first, by the shortest way.
+    """Why a distribution is needed: the root that asks for it by the shortest way.
 
     Attributes:
         name: Normalised.
@@ -50,16 +57,11 @@ class Need:
 
 
 Follow: TypeAlias = "Callable[[str, str], Iterable[tuple[str, frozenset[str]]]]"
-"""What a distribution requires with one of its extras, or with the empty name always: names and their extras."""
+"""The requirements of a distribution for one of its extras, or for the empty name always: names and their extras."""
 
 
 def closure(roots: Iterable[Root], follow: Follow) -> Mapping[str, Need]:
-    """Everything that roots need, by name.
-
-    Args:
-        roots: What is asked for.
-        follow: What a distribution requires, and asks of that.
-    """
+    """Everything that roots need, by name."""
     found: dict[str, Need] = {}
     done: set[tuple[str, str]] = set()
     waiting = deque((Need(root.name, root), root.extras) for root in roots)
@@ -76,3 +78,29 @@ def _undone(name: str, extras: frozenset[str], done: set[tuple[str, str]]) -> It
         if (name, extra) not in done:
             done.add((name, extra))
             yield extra
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """The markers of a lock, evaluated once each in the environment of a runtime: a lock has few that differ."""
+
+    environment: Mapping[str, str]
+    _known: dict[tuple[str, str], bool] = field(default_factory=dict)
+
+    def met(self, marker: str | None, extra: str = "") -> bool:
+        """Whether a condition is met, with one extra or none; one that cannot be evaluated is not.
+
+        The groups and extras of the project do not count: the lists are apart already.
+        """
+        if marker is None:
+            return True
+        if (known := self._known.get((marker, extra))) is None:
+            known = self._known[marker, extra] = self._evaluated(marker, extra)
+        return known
+
+    def _evaluated(self, marker: str, extra: str) -> bool:
+        environment: dict[str, str | AbstractSet[str]] = {**self.environment, "extra": extra, **_APART}
+        try:
+            return Marker(marker).evaluate(environment, context="lock_file")
+        except (InvalidMarker, InvalidVersion, UndefinedComparison, UndefinedEnvironmentName, RecursionError):
+            return False

@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING
 
 from packaging.version import InvalidVersion, Version
 
-from harness.dependencies.comparison.built import Built, BuiltDistributions
+from harness.dependencies.comparison.built import Built, BuiltDistributions, same
 from harness.dependencies.comparison.cache_keys import unkeyed
-from harness.dependencies.comparison.closure import Need, Root, closure
-from harness.dependencies.comparison.lock_markers import Conditions
+from harness.dependencies.comparison.closure import Conditions, Need, Root, closure
 from harness.dependencies.inputs import inputs_of
-from harness.dependencies.project import MAIN, Asked, Group, Kind, Lock, Project, UnknownLock
+from harness.dependencies.project import MAIN, Asked, BuildInput, Group, Kind, Lock, Project, UnknownLock
 from harness.facts.installed.requirements import holds, marker_environment
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 
     from harness.dependencies.comparison.cache_keys import Unkeyed
     from harness.dependencies.inputs import Inputs
-    from harness.dependencies.project import Locked
+    from harness.dependencies.project import Edge, Locked
     from harness.facts.installed.union import Union
     from harness.facts.python.program import Program
     from harness.manifest import Manifest
@@ -93,7 +92,7 @@ class DependencyLists:
     @cached_property
     def declared(self) -> Mapping[str, tuple[Asked, ...]]:
         """What is declared, in every list, by name; only what holds on this runtime."""
-        return _by_name(filter(self.holds, self.project.declared.asked if self.project.declared else ()))
+        return self._by_name(self.project.declared.asked if self.project.declared else ())
 
     @cached_property
     def main(self) -> Mapping[str, tuple[Asked, ...]]:
@@ -105,7 +104,7 @@ class DependencyLists:
     @cached_property
     def asked(self) -> Mapping[str, tuple[Asked, ...]]:
         """What the build asks for, by name; only what holds on this runtime."""
-        return _by_name(filter(self.holds, self.project.build.asked if self.project.build else ()))
+        return self._by_name(self._build.asked)
 
     @cached_property
     def input(self) -> Mapping[str, str]:
@@ -137,21 +136,31 @@ class DependencyLists:
 
     def excluded(self, name: str) -> tuple[Asked, ...]:
         """The lines that ask for a distribution, declared or in the build input, and not on this runtime."""
-        project = self.project
-        every = (*(project.declared.asked if project.declared else ()), *(project.build.asked if project.build else ()))
-        return tuple(one for one in every if one.name == name and not self.holds(one))
+        declared = self.project.declared.asked if self.project.declared else ()
+        return tuple(line for line in (*declared, *self._build.asked) if line.name == name and not self.holds(line))
 
     @cached_property
     def constraints(self) -> Mapping[str, tuple[Asked, ...]]:
         """What constraints files say, by name."""
-        return _by_name(filter(self.holds, self.project.build.constraints if self.project.build else ()))
+        return self._by_name(self._build.constraints)
+
+    def _by_name(self, lines: Iterable[Asked]) -> Mapping[str, tuple[Asked, ...]]:
+        """The lines that hold on this runtime, by the names that they ask for."""
+        grouped: dict[str, list[Asked]] = defaultdict(list)
+        for line in filter(self.holds, lines):
+            grouped[line.name].append(line)
+        return {name: tuple(asked) for name, asked in grouped.items()}
+
+    @property
+    def _build(self) -> BuildInput:
+        return self.project.build or BuildInput()
 
     @cached_property
     def locked(self) -> Mapping[str, Locked]:
         """The entry of the lock that holds on this runtime, by name."""
         found: dict[str, Locked] = {}
         for one in self.lock.packages if self.lock else ():
-            conditions = [one.by_group.get(group, one.marker) for group in _groups(one)]
+            conditions = [one.by_group.get(group, one.marker) for group in one.lists]
             if any(self._conditions.met(text) for text in conditions) and _comes_before(one, found.get(one.name)):
                 found[one.name] = one
         return found
@@ -160,7 +169,7 @@ class DependencyLists:
         """Whether the lock has a distribution for production."""
         entry = self.locked.get(name)
         if entry is None or entry.groups is not None or entry.dependencies is None:
-            return entry is not None and MAIN in _groups(entry)
+            return entry is not None and MAIN in entry.lists
         return name in self._locked_for_production
 
     @cached_property
@@ -168,8 +177,7 @@ class DependencyLists:
         """What a lock that tells no groups has for production, by what it says that the project asks for."""
         if self.lock is None or self.lock.roots is None:
             return self.needs.get(MAIN, {})
-        edges = (edge for edge in self.lock.roots.get(MAIN, ()) if self._conditions.met(edge.marker))
-        return closure((Root(edge.name, edge.extras, MAIN, self.lock.shown) for edge in edges), self._follow)
+        return closure(self._locked_roots(MAIN, self.lock.roots.get(MAIN, ())), self._follow)
 
     @cached_property
     def _conditions(self) -> Conditions:
@@ -185,8 +193,8 @@ class DependencyLists:
         """Everything that the build input needs, directly or not, by name."""
         if self.project.build is None:
             return self.needs.get(MAIN, {})
-        needed = filter(self.holds, self.project.build.needed)
-        return closure(_roots((*self.asked.values(), tuple(needed))), self._follow)
+        lines = (*(line for asked in self.asked.values() for line in asked), *filter(self.holds, self._build.needed))
+        return closure((_root(line, None) for line in lines), self._follow)
 
     @property
     def is_locked(self) -> bool:
@@ -214,24 +222,23 @@ class DependencyLists:
 
     @cached_property
     def _roots(self) -> Mapping[Group, tuple[Root, ...]]:
-        found: dict[Group, list[Root]] = defaultdict(list)
-        for several in self.declared.values():
-            for one in several:
-                found[one.group].append(Root(one.name, frozenset(one.requirement.extras), one.group, one.where))
-        stated = self.lock.roots if self.lock else None
-        for group, edges in (stated or {}).items():
-            known = {root.name for root in found[group]}
-            found[group] += [
-                Root(edge.name, edge.extras, group, self.lock.shown if self.lock else "")
-                for edge in edges
-                if edge.name not in known and self._conditions.met(edge.marker)
-            ]
-        if not found and self.lock:  # nothing is declared: what the lock has for each list
+        roots: dict[Group, list[Root]] = defaultdict(list)
+        for line in (line for lines in self.declared.values() for line in lines):
+            roots[line.group].append(_root(line, line.group))
+        for group, edges in ((self.lock.roots if self.lock else None) or {}).items():
+            known = {root.name for root in roots[group]}
+            roots[group] += (root for root in self._locked_roots(group, edges) if root.name not in known)
+        if not roots:  # nothing is declared: what the lock has for each list
             for entry in self.locked.values():
-                for group in _groups(entry):
-                    found[group].append(Root(entry.name, frozenset(), group, entry.where))
-        order = sorted(found, key=lambda group: (group.kind is not Kind.MAIN, group))
-        return {group: tuple(found[group]) for group in order}
+                for group in entry.lists:
+                    roots[group].append(Root(entry.name, frozenset(), group, entry.where))
+        order = sorted(roots, key=lambda group: (group.kind is not Kind.MAIN, group))
+        return {group: tuple(roots[group]) for group in order}
+
+    def _locked_roots(self, group: Group, edges: Iterable[Edge]) -> Iterator[Root]:
+        """The requests for one list that a lock repeats."""
+        where = self.lock.shown if self.lock else ""
+        return (Root(edge.name, edge.extras, group, where) for edge in edges if self._conditions.met(edge.marker))
 
     def _follow(self, name: str, extra: str) -> Iterator[tuple[str, frozenset[str]]]:
         """What a distribution requires: as the lock has it, and as the one that is built says itself."""
@@ -280,38 +287,15 @@ def _differs(entry: Locked, version: str | None) -> bool:
     return version is not None and entry.version is not None and not entry.url and not same(entry.version, version)
 
 
-def same(wanted: str, found: str) -> bool:
-    """Whether two versions are one: a build's own label, such as ``+cpu``, counts where both have one."""
-    try:
-        one, other = Version(wanted), Version(found)
-    except InvalidVersion:
-        return wanted == found
-    return one == other or (not (one.local and other.local) and one.public == other.public)
-
-
-def _by_name(several: Iterable[Asked]) -> Mapping[str, tuple[Asked, ...]]:
-    found: dict[str, list[Asked]] = defaultdict(list)
-    for one in several:
-        found[one.name].append(one)
-    return {name: tuple(asked) for name, asked in found.items()}
-
-
-def _roots(several: Iterable[Iterable[Asked]]) -> Iterator[Root]:
-    for lines in several:
-        for one in lines:
-            yield Root(one.name, frozenset(one.requirement.extras), None, one.where)
-
-
-def _groups(one: Locked) -> frozenset[Group]:
-    """The lists that need an entry; a lock that does not say may mean any."""
-    return frozenset({MAIN}) if one.groups is None else one.groups
+def _root(line: Asked, group: Group | None) -> Root:
+    return Root(line.name, frozenset(line.requirement.extras), group, line.where)
 
 
 def _comes_before(one: Locked, other: Locked | None) -> bool:
     """Which of two entries of a name counts where both hold: the one for production, else the newer."""
     if other is None:
         return True
-    mine, others = MAIN in _groups(one), MAIN in _groups(other)
+    mine, others = MAIN in one.lists, MAIN in other.lists
     return mine > others or (mine == others and _version(one) > _version(other))
 
 

@@ -97,10 +97,7 @@ def test_an_archive_of_some_inputs_may_leave_out_what_others_are_built_from(inpu
         (Change(How.CHANGED, "requirements.txt"), "requirements.txt has changed"),
         (Change(How.GONE, "requirements.txt"), "requirements.txt is gone"),
         (Change(How.NEW, "build.sh"), "build.sh is new"),
-        (
-            Change(How.RUNTIME, "python3.11", "python3.12"),
-            "it was built for python3.11, and python3.12 is declared",
-        ),
+        (Change(How.RUNTIME, "python3.11", "python3.12"), "it was built for python3.11, and python3.12 is declared"),
     ],
 )
 def test_a_change_is_a_clause(change: Change, sentence: str) -> None:

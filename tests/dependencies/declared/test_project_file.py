@@ -349,10 +349,7 @@ def test_what_a_pipfile_declares(case: str, tmp_path: Path) -> None:
 
 
 MALFORMED = {
-    "no TOML": (
-        "[project\n",
-        ["pyproject.toml:1: expected TOML: Expected ']' at the end of a table declaration"],
-    ),
+    "no TOML": ("[project\n", ["pyproject.toml:1: expected TOML: Expected ']' at the end of a table declaration"]),
     "TOML that ends too early": (
         "[project",
         ["pyproject.toml: expected TOML: Expected ']' at the end of a table declaration (at end of document)"],
@@ -483,10 +480,7 @@ def test_what_is_malformed_is_told_with_its_line(case: str, tmp_path: Path) -> N
                 "Pipfile:3: expected a comparison such as == 'posix', found 'posix'",
             ],
         ),
-        (
-            '[requires]\npython_version = "three"\n',
-            ["Pipfile:2: expected a version such as \"3.12\", found 'three'"],
-        ),
+        ('[requires]\npython_version = "three"\n', ["Pipfile:2: expected a version such as \"3.12\", found 'three'"]),
     ],
 )
 def test_a_pipfile_that_is_malformed_is_told_with_its_line(text: str, expected: list[str], tmp_path: Path) -> None:

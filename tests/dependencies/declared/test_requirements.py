@@ -88,11 +88,7 @@ NAMED = {
         'a==1.2; os_name == "posix"',
         "./wheels/a-1.2-1-cp312-abi3-linux_x86_64.whl ; os_name == 'posix'",
     ),
-    "a wheel here with extras": (
-        "./a-1.2-py3-none-any.whl[x]",
-        "a[x]==1.2",
-        "./a-1.2-py3-none-any.whl[x]",
-    ),
+    "a wheel here with extras": ("./a-1.2-py3-none-any.whl[x]", "a[x]==1.2", "./a-1.2-py3-none-any.whl[x]"),
     "a wheel right here": ("a-1.2-py3-none-any.whl", "a==1.2", "a-1.2-py3-none-any.whl"),
     "a source archive": ("./a-1.2.tar.gz", "a==1.2", "./a-1.2.tar.gz"),
     "a folder with its name": ("a @ ./lib", "a @ ./lib", "a @ ./lib"),

@@ -161,12 +161,7 @@ def test_where_an_entry_is_from(tmp_path: Path, source: str, url: str | None) ->
 
 @pytest.mark.parametrize(
     ("python", "expected"),
-    [
-        (">=3.11,<3.13", ">=3.11,<3.13"),
-        ("^3.11", "<4.0,>=3.11"),
-        ("~3.12", "<3.13,>=3.12"),
-        ("*", None),
-    ],
+    [(">=3.11,<3.13", ">=3.11,<3.13"), ("^3.11", "<4.0,>=3.11"), ("~3.12", "<3.13,>=3.12"), ("*", None)],
 )
 def test_for_which_python_a_lock_was_made(tmp_path: Path, python: str, expected: str | None) -> None:
     assert lock(tmp_path, "", "2.1", python).requires_python == expected
