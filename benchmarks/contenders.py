@@ -10,6 +10,7 @@ import subprocess
 import sys
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -20,8 +21,9 @@ from benchmarks.measure import Contender, Sample, Unmeasurable, file_system, not
 from harness.cache.folder import cache_folder
 from harness.engines.daemon import connect
 from harness.engines.interpreters import find
-from harness.engines.protocol import Unavailable
+from harness.engines.protocol import Missing, Unavailable
 from harness.policy import runtime_policy
+from harness.session.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,6 +36,11 @@ VERSION = (3, 12)
 
 Bytecode = Literal["kept", "written", "none"]
 Engine = Literal["process", "container", "none"]
+
+
+def static(cache: Path) -> Settings:
+    """How to verify without starting anything."""
+    return Settings(Missing(""), cache, lambda _: None, datetime.now(tz=UTC).date(), static=True)
 
 
 @dataclass(frozen=True)

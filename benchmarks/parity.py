@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmarks.contenders import static
 from fixtures.build import build_sample
 from fixtures.outage import MANIFEST, Step, lay_out
 from harness.catalogue import CATALOGUE
@@ -24,7 +25,7 @@ from harness.check import Blocked, Inapplicable, Need
 from harness.engines.protocol import Unavailable
 from harness.manifest import load
 from harness.policy import KNOWN_RUNTIMES
-from harness.session.workspace import Materials
+from harness.session.workspace import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -110,20 +111,20 @@ def repository(folder: Path) -> Manifest:
 
 def whole(manifest: Manifest, cache: Path) -> None:
     """One static verification, for what it leaves in the cache."""
-    materials = Materials(manifest, cache, lambda _: None, unpacks=False)
-    subject = next(materials.subjects())
+    workspace = Workspace(manifest, static(cache))
+    subject = next(workspace.subjects())
     for check in CATALOGUE:
         if check.need is not Need.RUNTIME:
             judged(check, subject)
-    materials.keep()
+    workspace.save()
 
 
 def measured(manifest: Manifest, cache: Path) -> dict[str, float]:
     """The seconds of each step of one static verification with facts kept."""
-    materials = Materials(manifest, cache, lambda _: None, unpacks=False)
-    seconds = {"reading the repository": timed(lambda: materials.project)}
+    workspace = Workspace(manifest, static(cache))
+    seconds = {"reading the repository": timed(lambda: workspace.project)}
     subjects: list[Subject] = []
-    seconds["reading the archives"] = timed(lambda: subjects.append(next(materials.subjects())))
+    seconds["reading the archives"] = timed(lambda: subjects.append(next(workspace.subjects())))
     (subject,) = subjects
     seconds["the graph of imports"] = timed(lambda: subject.program.graph.reached)
     for check in CATALOGUE:

@@ -19,13 +19,13 @@ from typing import TYPE_CHECKING
 import pyperf  # type: ignore[import-untyped]  # it ships no types
 import ruff  # type: ignore[import-untyped]  # it ships no types
 
-from benchmarks.contenders import remove
+from benchmarks.contenders import remove, static
 from harness.artifact.entries import Role
 from harness.artifact.store import Store
 from harness.facts.store import FactStore
 from harness.manifest import Options, load
 from harness.policy import KNOWN_RUNTIMES
-from harness.session.workspace import Materials
+from harness.session.workspace import Workspace
 from harness.sources.local import fetch
 
 if TYPE_CHECKING:
@@ -124,10 +124,10 @@ def facts(archive: Archive, cache: Path) -> None:
 
 def reach(manifest: Manifest, cache: Path) -> None:
     """What the handlers import; with what that needs to be known of the archives."""
-    materials = Materials(manifest, cache, lambda _: None, unpacks=False)
-    for subject in materials.subjects():
+    workspace = Workspace(manifest, static(cache))
+    for subject in workspace.subjects():
         _ = subject.program.graph.reached
-    materials.keep()
+    workspace.save()
 
 
 def analyse(site: Path) -> None:

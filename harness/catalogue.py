@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
@@ -50,6 +49,7 @@ from harness.checks import (
     write_outside_tmp,
 )
 from harness.model import UsageError
+from harness.plain_text import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -140,7 +140,7 @@ def named(name: str) -> Check:
     """
     known = {check.id: check for check in CATALOGUE}
     if name not in known:
-        near = difflib.get_close_matches(name, known, n=1)
-        hint = f": did you mean {near[0]}?" if near else "; `lambda-artifact checks` lists them"
+        near = nearest(name, known)
+        hint = f": did you mean {near}?" if near else "; `lambda-artifact checks` lists them"
         raise UsageError(f"no check is named {name}{hint}")
     return known[name]

@@ -63,6 +63,13 @@ def printed_json(text: str) -> str:
     return re.sub(r"(section_(?:start|end)):(?=\d)", r"\1\\u003a", text)
 
 
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that is most like a wrong one, if any is."""
+    import difflib  # noqa: PLC0415 - for what is wrong alone
+
+    return next(iter(difflib.get_close_matches(name, list(known), n=1)), None)
+
+
 def _shown(found: re.Match[str]) -> str:
     character = found[0]
     return character if _is_shown(character) else character.encode("unicode_escape").decode()

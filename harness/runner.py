@@ -15,7 +15,7 @@ from harness.engines.protocol import Unavailable
 from harness.model import Completed, Crashed, Finding, NotApplicable, Note, Outcome, Result, Skipped, Waived
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import date
 
     from harness.manifest import Waiver
@@ -98,12 +98,13 @@ def _expired(finding: Finding, waiver: Waiver) -> Finding:
     return replace(finding, remedy=f"{finding.remedy}; {word}" if finding.remedy else word)
 
 
-def held_against(result: Result, started: Collection[str], failed: Collection[str]) -> Result:
-    """A result, held against which functions the runtime has started, and which it could not start."""
+def held_against(result: Result, started: Mapping[str, bool]) -> Result:
+    """A result, corrected by which functions the runtime did start, and which it could not."""
     if not isinstance(result.outcome, Completed | Skipped):
         return result
-    proved = (severity.disproved(one, started) for one in result.outcome.findings)
-    findings = tuple(severity.less_spared(one, failed) for one in proved)
+    names, failed = ([name for name, did in started.items() if did is value] for value in (True, False))
+    proved = (severity.disproved(finding, names) for finding in result.outcome.findings)
+    findings = tuple(severity.less_spared(finding, failed) for finding in proved)
     return replace(result, outcome=replace(result.outcome, findings=findings))
 
 

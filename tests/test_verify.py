@@ -301,9 +301,9 @@ class TestBeside:
 class TestStarting:
     """Which handlers are started, when, and on what."""
 
-    def run(self, tmp_path: Path, declared: Manifest, together: set[str] | None = None) -> FakeEngine:
+    def run(self, tmp_path: Path, declared: Manifest) -> FakeEngine:
         engine = FakeEngine()
-        verification = Verification(declared, settings(tmp_path / "cache", engine), together)
+        verification = Verification(declared, settings(tmp_path / "cache", engine))
         for planned in plan(declared, verification.settings):
             verification.result(planned)
         return engine
@@ -321,15 +321,6 @@ class TestStarting:
         mini(tmp_path / "other.zip", CODE)
 
         assert self.run(tmp_path, manifest(API, other, JOB)).started == [["api", "job"], ["other"]]
-
-    @pytest.mark.parametrize(
-        ("together", "started"),
-        [(set(), [["api"], ["job"]]), ({"api"}, [["api"], ["job"]]), ({"api", "job"}, [["api", "job"]])],
-    )
-    def test_a_process_that_was_given_some_starts_those(
-        self, tmp_path: Path, together: set[str], started: list[list[str]]
-    ) -> None:
-        assert [sorted(names) for names in self.run(tmp_path, manifest(API, JOB), together).started] == started
 
     def test_trees_are_where_lambda_has_them(self, tmp_path: Path) -> None:
         (job,) = self.run(tmp_path, manifest(function(layers=("layer.zip",)))).jobs

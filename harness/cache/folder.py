@@ -9,20 +9,15 @@ from __future__ import annotations
 import contextlib
 import errno
 import re
-import stat
 import sys
-import time
-from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.cache import trees, usage
+from harness.cache import trees
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
-MB = 1024 * 1024
 PARTS = {
     "trees": "unpacked archives",
     "facts": "facts of archives",
@@ -31,7 +26,6 @@ PARTS = {
     "downloads": "fetched archives",
     "runtimes": "runtimes",
 }
-LOCKS = "locks"
 ROOTS = "roots"  # of functions that run now
 DRAFT = re.compile(r"\.draft|\.tmp")
 LEASE = "in-use.lock"
@@ -64,9 +58,9 @@ def using(folder: Path) -> Iterator[None]:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with contextlib.suppress(OSError), _leased(folder, alone=True):
-            _sweep(folder)
-        with _leased(folder, alone=False):
+        with contextlib.suppress(OSError), leased(folder, alone=True):
+            sweep(folder)
+        with leased(folder, alone=False):
             yield
     except OSError as error:
         if isinstance(error, CacheUnusable) or not _is_about(error, folder):
@@ -95,7 +89,7 @@ def _is_about(error: OSError, folder: Path) -> bool:
 
 
 @contextlib.contextmanager
-def _leased(folder: Path, *, alone: bool) -> Iterator[None]:
+def leased(folder: Path, *, alone: bool) -> Iterator[None]:
     """A lock on the whole cache, which the kernel takes back from a process that is killed.
 
     Raises:
@@ -125,137 +119,9 @@ def _leased(folder: Path, *, alone: bool) -> Iterator[None]:
         yield
 
 
-@dataclass(frozen=True, slots=True)
-class Thing:
-    """Something that is kept, and can be made again.
-
-    Attributes:
-        paths: The files and folders that it consists of.
-        used: When it was last used, in seconds since the epoch.
-        files: Of each file the device, the inode and the size: trees share files.
-    """
-
-    part: str
-    paths: tuple[Path, ...]
-    used: float
-    files: frozenset[tuple[int, int, int]]
-
-
-def describe_cache(folder: Path) -> str:
-    """Where it is, what each part of it holds, and how often what was looked for was there."""
-    things, counted = list(_things(folder)), usage.uses(folder)
-    lines = [str(folder)]
-    for part, name in PARTS.items():
-        among = [thing for thing in things if thing.part == part]
-        uses = f"{counted.hits.get(part, 0):>8,} hits {counted.misses.get(part, 0):>6,} misses"
-        lines.append(f"  {name:<19} {len(among):>5} {_bytes(among) / MB:>10,.1f} MB {uses}")
-    lines.append(f"  {'together':<19} {len(things):>5} {_bytes(things) / MB:>10,.1f} MB")
-    if counted.since is not None:
-        lines[-1] += f" since {counted.since:%Y-%m-%d %H:%M} UTC"
-    return "\n".join(lines)
-
-
-def prune_cache(folder: Path, most_bytes: int | None = None, older_than: float | None = None) -> str:
-    """Remove what was least recently used; what is needed will be made again.
-
-    Args:
-        folder: The cache.
-        most_bytes: What all that stays may have together.
-        older_than: Seconds since the last use, from which on a thing goes.
-
-    Where neither is given, everything goes.
-
-    Returns:
-        What was removed, in one line.
-
-    Raises:
-        CacheUnusable: A run uses it; nothing was removed.
-    """
-    if not folder.is_dir():
-        return "removed nothing"
-    with _leased(folder, alone=True):
-        _sweep(folder)
-        things = list(_things(folder))
-        everything = most_bytes is None and older_than is None
-        stay, doomed = ([], things) if everything else _parted(things, most_bytes, older_than)
-        for path in (path for thing in doomed for path in thing.paths):
-            _remove(path)
-        if everything:
-            usage.forget(folder)
-        else:
-            usage.sum_up(folder)
-    return f"removed {len(doomed)} of {len(things)}, {(_bytes(things) - _bytes(stay)) / MB:,.1f} MB"
-
-
-def _sweep(folder: Path) -> None:
+def sweep(folder: Path) -> None:
     """Remove what processes half-made that were killed: nobody else makes anything now."""
     places = [folder, *(folder / part for part in PARTS), *(folder / "trees").glob("*/")]
     drafts = [path for place in places if place.is_dir() for path in place.iterdir() if DRAFT.search(path.name)]
     for left in (*drafts, *(folder / ROOTS).glob("*")):
         trees.remove(left)
-
-
-def _parted(
-    things: Sequence[Thing], most_bytes: int | None, older_than: float | None
-) -> tuple[list[Thing], list[Thing]]:
-    """What stays and what goes, the least recently used first. A file is gone once nothing that stays has it."""
-    owners = Counter(file for thing in things for file in thing.files)
-    total, now = _bytes(things), time.time()
-    stay, doomed = [], []
-    for thing in sorted(things, key=lambda thing: thing.used):
-        old = older_than is not None and now - thing.used >= older_than
-        if old or (most_bytes is not None and total > most_bytes):
-            doomed.append(thing)
-            owners.subtract(thing.files)
-            total -= sum(file[2] for file in thing.files if not owners[file])
-        else:
-            stay.append(thing)
-    return stay, doomed
-
-
-def _remove(path: Path) -> None:
-    """Remove a thing so that no moment shows half of it."""
-    if path.is_dir() and not path.is_symlink():
-        grave = path.with_name(f"{path.name}.draft-pruned")
-        path.rename(grave)
-        path = grave
-    trees.remove(path)
-
-
-def _things(folder: Path) -> Iterator[Thing]:
-    for part in PARTS:
-        gathered: dict[str, list[Path]] = {}
-        for path in _entries(folder / part):
-            gathered.setdefault(_named(path.name), []).append(path)
-        for name in sorted(gathered):
-            with contextlib.suppress(FileNotFoundError):  # somebody is just replacing it
-                yield _thing(part, gathered[name])
-
-
-def _entries(part: Path) -> Iterator[Path]:
-    """What is in a part of the cache, without its locks and what is being made."""
-    if part.is_dir():
-        for path in part.iterdir():
-            own = path.name == LOCKS or path.suffix == ".lock" or path.name.startswith(".")
-            if not own and not DRAFT.search(path.name):
-                yield path
-
-
-def _named(name: str) -> str:
-    """What files that belong together have in common: their names up to the digest of a content."""
-    found = re.match(r".*?[0-9a-f]{64}", name)
-    return found[0] if found else name
-
-
-def _thing(part: str, paths: Sequence[Path]) -> Thing:
-    files = frozenset(
-        (status.st_dev, status.st_ino, status.st_size)
-        for path in paths
-        for _, status in trees.walk(path)
-        if not stat.S_ISDIR(status.st_mode)
-    )
-    return Thing(part, tuple(paths), max(path.lstat().st_mtime for path in paths), files)
-
-
-def _bytes(things: Sequence[Thing]) -> int:
-    return sum(size for _, _, size in frozenset().union(*(thing.files for thing in things)))

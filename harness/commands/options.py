@@ -1,27 +1,208 @@
-"""What several commands make of their options."""
+"""Every option that several commands share, once, and what the commands make of them."""
 
 from __future__ import annotations
 
+import argparse
 import contextlib
-import difflib
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-from harness import regular_files
-from harness.cache.folder import cache_folder, using
 from harness.commands.progress import Progress
-from harness.engines.choice import Choice, engine
 from harness.model import UsageError
-from harness.reporters import FORMATS
-from harness.session.settings import Settings
+from harness.plain_text import nearest, printed
 
 if TYPE_CHECKING:
-    import argparse
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
-    from harness.manifest import Manifest
+    from _typeshed import SupportsWrite
+
+    from harness.engines.choice import Choice
+    from harness.manifest import Manifest, Options
+    from harness.session.settings import Settings
+
+SOURCE: Final = "a zip, an unpacked folder, s3://bucket/key[?versionId=V], function:NAME[:VERSION or ALIAS] or its ARN"
+LAYER: Final = "a zip, a folder, s3://…, the ARN of a layer's version, or a function: the layers that it carries"
+EXIT_CODES: Final = """\
+exit codes: 0 everything that applies ran and passed; 1 at least one error (with --strict, warning); 2 the request is
+wrong; 3 not everything that was asked for could be done.
+"""
+LONGEST: Final = 86_400  # seconds; a pipeline that waits for a day has hung
+
+
+class Parsed(BaseException):
+    """The options ask for nothing more than what is printed already: --help, --version, or what is wrong with them."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that ends by an exception of its own, and whose messages are harmless."""
+
+    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
+        """End with a message.
+
+        Raises:
+            Parsed: Always.
+        """
+        if message:
+            self._print_message(message, sys.stderr)
+        raise Parsed(status)
+
+    def _print_message(self, message: str, file: SupportsWrite[str] | None = None) -> None:
+        super()._print_message(printed(message), file)
+
+
+class Once(argparse.Action):
+    """An option that takes one value: of two, one would be ignored silently."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: object,
+        option_string: str | None = None,
+    ) -> None:
+        """Store the value.
+
+        Raises:
+            ArgumentError: There is one already.
+        """
+        del parser, option_string
+        if getattr(namespace, self.dest) is not None:
+            raise argparse.ArgumentError(self, "given twice, and it takes one value")
+        setattr(namespace, self.dest, values)
+
+
+def seconds(text: str) -> float:
+    """A limit of time.
+
+    Raises:
+        ArgumentTypeError: It is none.
+    """
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number <= LONGEST:
+        raise argparse.ArgumentTypeError(f"expected seconds, more than 0 and at most {LONGEST:,}, found {text}")
+    return number
+
+
+def _once(metavar: str, text: str, kind: type = str) -> Mapping[str, Any]:
+    return {"metavar": metavar, "action": Once, "type": kind, "help": text}
+
+
+def _repeated(metavar: str, text: str) -> Mapping[str, Any]:
+    return {"metavar": metavar, "action": "append", "default": [], "help": text}
+
+
+SHARED: Final[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
+    {
+        "--manifest": _once("FILE", "default: lambda-artifact.toml or pyproject.toml, here or above", Path),
+        "--code": _once("X", f"the code: {SOURCE}"),
+        "--layer": _repeated("X", f"a layer, in Lambda's order; may be repeated: {LAYER}"),
+        "--handler": _repeated("NAME", "module.function; may be repeated"),
+        "--runtime": _once("R", "default: the manifest's, else python3.12"),
+        "--arch": _once("A", "x86_64 or arm64; default: the manifest's, else x86_64"),
+        "--memory": _once("MB", "the functions' memory", int),
+        "--env": _repeated("K=V", "an environment variable of the functions; may be repeated"),
+        "--event": _repeated("FILE", "invoke with this event after init; may be repeated"),
+        "--engine": {
+            "metavar": "E",
+            "default": "auto",
+            "help": "what starts the handlers: auto (default: the container where Docker has the image, else a "
+            "process), container, process, or none (nothing is started: static checks only)",
+        },
+        "--image": {"metavar": "REF", "help": "the image to start handlers in, instead of Lambda's public image"},
+        "--python": {"metavar": "PATH", "type": Path, "help": "the interpreter for the process engine"},
+        "--init-timeout": {
+            "metavar": "S",
+            "type": seconds,
+            "default": 60.0,
+            "help": "seconds until an init is stopped (default 60)",
+        },
+        "--profile": {"metavar": "P", "help": "the AWS profile; default: the SDK's own chain"},
+        "--strict": {"action": "store_true", "help": "warnings fail too"},
+        "--format": {
+            "metavar": "F",
+            "default": "terminal",
+            "help": "what goes to standard output: terminal, json, markdown",
+        },
+        "--output": _repeated("FORMAT=FILE", "one more report, to a file"),
+    }
+)
+
+
+def add(parser: argparse._ActionsContainer, *names: str) -> None:
+    """Add shared options to a parser or a group of it."""
+    for name in names:
+        parser.add_argument(name, **SHARED[name])
+
+
+def one_of(option: str, value: str, known: Collection[str]) -> str:
+    """An option's value.
+
+    Raises:
+        UsageError: It is not a known one; the message has the nearest.
+    """
+    if value not in known:
+        hint = f": did you mean {near}?" if (near := nearest(value, known)) else ""
+        raise UsageError(f"{option} {value}: it takes {', '.join(known)}{hint}")
+    return value
+
+
+def declared(options: argparse.Namespace) -> Options:
+    """What options say in place of the manifest."""
+    from harness.manifest import Options
+
+    given = vars(options)
+    single: dict[str, Any] = {
+        name: given.get(name) for name in ("code", "project", "runtime", "arch", "memory", "deployed_as")
+    }
+    repeated: dict[str, Any] = {
+        field: tuple(given.get(name, ()))
+        for field, name in (
+            ("layers", "layer"),
+            ("handlers", "handler"),
+            ("require", "require"),
+            ("requirements", "requirements"),
+            ("env", "env"),
+            ("events", "event"),
+            ("inputs", "input"),
+        )
+    }
+    return Options(folder=Path.cwd(), **single, **repeated)
+
+
+def manifest_of(options: argparse.Namespace, environ: Mapping[str, str], *, archives: bool = True) -> Manifest:
+    """The manifest that is asked for, or found, with what the options say in its place.
+
+    Raises:
+        UsageError: The request is wrong.
+    """
+    from harness.manifest import find, load
+    from harness.policy import KNOWN_RUNTIMES
+
+    path = options.manifest or find(Path.cwd())
+    return load(
+        path,
+        declared(options),
+        runtimes=KNOWN_RUNTIMES,
+        checks=_waivable if archives else None,
+        environ=environ,
+        archives=archives,
+    )
+
+
+def _waivable() -> Collection[str]:
+    from harness.catalogue import waivable  # it knows all checks, and few manifests have waivers
+
+    return waivable()
 
 
 def engine_of(options: argparse.Namespace) -> Choice:
@@ -30,12 +211,18 @@ def engine_of(options: argparse.Namespace) -> Choice:
     Raises:
         UsageError: There is none of that name.
     """
+    from harness.engines.choice import Choice
+
     return Choice(one_of("--engine", options.engine, [str(choice) for choice in Choice]))
 
 
 @contextlib.contextmanager
-def settings_of(options: argparse.Namespace, environ: Mapping[str, str]) -> Iterator[Settings]:
+def settings_of(options: argparse.Namespace, environ: Mapping[str, str], **others: Any) -> Iterator[Settings]:  # noqa: ANN401 - fields of Settings
     """How handlers are started, with the cache in use and progress shown for as long."""
+    from harness.cache.folder import cache_folder, using
+    from harness.engines.choice import Choice, engine
+    from harness.session.settings import Settings
+
     choice = engine_of(options)
     folder = cache_folder(environ)
     with Progress(sys.stderr) as progress, using(folder):
@@ -47,66 +234,17 @@ def settings_of(options: argparse.Namespace, environ: Mapping[str, str]) -> Iter
             static=choice is Choice.NONE,
             init_timeout=options.init_timeout,
             profile=options.profile,
+            **others,
         )
 
 
-def archives_of(manifest: Manifest) -> tuple[Path, ...]:
-    """The archives on this machine that a manifest names."""
-    sources = [manifest.code, *manifest.layers, *(s for f in manifest.functions for s in (f.code, *f.layers))]
-    return tuple(source.path for source in sources if source and source.path)
-
-
 def files_of(manifest: Manifest) -> tuple[Path, ...]:
-    """What is read of the repository, as far as the manifest names it."""
-    events = [event.path for function in manifest.functions for event in function.events]
-    return tuple(
-        path for path in (manifest.path, manifest.project, *manifest.requirements, *manifest.inputs, *events) if path
+    """The files on this machine that a manifest names: archives, and what is read of the repository."""
+    sources = [manifest.code, *manifest.layers, *(s for f in manifest.functions for s in (f.code, *f.layers))]
+    events = (event.path for function in manifest.functions for event in function.events)
+    named: Sequence[Path | None] = (
+        *(source.path for source in sources if source),
+        *(manifest.path, manifest.project, *manifest.requirements, *manifest.inputs),
+        *events,
     )
-
-
-def spare(manifest: Manifest, outputs: Sequence[tuple[str, Path]]) -> None:
-    """Refuse a report that would overwrite what it is about, or another report."""
-    taken = {path.resolve(): "verified" for path in (*archives_of(manifest), *files_of(manifest))}
-    for name, path in outputs:
-        if (use := taken.get(path.resolve())) is not None:
-            raise UsageError(f"--output {name}={path}: that file is {use}; write the report to another")
-        taken[path.resolve()] = "written by another --output"
-
-
-def output(text: str) -> tuple[str, Path]:
-    """Format and file of ``--output``.
-
-    Raises:
-        UsageError: It is not written so, or the file cannot be.
-    """
-    name, _, file = text.partition("=")
-    if name not in FORMATS or not file:
-        raise UsageError(f"--output {text}: write it as FORMAT=FILE, with a format of {', '.join(FORMATS)}")
-    path = Path(file)
-    if path.is_dir():
-        raise UsageError(f"--output {text}: {path} is a folder; name a file in it")
-    if path.exists() and (kind := regular_files.kind(path.stat())):
-        raise UsageError(f"--output {text}: {path} is {kind}; name a file, or use --format for standard output")
-    if not path.parent.is_dir():
-        raise UsageError(f"--output {text}: the folder {path.parent} does not exist; make it first")
-    return name, path
-
-
-def one_of(option: str, value: str, known: Sequence[str]) -> str:
-    """An option's value.
-
-    Raises:
-        UsageError: It is none of those that are known; the message has the nearest.
-    """
-    if value not in known:
-        near = difflib.get_close_matches(value, known, n=1)
-        hint = f": did you mean {near[0]}?" if near else ""
-        raise UsageError(f"{option} {value}: it takes {', '.join(known)}{hint}")
-    return value
-
-
-def colour(environ: Mapping[str, str]) -> bool:
-    """Whether what is shown may have colours."""
-    if environ.get("NO_COLOR") or environ.get("TERM") == "dumb":
-        return False
-    return bool(environ.get("FORCE_COLOR")) or sys.stdout.isatty()
+    return tuple(path for path in named if path)

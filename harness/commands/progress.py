@@ -61,13 +61,13 @@ class Progress:
 
 class _Spinner:
     def __init__(self, stream: TextIO) -> None:
-        from rich.console import Console  # noqa: PLC0415 - 50 ms that only a long step on a terminal needs
+        from rich.console import Console
 
         self._status = Console(file=stream).status("")
         self._status.start()
 
     def show(self, text: str) -> None:
-        from rich.text import Text  # noqa: PLC0415 - the same; markup in a text would be obeyed
+        from rich.text import Text
 
         self._status.update(Text(one_line(text)))
 

@@ -359,7 +359,7 @@ def artifact(pytestconfig: pytest.Config) -> Bundle:
     """The bundle that the project's manifest declares: every path that the function sees, and its archive."""
     verification = _of_project(pytestconfig)
     functions = verification.manifest.functions
-    return verification.materials.bundle(functions[0] if functions else None)
+    return verification.workspace.bundle(functions[0] if functions else None)
 
 
 @pytest.fixture(scope="session")

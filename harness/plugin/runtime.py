@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -86,22 +85,26 @@ class LambdaRuntime:
     def _declared(self, name: str) -> Function:
         functions = {one.name: one for one in self._verification.manifest.functions}
         if name not in functions:
-            near = difflib.get_close_matches(name, functions, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(functions) or 'none'}"
+            from harness.plain_text import nearest  # noqa: PLC0415 - see the top
+
+            near = nearest(name, functions)
+            hint = f"did you mean {near!r}?" if near else f"it has {', '.join(functions) or 'none'}"
             raise LookupError(f"the manifest declares no function {name!r}: {hint}")
         return functions[name]
 
     def _observe(self, function: Function) -> tuple[Observation, DependencyLists]:
         from harness.check import Blocked  # noqa: PLC0415 - see the top
         from harness.engines.protocol import Unavailable  # noqa: PLC0415
+        from harness.session.runtime import Runtime  # noqa: PLC0415
+        from harness.session.workspace import Workspace  # noqa: PLC0415
         from harness.sources.local import SourceUnavailable  # noqa: PLC0415
-        from harness.verify import Verification  # noqa: PLC0415
 
         __tracebackhide__ = True
         manifest = replace(self._verification.manifest, functions=(function,))
-        verification = Verification(manifest, self._verification.settings)
+        workspace = Workspace(manifest, self._verification.settings)
         try:
-            return verification.observe(function), verification.materials.subject(function).lists
+            seen = Runtime(manifest, workspace.settings, workspace).observe(function)
+            return seen, workspace.subject(function).lists
         except (Blocked, SourceUnavailable, Unavailable) as reason:
             self._fail(str(reason))
 

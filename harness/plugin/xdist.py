@@ -87,7 +87,7 @@ def planned(verification: Verification) -> tuple[Planned, ...]:
     """
     from harness.verify import plan  # noqa: PLC0415 - see the top
 
-    verification.read()
+    verification.read_repository()
     return plan(verification.manifest, verification.settings)
 
 
@@ -233,7 +233,7 @@ def _work(folder: Path, under_way: Verification) -> None:
     known = planned(under_way)
     _write(folder, PLANNED, json.dumps({"names": [one.name for one in known]}).encode())
     with contextlib.suppress(Exception):  # it comes again where it is told
-        list(under_way.materials.subjects())
+        list(under_way.workspace.subjects())
     if chosen := set(json.loads(sys.stdin.buffer.read() or b"[]")):
         found = reports(under_way, [one for one in known if one.name in chosen])
         _write(folder, REPORTS, pickle.dumps(found))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from harness import __version__
 from harness.manifest.deployed_names import alias_of
 from harness.model import Severity
-from harness.session.archives import describe
+from harness.session.workspace import describe
 from harness.transition.causes import beside, between
 from harness.transition.observation import AT_START, Look, Looking
 from harness.transition.order import Judging, groups

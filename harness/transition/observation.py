@@ -14,10 +14,11 @@ from harness.diagnosis.handler import fault
 from harness.engines.protocol import Observation, Ready, Unavailable
 from harness.model import Completed, Crashed, Severity, Skipped
 from harness.runner import run
+from harness.session.runtime import Runtime
+from harness.session.workspace import Workspace
 from harness.sources.aws_notes import remarks
 from harness.sources.local import SourceUnavailable
 from harness.transition.values import Ran, Seen, State
-from harness.verify import Verification
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from harness.manifest import Function, Manifest
     from harness.model import EngineInfo, Finding, Result
     from harness.session.settings import Settings
-    from harness.session.workspace import Materials
     from harness.transition.pairs import Mixed
 
 STATES = {
@@ -96,7 +96,7 @@ class Looking:
 
     settings: Settings
     ran: dict[tuple[str, str], Ran] = field(default_factory=dict)
-    _materials: dict[tuple[str, str], Materials] = field(default_factory=dict)
+    _workspaces: dict[tuple[str, str], Workspace] = field(default_factory=dict)
     _ends: list[Mixed] = field(default_factory=list)
 
     def prepare(self, several: Iterable[Mixed]) -> None:
@@ -110,26 +110,26 @@ class Looking:
             # The new repository's, where it has a part in it: its lists are what is held against the archives.
             chosen = max(group, key=lambda one: (one.state.new_code, one.state.new_configuration))
             manifest = replace(chosen.manifest, functions=tuple(one.function for one in group))
-            self._materials[platform] = Verification(manifest, self.settings).materials
+            self._workspaces[platform] = Workspace(manifest, self.settings)
 
-    def materials(self, mixed: Mixed) -> Materials:
+    def workspace(self, mixed: Mixed) -> Workspace:
         """The archives of what runs on the same platform."""
-        return self._materials[_platform(mixed.manifest)]
+        return self._workspaces[_platform(mixed.manifest)]
 
     def notes(self, *manifests: Manifest) -> tuple[str, ...]:
         """What AWS says of what was fetched for these; of what another side has mixed into their platform, nothing."""
         return tuple(dict.fromkeys(note for manifest in manifests for note in self._notes(manifest)))
 
     def _notes(self, manifest: Manifest) -> Iterator[str]:
-        if (materials := self._materials.get(_platform(manifest))) is not None:
-            sources = materials.at_hand.sources
+        if (workspace := self._workspaces.get(_platform(manifest))) is not None:
+            sources = workspace.sources
             its = {name for one in manifest.functions for s in (one.code, *one.layers) for name in sources.names(s)}
             yield from remarks(manifest, [one for one in sources.told if one.text in its])
 
     def bundle(self, mixed: Mixed) -> Bundle | None:
         """The archives of a function in a state; None where one cannot be had, which the look at it will tell."""
         try:
-            return self.materials(mixed).bundle(mixed.function)
+            return self.workspace(mixed).bundle(mixed.function)
         except SourceUnavailable:
             return None
 
@@ -145,7 +145,7 @@ class Looking:
     def _group(self, group: Sequence[Mixed]) -> Iterator[Look]:
         first = group[0]
         try:
-            bundle = self.materials(first).bundle(first.function)
+            bundle = self.workspace(first).bundle(first.function)
         except SourceUnavailable as reason:
             yield from (Look(one, Seen(one.state, undone=str(reason))) for one in group)
             return
@@ -166,7 +166,7 @@ class Looking:
 
         Only what will be is held against the repository's lists: of everything else, they tell nothing.
         """
-        shared = self.materials(mixed).subject(mixed.function)
+        shared = self.workspace(mixed).subject(mixed.function)
         function = mixed.function
         program = replace(
             shared.program, handlers=(function.handler,), names=(function.name,), environment=function.environment
@@ -182,7 +182,7 @@ class Looking:
         for one in self._ends:
             if (one.function.code, one.function.layers) != (function.code, function.layers):
                 with contextlib.suppress(SourceUnavailable):
-                    program = self.materials(one).subject(one.function).program
+                    program = self.workspace(one).subject(one.function).program
                     found[id(program)] = program
         return tuple(found.values())
 
@@ -193,16 +193,15 @@ class Looking:
         first = group[0]
         settings = replace(self.settings, progress=_labelled(STATES[first.state], self.settings.progress))
         manifest = replace(first.manifest, functions=tuple(one.function for one in group))
-        verification = Verification(manifest, settings)
-        verification.materials = self.materials(first)  # each archive is read once, whatever state it stands in
+        runtime = Runtime(manifest, settings, self.workspace(first))
         found: dict[str, Observation | Unavailable] = {}
         for one in group:
             try:
-                found[one.function.name] = verification.observe(one.function)
+                found[one.function.name] = runtime.observe(one.function)
             except (Blocked, Unavailable) as reason:
                 found[one.function.name] = Unavailable(str(reason))
         if any(isinstance(answer, Observation) for answer in found.values()):
-            self._note(_platform(first.manifest), verification.report(()).engine)
+            self._note(_platform(first.manifest), runtime.engine)
         return found
 
     def _note(self, platform: tuple[str, str], engine: EngineInfo) -> None:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness.cache import trees, usage
-from harness.cache.folder import PARTS, CacheUnusable, describe_cache, prune_cache, using
+from harness.cache.folder import PARTS, CacheUnusable, using
+from harness.cache.prune import describe_cache, prune_cache
 from harness.cli import run
 
 if TYPE_CHECKING:
@@ -215,7 +216,10 @@ class TestPruning:
         for number in range(20):
             home = tree(tmp_path, f"1-{number}", 0)
             (home / "seal").write_text(repr(trees.listing(home / "tree")), "utf-8")
-        script = "import sys; from harness.cache.folder import *; print(flush=True); prune_cache(Path(sys.argv[1]))"
+        script = (
+            "import sys; from pathlib import Path; from harness.cache.prune import prune_cache; print(flush=True)\n"
+            "prune_cache(Path(sys.argv[1]))"
+        )
         with subprocess.Popen([sys.executable, "-c", script, tmp_path], stdout=subprocess.PIPE) as process:
             assert process.stdout is not None
             process.stdout.read(1)
@@ -291,7 +295,7 @@ class TestCounting:
 )
 def test_sizes(text: str, size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
-    monkeypatch.setattr("harness.commands.telling.prune_cache", lambda _, most, age: asked.append((most, age)))
+    monkeypatch.setattr("harness.cache.prune.prune_cache", lambda _, most, age: asked.append((most, age)))
 
     assert run(["cache", "prune", "--max-size", text], {"LAMBDA_ARTIFACT_CACHE": str(tmp_path)}) == 0
 
@@ -304,7 +308,7 @@ def test_sizes(text: str, size: int, tmp_path: Path, monkeypatch: pytest.MonkeyP
 )
 def test_times(text: str, seconds: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
-    monkeypatch.setattr("harness.commands.telling.prune_cache", lambda _, most, age: asked.append((most, age)))
+    monkeypatch.setattr("harness.cache.prune.prune_cache", lambda _, most, age: asked.append((most, age)))
 
     assert run(["cache", "prune", "--older-than", text], {"LAMBDA_ARTIFACT_CACHE": str(tmp_path)}) == 0
 

@@ -180,7 +180,7 @@ class TestExitCode:
         def full(*_: object) -> Report:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-        monkeypatch.setattr("harness.commands.verifying.run", full)
+        monkeypatch.setattr("harness.verify.verify", full)
 
         assert run(["verify", *STATIC], {**environ, "LAMBDA_ARTIFACT_CACHE": str(bare / "cache")}) == 3
 
@@ -195,7 +195,7 @@ class TestExitCode:
         def broken_reporter(report: Report) -> str:
             raise ZeroDivisionError(report.version)
 
-        monkeypatch.setattr("harness.commands.verifying.FORMATS", {**FORMATS, "json": broken_reporter})
+        monkeypatch.setattr("harness.reporters.FORMATS", {**FORMATS, "json": broken_reporter})
 
         assert run(["verify", *STATIC, "--format", "json"], environ) == 3
 
@@ -510,7 +510,7 @@ class TestProcess:
         loaded = {name.partition(".")[0] for name in done.stderr.split()}
         assert done.stdout
         assert loaded & {"docker", "boto3", "botocore", "pytest", "_pytest", "msgspec", "rich", "requests"} == set()
-        assert "harness.commands" not in done.stderr.split()
+        assert {"harness.manifest", "harness.catalogue", "harness.verify"}.isdisjoint(done.stderr.split())
 
     @pytest.mark.parametrize("argv", [["checks"], ["verify", *STATIC]])
     def test_nothing_passes_for_a_reader_that_left(self, argv: list[str], sound: Path, environ: dict[str, str]) -> None:

@@ -12,7 +12,8 @@ from fixtures.small_base import CODE, SITE
 from harness.engines.protocol import Answered, Start
 from harness.model import EngineInfo
 from harness.session.answers import AnswerStore, is_sound, key_of
-from harness.verify import Verification
+from harness.session.runtime import Runtime
+from harness.session.workspace import Workspace
 from tests.build import FakeEngine, function, manifest, observation, settings
 
 if TYPE_CHECKING:
@@ -77,9 +78,10 @@ def test_a_question_is_asked_once_while_nothing_changes(
     told = {"question 1": replace(observation(), answers=(Answered(reply, 0.1),))}
     engine = FakeEngine(told)
     for _ in range(2):
-        verification = Verification(manifest(api), settings(tmp_path / "cache", engine))
-        verification.observe(api)  # what answers is known from here on
-        (subject,) = verification.materials.subjects()
-        assert verification.ask(subject, ['{"ask": "extensions"}']) == (reply,)
+        workspace = Workspace(manifest(api), settings(tmp_path / "cache", engine))
+        runtime = Runtime(workspace.manifest, workspace.settings, workspace)
+        runtime.observe(api)  # what answers is known from here on
+        (subject,) = workspace.subjects()
+        assert runtime.ask(subject, ['{"ask": "extensions"}']) == (reply,)
 
     assert [names for names in engine.started if names != ["api"]] == [["question 1"]] * jobs

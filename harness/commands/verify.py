@@ -1,0 +1,87 @@
+"""``verify``: verify built archives, and write reports."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from harness.commands.options import EXIT_CODES, Once, add, engine_of, manifest_of, settings_of
+from harness.commands.output import Outputs, colour, show, width
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Mapping
+
+    from harness.model import Report
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``verify``."""
+    parser.epilog = EXIT_CODES
+    group = parser.add_argument_group("what")
+    add(group, "--manifest", "--code", "--layer", "--handler")
+    group.add_argument(
+        "--require", metavar="GLOB", action="append", default=[], help="a required file; may be repeated"
+    )
+    group.add_argument(
+        "--requirements", metavar="FILE", action="append", default=[], help="what the layer is built from"
+    )
+    group.add_argument("--project", metavar="FILE", action=Once, help="pyproject.toml, which declares the dependencies")
+    add(group, "--runtime", "--arch", "--memory", "--env", "--event")
+    group = parser.add_argument_group("how")
+    add(group, "--engine", "--image", "--python", "--profile")
+    group.add_argument(
+        "--select", metavar="CHECK", action="append", default=[], help="run only this check; may be repeated"
+    )
+    group.add_argument(
+        "--skip", metavar="CHECK", action="append", default=[], help="do not run this check; may be repeated"
+    )
+    add(group, "--strict", "--init-timeout")
+    group = parser.add_argument_group("output")
+    add(group, "--format", "--output")
+    group.add_argument(
+        "--source-digests", action="store_true", help="whole SHA-256 and CodeSha256 of each archive, for `match`"
+    )
+    group.add_argument("--timings", action="store_true", help="show where the time went")
+    group.add_argument("-v", "--verbose", action="store_true", help="show each finding, each check, and each remark")
+
+
+def run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    """Verify archives and report.
+
+    Returns:
+        The exit code that the report earns.
+
+    Raises:
+        UsageError: The request is wrong.
+    """
+    from harness.reporters import FORMATS
+    from harness.verify import verify
+
+    outputs = Outputs.of(options, FORMATS)
+    engine_of(options)
+    manifest = manifest_of(options, environ)
+    outputs.spare(manifest)
+    chosen = {"select": tuple(options.select), "skip": tuple(options.skip)}
+    with settings_of(
+        options, environ, **chosen, strict=options.strict, source_digests=options.source_digests
+    ) as settings:
+        report = verify(manifest, settings)
+    outputs.write(lambda name: _text(report, name, options))
+    return show(_text(report, outputs.shown, options, environ), report.exit_code)
+
+
+def _text(report: Report, name: str, options: argparse.Namespace, environ: Mapping[str, str] | None = None) -> str:
+    """The report in a format; with the environment, for standard output."""
+    from harness.reporters import FORMATS, terminal
+    from harness.reporters.layout import WIDTH
+    from harness.reporters.timings import timed
+
+    if name == "json":  # for programs, which leave out what they do not want
+        return FORMATS[name](report)
+    report = timed(report) if options.timings else replace(report, timings=())
+    if name != "terminal":
+        return FORMATS[name](report)
+    if environ is None:
+        return terminal.render(report, verbose=options.verbose)
+    return terminal.render(report, colour=colour(environ), width=width(WIDTH), verbose=options.verbose)

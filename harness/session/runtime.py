@@ -1,0 +1,300 @@
+"""The runtime, as checks ask it: starts each function once, together with those that share its archives."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from harness.artifact.store import content_key
+from harness.cache.folder import unusable_cache
+from harness.diagnosis import scripts
+from harness.emulator import CAVEAT, Unusable, emulator
+from harness.engines.protocol import Answered, Answers, Failed, Job, Observation, Ready, Start, Unavailable
+from harness.model import EngineInfo, FunctionInfo, Timing
+from harness.session.answers import AnswerStore, key_of
+from harness.session.workspace import timed
+from harness.sources.local import SourceUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    from harness.artifact.bundle import Bundle
+    from harness.check import Subject
+    from harness.emulator import Emulator
+    from harness.manifest import Function, Manifest
+    from harness.policy import RuntimePolicy
+    from harness.session.settings import Settings
+    from harness.session.workspace import Workspace
+
+STATIC = EngineInfo("none", caveats=("static checks only: no handler was started",))
+RESPONDS = "handler-responds"
+MB = 1024 * 1024
+QUESTION = "lambda_artifact_question.handler"  # no module: the probe answers in its place
+QUESTION_MB = 2048  # for what all extensions of a large library need, each loaded by itself
+
+
+@dataclass
+class Runtime:
+    """What can be asked of the runtime; see ``harness.check.Engines``.
+
+    Attributes:
+        manifest: Declares the functions.
+        workspace: Has their archives.
+    """
+
+    manifest: Manifest
+    settings: Settings
+    workspace: Workspace
+    _answers: dict[str, Observation | Unavailable] = field(default_factory=dict)
+    _info: EngineInfo | None = None
+
+    @property
+    def engine(self) -> EngineInfo:
+        """What ran the handlers, and what it cannot vouch for."""
+        if self.settings.static:
+            return STATIC
+        info = self._info or EngineInfo("none")
+        if any(function.seed and self.observation(function) for function in self.manifest.functions):
+            info = replace(info, caveats=(*info.caveats, CAVEAT))
+        return info
+
+    @property
+    def started(self) -> dict[str, bool]:
+        """Whether each observed function started, by its name."""
+        return {
+            name: isinstance(answer.init, Ready)
+            for name, answer in self._answers.items()
+            if isinstance(answer, Observation)
+        }
+
+    def observation(self, function: Function) -> Observation | None:
+        """What is known of a function already."""
+        answer = self._answers.get(function.name)
+        return answer if isinstance(answer, Observation) else None
+
+    def seconds(self, function: Function, check: str) -> float:
+        """What the start of a function has taken already that a check is about: init, or the answers to its events."""
+        if (seen := self.observation(function)) is None:
+            return 0.0
+        return sum(answer.seconds for answer in seen.answers) if check == RESPONDS else seen.init.seconds
+
+    def describe(self, function: Function) -> FunctionInfo:
+        """A function with what its start cost, as reports show it."""
+        info = FunctionInfo(
+            function.name,
+            function.handler,
+            runtime=self.manifest.runtime,
+            architecture=str(self.manifest.architecture),
+            declared_at=function.declared_at,
+        )
+        seen = self.observation(function)
+        if seen is None or not isinstance(seen.init, Ready):
+            return info
+        # Lambda compiles what it imports, even where bytecode was found here.
+        return replace(
+            info,
+            init_seconds=seen.init.seconds + seen.compiling,
+            init_cpu_seconds=seen.init.cpu_seconds + seen.compiling,
+            max_rss_mb=seen.max_rss_bytes / MB,
+        )
+
+    def start(self, functions: Collection[Function], meanwhile: Iterable[object]) -> None:
+        """Start functions, and exhaust an iterable in a thread meanwhile, for as long as nothing interrupts it.
+
+        Errors are left to the checks: each asks for its answer, and gets the same error.
+        """
+        engine, arguments = self.settings.engine, (self._policy, self._architecture, self.settings.progress)
+        threading.Thread(target=engine.prepare, args=arguments, daemon=True).start()
+        groups = self._groups(functions)
+        reached = [self._reached(group) for group in groups]  # analyses the archives before the thread needs them
+        with _exhausting(meanwhile):
+            for group, paths in zip(groups, reached, strict=True):
+                with contextlib.suppress(Exception):
+                    self._start(group, paths)
+
+    def observe(self, function: Function) -> Observation:
+        """What happened when the function was started; starts all that share its archives at the first call.
+
+        Raises:
+            Unavailable: It could not be started.
+        """
+        if function.name not in self._answers:
+            items = self.workspace.bundle(function).items
+            group = [
+                other
+                for other in self.manifest.functions
+                if other.name not in self._answers
+                and _archives(other) == _archives(function)
+                and not scripts.script(other, items)
+            ]
+            self._start(group, self._reached(group))
+        answer = self._answers[function.name]
+        if isinstance(answer, Unavailable):
+            raise answer
+        return answer
+
+    def ask(self, subject: Subject, questions: Sequence[str]) -> tuple[str, ...]:
+        """The runtime's answers to questions about a subject's archives; see ``harness.check.Engines``.
+
+        Raises:
+            Unavailable: They could not be asked here, or got no answer.
+        """
+        task, opt = self._trees(subject.bundle)
+        starts = tuple(
+            Start(
+                function=f"question {number}",
+                handler=QUESTION,
+                memory=QUESTION_MB,
+                timeout=self._policy.limits.timeout_max_seconds,
+                environment=scripts.for_python(subject.manifest.functions, subject.program),
+                events=(question,),
+                asks=True,
+            )
+            for number, question in enumerate(questions, 1)
+        )
+        answers = [key and self._saved.find(key) for key in self._keys(starts, task, opt)]
+        if asked := tuple(start for start, answer in zip(starts, answers, strict=True) if answer is None):
+            job = Job(self._policy, self._architecture, task, opt, asked, self.settings.init_timeout)
+            done = self._run(job)
+            self._info = self._info or done.info
+            replies = iter([_reply(observation) for observation in done.observations])
+            answers = [next(replies) if answer is None else answer for answer in answers]
+            for key, answer in zip(self._keys(starts, task, opt), answers, strict=True):
+                if key and answer:
+                    self._saved.keep(key, answer)
+        return tuple(answer or "" for answer in answers)
+
+    @property
+    def _policy(self) -> RuntimePolicy:
+        return self.workspace.policy
+
+    @property
+    def _architecture(self) -> str:
+        return str(self.manifest.architecture)
+
+    @cached_property
+    def _saved(self) -> AnswerStore:
+        return AnswerStore(self.settings.cache / "answers")
+
+    def _keys(self, starts: Sequence[Start], task: Path, opt: Path | None) -> list[str | None]:
+        """The key of each answer, by all that it depends on; None where that is not known, or may change any time."""
+        trees = [content_key(tree, self.settings.cache) for tree in (task, opt) if tree]
+        if self._info is None or None in trees:
+            return [None] * len(starts)
+        return [key_of(start, self._info, trees) for start in starts]
+
+    def _groups(self, functions: Collection[Function]) -> list[list[Function]]:
+        """Functions by the archives that they share, without those whose archives cannot be had or read."""
+        groups: dict[object, list[Function]] = {}
+        for function in self.manifest.functions:
+            with contextlib.suppress(SourceUnavailable):
+                archives = self.workspace.bundle(function).archives
+                if function in functions and not any(archive.refusals for archive in archives):
+                    groups.setdefault(_archives(function), []).append(function)
+        return list(groups.values())
+
+    def _reached(self, group: Sequence[Function]) -> tuple[str, ...]:
+        """The files that functions load when they start, as far as that is known.
+
+        For a single one it is not worth the wait: to find it out takes as long as the start.
+        """
+        if len(group) == 1:
+            return ()
+        with timed(self.workspace.timings, "following the imports"):
+            return self.workspace.reached(group[0])
+
+    def _start(self, group: Sequence[Function], reached: tuple[str, ...]) -> None:
+        """Start functions, those with a seed with their emulated AWS; where that cannot be had, the others alone."""
+        seeds = {function.name: function.seed for function in group if function.seed is not None}
+        if not seeds:
+            self._answers |= self._observed(group, reached)
+            return
+        try:
+            with emulator(seeds, self.settings.progress) as outside:
+                self._answers |= self._observed(group, reached, outside)
+        except Unusable as reason:
+            if others := [function for function in group if function.name not in seeds]:
+                self._answers |= self._observed(others, reached)
+            self._answers |= dict.fromkeys(seeds, Unavailable(f"{reason}."))
+
+    def _observed(
+        self, group: Sequence[Function], reached: tuple[str, ...], outside: Emulator | None = None
+    ) -> dict[str, Observation | Unavailable]:
+        try:
+            task, opt = self._trees(self.workspace.bundle(group[0]))
+            starts = tuple(_start_of(function) for function in group)
+            limit = self.settings.init_timeout
+            answers = self._run(Job(self._policy, self._architecture, task, opt, starts, limit, reached, outside))
+        except Unavailable as reason:
+            return {function.name: reason for function in group}
+        self._info = answers.info
+        return {observation.function: observation for observation in answers.observations}
+
+    def _trees(self, bundle: Bundle) -> tuple[Path, Path | None]:
+        with self._room():
+            return self.workspace.trees(bundle)
+
+    def _run(self, job: Job) -> Answers:
+        with self._room():
+            answers = self.settings.engine.run(job, self.settings.progress)
+        self.workspace.timings += [Timing(f"the runtime: {name}", seconds) for name, seconds in answers.seconds]
+        return answers
+
+    @contextlib.contextmanager
+    def _room(self) -> Iterator[None]:
+        """Say that there is no room in the cache, in place of the system's error."""
+        try:
+            yield
+        except OSError as error:
+            raise Unavailable(f"{unusable_cache(self.settings.cache, error)}.") from error
+
+
+@contextlib.contextmanager
+def _exhausting(iterable: Iterable[object]) -> Iterator[None]:
+    """Exhaust an iterable in a thread; after an error here, Ctrl-C above all, it stops at its next item."""
+    stopped = threading.Event()
+
+    def exhaust() -> None:
+        for _ in iterable:
+            if stopped.is_set():
+                break
+
+    with ThreadPoolExecutor(1) as pool:
+        thread = pool.submit(exhaust)
+        try:
+            yield
+        except BaseException:
+            stopped.set()
+            raise
+        thread.result()
+
+
+def _archives(function: Function) -> object:
+    return function.code, function.layers
+
+
+def _start_of(function: Function) -> Start:
+    return Start(
+        function=function.name,
+        handler=function.handler,
+        memory=function.memory,
+        timeout=function.timeout,
+        environment=function.environment,
+        events=tuple(event.payload for event in function.events),
+        emulated=function.seed is not None,
+    )
+
+
+def _reply(seen: Observation) -> str:
+    match seen:
+        case Observation(answers=(Answered(body=body),)):
+            return body
+        case Observation(init=Failed(error=error)) | Observation(answers=(Failed(error=error),)):
+            raise Unavailable(f"the runtime could not be asked about the archives: {error}.")
+        case _:
+            raise Unavailable("the runtime ended while it was asked about the archives.")
