@@ -221,8 +221,12 @@ sys.exit(pytest.main(options))
 @pytest.mark.parametrize(
     "function",
     [
-        *("harness.manifest:load", "harness.verify:plan", "harness.verify:run", "harness.plugin.xdist:reports"),
-        *("harness.verify:Verification.read", "harness.verify:Verification.report", "harness.plugin.hooks:_report"),
+        *("harness.manifest:load", "harness.verify:plan", "harness.verify:run", "harness.plugin.verifications:reports"),
+        *(
+            "harness.verify:Verification.read_repository",
+            "harness.verify:Verification.report",
+            "harness.plugin.items:report_of",
+        ),
     ],
 )
 def test_nor_is_it_in_pytest(function: str, error: str, tmp_path: Path, environ: dict[str, str]) -> None:

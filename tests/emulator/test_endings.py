@@ -21,7 +21,7 @@ from harness.emulator import REMEDY, SERVER, Unusable, emulator
 from harness.engines.choice import Choice, engine
 from harness.manifest import load
 from harness.model import Skipped
-from harness.plugin.runtime import LambdaRuntime
+from harness.plugin.fixtures import LambdaRuntime
 from harness.session.settings import Settings
 from harness.verify import Verification, verify
 

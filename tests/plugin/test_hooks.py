@@ -193,7 +193,7 @@ class TestVerdicts:
             ]
         )
         result.stdout.no_fnmatch_line("*Traceback*")
-        result.stdout.no_fnmatch_line("*pytest_plugin.py*")
+        result.stdout.no_fnmatch_line("*hooks.py*")
 
     def test_a_check_that_could_not_be_run_fails(self, project: pytest.Pytester) -> None:
         options = ("-m", "artifact", "-rA", "--artifact-engine=process", "--artifact-python=/bin/false")
@@ -553,7 +553,7 @@ def test_an_ordinary_run_imports_nothing_of_a_verification(pytester: pytest.Pyte
             slow = {"docker", "boto3", "msgspec", "requests"}
             loaded = {name for name in sys.modules if name.partition(".")[0] == "harness"}
             assert slow & set(sys.modules) == set()
-            assert loaded == {f"harness{name}" for name in ("", ".invoking", ".model", ".pytest_plugin")}
+            assert {name.split(".")[1] for name in loaded if "." in name} == {"model", "plugin"}
         """
     )
 
