@@ -52,8 +52,8 @@ FULL = "LAMBDA_ARTIFACT_TEST_ALL_EXCEPTIONS"
 """Set, every function is made to raise each exception: some minutes. Else each raises one of them, in turn."""
 
 EARNED: Mapping[str, type[BaseException]] = {
-    "progress.py:Progress._watch": BaseException,  # a thread of its own, which only shows what is being done
-    "kept.py:_append": OSError,  # how useful the cache is, on a disk that may be full
+    "commands/progress.py:Progress._watch": BaseException,  # a thread of its own, which only shows what is being done
+    "cache/usage.py:_append": OSError,  # how useful the cache is, on a disk that may be full
     # A statement that nests deeper than anybody writes says nothing of what it does; it is compiled all the same.
     **dict.fromkeys(
         (
@@ -221,12 +221,13 @@ sys.exit(pytest.main(options))
 @pytest.mark.parametrize(
     "function",
     [
-        *("harness.manifest:load", "harness.verify:plan", "harness.verify:run", "harness.plugin.verifications:reports"),
-        *(
-            "harness.verify:Verification.read_repository",
-            "harness.verify:Verification.report",
-            "harness.plugin.items:report_of",
-        ),
+        "harness.manifest:load",
+        "harness.verify:plan",
+        "harness.verify:run",
+        "harness.verify:Verification.read_repository",
+        "harness.verify:Verification.report",
+        "harness.plugin.verifications:reports",
+        "harness.plugin.items:report_of",
     ],
 )
 def test_nor_is_it_in_pytest(function: str, error: str, tmp_path: Path, environ: dict[str, str]) -> None:
