@@ -59,11 +59,12 @@ class Outputs:
                 raise UsageError(f"--output {name}={path}: that file is {use}; write the report to another")
             taken[path.resolve()] = "written by another --output"
 
-    def write(self, render: Callable[[str], str]) -> None:
-        """Write the files.
+    def write(self, render: Callable[..., str], environ: Mapping[str, str]) -> str:
+        """Write the files, and return the text for standard output.
 
         Args:
-            render: The text of a format.
+            render: Takes a format and, for a terminal, its colours and width.
+            environ: The user's environment.
 
         Raises:
             UsageError: One cannot be written.
@@ -73,6 +74,7 @@ class Outputs:
                 regular_files.write(path, render(name))
             except OSError as error:
                 raise UsageError(f"--output {name}={path}: {error.strerror}") from error
+        return render(self.shown, **(_style(environ) if self.shown == "terminal" else {}))
 
 
 def _file(text: str, formats: Collection[str]) -> tuple[str, Path]:
@@ -90,19 +92,16 @@ def _file(text: str, formats: Collection[str]) -> tuple[str, Path]:
     return name, path
 
 
-def colour(environ: Mapping[str, str]) -> bool:
-    """Whether standard output may have colours."""
-    if environ.get("NO_COLOR") or environ.get("TERM") == "dumb":
-        return False
-    return bool(environ.get("FORCE_COLOR")) or sys.stdout.isatty()
-
-
-def width(default: int) -> int:
-    """The columns of the terminal; the default where standard output is none."""
-    if sys.stdout.isatty():
+def _style(environ: Mapping[str, str]) -> Mapping[str, int]:
+    """Whether standard output may have colours, and how wide it is where it is a terminal."""
+    is_terminal = sys.stdout.isatty()
+    plain = environ.get("NO_COLOR") or environ.get("TERM") == "dumb"
+    style = {"colour": not plain and (is_terminal or bool(environ.get("FORCE_COLOR")))}
+    if is_terminal:
         with contextlib.suppress(OSError, ValueError):
-            return min(os.get_terminal_size(sys.stdout.fileno()).columns or default, WIDEST)
-    return default
+            if columns := os.get_terminal_size(sys.stdout.fileno()).columns:
+                return {**style, "width": min(columns, WIDEST)}
+    return style
 
 
 def show(text: str, code: ExitCode = ExitCode.OK) -> ExitCode:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from harness.commands.options import Once, add
-from harness.commands.output import Outputs, colour, show
+from harness.commands.output import Outputs, show
 from harness.commands.progress import Progress
 
 if TYPE_CHECKING:
@@ -76,6 +76,5 @@ def run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
             Aws(options.profile), folder, progress.show, today, skip, options.strict, options.rollback
         )
         preflight = request.run(manifest, settings)
-    outputs.write(lambda name: request.FORMATS[name](preflight))
-    coloured = {"colour": colour(environ)} if outputs.shown == "terminal" else {}
-    return show(request.FORMATS[outputs.shown](preflight, **coloured), preflight.report.exit_code)
+    text = outputs.write(lambda name, **style: request.FORMATS[name](preflight, **style), environ)
+    return show(text, preflight.report.exit_code)

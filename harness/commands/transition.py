@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.commands.options import LAYER, SOURCE, Once, add, one_of, settings_of
-from harness.commands.output import Outputs, colour, show
+from harness.commands.output import Outputs, show
 
 if TYPE_CHECKING:
     import argparse
@@ -71,6 +71,5 @@ def run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
     with settings_of(options, environ) as settings:
         notes = request.assumed(options, sides[1])
         report = request.run(sides, settings, order, rollback=not options.without_rollback, notes=notes)
-    outputs.write(lambda name: request.FORMATS[name](report))
-    coloured = {"colour": colour(environ)} if outputs.shown == "terminal" else {}
-    return show(request.FORMATS[outputs.shown](report, **coloured), report.exit_code)
+    text = outputs.write(lambda name, **style: request.FORMATS[name](report, **style), environ)
+    return show(text, report.exit_code)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harness.commands.options import EXIT_CODES, Once, add, engine_of, manifest_of, settings_of
-from harness.commands.output import Outputs, colour, show, width
+from harness.commands.output import Outputs, show
 
 if TYPE_CHECKING:
     import argparse
@@ -67,21 +67,18 @@ def run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
         options, environ, **chosen, strict=options.strict, source_digests=options.source_digests
     ) as settings:
         report = verify(manifest, settings)
-    outputs.write(lambda name: _text(report, name, options))
-    return show(_text(report, outputs.shown, options, environ), report.exit_code)
+    text = outputs.write(lambda name, **style: _text(report, name, options, **style), environ)
+    return show(text, report.exit_code)
 
 
-def _text(report: Report, name: str, options: argparse.Namespace, environ: Mapping[str, str] | None = None) -> str:
-    """The report in a format; with the environment, for standard output."""
-    from harness.reporters import FORMATS, terminal
-    from harness.reporters.layout import WIDTH
+def _text(report: Report, name: str, options: argparse.Namespace, **style: int) -> str:
+    """The report in a format."""
+    from harness.reporters import FORMATS
     from harness.reporters.timings import timed
 
     if name == "json":  # for programs, which leave out what they do not want
         return FORMATS[name](report)
     report = timed(report) if options.timings else replace(report, timings=())
-    if name != "terminal":
-        return FORMATS[name](report)
-    if environ is None:
-        return terminal.render(report, verbose=options.verbose)
-    return terminal.render(report, colour=colour(environ), width=width(WIDTH), verbose=options.verbose)
+    if name == "terminal":
+        return FORMATS[name](report, verbose=options.verbose, **style)
+    return FORMATS[name](report)

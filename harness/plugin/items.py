@@ -97,9 +97,9 @@ class CheckFailed(Exception):  # noqa: N818 - it is what the item reports, not a
 
     def __init__(self, report: Report, result: Result) -> None:
         from harness.plain_text import harmless
-        from harness.reporters import terminal
+        from harness.reporters import FORMATS
 
-        super().__init__(terminal.render(report, colour=False))
+        super().__init__(FORMATS["terminal"](report))
         self.summary = harmless(_summary(result)).partition("\n")[0]
 
 

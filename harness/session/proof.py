@@ -13,7 +13,7 @@ from harness import regular_files
 from harness.catalogue import CATALOGUE
 from harness.model import UsageError, Verdict
 from harness.plain_text import harmless
-from harness.reporters.json_v1 import SCHEMA
+from harness.reporters.schema_v1 import SCHEMA
 
 if TYPE_CHECKING:
     from pathlib import Path
