@@ -10,8 +10,8 @@ from harness.check import Engines, Findings, Inapplicable, Subject, define
 from harness.diagnosis import absent_files
 from harness.diagnosis.severity import severity
 from harness.facts.files.accesses import FileAccess, file_accesses
+from harness.facts.python.code import Guard
 from harness.facts.python.file_calls import Act
-from harness.facts.python.file_uses import Guard
 from harness.facts.python.locations import Places
 from harness.facts.python.system_requests import Kind
 from harness.facts.python.walk import weaker

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from harness.artifact.bundle import CODE_ROOT
-from harness.facts.python.file_uses import Guard
+from harness.facts.python.code import Guard
 from harness.facts.python.locations import Places
 from harness.model import When
 

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import ast
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
-from harness.facts.python.bindings import Function, assigned_once, bound, imported
-from harness.facts.python.imports import called, called_at_once
-from harness.facts.python.paths import Evaluator, Location, Value
+from harness.facts.python.bindings import Function, assigned_once
+from harness.facts.python.imports import called
+from harness.facts.python.paths import Location  # noqa: TC001 - the store reads the annotations
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator
+
+    from harness.facts.python.code import Code
 
 CHANGES: Final = re.compile(
     rb"\bpath\s*\.\s*(?:insert|append|extend)\b|\baddsitedir\b|\b\w+\s*\.\s*path\s*(?:\[[^]\n]*\]\s*)?\+?=(?!=)"
@@ -79,16 +81,16 @@ class Loading:
     script: bool = False
 
 
-def loading(tree: ast.Module, source: bytes) -> Loading:
+def loading(code: Code, source: bytes) -> Loading:
     """What a module loads in other ways.
 
     Args:
-        tree: The module.
+        code: The module.
         source: Its text.
     """
-    found = added(tree) if CHANGES.search(source) else ()
+    found = added(code) if CHANGES.search(source) else ()
     computed, named, layered = set[str](), set[str](), set[str]()
-    for node in ast.walk(tree):
+    for node in ast.walk(code.tree):
         if isinstance(node, ast.Call):
             computed.update(_computed(node))
         elif isinstance(node, ast.Constant) and _is_name(node.value):
@@ -96,7 +98,7 @@ def loading(tree: ast.Module, source: bytes) -> Loading:
         elif isinstance(node, ast.Constant) and isinstance(node.value, str) and _LAYERED.match(node.value):
             layered.add(node.value[:_LONGEST])
     if b"INSTALLED_APPS" in source:
-        named.update(_applications(tree))
+        named.update(_applications(code.tree))
     return Loading(
         found,
         tuple(sorted(computed)),
@@ -119,9 +121,9 @@ def _applications(tree: ast.Module) -> Iterator[str]:
                 pass
 
 
-def added(tree: ast.Module) -> tuple[Added, ...]:
+def added(code: Code) -> tuple[Added, ...]:
     """What a module puts on the search path."""
-    return tuple(_Finder(tree).found())
+    return tuple(_Finder(code).found())
 
 
 def _is_name(value: object) -> bool:
@@ -147,58 +149,32 @@ def _computed(node: ast.Call) -> Iterator[str]:
                 yield ""
 
 
-@dataclass(slots=True)
-class _Scope:
-    names: Mapping[str, Value | None]
-    loops: dict[str, list[ast.expr]] = field(default_factory=dict)
-
-
 class _Finder:
     """Looks for what changes ``sys.path``, in functions too."""
 
-    def __init__(self, tree: ast.Module) -> None:
-        self._tree = tree
-        self._evaluator = Evaluator(imported(tree))
+    def __init__(self, code: Code) -> None:
+        self._code = code
+        self._evaluator = code.evaluator
 
     def found(self) -> Iterator[Added]:
-        """Every change, with what is added."""
-        executed = called_at_once(self._tree)
-        inner: list[tuple[Function, Mapping[str, Value | None]]] = []
-        yield from self._scope(self._tree.body, {}, inner)
-        for function, names in inner:
-            lazy = function.name not in executed
-            nested: list[tuple[Function, Mapping[str, Value | None]]] = []
-            found = self._scope(function.body, _with_arguments(function, names), nested)
-            yield from (replace(one, lazy=lazy) for one in found)
-            inner += nested
+        """Every change, with what is added: those of the module's own level first."""
+        changes = [(node, one) for node in _in_order(self._code.tree) for one in self._node(node)]
+        homes = [(self._code.function(node), one) for node, one in changes]
+        yield from (one for home, one in homes if isinstance(home, ast.Module))
+        for home, one in homes:
+            if isinstance(home, Function):
+                yield replace(one, lazy=home.name not in self._code.executed)
 
-    def _scope(
-        self,
-        body: list[ast.stmt],
-        outer: Mapping[str, Value | None],
-        functions: list[tuple[Function, Mapping[str, Value | None]]],
-    ) -> Iterator[Added]:
-        names: dict[str, Value | None] = {**outer, **dict.fromkeys(bound(body))}
-        for name, value in assigned_once(body):
-            names[name] = self._evaluator.value(value, names)
-        scope = _Scope(names)
-        inner: list[Function] = []
-        for node in _inside(body, inner):
-            if isinstance(node, ast.For) and isinstance(node.target, ast.Name):
-                scope.loops[node.target.id] = _elements(node.iter)
-            yield from self._node(node, scope)
-        functions += [(function, names) for function in inner]
-
-    def _node(self, node: ast.AST, scope: _Scope) -> Iterator[Added]:
+    def _node(self, node: ast.AST) -> Iterator[Added]:
         match node:
             case ast.Call():
                 dotted = self._evaluator.dotted(node.func)
                 if dotted in _ADDERS and len(node.args) > _ADDERS[dotted]:
-                    yield from self._values(node.args[_ADDERS[dotted]], scope, node.lineno)
+                    yield from self._values(node.args[_ADDERS[dotted]], node.lineno)
             case ast.AugAssign(target=target, value=value) if self._is_path(target):
-                yield from self._values(value, scope, node.lineno)
+                yield from self._values(value, node.lineno)
             case ast.Assign(targets=[target], value=value) if self._is_path(target):
-                yield from self._values(value, scope, node.lineno)
+                yield from self._values(value, node.lineno)
             case ast.Assign(targets=[ast.Name()], value=ast.Attribute() as value) if self._is_path(value):
                 yield Added(None, node.lineno)
             case ast.Attribute() if self._evaluator.dotted(node) in _HOOKS:
@@ -211,38 +187,46 @@ class _Finder:
             node = node.value
         return self._evaluator.dotted(node) == _SYS_PATH
 
-    def _values(self, node: ast.expr, scope: _Scope, line: int) -> Iterator[Added]:
+    def _values(self, node: ast.expr, line: int) -> Iterator[Added]:
         if isinstance(node, ast.List | ast.Tuple | ast.Set):
             for one in node.elts:
-                yield from self._values(one, scope, line)
+                yield from self._values(one, line)
         elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult) and isinstance(node.right, ast.List):
-            yield from self._values(node.right, scope, line)  # `(folder not in sys.path) * [folder]`
+            yield from self._values(node.right, line)  # `(folder not in sys.path) * [folder]`
         elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add) and _lists(node):
-            yield from self._values(node.left, scope, line)
-            yield from self._values(node.right, scope, line)
-        elif isinstance(node, ast.Name) and scope.loops.get(node.id):
-            for one in scope.loops[node.id]:
-                yield self._added(one, scope, line)
+            yield from self._values(node.left, line)
+            yield from self._values(node.right, line)
+        elif isinstance(node, ast.Name) and (elements := self._elements(node)):
+            for one in elements:
+                yield self._added(one, line)
         elif not (isinstance(node, ast.Starred) or self._is_path(node)):
-            yield self._added(node, scope, line)
+            yield self._added(node, line)
 
-    def _added(self, node: ast.expr, scope: _Scope, line: int) -> Added:
+    def _elements(self, name: ast.Name) -> list[ast.expr]:
+        """What a variable of a loop goes through."""
+        node: ast.AST = name
+        while parent := self._code.parents.get(node):
+            match parent:
+                case ast.For(target=ast.Name(id=variable), iter=ast.List() | ast.Tuple() | ast.Set() as over) if (
+                    variable == name.id
+                ):
+                    return over.elts
+                case _:
+                    node = parent
+        return []
+
+    def _added(self, node: ast.expr, line: int) -> Added:
         inside = any(isinstance(one, ast.Name) and one.id in self._rooted for one in ast.walk(node))
-        return Added(self._evaluator.location(node, scope.names), line, inside=inside)
+        return Added(self._evaluator.location(node, self._code.scope(node).names), line, inside=inside)
 
     @cached_property
     def _rooted(self) -> frozenset[str]:
         """The names at module level that stand for paths made of the module's own."""
         found = {"__file__"}
-        for name, value in assigned_once(self._tree.body):
+        for name, value in assigned_once(self._code.tree.body):
             if any(isinstance(one, ast.Name) and one.id in found for one in ast.walk(value)):
                 found.add(name)
         return frozenset(found)
-
-
-def _with_arguments(function: Function, names: Mapping[str, Value | None]) -> Mapping[str, Value | None]:
-    given = [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]
-    return {**names, **dict.fromkeys(one.arg for one in given)}
 
 
 def _lists(node: ast.BinOp) -> bool:
@@ -251,17 +235,10 @@ def _lists(node: ast.BinOp) -> bool:
     )
 
 
-def _elements(node: ast.expr) -> list[ast.expr]:
-    return node.elts if isinstance(node, ast.List | ast.Tuple | ast.Set) else []
-
-
-def _inside(body: Iterable[ast.stmt], inner: list[Function]) -> Iterator[ast.AST]:
-    """What a scope holds, from the top on; the functions in it are added to those that are given."""
-    waiting: list[ast.AST] = [*reversed([*body])]
+def _in_order(node: ast.AST) -> Iterator[ast.AST]:
+    """A node and all below it, in the order of the text."""
+    waiting = [node]
     while waiting:
         node = waiting.pop()
-        if isinstance(node, Function):
-            inner.append(node)
-        else:
-            yield node
-            waiting += [*ast.iter_child_nodes(node)][::-1]
+        yield node
+        waiting += [*ast.iter_child_nodes(node)][::-1]

@@ -6,32 +6,23 @@ import ast
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from harness.facts.python.conditions import Truth, truth
-from harness.facts.python.imports import called, called_at_once
+from harness.facts.python.code import Contexts, Guard
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from harness.facts.python.code import Code, Scope
 
-# What raises where a distribution has no metadata, by the module that offers it.
-_BY_NAME: Final = {
-    "importlib.metadata": frozenset({"version", "distribution", "requires", "metadata", "files"}),
-    "importlib_metadata": frozenset({"version", "distribution", "requires", "metadata", "files"}),
-    "pkg_resources": frozenset({"get_distribution", "require"}),
-}
 _BY_GROUP: Final = frozenset({"entry_points", "iter_entry_points"})
+_METADATA: Final = frozenset({"version", "distribution", "requires", "metadata", "files"}) | _BY_GROUP
+# What looks something up, by the module that offers it; by name, it raises where a distribution has no metadata.
+_LOOKUPS: Final = {
+    "importlib.metadata": _METADATA,
+    "importlib_metadata": _METADATA,
+    "pkg_resources": frozenset({"get_distribution", "require"}) | _BY_GROUP,
+}
 # What catches it: PackageNotFoundError is a ModuleNotFoundError.
-_CATCHES: Final = frozenset(
-    {
-        "PackageNotFoundError",
-        "ModuleNotFoundError",
-        "ImportError",
-        "DistributionNotFound",
-        "ResolutionError",
-        "Exception",
-        "BaseException",
-    }
+_EXPECTED: Final = frozenset(
+    {"PackageNotFoundError", "ModuleNotFoundError", "ImportError", "DistributionNotFound", "ResolutionError"}
 )
-_OWN: Final = frozenset({"__name__", "__package__"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,76 +60,32 @@ def may_look(source: bytes) -> bool:
     return b"pkg_resources" in source or (b"metadata" in source and b"importlib" in source)
 
 
-def lookups(tree: ast.Module, python: tuple[int, int]) -> tuple[Lookup, ...]:
-    """Every look-up of a constant name, in the order of the lines.
-
-    Args:
-        tree: The module.
-        python: The version of the runtime, for conditions on ``sys.version_info``.
-    """
-    names = _names(tree)
-    if not names:
-        return ()
-    parents = {child: parent for parent in ast.walk(tree) for child in ast.iter_child_nodes(parent)}
-    constants = dict(_constants(tree))
-    executed = called_at_once(tree)
+def lookups(code: Code) -> tuple[Lookup, ...]:
+    """Every look-up of a constant name, in the order of the lines."""
+    contexts = Contexts(code, _EXPECTED)
     found = []
-    for node in ast.walk(tree):
-        api = names.get(ast.unparse(node.func)) if isinstance(node, ast.Call) and _plain(node.func) else None
-        if api is None or not isinstance(node, ast.Call):
+    for node in ast.walk(code.tree):
+        dotted = code.evaluator.dotted(node.func) if isinstance(node, ast.Call) else ""
+        module, _, function = dotted.rpartition(".")
+        if not isinstance(node, ast.Call) or function not in _LOOKUPS.get(module, ()):
             continue
-        by_group = api.rpartition(".")[2] in _BY_GROUP
-        value = _argument(node, by_group=by_group)
-        text = _text(value, constants) if value is not None else None
-        if text:
-            signs = dict.fromkeys(_conditions(node, parents, python, executed), True)
-            name, group = ("", text) if by_group else (text, "")
-            found.append(Lookup(name, group, api, node.lineno, **signs))
+        by_group = function in _BY_GROUP
+        if not (text := _text(_argument(node, by_group=by_group), code.scope(node))):
+            continue
+        context = contexts.of(node)
+        found.append(
+            Lookup(
+                "" if by_group else text,
+                text if by_group else "",
+                dotted,
+                node.lineno,
+                lazy=bool(context.function) and context.function not in code.executed,
+                guarded=context.guard is not Guard.NONE,
+                conditional=context.conditional,
+                never=context.never,
+            )
+        )
     return tuple(sorted(found, key=lambda one: one.line))
-
-
-def _plain(node: ast.expr) -> bool:
-    """Whether it is a name, or one with dots."""
-    while isinstance(node, ast.Attribute):
-        node = node.value
-    return isinstance(node, ast.Name)
-
-
-def _names(tree: ast.Module) -> dict[str, str]:
-    """The functions that look something up, by what the module calls them."""
-    found: dict[str, str] = {}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and not node.level:
-            for alias in node.names:
-                name = alias.asname or alias.name
-                if alias.name in _offered(node.module or ""):
-                    found[name] = f"{node.module}.{alias.name}"
-                found |= _under(name, f"{node.module}.{alias.name}")
-        elif isinstance(node, ast.Import):
-            for alias in node.names:
-                if alias.name == "importlib":
-                    found |= _under(f"{alias.asname or alias.name}.metadata", "importlib.metadata")
-                found |= _under(alias.asname or alias.name, alias.name)
-    return found
-
-
-def _offered(module: str) -> frozenset[str]:
-    return _BY_NAME[module] | _BY_GROUP if module in _BY_NAME else frozenset()
-
-
-def _under(name: str, module: str) -> dict[str, str]:
-    """The functions of a module that is bound to a name."""
-    return {f"{name}.{function}": f"{module}.{function}" for function in _offered(module)}
-
-
-def _constants(tree: ast.Module) -> Iterator[tuple[str, str]]:
-    """Names that are bound to a text at module level."""
-    for node in tree.body:
-        match node:
-            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Constant(value=str() as text)):
-                yield name, text
-            case _:
-                pass
 
 
 def _argument(call: ast.Call, *, by_group: bool) -> ast.expr | None:
@@ -148,64 +95,13 @@ def _argument(call: ast.Call, *, by_group: bool) -> ast.expr | None:
     return next((keyword.value for keyword in call.keywords if keyword.arg in wanted), None)
 
 
-def _text(node: ast.expr, constants: Mapping[str, str]) -> str | None:
+def _text(node: ast.expr | None, scope: Scope) -> str | None:
     match node:
         case ast.Constant(value=str() as text):
             return text
-        case ast.Name(id=name) if name in _OWN:
+        case ast.Name(id="__name__" | "__package__" as name):
             return name
-        case ast.Name(id=name):
-            return constants.get(name)
+        case ast.Name(id=name) if isinstance(value := scope.names.get(name), str):
+            return value
         case _:
             return None
-
-
-def _conditions(  # noqa: C901 - a table of statements
-    node: ast.AST, parents: Mapping[ast.AST, ast.AST], python: tuple[int, int], executed: frozenset[str]
-) -> Iterator[str]:
-    """Which attributes of a look-up what it stands in makes true, from the inside out."""
-    while parent := parents.get(node):
-        match parent:
-            case ast.FunctionDef() | ast.AsyncFunctionDef():
-                if node in parent.body and parent.name not in executed:
-                    yield "lazy"
-            case ast.Lambda():
-                yield "lazy"
-            case ast.Try() | ast.TryStar():
-                if node not in parent.body:
-                    yield "conditional"
-                elif any(_caught(handler.type) for handler in parent.handlers):
-                    yield "guarded"
-            case ast.With() | ast.AsyncWith():
-                if node in parent.body and _suppressed(parent.items):
-                    yield "guarded"
-            case ast.If() | ast.IfExp():
-                yield from _branch(parent, node, python)
-            case ast.For() | ast.AsyncFor() | ast.While() | ast.match_case() | ast.BoolOp() | ast.comprehension():
-                yield "conditional"
-            case _:
-                pass
-        node = parent
-
-
-def _branch(parent: ast.If | ast.IfExp, node: ast.AST, python: tuple[int, int]) -> Iterator[str]:
-    if node is parent.test:
-        return
-    holds = truth(parent.test, python)
-    body = node in parent.body if isinstance(parent.body, list) else node is parent.body
-    if holds is Truth.UNKNOWN:
-        yield "conditional"
-    elif body is (holds is Truth.FALSE):
-        yield "never"
-
-
-def _caught(caught: ast.expr | None) -> bool:
-    """Whether an except clause catches it; a bare one does."""
-    if isinstance(caught, ast.Tuple):
-        return any(_caught(one) for one in caught.elts)
-    return caught is None or called(caught) in _CATCHES
-
-
-def _suppressed(items: Iterable[ast.withitem]) -> bool:
-    managers = [item.context_expr for item in items if isinstance(item.context_expr, ast.Call)]
-    return any(called(one.func) == "suppress" and any(map(_caught, one.args)) for one in managers)

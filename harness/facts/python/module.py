@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
 import msgspec
 
 from harness.facts.migrations.revisions import TRIGGER, Revision, revision
 from harness.facts.python.bytecode import source_hash
+from harness.facts.python.code import Code
 from harness.facts.python.dynamic_imports import CHANGES_PLAINLY, Loading, added, loading
 from harness.facts.python.file_uses import TRIGGERS, Uses, uses
 from harness.facts.python.import_outline import outline
@@ -21,9 +21,6 @@ from harness.facts.python.routines import Flow, flow
 from harness.facts.python.system_requests import OPENS, Request, requests
 from harness.facts.python.system_requests import TRIGGERS as ASKING
 from harness.facts.python.variables import Variable, may_read, variables
-
-if TYPE_CHECKING:
-    import ast
 
 # What makes the names of a library's module unknowable: its text is not followed any closer than this.
 _INJECTS = re.compile(rb"\bsys\s*\.\s*modules\b|\bmeta_path\b|\bpath_hooks\b|\b__path__\b")
@@ -83,29 +80,30 @@ def module(source: bytes, python: tuple[int, int], *, recorded: bool = False) ->
     if tree is None:
         return Module(len(source), digest, parsed=False)
     calls = b"import_module" in source or b"__import__" in source
+    code = Code(tree, python)
     found = Module(
         size=len(source),
         hash=digest,
         imports=imports(tree, python, calls=calls, own=not recorded) if b"import" in source else (),
         names=_outline(source) if recorded else names(tree),
-        lookups=lookups(tree, python) if may_look(source) else (),
-        uses=uses(tree, python) if not recorded and TRIGGERS.search(source) else Uses(),
-        requests=requests(tree, python) if asking else (),
+        lookups=lookups(code) if may_look(source) else (),
+        uses=uses(code) if not recorded and TRIGGERS.search(source) else Uses(),
+        requests=requests(code) if asking else (),
         revision=revision(tree) if TRIGGER in source else None,
         flow=Flow() if recorded else flow(tree, python),
         variables=variables(tree) if not recorded and may_read(source) else (),
-        loading=_loading(source, tree, recorded=recorded),
+        loading=_loading(source, code, recorded=recorded),
     )
     return _expressible(found) if _SURROGATE.search(source) else found
 
 
-def _loading(source: bytes, tree: ast.Module, *, recorded: bool) -> Loading:
+def _loading(source: bytes, code: Code, *, recorded: bool) -> Loading:
     if not recorded:
-        return loading(tree, source)
+        return loading(code, source)
     if not any(hint in source for hint in _PATHS) or not CHANGES_PLAINLY.search(source):
         return Loading()
     whole = parse(source)  # the outline has imports alone
-    return Loading(added(whole)) if whole else Loading()
+    return Loading(added(Code(whole, code.python))) if whole else Loading()
 
 
 def notable(source: bytes) -> bool:

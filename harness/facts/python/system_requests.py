@@ -8,14 +8,16 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from harness.facts.python.bindings import Function, assigned_once, imported
-from harness.facts.python.call_context import signs
+from harness.facts.python.code import Contexts, Guard, argument, true_keyword
 from harness.facts.python.imports import called
-from harness.facts.python.paths import Evaluator, Location, Value
+from harness.facts.python.paths import Location
 from harness.facts.python.shell_commands import UNKNOWN, started
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from harness.facts.python.code import Code, Context, Scope
+    from harness.facts.python.paths import Value
 
 TRIGGERS: Final = re.compile(
     rb"subprocess|os\.system|popen|\bexec[vl]|spawn|\bwhich\b|CDLL|PyDLL|LoadLibrary|dlopen|find_library|setlocale"
@@ -124,24 +126,30 @@ _SHARED: Final = frozenset(
 _CONTEXT: Final = "multiprocessing.get_context"
 _NAMES: Final = frozenset(name.rpartition(".")[2] for name in (*_CALLS, *_SHARED)) | {"dlopen"}
 _OPENERS: Final = frozenset({"CDLL", "PyDLL", "LoadLibrary", "dlopen"})
+# What catches the failure of one of these.
+_EXPECTED: Final = frozenset(
+    {
+        *("OSError", "IOError", "EnvironmentError", "FileNotFoundError", "PermissionError", "NotImplementedError"),
+        *("CalledProcessError", "SubprocessError", "Error", "TemplateNotFound", "TemplateDoesNotExist"),
+    }
+)
 _TESTS: Final = (ast.If, ast.IfExp, ast.Assert, ast.While)
 
 
-def requests(tree: ast.Module, python: tuple[int, int]) -> tuple[Request, ...]:
+def requests(code: Code) -> tuple[Request, ...]:
     """What a module asks for, in the order of its lines, without what expects to fail and what never runs on Lambda."""
     try:
-        return tuple(sorted(_Finder(tree, python).found(), key=lambda one: one.line))
+        return tuple(sorted(_Finder(code).found(), key=lambda one: one.line))
     except RecursionError:  # a condition too deep to be written down again
         return ()
 
 
 class _Finder:
-    def __init__(self, tree: ast.Module, python: tuple[int, int]) -> None:
-        self._tree = tree
-        self._python = python
-        self._evaluator = Evaluator(imported(tree))
-        self._parents = {child: node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
-        self._scopes: dict[ast.AST, tuple[dict[str, Value | None], dict[str, ast.expr]]] = {}
+    def __init__(self, code: Code) -> None:
+        self._code = code
+        self._tree = code.tree
+        self._evaluator = code.evaluator
+        self._contexts = Contexts(code, _EXPECTED)
 
     def found(self) -> Iterator[Request]:
         """Everything that is asked for."""
@@ -150,9 +158,9 @@ class _Finder:
                 if moved := self._moved(node):
                     yield Request(Kind.PATH, Location("", moved), moved, node.lineno)
             elif isinstance(node, ast.Call) and called(node.func) in _NAMES:
-                stands = signs(node, self._parents, self._python)
-                if not stands & {"guarded", "never", "elsewhere"}:
-                    yield from self._asked(node, stands)
+                context = self._contexts.of(node)
+                if context.guard is Guard.NONE and not (context.never or context.elsewhere):
+                    yield from self._asked(node, context)
 
     def _moved(self, node: ast.Subscript | ast.Attribute) -> str | None:
         """What an assignment changes about where something is looked for."""
@@ -161,19 +169,17 @@ class _Finder:
         path = self._evaluator.dotted(node.value) == "os.environ" and ast.unparse(node.slice) == "'PATH'"
         return "PATH" if path else None
 
-    def _asked(self, node: ast.Call, stands: frozenset[str]) -> Iterator[Request]:
-        names, expressions = self._scope(node)
-        for kind, what, call, raises in self._call(node, names, expressions):
+    def _asked(self, node: ast.Call, context: Context) -> Iterator[Request]:
+        for kind, what, call, raises in self._call(node, self._code.scope(node)):
             if kind is Kind.WHICH and self._is_tested(node):
                 continue
-            if kind is Kind.FIND and isinstance(self._parents.get(node), ast.BoolOp):
+            if kind is Kind.FIND and isinstance(self._code.parents.get(node), ast.BoolOp):
                 continue
             sure = raises or (kind is Kind.FIND and self._is_demanded(node))
-            yield Request(kind, what, call, node.lineno, "lazy" in stands, "conditional" in stands, sure)
+            yield Request(kind, what, call, node.lineno, bool(context.function), context.conditional, sure)
 
-    def _call(
-        self, node: ast.Call, names: dict[str, Value | None], expressions: dict[str, ast.expr]
-    ) -> Iterator[tuple[Kind, Location, str, bool]]:
+    def _call(self, node: ast.Call, scope: Scope) -> Iterator[tuple[Kind, Location, str, bool]]:
+        names, expressions = scope.names, scope.expressions
         dotted = self._evaluator.dotted(node.func)
         name = called(node.func) or ""
         if dotted in _SHARED or (name in _SYNCHRONISED and self._is_context(node.func, expressions)):
@@ -182,25 +188,23 @@ class _Finder:
         if dotted not in _CALLS and not (name == "dlopen" and isinstance(node.func, ast.Attribute)):
             return
         kind, position, keyword = _CALLS.get(dotted, (Kind.LIBRARY, 0, "name"))
-        argument = _argument(node, position, keyword)
-        argument = expressions.get(argument.id, argument) if isinstance(argument, ast.Name) else argument
-        if argument is None or _argument(node, len(node.args), "executable"):
+        given = argument(node, position, keyword)
+        given = expressions.get(given.id, given) if isinstance(given, ast.Name) else given
+        if given is None or argument(node, len(node.args), "executable"):
             return
-        checked = dotted in _CHECKS or _is_true(node, "check")
-        if kind is Kind.SHELL or _is_true(node, "shell"):
-            for program, decides in started(self._text(argument, names)):
+        checked = dotted in _CHECKS or true_keyword(node, "check")
+        if kind is Kind.SHELL or true_keyword(node, "shell"):
+            for program, decides in started(self._text(given, names)):
                 yield Kind.SHELL, Location("", program), dotted, checked and decides
-        elif isinstance(
-            what := self._program(argument, names, expressions) if kind is Kind.PROGRAM else argument, ast.expr
-        ):
+        elif isinstance(what := self._program(given, names, expressions) if kind is Kind.PROGRAM else given, ast.expr):
             value = _locale(what) if kind is Kind.LOCALE else None
             found = Location("", value) if value else self._evaluator.location(what, names)
-            moved = kind is Kind.PROGRAM and _argument(node, len(node.args), "cwd") and found and not found.anchor
+            moved = kind is Kind.PROGRAM and argument(node, len(node.args), "cwd") and found and not found.anchor
             if found and (found.tail or kind is Kind.PROGRAM) and not (moved and found.tail.startswith(".")):
                 yield kind, found, dotted or name, kind not in {Kind.WHICH, Kind.FIND}
 
     def _program(
-        self, node: ast.expr, names: dict[str, Value | None], expressions: dict[str, ast.expr]
+        self, node: ast.expr, names: Mapping[str, Value | None], expressions: Mapping[str, ast.expr]
     ) -> ast.expr | None:
         """The first of the words that a program is started with."""
         while isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):  # ["git"] + arguments
@@ -220,7 +224,7 @@ class _Finder:
             case _:
                 return node
 
-    def _text(self, node: ast.expr, names: dict[str, Value | None]) -> str:
+    def _text(self, node: ast.expr, names: Mapping[str, Value | None]) -> str:
         """A command, with a mark for what only the run time tells."""
         match node:
             case ast.JoinedStr(values=values):
@@ -235,38 +239,17 @@ class _Finder:
                 value = self._evaluator.value(node, names)
                 return value if isinstance(value, str) else UNKNOWN
 
-    def _is_context(self, func: ast.expr, expressions: dict[str, ast.expr]) -> bool:
+    def _is_context(self, func: ast.expr, expressions: Mapping[str, ast.expr]) -> bool:
         """Whether it is a method of what ``multiprocessing.get_context`` gave."""
         of = func.value if isinstance(func, ast.Attribute) else None
         of = expressions.get(of.id) if isinstance(of, ast.Name) else of
         return isinstance(of, ast.Call) and self._evaluator.dotted(of.func) == _CONTEXT
 
-    def _scope(self, node: ast.AST) -> tuple[dict[str, Value | None], dict[str, ast.expr]]:
-        """The names that have one value where a node is, and the expressions behind them."""
-        while not isinstance(node, Function | ast.Module):
-            node = self._parents[node]
-        if node not in self._scopes:
-            names: dict[str, Value | None] = {}
-            expressions: dict[str, ast.expr] = {}
-            if not isinstance(node, ast.Module):
-                outer, above = self._scope(self._parents[node])
-                names |= outer
-                expressions |= above
-            if isinstance(node, Function):
-                hidden = {one.arg for one in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)}
-                names |= dict.fromkeys(hidden)
-                expressions = {name: one for name, one in expressions.items() if name not in hidden}
-            for name, value in assigned_once(node.body):
-                names[name] = self._evaluator.value(value, names)
-                expressions[name] = value
-            self._scopes[node] = names, expressions
-        return self._scopes[node]
-
     def _is_tested(self, node: ast.expr) -> bool:
         """Whether it is asked, where it is looked for, whether it was found."""
-        parent = self._parents.get(node)
+        parent = self._code.parents.get(node)
         while isinstance(parent, ast.UnaryOp | ast.Compare | ast.NamedExpr):
-            node, parent = parent, self._parents.get(parent)
+            node, parent = parent, self._code.parents.get(parent)
         if isinstance(parent, ast.BoolOp):
             return True
         if isinstance(parent, _TESTS):
@@ -277,7 +260,7 @@ class _Finder:
 
     def _is_demanded(self, node: ast.expr) -> bool:
         """Whether what was not found is opened nevertheless, or is an error."""
-        parent = self._parents.get(node)
+        parent = self._code.parents.get(node)
         if isinstance(parent, ast.Call):
             return called(parent.func) in _OPENERS
         names = _targets(parent)
@@ -296,17 +279,6 @@ def _targets(node: ast.AST | None) -> frozenset[str]:
 
 def _names(names: frozenset[str], node: ast.expr) -> bool:
     return any(isinstance(one, ast.Name) and one.id in names for one in ast.walk(node))
-
-
-def _argument(node: ast.Call, position: int, keyword: str) -> ast.expr | None:
-    if position < len(node.args):
-        return node.args[position]
-    return next((one.value for one in node.keywords if one.arg == keyword), None)
-
-
-def _is_true(node: ast.Call, keyword: str) -> bool:
-    given = next((one.value for one in node.keywords if one.arg == keyword), None)
-    return isinstance(given, ast.Constant) and given.value is True
 
 
 def _locale(node: ast.expr) -> str | None:

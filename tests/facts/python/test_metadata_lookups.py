@@ -7,6 +7,7 @@ from textwrap import dedent
 
 import pytest
 
+from harness.facts.python.code import Code
 from harness.facts.python.metadata_lookups import Lookup, lookups, may_look
 
 VERSION = "importlib.metadata.version"
@@ -14,8 +15,8 @@ VERSION = "importlib.metadata.version"
 
 def found(source: str) -> tuple[Lookup, ...]:
     text = dedent(source)
-    assert may_look(text.encode()) or not lookups(ast.parse(text), (3, 12))
-    return lookups(ast.parse(text), (3, 12))
+    assert may_look(text.encode()) or not lookups(Code(ast.parse(text), (3, 12)))
+    return lookups(Code(ast.parse(text), (3, 12)))
 
 
 @pytest.mark.parametrize(
@@ -73,7 +74,7 @@ def test_what_is_no_question_or_has_no_constant_name(source: str) -> None:
         ("class A:\n    v = version('x')", set()),
         ("def f(v=version('x')): pass", set()),
         ("def f():\n    return version('x')", {"lazy"}),
-        ("f = lambda: version('x')", {"lazy"}),
+        ("f = lambda: version('x')", {"lazy", "conditional"}),
         ("try:\n    version('x')\nexcept PackageNotFoundError: pass", {"guarded"}),
         ("try:\n    version('x')\nexcept (KeyError, metadata.PackageNotFoundError): pass", {"guarded"}),
         ("try:\n    version('x')\nexcept ImportError: pass", {"guarded"}),
