@@ -30,7 +30,7 @@ CAVEAT = "AWS was emulated by moto, which asks for no permission and has no quot
 REMEDY = "pip install 'lambda-artifact-harness[emulator]'"
 SERVER = Path(__file__).with_name("server.py")
 ENDING_SECONDS = 5
-SHOWN = 8192  # bytes of what it last said
+SHOWN = 8192  # bytes of its last output
 
 
 class Unusable(Exception):  # noqa: N818 - not an error: a reason, which becomes a skip

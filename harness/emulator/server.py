@@ -84,7 +84,7 @@ class Aws:
         with self._lock:
             if name not in self._services:
                 self._services[name] = create_backend_app(name)  # type: ignore[arg-type]  # one of its names
-                if name == "sns":  # publishing succeeds there, whoever of the subscribers can be reached
+                if name == "sns":  # publishing succeeds there, whether subscribers can be reached or not
                     sys.modules["moto.sns.models"].__dict__["requests"] = Undelivered
             return self._services[name]
 

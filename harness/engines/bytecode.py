@@ -1,4 +1,4 @@
-"""Bytecode beside the sources in the cache's own trees, made once by the functions' own Python.
+"""Bytecode next to the sources in the cache's own trees, made once by the functions' own Python.
 
 Two thirds of most inits are compiling. What handlers reach is compiled before they start, in processes that execute
 nothing of it. Lambda compiles in init, so what that took is measured and added to the init that is reported. No module
@@ -35,7 +35,7 @@ class Compiled(NamedTuple):
     """One module.
 
     Attributes:
-        shown: Where its source stands in the function.
+        shown: The path of its source in the function.
         name: Of the bytecode file below ``__pycache__``.
         content: Nothing where it is left to the handlers.
         seconds: Processor time that compiling it took.
@@ -103,7 +103,7 @@ class Compilation:
 
     Args:
         job: What is started.
-        binds: Where each tree stands in the function. Those that are not the cache's own get nothing.
+        binds: For each path in the function, the tree there. Those that are not the cache's own get nothing.
         compiler: Makes it.
         cache: The user's cache folder of this tool.
     """

@@ -114,7 +114,7 @@ def image_with_trees(
                 buildargs={"BASE_IMAGE": reference},
                 labels=owner(),
                 tag=tag,
-                # A layer that a run beside this one made of the same archives is gone once that run is.
+                # A layer that a concurrent run made of the same archives is gone once that run is.
                 nocache=True,
                 rm=True,
                 forcerm=True,

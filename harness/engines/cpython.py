@@ -30,8 +30,8 @@ WITHOUT_LIBRARY = ("_crypt", "_dbm", "_gdbm", "_tkinter", "nis")
 def copy(interpreter: Interpreter, lang: Path, name: str) -> dict[Path, Path]:
     """Copy CPython: executable, ``libpython`` and standard library.
 
-    CPython finds its prefix from where its executable lies, so ``sys.prefix`` and every ``__file__`` of the standard
-    library are as in Lambda once this folder stands at ``/var/lang``.
+    CPython finds its prefix from the place of its executable, so ``sys.prefix`` and every ``__file__`` of the standard
+    library are as in Lambda once this folder is ``/var/lang``.
 
     Args:
         interpreter: What to copy.
@@ -136,5 +136,5 @@ def check_start(lang: Path, name: str) -> None:
         env={"LD_LIBRARY_PATH": str(lang / "lib")},
     )
     if done.returncode:
-        said = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
-        raise Unavailable(f"the runtime client does not start with the interpreter found here: {said[-1]}.")
+        lines = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
+        raise Unavailable(f"the runtime client does not start with the interpreter found here: {lines[-1]}.")

@@ -28,7 +28,7 @@ T = TypeVar("T")
 LABEL = "lambda-artifact-harness"
 PING_SECONDS, CALL_SECONDS = 5, 60
 SHOWN = 300  # characters of what a daemon says
-OBSERVER_MB = 192  # what the first process may use beside the handler
+OBSERVER_MB = 192  # what the first process may use in addition to the handler
 OBSERVER_PROCESSES = 32
 STALE_SECONDS = 6 * 3600  # longer than any run; what is older belongs to nobody
 
@@ -101,7 +101,7 @@ def _bound(client: docker.DockerClient) -> None:
 def _within(seconds: float, call: Callable[[], T]) -> T:
     """The result of a call.
 
-    The time-out of a socket begins anew with each byte, so that of the whole is kept here.
+    The time-out of a socket begins again with each byte, so the whole call is bounded here.
 
     Raises:
         TimeoutError: There is none in time; the call goes on in a thread that nobody waits for.
@@ -142,20 +142,20 @@ def _addresses(environ: Mapping[str, str]) -> Iterator[str]:
 def first_line(error: Exception) -> str:
     """What went wrong, on one line."""
     # The daemon's own explanation, where there is one, without the address that it was asked at.
-    said = str(getattr(error, "explanation", None) or error)
-    return (said.splitlines() or [type(error).__name__])[0][:SHOWN]
+    text = str(getattr(error, "explanation", None) or error)
+    return (text.splitlines() or [type(error).__name__])[0][:SHOWN]
 
 
 @contextlib.contextmanager
 def explained(absent: str = "", reason: str = "") -> Iterator[None]:
-    """What the daemon and the way to it say, as a reason.
+    """Turn what goes wrong with the daemon, or the way to it, into a reason.
 
     Args:
         absent: A program of the image, and
         reason: what it means where an OCI runtime says that it is not there.
 
     Raises:
-        Unavailable: They said something.
+        Unavailable: Something went wrong with them.
     """
     try:
         yield
@@ -280,7 +280,7 @@ def _walls(place: Place, job: Job, memory: int) -> dict[str, Any]:
         "auto_remove": True,
         "cap_drop": ["ALL"],
         "cap_add": ["SETUID", "SETGID", "KILL"],  # to start the handler as another user, and to end it
-        "log_config": LogConfig(type="none"),  # what is said is for us alone, and is read as it comes
+        "log_config": LogConfig(type="none"),  # the output is for us alone, and is read as it comes
         "init": False,  # the observer must be process 1, which nothing in the container can kill
         "mem_limit": room,
         "memswap_limit": room,

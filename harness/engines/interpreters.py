@@ -54,7 +54,7 @@ ROOTS = (
 
 @dataclass(frozen=True, slots=True)
 class Interpreter:
-    """A CPython that ran and told what it is.
+    """A CPython that ran and answered what it is.
 
     Attributes:
         executable: The real one, never a virtual environment's or a shim.
@@ -111,7 +111,7 @@ def candidates(version: tuple[int, int], environ: Mapping[str, str]) -> Iterator
 
 def _places(dotted: str, digits: str, environ: Mapping[str, str]) -> Iterator[Path]:
     for folder in environ.get("PATH", os.defpath).split(os.pathsep):
-        if Path(folder).name == "shims":  # of a version manager: what they stand for lies beside them
+        if Path(folder).name == "shims":  # of a version manager: the real ones are next to them
             yield from _sorted(Path(folder).parent, f"versions/{dotted}*/bin/python{dotted}")
         for name in (f"python{dotted}", "python3", "python"):
             if found := shutil.which(name, path=folder or os.curdir):
@@ -145,7 +145,7 @@ def _sorted(folder: Path, pattern: str) -> list[Path]:
 def ask(path: Path, version: tuple[int, int], memory: Path | None = None) -> Interpreter | Rejected:
     """Run a candidate and let it tell its version, as a name, or a shim, does not.
 
-    Only answers of programs are kept: what a script, such as a version manager's shim, stands for may be another one.
+    Only answers of programs are kept: a script, such as a version manager's shim, may start another program next time.
     """
     key = _identity(path) if memory else None
     kept: dict[str, Any] = {}
@@ -168,7 +168,7 @@ def ask(path: Path, version: tuple[int, int], memory: Path | None = None) -> Int
 
 
 def _identity(path: Path) -> str | None:
-    """What tells this program from any other; None for a script."""
+    """What identifies this program; None for a script."""
     with contextlib.suppress(OSError):
         real = path.resolve()
         with real.open("rb") as file:

@@ -140,7 +140,7 @@ def _ended(end: Mapping[str, Any], kind: str) -> Failed | Exited | Exceeded:
 
 
 def _trace(trace: object) -> Trace | None:
-    """A trace, which code under test may have forged: whatever does not look like one is none."""
+    """A trace, which code under test may have forged; None for what does not look like one."""
     with contextlib.suppress(msgspec.ValidationError):
         report = msgspec.convert(trace, Trace)
         return replace(report, frames=_frames(report.frames))

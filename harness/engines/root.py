@@ -122,7 +122,7 @@ def _inputs(policy: RuntimePolicy, interpreter: Interpreter) -> Iterator[str]:
             found = path.stat()
         except OSError:
             continue
-        yield f"{path} {found.st_size} {int(found.st_mtime)}"  # an archive of the file tells whole seconds
+        yield f"{path} {found.st_size} {int(found.st_mtime)}"  # archives of the file hold whole seconds
 
 
 def _make(root: Root, policy: RuntimePolicy, progress: Progress) -> None:
@@ -245,7 +245,7 @@ def _link_certificates(root: Path, interpreter: Interpreter) -> None:
 
 
 def _open(root: Path) -> None:
-    """Let everybody read everything, and nobody else write, whatever this user's umask and the originals' modes are."""
+    """Let everybody read everything, and nobody else write, independent of the umask and the originals' modes."""
     for folder, _, names in os.walk(root):
         Path(folder).chmod(0o755)
         for name in names:

@@ -50,7 +50,7 @@ class Trees:
 
     @property
     def binds(self) -> dict[str, Path]:
-        """Where each of the function's folders stands in Lambda."""
+        """For each of Lambda's paths, the function's folder there."""
         return {"/var/task": self.task, **({"/opt": self.opt} if self.opt else {})}
 
     @property
@@ -80,7 +80,7 @@ class Enclosure:
         user: Whom the runtime's process becomes; None where it is that user already.
         guarded: Whether the program ends what it started when its standard input closes.
         scratch: A folder to remove afterwards.
-        inherit: Descriptors that the program needs beside the door.
+        inherit: Descriptors that the program needs in addition to the door.
         alone: Whether nobody else is on its network; where somebody is, connections of other users are refused.
     """
 

@@ -143,7 +143,7 @@ class Copies:
         self.files.setdefault(folder / name, path)
 
     def finish(self) -> None:
-        """Make the copies; a program that is there under several names stands there once, with links to it."""
+        """Make the copies; a program that exists under several names is copied once, with links to it."""
         first: dict[Path, Path] = {}
         for copied, original in self.files.items():
             if copied in self._done:
@@ -170,7 +170,7 @@ def watched(interpreter: Interpreter, policy: RuntimePolicy) -> Iterator[Path]:
 
 
 def _programs(folder: str) -> Iterator[tuple[str, Path]]:
-    """Those of a folder that this machine has; ``sh`` is bash, whatever it is here."""
+    """Those of a folder that this machine has; ``sh`` is bash."""
     known = {*system_programs("bin"), *system_programs("sbin")}
     for name in system_programs(folder):
         found = shutil.which("bash" if name == "sh" else name, path=PATH)

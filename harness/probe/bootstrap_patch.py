@@ -6,7 +6,7 @@ the files of the modules that it loaded. The error itself goes its usual way. Co
 it explains a verdict and never makes one. The same goes for calls to other machines, reported as they are made.
 
 Nothing is imported that the runtime client does not import before the handler's module, but for ``faulthandler``,
-which writes where Python stands when it crashes, or when the observer asks.
+which writes Python's stack when it crashes, or when the observer asks.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ CALLED = "/lambda-artifact/call"
 # What Python announces before it resolves a name or connects; ``args`` are the host or the socket, and the address.
 OUTWARD = frozenset({"socket.getaddrinfo", "socket.gethostbyname", "socket.connect", "socket.sendto"})
 MOST_CALLS = 16  # places from which calls are reported
-AGAIN, INSISTENT = 3, 64  # of the calls from one place that are told: those that tell of trying again, and of a loop
+AGAIN, INSISTENT = 3, 64  # of the calls from one place, those that are reported as well: it tries again; it is a loop
 DUMP_SIGNAL = 62  # of the real-time signals, which nobody uses by accident
 MOST_FRAMES, MOST_CAUSES, LONGEST = 200, 8, 4000
 
@@ -44,7 +44,7 @@ def frames(traceback: TracebackType | None) -> list[dict[str, object]]:
 
 
 def causes(error: BaseException) -> list[str]:
-    """What lies behind an error that was raised while another was handled, the nearest first."""
+    """The errors that were being handled when an error was raised, the nearest first."""
     found: list[str] = []
     behind = error.__cause__ or error.__context__
     while behind is not None and len(found) < MOST_CAUSES:  # some chains are cycles
@@ -93,7 +93,7 @@ def report(what: dict[str, object], path: str = REPORT) -> None:
     connection.close()
 
 
-def stands() -> tuple[list[dict[str, object]], object]:
+def running() -> tuple[list[dict[str, object]], object]:
     """The frames of the running thread that are not this module's, outermost first, and which event is handled."""
     found: list[dict[str, object]] = []
     event = None
@@ -146,7 +146,7 @@ def watch_calls(api: str, emulated: str) -> None:
             host = target(event, arguments)
             if host is None or host in near:
                 return
-            own, at = stands()
+            own, at = running()
             if _thread.get_ident() == main and at != last[0]:
                 last[0] = at
                 counts.clear()  # what was reported of another event

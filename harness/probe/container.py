@@ -122,7 +122,7 @@ def started(order: dict[str, Any], write: int) -> int:
             signal.signal(number, signal.SIG_DFL)
         with open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
             file.write("1000")  # what a handler costs, the kernel is to take from the handler
-        os.nice(19)  # within the container; others have their share whatever its processes are
+        os.nice(19)  # within the container; others keep their share however many processes it has
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(write, 1)
         os.dup2(write, 2)

@@ -1,6 +1,6 @@
 """A sandbox made by the kernel's own calls, where bubblewrap is not installed.
 
-Namespaces for mounts, processes, network, IPC and the host name; of an ordinary user for users as well. In them stands
+Namespaces for mounts, processes, network, IPC and the host name; of an ordinary user for users as well. They hold
 the root that plays Lambda's, read-only, with the trees of the function. Process 1 makes it, opens the sockets that the
 observer serves, starts the runtime as its child, and waits for it.
 """

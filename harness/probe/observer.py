@@ -25,8 +25,8 @@ TICKS = os.sysconf("SC_CLK_TCK")
 LOOK_SECONDS = 0.05  # between two looks at what the processes use
 GRACE_SECONDS = 2.0  # for a process that has posted its error to end by itself
 SETTLE_SECONDS = 1.0  # for a client that is not AWS's: an error that follows its first request still counts
-STAY_SECONDS = 0.25  # between two looks at where a process stands
-DUMP_SECONDS = 0.5  # for Python to write where it stands
+STAY_SECONDS = 0.25  # between two looks at the stack of a process
+DUMP_SECONDS = 0.5  # for Python to write its stack
 PROCESSES = 1024  # Lambda's quota for processes and threads (developer guide, gettingstarted-limits)
 CROWD = 64  # processes; so many would leave little of the processors to the observer
 
@@ -147,7 +147,7 @@ def observe(start: dict[str, Any], api: RuntimeApi, output: Output, tree: Tree) 
         answers = _answered(start, api, watch, failed) if init["kind"] == "ready" else []
         if init["kind"] == "ready" and api.init_error is not None:  # so it was something else that asked for events
             init, answers = {"kind": "error", "seconds": init["seconds"], "error": api.init_error}, []
-        stands = _stands(watch, output, init["kind"]) if init["kind"] in ("timeout", "outside") else None
+        waiting = _waiting(watch, output, init["kind"]) if init["kind"] in ("timeout", "outside") else None
         if init["kind"] == "error":
             _until(lambda: False, api, watch, time.monotonic() + GRACE_SECONDS)
     finally:
@@ -164,7 +164,7 @@ def observe(start: dict[str, Any], api: RuntimeApi, output: Output, tree: Tree) 
         "answers": answers,
         "max_rss_bytes": watch.peak,
         "output": without_ping(text, api.ping),
-        "trace": imported if "frames" in imported else stands or (dumped(text) if crashed else None),
+        "trace": imported if "frames" in imported else waiting or (dumped(text) if crashed else None),
         "calls": api.calls,
         "failed_calls": failed,
         "modules": [one for one in modules if isinstance(one, str)] if isinstance(modules, list) else [],
@@ -261,11 +261,11 @@ def _until(settled: Any, api: RuntimeApi, watch: Watch, deadline: float) -> str:
             return "outside"
 
 
-def _stands(watch: Watch, output: Output, kind: str) -> dict[str, Any] | None:
+def _waiting(watch: Watch, output: Output, kind: str) -> dict[str, Any] | None:
     """Where a process waits that was stopped, written by its own Python.
 
     What it was about to do at that moment is no place: only what it stays in is, and at a time-out only where it does
-    nothing at all. Elsewhere it had not got further, for whatever reason, and would be somewhere else next time.
+    nothing at all. A process that works would be somewhere else next time.
     """
     before = output.text()
     first, used = _stack(watch.tree, output), watch.cpu_seconds()
@@ -281,7 +281,7 @@ def _stands(watch: Watch, output: Output, kind: str) -> dict[str, Any] | None:
 
 
 def _stack(tree: Tree, output: Output) -> dict[str, Any] | None:
-    """Where a process that goes on for too long stands, written by its own Python."""
+    """The stack of a process that goes on for too long, written by its own Python."""
     from .bootstrap_patch import DUMP_SIGNAL  # noqa: PLC0415 - data of a module that runs in the handler's process
 
     before = output.text()

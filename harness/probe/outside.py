@@ -1,4 +1,4 @@
-"""Whether a start waits for what is not there: it called another machine, in vain, and now does nothing.
+"""Whether a start waits for what is not there: it called another machine, which failed, and now does nothing.
 
 Here every such call fails at once, and what programs do then is wait and try again: an SDK for half a minute, a
 driver's pool for ever. Nothing that follows can be known, so it is not waited for.
@@ -38,7 +38,7 @@ class Outside:
         self._before, self._counted = 0, 0
 
     def again(self, event: int) -> None:
-        """Begin anew, with an event."""
+        """Begin again, with an event."""
         if self.failed():
             self._before = self._counted
         self._event, self._idle, self._looked = event, 0.0, 0.0
@@ -46,7 +46,7 @@ class Outside:
     def failed(self) -> bool:
         """Whether a call to another machine has failed: the kernel counted it, or it was reported."""
         self._counted = max(self._counted, self._failures() or 0)
-        return self._counted > self._before or any(map(self._in_vain, self._calls()))
+        return self._counted > self._before or any(map(self._must_fail, self._calls()))
 
     def waits(self) -> bool:
         """Whether it has waited long enough after a call that failed, or goes on calling."""
@@ -65,7 +65,7 @@ class Outside:
         self._used = used
         return self._idle > IDLE_SECONDS
 
-    def _in_vain(self, call: dict[str, object]) -> bool:
+    def _must_fail(self, call: dict[str, object]) -> bool:
         """Whether a call must have failed: to another machine, or where nothing else tells, one that is made again."""
         return not near(call) or (not self._alone and times(call) >= AGAIN)
 

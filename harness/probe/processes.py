@@ -1,4 +1,4 @@
-"""What the kernel tells of processes, read from outside of them, and how they are ended."""
+"""What the kernel knows of processes, read from outside of them, and signals to them."""
 
 from __future__ import annotations
 

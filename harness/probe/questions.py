@@ -1,6 +1,6 @@
 """Questions to the runtime, asked in the place of a handler: with its ``sys.path``, its user and its libraries.
 
-Run as ``python -c <this text> BOOTSTRAP …``. It runs the runtime's own bootstrap and stands in for the handler's
+Run as ``python -c <this text> BOOTSTRAP …``. It runs the runtime's own bootstrap and takes the place of the handler's
 module, so that a question is an event and its answer the response.
 """
 
@@ -44,32 +44,32 @@ def load(path: str, name: str) -> None:
         try:
             _ctypes.dlsym(library, f"PyInit_{name}")
         except OSError:
-            said = f"dynamic module does not define module export function (PyInit_{name})"
-            raise ImportError(said) from None
+            message = f"dynamic module does not define module export function (PyInit_{name})"
+            raise ImportError(message) from None
 
 
-def apart(deed: Callable[[], object]) -> dict[str, Any] | None:
-    """What went wrong with a deed, in a process of its own: nothing that it loads or breaks is left behind."""
+def apart(action: Callable[[], object]) -> dict[str, Any] | None:
+    """What went wrong with an action in a process of its own: nothing that it loads or breaks is left behind."""
     read, write = os.pipe()
     pid = os.fork()
     if pid == 0:
-        said = ""
+        message = ""
         try:
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
             os.dup2(1, 2)
-            deed()
-        except BaseException as error:  # noqa: BLE001 - whatever it raises is the answer
-            said = str(error) or type(error).__name__
+            action()
+        except BaseException as error:  # noqa: BLE001 - what it raises is the answer
+            message = str(error) or type(error).__name__
         finally:
-            os.write(write, said[:LONGEST].encode())
-            os._exit(bool(said))
+            os.write(write, message[:LONGEST].encode())
+            os._exit(bool(message))
     os.close(write)
     with open(read, "rb") as pipe:
-        said = pipe.read().decode("utf-8", "replace")
+        message = pipe.read().decode("utf-8", "replace")
     status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     if status < 0:
         return {"error": None, "signal": -status}
-    return {"error": said, "signal": None} if status else None
+    return {"error": message, "signal": None} if status else None
 
 
 def migrations(event: dict[str, Any]) -> dict[str, Any]:
@@ -81,9 +81,9 @@ def migrations(event: dict[str, Any]) -> dict[str, Any]:
         scripts = original("alembic.script").ScriptDirectory.from_config(config)
         revisions = sorted(script.revision for script in scripts.walk_revisions())
         return {"heads": sorted(scripts.get_heads()), "revisions": revisions, "error": None}
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever it raises is the answer
-        said = f"{type(error).__name__}: {error}"
-        return {"heads": [], "revisions": [], "error": said[:LONGEST], "trace": traceback.format_exc()[-LONGEST:]}
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - what it raises is the answer
+        message = f"{type(error).__name__}: {error}"
+        return {"heads": [], "revisions": [], "error": message[:LONGEST], "trace": traceback.format_exc()[-LONGEST:]}
 
 
 def handler(event: dict[str, Any], context: object) -> object:

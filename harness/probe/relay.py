@@ -1,4 +1,4 @@
-"""Carries connections over lines: from a handler in a container to the emulated AWS beside the harness, and back.
+"""Carries connections over lines: from a handler in a container to the emulated AWS of the harness, and back.
 
 A handler whose AWS is emulated gets a port on the loopback of the container. What it sends there goes up in lines of
 the first process's output, what comes down in lines of its input goes back. Nothing is mounted and no network is there,

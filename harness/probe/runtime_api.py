@@ -37,7 +37,7 @@ BODY_BYTES = RESPONSE_BYTES + 65_536
 
 CONNECTIONS = 3  # at a time; the runtime client has one, and a second one for an error
 MOST_CALLS = 32
-TOLD_BYTES = 1_048_576  # of JSON that is read: its objects take twenty times as much memory
+JSON_BYTES = 1_048_576  # of JSON that is read: its objects take twenty times as much memory
 LINE_BYTES = 1024  # of the header of a chunk
 REGION, ACCOUNT = "us-east-1", "123456789012"
 PING = "lambda-artifact"
@@ -117,7 +117,7 @@ class RuntimeApi:
                 connection.close()
 
     def _serve(self, connection: socket.socket) -> None:
-        # Whatever a client does to its connection, and whatever it sends, ends that connection and nothing else.
+        # What a client does to its connection, or sends, ends that connection at most.
         try:
             with contextlib.suppress(OSError, ValueError), connection:
                 Handler(connection, self)
@@ -208,7 +208,7 @@ class RuntimeApi:
 
 
 def _object(body: Bytes) -> dict[str, Any] | None:
-    if len(body) > TOLD_BYTES:
+    if len(body) > JSON_BYTES:
         return None
     try:
         # JSON can name half of a character, which no report can hold.

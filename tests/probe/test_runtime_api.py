@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness.probe.runtime_api import BODY_BYTES, CLIENT, PREFIX, RESPONSE_BYTES, TOLD_BYTES, RuntimeApi
+from harness.probe.runtime_api import BODY_BYTES, CLIENT, JSON_BYTES, PREFIX, RESPONSE_BYTES, RuntimeApi
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -256,7 +256,7 @@ def test_who_is_not_admitted_meets_a_closed_door(listening: socket.socket) -> No
 
 
 def test_of_an_error_a_megabyte_is_read(api: RuntimeApi, client: http.client.HTTPConnection) -> None:
-    body = json.dumps({"errorType": "X", "errorMessage": "m" * TOLD_BYTES}).encode()
+    body = json.dumps({"errorType": "X", "errorMessage": "m" * JSON_BYTES}).encode()
     assert post(client, INIT_ERROR, body, Lambda_Runtime_Function_Error_Type="From.Header") == 202
     assert api.init_error is not None
     assert (api.init_error["type"], len(api.init_error["message"])) == ("From.Header", 4096)
