@@ -189,25 +189,27 @@ def shape(value: Any, key: str = "") -> Any:  # noqa: ANN401 - any JSON
     return type(value).__name__ if differs else value
 
 
-def stale(page: str, block: Block, printed: str) -> tuple[Block, str] | None:
-    """The block that shows what a block's commands print, and what it should have; None where it is right.
+def shown(page: str, block: Block, printed: str) -> tuple[Block, str, bool]:
+    """The block that shows what a block's commands print, what it should have, and whether it has it in essence.
 
     A report as JSON has a block of its own, below that of the command.
     """
     report = next((other for other in blocks(page, "json") if other.start > block.start), None)
     if report and printed.startswith("{"):
-        return None if shape(json.loads(printed)) == shape(json.loads(report.text)) else (report, printed)
+        return report, printed, shape(json.loads(printed)) == shape(json.loads(report.text))
     commands = "".join(f"$ {command}\n" for command in block.commands)
     ends = "\n" if printed and not printed.endswith("\n") else ""
-    return None if essence(printed) == essence(block.output) else (block, f"{commands}{printed}{ends}")
+    return block, f"{commands}{printed}{ends}", essence(printed) == essence(block.output)
 
 
 def _update(page: str) -> None:
     text = PAGES[page]
     with tempfile.TemporaryDirectory() as folder:
-        printed = outputs(page, Path(folder), os.environ)
-    for old, new in filter(None, (stale(page, *shown) for shown in reversed(printed))):
-        text = text[: old.start] + new + text[old.start + len(old.text) :]
+        results = [shown(page, *printed) for printed in outputs(page, Path(folder), os.environ)]
+    if all(right for _, _, right in results):
+        return
+    for block, new, _ in reversed(results):  # all of them: digests agree within a page
+        text = text[: block.start] + new + text[block.start + len(block.text) :]
     (ROOT / page).write_text(text, "utf-8")
 
 

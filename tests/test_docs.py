@@ -28,7 +28,7 @@ from harness.engines import interpreters
 from harness.manifest import load
 from harness.manifest.tables import FunctionTable, ManifestTable, VersionStampTable, WaiverTable
 from harness.policy import known_runtimes
-from tests.pages import PAGES, ROOT, RUN, blocks, consoles, essence, outputs, run, stale
+from tests.pages import PAGES, ROOT, RUN, blocks, consoles, essence, outputs, run, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,10 +58,10 @@ def test_commands_print_what_is_shown(page: str, tmp_path: Path, environ: dict[s
     if shutil.which("zip") is None and any("zip " in block.text for block in consoles(page)):
         pytest.skip("zip is not installed")
 
-    printed = outputs(page, tmp_path, environ)
+    results = [shown(page, *printed) for printed in outputs(page, tmp_path, environ)]
 
-    wrong = [found for found in (stale(page, *shown) for shown in printed) if found]
-    assert [(essence(old.output or old.text), essence(new)) for old, new in wrong] == [], "run `python -m tests.pages`"
+    wrong = [(essence(block.text), essence(new)) for block, new, right in results if not right]
+    assert wrong == [], "run `python -m tests.pages`"
 
 
 def test_what_is_not_run_says_why() -> None:
