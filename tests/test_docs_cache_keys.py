@@ -9,7 +9,7 @@ import yaml
 
 from harness.dependencies.comparison.cache_keys import unkeyed
 from harness.dependencies.inputs import inputs_of
-from harness.dependencies.project_reader import gather
+from harness.dependencies.project_reader import read_project
 from harness.manifest import load
 from harness.policy import KNOWN_RUNTIMES
 from tests.pages import blocks, essence, run
@@ -40,7 +40,7 @@ def missing_from(block: Block, shop: Path) -> tuple[Unkeyed, ...]:
     (shop / name).write_text(block.text, encoding="utf-8")
     (shop / "poetry.lock").touch()
     manifest = load(shop / "lambda-artifact.toml", runtimes=KNOWN_RUNTIMES)
-    return unkeyed(manifest, inputs_of(manifest, gather(manifest)))
+    return unkeyed(manifest, inputs_of(manifest, read_project(manifest)))
 
 
 def test_the_wrong_key_is_found_as_it_is_shown(shop: Path, environ: dict[str, str]) -> None:

@@ -7,7 +7,7 @@ from harness.artifact.bundle import CODE_ROOT, LAYER_ROOT, Item, where
 from harness.artifact.contents import found_at, read_file
 from harness.artifact.entries import Refused, printable
 from harness.check import Blocked, Engines, Findings, Inapplicable, Subject, define
-from harness.dependencies.document_values import Untold, told
+from harness.dependencies.document_values import NoValueError, value_in
 from harness.dependencies.git import GitUnavailable, head
 from harness.manifest import VersionStamp
 from harness.model import Finding, Note, Severity
@@ -74,10 +74,10 @@ def _judge(subject: Subject, stamp: VersionStamp, expected: str) -> Findings:
         )
         return
     try:
-        text = told(path, read_file(item.archive, item.entry, LARGEST), stamp.key)
+        text = value_in(path, read_file(item.archive, item.entry, LARGEST), stamp.key)
     except OSError as error:
         raise Blocked(f"{where(item)} cannot be read: {error.strerror}") from None
-    except (Untold, Refused) as reason:
+    except (NoValueError, Refused) as reason:
         why = reason.refusal.reason if isinstance(reason, Refused) else str(reason)
         yield _other(item, f"version stamp {name} {printable(why)}: expected {expected}, {source}", stamp)
         return

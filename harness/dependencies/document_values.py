@@ -1,4 +1,4 @@
-"""What a file of an artifact tells: its text, or what a JSON or TOML document in it has under a key."""
+"""The text of a file of an artifact, or a value of the JSON or TOML document in it."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any, Final
 _FORMATS: Final = {".json": "JSON", ".toml": "TOML"}
 
 
-class Untold(Exception):  # noqa: N818 - a verdict about the file, not an error of this program
-    """A file does not tell it; the message is a clause that says what there is instead."""
+class NoValueError(Exception):
+    """A file has no such value; the message is a clause with what it has instead."""
 
 
-def told(name: str, content: bytes, key: str | None) -> str:
-    """What a file tells, without white space around it.
+def value_in(name: str, content: bytes, key: str | None) -> str:
+    """The text of a file, or a value in it, without white space around it.
 
     Args:
         name: The file's, whose ending says what it is; without a telling one it is JSON, or else TOML.
@@ -22,17 +22,17 @@ def told(name: str, content: bytes, key: str | None) -> str:
         key: The way to a text or a number in the document: ``build.commit``. None for the whole file.
 
     Raises:
-        Untold: It is no text, no such document, or has no such key.
+        NoValueError: It is no text, no such document, or has no such key.
     """
     try:
         text = content.decode("utf-8-sig").strip()
     except UnicodeDecodeError:
-        raise Untold("is no text in UTF-8") from None
+        raise NoValueError("is no text in UTF-8") from None
     if key is None:
         return text
     value = _value(_document(name, text), key.split("."), key)
     if isinstance(value, bool) or value is None or not isinstance(value, str | int | float):
-        raise Untold(f"has {_kind(value)} under the key {key}, and no text")
+        raise NoValueError(f"has {_kind(value)} under the key {key}, and no text")
     return str(value).strip()
 
 
@@ -45,7 +45,7 @@ def _document(name: str, text: str) -> object:
                 return _parsed(text, format_)
             except (ValueError, RecursionError) as error:
                 faults.append(f"is no {format_}: {str(error) or 'it is nested beyond reason'}")
-    raise Untold(faults[0] if suffix else "is neither JSON nor TOML, so that there is no key in it")
+    raise NoValueError(faults[0] if suffix else "is neither JSON nor TOML, so that there is no key in it")
 
 
 def _parsed(text: str, format_: str) -> object:
@@ -65,7 +65,7 @@ def _value(document: object, parts: list[str], key: str) -> Any:  # noqa: ANN401
             if name in document:
                 return _value(document[name], parts[end:], key)
     there = f"; it has {', '.join(sorted(map(str, document))[:5])}" if isinstance(document, dict) and document else ""
-    raise Untold(f"has no key {key}{there}")
+    raise NoValueError(f"has no key {key}{there}")
 
 
 def _kind(value: object) -> str:

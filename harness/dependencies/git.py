@@ -23,9 +23,6 @@ class GitUnavailable(Exception):  # noqa: N818 - a reason, which becomes a skip
 def head(folder: Path) -> str:
     """The full hash of the commit that is checked out.
 
-    Args:
-        folder: Any folder of the repository.
-
     Raises:
         GitUnavailable: There is no git, no repository, or no commit.
     """
@@ -36,9 +33,6 @@ def tracked(folder: Path) -> tuple[str, ...]:
     """The files below a folder that git tracks, or would if they were added: those that it ignores are left out.
 
     Their paths are relative to the folder, with forward slashes. A submodule is named as the folder that it is.
-
-    Args:
-        folder: Any folder of the repository.
 
     Raises:
         GitUnavailable: There is no git or no repository.

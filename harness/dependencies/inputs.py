@@ -52,12 +52,7 @@ class Inputs:
 
 
 def inputs_of(manifest: Manifest, project: Project) -> Inputs:
-    """What a manifest says that its archives are made from.
-
-    Args:
-        manifest: The manifest.
-        project: What its repository says of dependencies.
-    """
+    """What a manifest says that its archives are made from."""
     found: dict[str, Input] = {}
     for path, decisive in _files(manifest, project):
         name = relative(path, manifest.folder)

@@ -62,7 +62,7 @@ class Asked:
         hashed: Whether the hashes of what may be installed stand beside it.
         editable: Whether it is installed as a link to its sources.
         fixed: Whether its URL names certain bytes: a file with its hash, a full commit.
-        folder: Of the repository, that it is installed from; how a sentence names it.
+        folder: Of the repository, that it is installed from; its name in a message.
     """
 
     name: str
@@ -97,7 +97,7 @@ class Declared:
 
     Attributes:
         path: The file.
-        shown: How a sentence names it.
+        shown: Its name in a message.
         name: The project's own, normalised, where it has one.
         asked: Everything that is asked for, in every list; groups that are included in others, in each of them.
         requires_python: The specifier of ``requires-python`` (a Poetry constraint as its equivalent).
@@ -176,7 +176,7 @@ class Lock:
 
     Attributes:
         path: The file.
-        shown: How a sentence names it.
+        shown: Its name in a message.
         tool: Who writes it: ``poetry``, ``uv``, ``pdm``, ``pip`` (``pylock.toml``), ``pipenv``.
         version: Of its format.
         packages: Its entries; several of one name where they hold under different conditions.
@@ -216,7 +216,7 @@ class BuildInput:
 
     Attributes:
         files: Every file that was read, included ones too, in the order of reading.
-        shown: How a sentence names those that the manifest lists.
+        shown: The names in a message of those that the manifest lists.
         asked: The requirements.
         constraints: Those of constraints files.
         unnamed: What asks for something without a name, or names a folder that computes what it needs.
@@ -233,7 +233,7 @@ class BuildInput:
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """A folder that modules of the code archive may be copied from, and how a sentence names it."""
+    """A folder that modules of the code archive may be copied from, and its name in a message."""
 
     path: Path
     shown: str

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from harness.manifest import Manifest
 
 
-def gather(manifest: Manifest) -> Project:
+def read_project(manifest: Manifest) -> Project:
     """What the repository says.
 
     A lock that is named among the requirements is what the archives are built from; else the one beside the project is

@@ -6,7 +6,9 @@ import os
 import re
 import zlib
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from harness import regular_files
@@ -15,7 +17,6 @@ from harness.dependencies.globs import covers
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
-    from pathlib import Path
 
 _CHUNK: Final = 1024 * 1024
 _MOST: Final = 50_000  # files and folders
@@ -109,16 +110,12 @@ def sources(folder: Path, excludes: Sequence[str], left_out: Collection[Path] = 
         excludes: Patterns of what stays out of the archive; one without a slash holds in every folder.
         left_out: Files that do not count, by their absolute paths.
     """
-    walked = _tracked(folder)
-    if not walked.names:
-        walked = _walked(folder)
-    found = {name: folder / name for name in walked.names if not excluded(name, excludes)}
-    files = (
-        SourceFile(name, path)
-        for name, path in sorted(found.items())
-        if path.is_file() and path.absolute() not in left_out
-    )
-    return SourceFiles(tuple(files), tuple(one for one in walked.unread if not (one and excluded(one, excludes))))
+    walk = _tracked(folder)
+    if not walk.names:
+        walk = _walked(folder)
+    found = {name: folder / name for name in sorted(walk.names) if not excluded(name, excludes)}
+    files = (SourceFile(*item) for item in found.items() if item[1].is_file() and item[1].absolute() not in left_out)
+    return SourceFiles(tuple(files), tuple(name for name in walk.unread if not (name and excluded(name, excludes))))
 
 
 def excluded(name: str, patterns: Sequence[str]) -> bool:
@@ -140,86 +137,68 @@ def is_tool(name: str) -> bool:
 
 
 @dataclass(slots=True)
-class _Walked:
-    """What was found on a walk: names of files, and of folders that were not read to their end."""
+class _Walk:
+    """Names of files, and of folders that were not read to their end."""
 
     names: list[str] = field(default_factory=list)
     unread: list[str] = field(default_factory=list)
 
 
-def _tracked(folder: Path) -> _Walked:
-    found = _Walked()
-    try:
-        names = tracked(folder)
-    except GitUnavailable:
-        return found
-    for name in names:
-        if not (folder / name).is_dir():
-            found.names.append(name)
-            continue
-        inside = _walked(folder / name)  # of a submodule, or of a link to a folder, the files in it
-        found.names += (f"{name}/{one}" for one in inside.names)
-        found.unread += (f"{name}/{one}".rstrip("/") for one in inside.unread)
-    return found
+def _tracked(folder: Path) -> _Walk:
+    walk = _Walk()
+    with suppress(GitUnavailable):
+        for name in tracked(folder):
+            if not (folder / name).is_dir():
+                walk.names.append(name)
+                continue
+            inside = _walked(folder / name)  # a submodule, or a link to a folder
+            walk.names += (f"{name}/{file}" for file in inside.names)
+            walk.unread += (f"{name}/{unread}".rstrip("/") for unread in inside.unread)
+    return walk
 
 
-def _walked(folder: Path) -> _Walked:
+def _walked(folder: Path) -> _Walk:
     """The files in a folder; through links too, as most tools that zip go, and each folder once.
 
     Links come last, so that none keeps the folder's own files from being found. One that leads out of the folder to
     more than shared modules, such as to a disk with data, is not followed at all.
     """
-    found, seen = _Walked(), set[tuple[int, int]]()
+    walk, seen, waiting = _Walk(), set[tuple[int, int]](), deque([""])
     root = folder.resolve()
-    names, links, is_whole = _tree(folder, "", seen, _MOST)
-    found.names += names
-    found.unread += () if is_whole else ("",)
-    waiting = deque(links)
-    while waiting and len(found.names) < _MOST:
-        link = waiting.popleft()
-        target = (folder / link).resolve()
-        if root.is_relative_to(target):  # a circle
+    while waiting and len(walk.names) < _MOST:
+        start = waiting.popleft()
+        target = (folder / start).resolve()
+        if start and root.is_relative_to(target):  # a circle
             continue
-        names, links, is_whole = _tree(folder, link, seen, _MOST if target.is_relative_to(root) else _MOST_BEYOND)
-        if is_whole:
-            found.names += names
+        most = _MOST if target.is_relative_to(root) else _MOST_BEYOND
+        names, links, is_whole = _tree(folder, start, seen, most)
+        if is_whole or not start:
+            walk.names += names
             waiting += links
-        else:
-            found.unread.append(link)
-    return found
+        if not is_whole:
+            walk.unread.append(start)
+    return walk
 
 
 def _tree(root: Path, start: str, seen: set[tuple[int, int]], most: int) -> tuple[list[str], list[str], bool]:
-    """The files below a folder, the links to folders among them, and whether these are all that there are."""
+    """The files below a folder, the links to folders among them, and whether these are all; seen folders are left."""
     names: list[str] = []
     links: list[str] = []
-    waiting, count = [start], 0
-    while waiting:
-        files, folders, others = _children(root, waiting.pop(), seen)
+    count = 0
+    for here, folders, files in os.walk(root / start):
+        status = Path(here).stat()
+        if (key := (status.st_dev, status.st_ino)) in seen:
+            folders.clear()
+            continue
+        seen.add(key)
+        prefix = os.path.relpath(here, root).replace(os.sep, "/").removeprefix(".")
+        prefix = f"{prefix}/" if prefix else ""
+        folders[:] = [name for name in folders if not _USUAL.search(prefix + name)]
+        files = [prefix + name for name in files if not _USUAL.search(prefix + name)]  # noqa: PLW2901 - the same files
         names += files
-        waiting += folders
-        links += others
-        count += len(files) + len(folders) + len(others)
+        links += (prefix + name for name in folders if Path(here, name).is_symlink())
+        count += len(files) + len(folders)
+        folders[:] = [name for name in folders if not Path(here, name).is_symlink()]
         if count > most:
             return names, links, False
     return names, links, True
-
-
-def _children(root: Path, here: str, seen: set[tuple[int, int]]) -> tuple[list[str], list[str], list[str]]:
-    """The files in a folder, the folders, and the links to folders; nothing of one that was seen."""
-    files: list[str] = []
-    folders: list[str] = []
-    links: list[str] = []
-    try:
-        status = (root / here).stat()
-        if (key := (status.st_dev, status.st_ino)) in seen:
-            return [], [], []
-        seen.add(key)
-        with os.scandir(root / here) as found:
-            for one in found:
-                name = f"{here}/{one.name}" if here else one.name
-                if not _USUAL.search(name):
-                    (files if not one.is_dir() else links if one.is_symlink() else folders).append(name)
-    except OSError:
-        return [], [], []
-    return files, folders, links

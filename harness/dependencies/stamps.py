@@ -111,10 +111,6 @@ def stamp_of(inputs: Inputs, image: str | None = None, tools: Pairs = (), *, com
 def parse_stamp(text: str, where: str) -> Stamp:
     """The stamp that a file's text is.
 
-    Args:
-        text: The text.
-        where: How a sentence names the file.
-
     Raises:
         MalformedFileError: It is none, or one of a later format.
     """
@@ -147,11 +143,6 @@ def put(stamp: Stamp, paths: Sequence[Path], *, replace: bool = False) -> tuple[
 
     An archive that has it already is left alone. One with another stamp was not built just now: it is refused, because
     a new stamp would hide what it was built from.
-
-    Args:
-        stamp: The stamp.
-        paths: The archives.
-        replace: Whether to write over another stamp nevertheless.
 
     Returns:
         The archives that were written.

@@ -25,18 +25,13 @@ _PART = re.compile(r"\.([^.\[\]]+)|\[(\d+|\.\.\.)\]")
 
 
 def shown(path: Path, folder: Path) -> str:
-    """How a sentence names a file: relative to the manifest's folder, where it is not far from it."""
+    """The name of a file in a message: relative to the manifest's folder, where it is not far from it."""
     relative = os.path.relpath(path, folder)
     return str(path) if relative.startswith("../../../") else relative.replace(os.sep, "/")
 
 
 def read_text(path: Path, name: str, limit: int = regular_files.LARGEST) -> str:
     """The text of a file.
-
-    Args:
-        path: The file.
-        name: How a sentence names it.
-        limit: The most bytes that it may have.
 
     Raises:
         MalformedFileError: It cannot be read, has more bytes, or is not UTF-8.
@@ -62,7 +57,7 @@ def conflict(text: str, name: str) -> str | None:
 
     Args:
         text: A text that is not what it should be: a sound one may well have such a line, in a string.
-        name: How a sentence names the file.
+        name: Its name in a message.
     """
     found = _CONFLICT.search(text)
     if found is None:
@@ -114,7 +109,7 @@ def convert(document: object, expected: type[T], text: str, name: str) -> T:
         document: What was parsed.
         expected: A msgspec Struct; keys that it does not name are ignored.
         text: What the document was parsed from, for the line.
-        name: How a sentence names the file.
+        name: Its name in a message.
 
     Raises:
         MalformedFileError: It does not fit.

@@ -1,4 +1,4 @@
-"""YAML documents with the lines of what they say; whatever is no YAML has nothing to say."""
+"""YAML documents with the lines of what they say; what is no YAML has none."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from harness.artifact.entries import Refused, Role
 from harness.artifact.store import Store, needs_mask
 from harness.check import Blocked, Subject
 from harness.dependencies.comparison.dependency_lists import DependencyLists
-from harness.dependencies.project_reader import gather
+from harness.dependencies.project_reader import read_project
 from harness.facts.archive import ArchiveFacts
 from harness.facts.python.program import Program
 from harness.facts.store import FactStore
@@ -100,7 +100,7 @@ class Workspace:
         Raises:
             MalformedFileError: A file of it is not what it should be.
         """
-        return gather(self.manifest)
+        return read_project(self.manifest)
 
     @cached_property
     def sources(self) -> Sources:

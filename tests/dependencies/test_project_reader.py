@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.dependencies.project import MAIN, Asked, Lock, MalformedFileError, Project, UnknownLock, Unnamed
-from harness.dependencies.project_reader import gather
+from harness.dependencies.project_reader import read_project
 from tests.build import manifest
 
 if TYPE_CHECKING:
@@ -59,13 +59,13 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_where_nothing_is_named_nothing_is_said(folder: Path) -> None:
-    found = gather(declared(folder))
+    found = read_project(declared(folder))
 
     assert (found.declared, found.lock, found.build, found.built_from_lock) == (None, None, None, False)
 
 
 def test_requirements_are_what_is_built_from(folder: Path) -> None:
-    found = gather(declared(folder, "requirements.txt"))
+    found = read_project(declared(folder, "requirements.txt"))
 
     assert found.build is not None
     assert places(found.build.asked) == ["requirements.txt:1 a==1.1", "more.txt:1 b"]
@@ -79,7 +79,7 @@ def test_requirements_are_what_is_built_from(folder: Path) -> None:
 def test_a_project_has_its_lock_beside_it(folder: Path) -> None:
     (folder / "uv.lock").write_text(UV)
 
-    found = gather(declared(folder, project="pyproject.toml"))
+    found = read_project(declared(folder, project="pyproject.toml"))
 
     assert found.declared is not None
     assert places(found.declared.asked) == ["pyproject.toml:4 a>=1", "pyproject.toml:7 pytest"]
@@ -88,26 +88,26 @@ def test_a_project_has_its_lock_beside_it(folder: Path) -> None:
 
 
 def test_a_project_may_have_none(folder: Path) -> None:
-    assert gather(declared(folder, project="pyproject.toml")).lock is None
+    assert read_project(declared(folder, project="pyproject.toml")).lock is None
 
 
 def test_of_several_locks_it_is_that_of_the_project_s_tool(folder: Path) -> None:
     (folder / "uv.lock").write_text(UV)
     (folder / "pylock.toml").write_text(PYLOCK)
 
-    assert versions(gather(declared(folder, project="pyproject.toml")))["a"] == "1.2"
+    assert versions(read_project(declared(folder, project="pyproject.toml")))["a"] == "1.2"
 
 
 def test_without_a_project_no_lock_is_looked_for(folder: Path) -> None:
     (folder / "uv.lock").write_text(UV)
 
-    assert gather(declared(folder, "requirements.txt")).lock is None
+    assert read_project(declared(folder, "requirements.txt")).lock is None
 
 
 def test_a_lock_among_the_requirements_is_what_is_built_from(folder: Path) -> None:
     (folder / "pylock.toml").write_text(PYLOCK)
 
-    found = gather(declared(folder, "pylock.toml"))
+    found = read_project(declared(folder, "pylock.toml"))
 
     assert (found.build, found.built_from_lock) == (None, True)
     assert versions(found) == {"a": "1.3"}
@@ -117,13 +117,13 @@ def test_it_comes_before_the_one_beside_the_project(folder: Path) -> None:
     (folder / "uv.lock").write_text(UV)
     (folder / "pylock.toml").write_text(PYLOCK)
 
-    assert versions(gather(declared(folder, "pylock.toml", project="pyproject.toml"))) == {"a": "1.3"}
+    assert versions(read_project(declared(folder, "pylock.toml", project="pyproject.toml"))) == {"a": "1.3"}
 
 
 def test_a_lock_and_requirements_beside_it(folder: Path) -> None:
     (folder / "pylock.toml").write_text(PYLOCK)
 
-    found = gather(declared(folder, "pylock.toml", "more.txt"))
+    found = read_project(declared(folder, "pylock.toml", "more.txt"))
 
     assert found.build is not None
     assert (places(found.build.asked), found.build.shown) == (["more.txt:1 b"], ("more.txt",))
@@ -136,7 +136,7 @@ def test_two_locks_cannot_be_compared(folder: Path) -> None:
     (folder / "pylock.toml").write_text(PYLOCK)
 
     with pytest.raises(MalformedFileError) as caught:
-        gather(declared(folder, "uv.lock", "pylock.toml"))
+        read_project(declared(folder, "uv.lock", "pylock.toml"))
 
     assert str(caught.value) == (
         "uv.lock and pylock.toml: expected one lock among the requirements, since one can be compared"
@@ -146,7 +146,7 @@ def test_two_locks_cannot_be_compared(folder: Path) -> None:
 def test_a_lock_of_a_format_to_come_is_not_guessed(folder: Path) -> None:
     (folder / "uv.lock").write_text("version = 9\n")
 
-    assert isinstance(gather(declared(folder, project="pyproject.toml")).lock, UnknownLock)
+    assert isinstance(read_project(declared(folder, project="pyproject.toml")).lock, UnknownLock)
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def test_of_a_project_among_the_requirements_its_main_list_counts(
 ) -> None:
     (folder / name).write_text(text)
 
-    build = gather(declared(folder, "more.txt", name)).build
+    build = read_project(declared(folder, "more.txt", name)).build
 
     assert build is not None
     assert places(build.asked) == ["more.txt:1 b", expected]
@@ -172,14 +172,14 @@ def test_of_a_project_among_the_requirements_its_main_list_counts(
 def test_what_its_back_end_computes_is_not_known(folder: Path) -> None:
     (folder / "pyproject.toml").write_text("[project]\nname = 'desk'\ndynamic = ['dependencies']\n")
 
-    build = gather(declared(folder, "pyproject.toml")).build
+    build = read_project(declared(folder, "pyproject.toml")).build
 
     assert build is not None
     assert build.unnamed == (Unnamed("its dynamic list of dependencies", "pyproject.toml"),)
 
 
 def test_the_sample() -> None:
-    found = gather(declared(SAMPLE, "requirements.txt", project="pyproject.toml"))
+    found = read_project(declared(SAMPLE, "requirements.txt", project="pyproject.toml"))
 
     assert found.declared is not None
     assert found.build is not None
@@ -213,7 +213,7 @@ def test_whatever_the_files_say_they_are_read_or_refused(
         changed = text[:start] + scrap + text[start + length :] if other == name else text
         (workshop / other).write_bytes(changed.encode(errors="replace"))
     try:
-        found = gather(declared(workshop, "requirements.txt", project="pyproject.toml"))
+        found = read_project(declared(workshop, "requirements.txt", project="pyproject.toml"))
     except MalformedFileError as error:
         told = str(error)
     else:

@@ -38,7 +38,7 @@ _BESIDE = frozenset(
 
 
 def is_development(group: Group) -> bool:
-    """Whether a list is for developers, as far as its name tells; ``worker`` or ``docs-api`` may well be deployed."""
+    """Whether a list is for developers, by its name; ``worker`` or ``docs-api`` may well be deployed."""
     words = set(re.split(r"[-_.]", group.name.lower()))
     return group.kind is not Kind.MAIN and bool(words & _DEVELOPMENT) and words <= _DEVELOPMENT | _BESIDE
 
@@ -75,7 +75,7 @@ def left_out(lists: DependencyLists) -> Iterator[LeftOut]:
 
 
 def provided(name: str) -> tuple[str, ...]:
-    """The modules of a distribution, as far as its name or the table of names tells."""
+    """The modules of a distribution, by its name or the table of names."""
     return (*modules(name), name.replace("-", "_"))
 
 

@@ -118,7 +118,7 @@ class DependencyLists:
 
     @property
     def input_shown(self) -> str | None:
-        """How a sentence names that; None where there is nothing."""
+        """The name of that in a message; None where there is nothing."""
         if self.project.build:
             return " and ".join(self.project.build.shown)
         return self.lock.shown if self.lock else None

@@ -79,12 +79,7 @@ def stamped(archive: Archive, facts: ArchiveFacts) -> Stamp | None:
 
 
 def elsewhere(stamps: Iterable[Stamp | None], inputs: Inputs) -> frozenset[str]:
-    """The inputs that some archive is built from, or may be: one that has no stamp can be built from any.
-
-    Args:
-        stamps: Of the archives; None for those without one.
-        inputs: What the manifest says that archives are built from.
-    """
+    """The inputs that some archive is built from, or may be: one that has no stamp can be built from any."""
     several = tuple(stamps)
     known = {name for stamp in several if stamp for name, _ in stamp.inputs}
     return frozenset(one.name for one in inputs.files) if None in several else frozenset(known)

@@ -36,10 +36,6 @@ def imported(program: Program, without: frozenset[str] = frozenset()) -> Mapping
     """The distributions of the archives that first-party code imports for certain, each with the first place.
 
     An import that may fail, or that only type checkers follow, asks for nothing.
-
-    Args:
-        program: The archives.
-        without: Top-level modules whose imports do not count.
     """
     found: dict[str, Place] = {}
     for path in program.serving:

@@ -30,11 +30,6 @@ _LINE: Final = re.compile(
 def with_folders(build: BuildInput, declared: Declared | None, folder: Path) -> BuildInput:
     """A build input with what its folders are: of the project's own, its lists; of another, its name and what it needs.
 
-    Args:
-        build: As it was read.
-        declared: The project.
-        folder: The manifest's.
-
     Raises:
         MalformedFileError: Another project's file is not what it should be.
     """

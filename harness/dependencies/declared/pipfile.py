@@ -9,13 +9,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import SpecifierSet
-from packaging.utils import canonicalize_name
 
 from harness.dependencies.declared.groups import DEV, Listed
-from harness.dependencies.declared.pep508 import requirement as parsed
-from harness.dependencies.declared.toml_file import culprit, written
+from harness.dependencies.declared.requirement_line import requirement as parsed
+from harness.dependencies.declared.toml_file import culprit
 from harness.dependencies.project import MAIN, Asked, Group, Kind
-from harness.dependencies.urls import masked, names_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,15 +68,7 @@ def _asked(file: TomlFile, group: Group, category: str) -> Iterator[Asked]:
         except (InvalidRequirement, RecursionError, TypeError):
             _refused(file, stated, category, key)
             continue
-        yield Asked(
-            name=canonicalize_name(key),
-            requirement=requirement,
-            text=masked(f"{key} = {written(stated)}"),
-            where=file.where(category, key),
-            group=group,
-            editable=table.get("editable") is True,
-            fixed=names_bytes(requirement.url),
-        )
+        yield file.entry(key, stated, requirement, group, category, key)
 
 
 def _refused(file: TomlFile, stated: object, category: str, name: str) -> None:

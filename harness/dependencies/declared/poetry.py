@@ -11,10 +11,9 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 from harness.dependencies.declared.groups import DEV, Include, Listed
-from harness.dependencies.declared.pep508 import requirement as parsed
-from harness.dependencies.declared.toml_file import culprit, written
+from harness.dependencies.declared.requirement_line import requirement as parsed
+from harness.dependencies.declared.toml_file import culprit
 from harness.dependencies.project import MAIN, Asked, Group, Kind
-from harness.dependencies.urls import masked, names_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -153,15 +152,7 @@ def _dependency(file: TomlFile, name: str, stated: object, group: Group, *way: s
     except ValueError:
         _refused(file, name, stated, *way)
         return None
-    return Asked(
-        name=canonicalize_name(name),
-        requirement=requirement,
-        text=masked(f"{name} = {written(stated)}"),
-        where=file.where(*way),
-        group=group,
-        editable=isinstance(stated, dict) and stated.get("develop") is True,
-        fixed=names_bytes(requirement.url),
-    )
+    return file.entry(name, stated, requirement, group, *way)
 
 
 def _refused(file: TomlFile, name: str, stated: object, *way: str | int) -> None:

@@ -31,10 +31,6 @@ def is_project(path: Path) -> bool:
 def read_declared(path: Path, folder: Path) -> Declared:
     """What a project declares.
 
-    Args:
-        path: Its ``pyproject.toml``, or its ``Pipfile``.
-        folder: The manifest's, which sentences name files from.
-
     Raises:
         MalformedFileError: It is not what it should be: a sentence for each thing that is wrong.
     """

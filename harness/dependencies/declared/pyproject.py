@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from harness import regular_files
 from harness.dependencies.declared.groups import DEV, Include, Listed
-from harness.dependencies.declared.requirement_line import requested
+from harness.dependencies.declared.requirement_line import parse_line
 from harness.dependencies.declared.requirements import read_requirements
 from harness.dependencies.project import MAIN, Asked, Group, Kind, MalformedFileError
 
@@ -22,12 +22,7 @@ _DYNAMIC: Final = ("tool", "setuptools", "dynamic")
 
 
 def standard_lists(file: TomlFile, folder: Path) -> Iterator[Listed]:
-    """The lists of ``[project]`` and ``[dependency-groups]``, and those which uv and PDM had before the latter.
-
-    Args:
-        file: The file.
-        folder: The manifest's, which sentences name files from.
-    """
+    """The lists of ``[project]`` and ``[dependency-groups]``, and those which uv and PDM had before the latter."""
     if file.at("project", "dependencies") is not None or not _elsewhere(file):
         yield Listed(MAIN, "[project] dependencies", (*file.requirements(MAIN, "project", "dependencies"),))
     extras = ("project", "optional-dependencies")
@@ -125,7 +120,7 @@ def _for_pdm(file: TomlFile, group: Group, *way: str) -> Iterator[Asked]:
     """An array of requirements, where one that is installed as a link stands as in a requirements file."""
     for index, text in file.strings(*way):
         if text.startswith("-e"):
-            editable = requested(text.removeprefix("-e").strip(), file.where(*way, index), is_editable=True)
+            editable = parse_line(text.removeprefix("-e").strip(), file.where(*way, index), is_editable=True)
             yield from (replace(one, group=group) for one in (editable,) if isinstance(one, Asked))
         elif found := file.requirement(text, group, *way, index):
             yield found

@@ -1,4 +1,4 @@
-"""What a line of a requirements file asks for, as pip understands it; no variable is expanded, no path looked at."""
+"""Parses requirements and lines of requirements files, as pip does; no variable is expanded, no path looked at."""
 
 from __future__ import annotations
 
@@ -10,14 +10,13 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
-from harness.dependencies.declared.pep508 import is_deep
-from harness.dependencies.declared.pep508 import requirement as parsed
 from harness.dependencies.project import Asked, Unnamed
 from harness.dependencies.urls import masked, names_bytes, of_archive
 
 if TYPE_CHECKING:
     from packaging.markers import Marker
 
+_DEEPEST: Final = 100  # parentheses within one another: whatever reads a requirement later must get there
 VARIABLE: Final = re.compile(r"\$\{[A-Z0-9_]+\}")
 """What pip takes from the environment of the build."""
 
@@ -26,11 +25,32 @@ _ARCHIVE: Final = re.compile(r"\.(?:whl|zip|tar\.gz|tgz|tar|tar\.bz2|tbz|tar\.xz
 
 
 class NotARequirementError(ValueError):
-    """What stands there is no requirement."""
+    """A line is no requirement."""
 
 
-def requested(text: str, where: str, *, is_editable: bool = False, is_hashed: bool = False) -> Asked | Unnamed:
-    """What is asked for.
+def requirement(text: str) -> Requirement:
+    """A requirement (PEP 508).
+
+    Raises:
+        InvalidRequirement: It is none, or its condition is nested beyond reason.
+    """
+    if is_deep(text):
+        raise InvalidRequirement(text)
+    return Requirement(text)
+
+
+def is_deep(text: str) -> bool:
+    """Whether parentheses are nested beyond reason."""
+    depth = 0
+    for mark in re.findall(r"[()]", text):
+        depth += 1 if mark == "(" else -1
+        if depth > _DEEPEST:
+            return True
+    return False
+
+
+def parse_line(text: str, where: str, *, is_editable: bool = False, is_hashed: bool = False) -> Asked | Unnamed:
+    """Parse a line of a requirements file.
 
     Args:
         text: A requirement (PEP 508), or the path or the URL of one, without the line's options.
@@ -43,17 +63,17 @@ def requested(text: str, where: str, *, is_editable: bool = False, is_hashed: bo
     """
     text = " ".join(text.split())
     shown = masked(f"-e {text}" if is_editable else text)
-    requirement = _editable(text) if is_editable else _requirement(text)
-    if requirement is None:
+    found = _editable(text) if is_editable else _requirement(text)
+    if found is None:
         return Unnamed(shown, where, is_editable)
-    url = requirement.url
+    url = found.url
     archive = of_archive(url) if url else None
-    if archive and archive[0] == canonicalize_name(requirement.name):
+    if archive and archive[0] == canonicalize_name(found.name):
         # PEP 508 has a URL or a version, and the version is what can be compared.
-        requirement.url, requirement.specifier = None, SpecifierSet(f"=={archive[1]}")
+        found.url, found.specifier = None, SpecifierSet(f"=={archive[1]}")
     return Asked(
-        name=canonicalize_name(requirement.name),
-        requirement=requirement,
+        name=canonicalize_name(found.name),
+        requirement=found,
         text=shown,
         where=where,
         hashed=is_hashed,
@@ -63,7 +83,7 @@ def requested(text: str, where: str, *, is_editable: bool = False, is_hashed: bo
 
 
 def _requirement(text: str) -> Requirement | None:
-    """A requirement; None where it is there and says no name."""
+    """A requirement; None for one without a name."""
     if is_deep(text):
         raise NotARequirementError(text)
     with suppress(InvalidRequirement, RecursionError):
@@ -85,9 +105,9 @@ def _requirement(text: str) -> Requirement | None:
 
 
 def _editable(text: str) -> Requirement | None:
-    """What is installed as a link to its sources: a folder, a repository; None where it says no name."""
+    """What is installed as a link to its sources: a folder, a repository; None for one without a name."""
     with suppress(InvalidRequirement, RecursionError):
-        if (found := parsed(text)).url:
+        if (found := requirement(text)).url:
             return found
     from pip_requirements_parser import PipError, parse_reqparts_from_editable  # noqa: PLC0415 - as above
 

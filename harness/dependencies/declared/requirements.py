@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
 
 from harness import regular_files
-from harness.dependencies.declared.requirement_line import VARIABLE, NotARequirementError, requested
-from harness.dependencies.declared.toml_file import told
+from harness.dependencies.declared.requirement_line import VARIABLE, NotARequirementError, parse_line
+from harness.dependencies.declared.toml_file import quoted
 from harness.dependencies.project import Asked, BuildInput, MalformedFileError, Unnamed
 from harness.dependencies.text_files import conflict, read_text, shown
 from harness.dependencies.urls import masked
@@ -49,10 +49,6 @@ def written_by(path: Path) -> str | None:
 def read_requirements(paths: Sequence[Path], folder: Path) -> BuildInput:
     """Everything that requirements files ask for.
 
-    Args:
-        paths: The files.
-        folder: The manifest's, which sentences name files from.
-
     Raises:
         MalformedFileError: One cannot be read, or a line of one is no requirement: a sentence for each.
     """
@@ -84,13 +80,7 @@ class _Reading:
     _done: set[tuple[Path, bool]] = field(default_factory=set)
 
     def read(self, path: Path, *, constrains: bool = False, included: str = "") -> None:
-        """Read a file and what it includes; each once as requirements, and once as constraints.
-
-        Args:
-            path: The file.
-            constrains: Whether it only says what versions there may be.
-            included: The line that includes it.
-        """
+        """Read a file and what it includes; each once as requirements, and once as constraints."""
         path = Path(os.path.normpath(path))
         if (path, constrains) in self._done:
             return
@@ -115,15 +105,15 @@ class _Reading:
         text, options = break_args_options(line)
         try:
             if text:
-                found = requested(text, where, is_hashed=_hashed(options, line))
+                found = parse_line(text, where, is_hashed=_hashed(options, line))
                 self._add(found, constrains=constrains)
                 return
             said = _options(options)
         except NotARequirementError:
-            self.problems.append(f"{where}: expected a requirement such as name==1.2, found {told(line)}")
+            self.problems.append(f"{where}: expected a requirement such as name==1.2, found {quoted(line)}")
             return
         for editable in said.editables or ():
-            self._add(requested(editable, where, is_editable=True), constrains=constrains)
+            self._add(parse_line(editable, where, is_editable=True), constrains=constrains)
         for one in said.requirements or ():
             self._include(one.lstrip("="), path, where, constrains=constrains)
         for one in said.constraints or ():
@@ -144,7 +134,7 @@ class _Reading:
         if target.isprintable():
             self.read(path.parent / target, constrains=constrains, included=where)
         else:
-            self.problems.append(f"{where}: expected the path of a file, found {told(target)}")
+            self.problems.append(f"{where}: expected the path of a file, found {quoted(target)}")
 
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:

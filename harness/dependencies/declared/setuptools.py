@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from harness import regular_files
-from harness.dependencies.declared.requirement_line import NotARequirementError, requested
+from harness.dependencies.declared.requirement_line import NotARequirementError, parse_line
 from harness.dependencies.project import Asked
 from harness.dependencies.text_files import shown
 
@@ -35,12 +35,7 @@ class Described:
 
 
 def described(folder: Path, root: Path) -> Described | None:
-    """What a folder says of itself; None where it has neither file.
-
-    Args:
-        folder: The folder.
-        root: What sentences name files from.
-    """
+    """What a folder says of itself; None where it has neither file."""
     for name, read in (("setup.cfg", _configuration), ("setup.py", _program)):
         with suppress(OSError, UnicodeDecodeError):
             values = read(regular_files.read(folder / name, _LARGEST).decode("utf-8"))
@@ -57,7 +52,7 @@ def described(folder: Path, root: Path) -> Described | None:
 def _asked(texts: list[str], where: str) -> Iterator[Asked]:
     for text in texts:
         with suppress(NotARequirementError):
-            found = requested(text, where)
+            found = parse_line(text, where)
             if isinstance(found, Asked):
                 yield found
 

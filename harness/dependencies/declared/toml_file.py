@@ -6,11 +6,11 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from packaging.requirements import InvalidRequirement
+from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import InvalidName, canonicalize_name
 
-from harness.dependencies.declared.pep508 import requirement
+from harness.dependencies.declared.requirement_line import requirement
 from harness.dependencies.declared.toml_lines import Lines
 from harness.dependencies.project import Asked, Group
 from harness.dependencies.text_files import parse_toml, read_text, shown
@@ -29,7 +29,7 @@ class TomlFile:
 
     Attributes:
         path: The file.
-        shown: How a sentence names it.
+        shown: Its name in a message.
         content: What it says.
         lines: Where.
         problems: What was found to be wrong so far: a sentence each, with its line.
@@ -105,6 +105,12 @@ class TomlFile:
         name, fixed = canonicalize_name(found.name), names_bytes(found.url)
         return Asked(name, found, masked(" ".join(text.split())), self.where(*way), group, fixed=fixed)
 
+    def entry(self, key: str, stated: object, found: Requirement, group: Group, *way: str | int) -> Asked:
+        """The entry of a table, as a requirement in the words of PEP 508."""
+        is_editable = isinstance(stated, dict) and any(stated.get(flag) is True for flag in ("editable", "develop"))
+        text, fixed = masked(f"{key} = {written(stated)}"), names_bytes(found.url)
+        return Asked(canonicalize_name(key), found, text, self.where(*way), group, editable=is_editable, fixed=fixed)
+
     def name(self, text: str, what: str, *way: str | int) -> str | None:
         """A name of a distribution, an extra or a group, normalised; None where it is none, which is a problem then."""
         try:
@@ -125,15 +131,11 @@ class TomlFile:
 
     def expected(self, what: str, found: object, *way: str | int) -> None:
         """Take note of something that is not what it should be."""
-        self.problems.append(f"{self.where(*way)}: expected {what}, found {told(found)}")
+        self.problems.append(f"{self.where(*way)}: expected {what}, found {quoted(found)}")
 
 
 def read_toml(path: Path, folder: Path) -> TomlFile:
     """A file of a repository.
-
-    Args:
-        path: The file.
-        folder: The manifest's, which sentences name files from.
 
     Raises:
         MalformedFileError: It cannot be read, or is no TOML.
@@ -148,8 +150,8 @@ def culprit(table: Mapping[str, Any], is_fine: Callable[[dict[str, Any]], bool])
     return next((key for key, value in table.items() if not is_fine({"version": "*", key: value})), None)
 
 
-def told(found: object) -> str:
-    """What was found, for a message."""
+def quoted(found: object) -> str:
+    """A value, for a message."""
     match found:
         case dict():
             return "a table"

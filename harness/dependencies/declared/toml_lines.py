@@ -1,10 +1,10 @@
-"""On which line of a TOML document each key and each item stands; its readers keep no positions."""
+"""The lines of the keys and items of a TOML document; its readers keep no positions."""
 
 from __future__ import annotations
 
 import re
 import tomllib
-from collections import Counter
+from collections import Counter, deque
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -29,27 +29,23 @@ _TOKEN: Final = re.compile(
 
 
 class Lines:
-    """The lines of a TOML document, by the way to what stands there."""
+    """The lines of a TOML document, by the way to a table, a key or an item."""
 
     def __init__(self, text: str) -> None:
         """Take the text of a document, which must be TOML."""
         self._lines: dict[At, int] = {}
         self._last: Counter[At] = Counter()
-        self._tokens = [*_tokens(text)]
-        self._next = 0
+        self._tokens = deque(_tokens(text))
         table: At = ()
-        while self._next < len(self._tokens):
+        while self._tokens:
             table = self._statement(table)
 
     def of(self, *way: str | int) -> int | None:
         """The line of a table, a key or an item: ``of("project", "dependencies", 3)``; or of what holds it."""
-        for end in range(len(way), 0, -1):
-            if (line := self._lines.get(way[:end])) is not None:
-                return line
-        return None
+        return next((self._lines[way[:end]] for end in range(len(way), 0, -1) if way[:end] in self._lines), None)
 
     def __contains__(self, way: At) -> bool:
-        """Whether something stands at the end of a way."""
+        """Whether there is a table, a key or an item at the end of a way."""
         return way in self._lines
 
     def _statement(self, table: At) -> At:
@@ -66,18 +62,18 @@ class Lines:
         way: At = ()
         for depth, key in enumerate(keys, 1):
             way = (*way, key)
-            self._note(way, line)
+            self._lines.setdefault(way, line)
             self._last[way] += is_item and depth == len(keys)
             if count := self._last[way]:  # of an array of tables, the last one so far is meant
                 way = (*way, count - 1)
-                self._note(way, line)
+                self._lines.setdefault(way, line)
         return way
 
     def _assignment(self, table: At) -> None:
         keys, line = self._keys()
         self._taken("=")
         for end in range(1, len(keys) + 1):
-            self._note((*table, *keys[:end]), line)
+            self._lines.setdefault((*table, *keys[:end]), line)
         self._value((*table, *keys))
 
     def _value(self, way: At) -> None:
@@ -87,41 +83,38 @@ class Lines:
                 if self._taken(","):
                     count += 1
                 elif not self._taken("\n"):
-                    self._note((*way, count), self._tokens[self._next][1])
+                    self._lines.setdefault((*way, count), self._tokens[0][1])
                     self._value((*way, count))
         elif self._taken("{"):
             while not self._taken("}"):
                 if not (self._taken(",") or self._taken("\n")):
                     self._assignment(way)
         else:
-            while self._next < len(self._tokens) and self._tokens[self._next][0] not in {"\n", ",", "]", "}"}:
-                self._next += 1
+            while self._tokens and self._tokens[0][0] not in {"\n", ",", "]", "}"}:
+                self._tokens.popleft()
 
     def _keys(self) -> tuple[list[str], int]:
-        """A key and its parts, and the line of it."""
-        line = self._tokens[self._next][1]
+        """The parts of a key, and its line."""
+        line = self._tokens[0][1]
         keys = [self._key()]
         while self._taken("."):
             keys.append(self._key())
         return keys, line
 
     def _key(self) -> str:
-        text, _ = self._tokens[self._next]
-        self._next += 1
+        text, _ = self._tokens.popleft()
         return next(iter(tomllib.loads(f"{text}=0"))) if text[0] in "\"'" else text
 
     def _taken(self, mark: str) -> bool:
-        """Whether a mark comes next, which is then behind us."""
-        taken = self._next < len(self._tokens) and self._tokens[self._next][0] == mark
-        self._next += taken
+        """Whether a mark comes next; it is taken then."""
+        taken = bool(self._tokens) and self._tokens[0][0] == mark
+        if taken:
+            self._tokens.popleft()
         return taken
-
-    def _note(self, way: At, line: int) -> None:
-        self._lines.setdefault(way, line)
 
 
 def _tokens(text: str) -> Iterator[tuple[str, int]]:
-    """What a document consists of, without space and comments, each with its line."""
+    """The tokens of a document, without space and comments, each with its line."""
     line = 1
     for token in _TOKEN.finditer(text):
         if not token["aside"]:

@@ -125,11 +125,6 @@ def edge_of(text: str, where: str, extra: str = "") -> Edge:
     It is not always PEP 508: Poetry's constraints may stand in the brackets. Its version is not read, since an entry
     of the lock has it.
 
-    Args:
-        text: The requirement.
-        where: The place of the dependent.
-        extra: The extra of the dependent that it belongs to.
-
     Raises:
         MalformedFileError: It has no name.
     """

@@ -63,9 +63,6 @@ def cache_steps(root: Path) -> tuple[CacheStep, ...]:
 
     A step whose key holds what only a run can tell (a commit, an unknown variable, what a program prints) is left out,
     and so is a file that is no YAML.
-
-    Args:
-        root: The repository's.
     """
     called: set[str] = set()
 

@@ -34,13 +34,7 @@ _BLOCK: Final = ("|", ">")
 
 
 def shell(document: Node, name: str, source: Callable[[str], str]) -> Shell:
-    """The state after all scripts of a pipeline, those of one job after those of another.
-
-    Args:
-        document: The pipeline.
-        name: Its file, for a message.
-        source: Gives the text of a script of the repository.
-    """
+    """The state after all scripts of a pipeline, those of one job after those of another."""
     state = Shell(name, source=source)
     for mapping in mappings(document):
         for key in _VARIABLES:
@@ -87,12 +81,7 @@ def text(state: Shell, written: str, number: int) -> Text:
 
 
 def keys_by_hand(state: Shell, base: str = "") -> Iterator[CacheStep]:
-    """The keys that scripts make by hand, and find something again under.
-
-    Args:
-        state: The state after all scripts.
-        base: The folder of the workspace that has the repository.
-    """
+    """The keys that scripts make by hand, and find something again under."""
     digests: dict[tuple[str, tuple[str, ...]], list[Use]] = {}
     for use in state.uses:
         digests.setdefault((use.place, use.files), []).append(use)

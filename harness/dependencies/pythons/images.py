@@ -62,12 +62,7 @@ def images(text: str) -> Iterator[Image]:
 
 
 def containerfile(text: str, name: str) -> Iterator[PythonPin]:
-    """The bases of the stages of a Dockerfile; where it says what the image runs, that is their handler.
-
-    Args:
-        text: The file.
-        name: How a sentence names it.
-    """
+    """The bases of the stages of a Dockerfile; where it says what the image runs, that is their handler."""
     known: dict[str, str] = {}
     runs = next(((found[1] or "").strip() for found in reversed([*_RUNS.finditer(text)])), None)
     if runs is None and _TASK_ROOT in text:
@@ -86,7 +81,7 @@ def script(text: str, name: str, kind: Kind = Kind.BUILD, first: int = 1) -> Ite
 
     Args:
         text: Commands.
-        name: How a sentence names their file.
+        name: The name of their file in a message.
         kind: What an image is for that is not made to build for Lambda.
         first: The number of their first line.
     """

@@ -69,12 +69,7 @@ class Value:
 
 
 def assigned(text: str, name: str) -> Iterator[tuple[str, Value]]:
-    """The versions of Python that a file of Terraform gives to locals (``local.x``) and variables (``var.x``).
-
-    Args:
-        text: The file.
-        name: How a sentence names it.
-    """
+    """The versions of Python that a file of Terraform gives to locals (``local.x``) and variables (``var.x``)."""
     source = _Source(text, _LEXES["hcl"])
     for found in _VALUE.finditer(source.clean):
         header = source.clean[: max(source.around(found.start(2)), 0)].rpartition("\n")[2]
@@ -88,14 +83,7 @@ def assigned(text: str, name: str) -> Iterator[tuple[str, Value]]:
 def code(
     text: str, name: str, language: str, known: Mapping[str, Sequence[Value]] | None = None
 ) -> Iterator[PythonPin]:
-    """Every Python runtime that a program names.
-
-    Args:
-        text: The file.
-        name: How a sentence names it.
-        language: One of ``LANGUAGES``.
-        known: What Terraform's variables hold.
-    """
+    """Every Python runtime that a program names."""
     source = _Source(text, _LEXES[language])
     if known:
         yield from _referred(source, known)

@@ -31,7 +31,7 @@ def pipeline(text: str, name: str, scripts: Callable[[], str] = lambda: "") -> I
 
     Args:
         text: The file.
-        name: How a sentence names it.
+        name: Its name in a message.
         scripts: The texts of what the pipeline may call, which may use its variables.
     """
     for document in documents(text):

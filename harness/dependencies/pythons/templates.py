@@ -26,10 +26,6 @@ def template(text: str, name: str) -> Iterator[PythonPin]:
 
     What functions share (SAM's globals, the provider's runtime, the default of a parameter) is said of each function
     that has it, and of none where there is no function.
-
-    Args:
-        text: The file.
-        name: How a sentence names it.
     """
     for document in documents(text):
         several = [*mappings(document)]
