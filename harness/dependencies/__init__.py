@@ -1,1 +1,1 @@
-"""What the user's repository says: what is declared, locked and built from, by which Python, and what was stamped."""
+"""Dependencies as the user's repository has them: declared, locked, requested by the build; and as they were built."""

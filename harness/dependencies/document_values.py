@@ -56,7 +56,7 @@ def _parsed(text: str, format_: str) -> object:
 
 
 def _value(document: object, parts: list[str], key: str) -> Any:  # noqa: ANN401 - any JSON or TOML
-    """What is under a key, parts of which may have dots of their own."""
+    """The value under a key, parts of which may have dots of their own."""
     if not parts:
         return document
     if isinstance(document, dict):

@@ -1,4 +1,4 @@
-"""What git says of the repository that a folder is in."""
+"""Asks git about the repository that a folder is in."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def tracked(folder: Path) -> tuple[str, ...]:
     Raises:
         GitUnavailable: There is no git or no repository.
     """
-    said = _git(folder, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
-    return tuple(dict.fromkeys(name.rstrip("/") for name in said.split("\0") if name))
+    names = _git(folder, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+    return tuple(dict.fromkeys(name.rstrip("/") for name in names.split("\0") if name))
 
 
 def _git(folder: Path, *arguments: str) -> str:
@@ -59,13 +59,15 @@ def _git(folder: Path, *arguments: str) -> str:
     except (OSError, subprocess.SubprocessError) as error:
         raise GitUnavailable(f"git cannot be run here: {_reason(error)}") from None
     if done.returncode:
-        said = done.stderr.decode("utf-8", "replace").strip().splitlines()
-        raise GitUnavailable(f"git says of {folder.absolute()}: {said[0] if said else f'exit code {done.returncode}'}")
+        lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
+        raise GitUnavailable(
+            f"git says of {folder.absolute()}: {lines[0] if lines else f'exit code {done.returncode}'}"
+        )
     return os.fsdecode(done.stdout)
 
 
 def _trap(folder: Path) -> Path | None:
-    """What git would wait for, in the folders from here to the repository's root."""
+    """A file that git would wait for, in the folders from here to the repository's root."""
     for above in (folder, *folder.parents):
         own = above / ".git"
         for path in (above / ".gitignore", *(own / name for name in _OPENED)):
@@ -89,7 +91,7 @@ def _reason(error: Exception) -> str:
     match error:
         case subprocess.TimeoutExpired():
             return f"no answer within {_SECONDS} seconds"
-        case OSError(strerror=str(said)):
-            return said
+        case OSError(strerror=str(reason)):
+            return reason
         case _:
             return str(error)

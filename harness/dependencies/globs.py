@@ -47,16 +47,16 @@ def _expression(pattern: str, *, below: bool) -> re.Pattern[str]:
         return re.compile("(?!)")  # outside of where paths are relative to
     if not parts:
         return re.compile(".*" if below else "(?!)")
-    said = ["(?:[^/]+/)*" if part == "**" else f"{_part(part)}/" for part in parts[:-1]]
+    parents = ["(?:[^/]+/)*" if part == "**" else f"{_part(part)}/" for part in parts[:-1]]
     last = ".+" if parts[-1] == "**" else _part(parts[-1]) + ("(?:/.*)?" if below else "")
     try:
-        return re.compile("".join((*said, last)), re.DOTALL)
+        return re.compile("".join((*parents, last)), re.DOTALL)
     except re.error:  # a range that runs backwards
         return re.compile("(?!)")
 
 
 def _part(part: str) -> str:
-    """The regular expression of what stands between two slashes; two stars are there as good as one."""
+    """The regular expression of a part between slashes; two stars in it are as good as one."""
     return "".join(map(_token, _TOKEN.finditer(part)))
 
 

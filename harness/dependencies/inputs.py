@@ -1,4 +1,4 @@
-"""What archives are made from, as the repository has it now."""
+"""The files that archives are made from, as the repository has them now."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Inputs:
 
 
 def inputs_of(manifest: Manifest, project: Project) -> Inputs:
-    """What a manifest says that its archives are made from."""
+    """The files that a manifest's archives are made from."""
     found: dict[str, Input] = {}
     for path, decisive in _files(manifest, project):
         name = relative(path, manifest.folder)

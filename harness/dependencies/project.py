@@ -1,4 +1,4 @@
-"""What a repository says of dependencies, as values; nothing is judged here, and no marker evaluated."""
+"""The dependencies of a repository as values; nothing is judged here, and no marker evaluated."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class MalformedFileError(UsageError):
 
 
 class Kind(StrEnum):
-    """What a list of dependencies is for."""
+    """The purpose of a list of dependencies."""
 
     MAIN = "main"
     EXTRA = "extra"
@@ -42,7 +42,7 @@ class Group:
     name: str = ""
 
     def __str__(self) -> str:
-        """How a sentence names it: ``main``, ``extra postgres``, ``group dev``."""
+        """Its name in a message: ``main``, ``extra postgres``, ``group dev``."""
         return f"{self.kind} {self.name}" if self.name else str(self.kind)
 
 
@@ -58,7 +58,7 @@ class Asked:
         requirement: Its name, extras, specifier, marker and URL (PEP 508).
         text: As it is written, on one line and without hashes.
         where: ``pyproject.toml:12``.
-        group: The list that it stands in; of a requirements file always the main one.
+        group: The list that it is in; of a requirements file always the main one.
         hashed: Whether the hashes of what may be installed stand beside it.
         editable: Whether it is installed as a link to its sources.
         fixed: Whether its URL names certain bytes: a file with its hash, a full commit.
@@ -93,7 +93,7 @@ class Unnamed:
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """What a ``pyproject.toml`` or a ``Pipfile`` declares.
+    """The declarations of a ``pyproject.toml`` or a ``Pipfile``.
 
     Attributes:
         path: The file.
@@ -101,7 +101,7 @@ class Declared:
         name: The project's own, normalised, where it has one.
         asked: Everything that is asked for, in every list; groups that are included in others, in each of them.
         requires_python: The specifier of ``requires-python`` (a Poetry constraint as its equivalent).
-        requires_python_where: Where that stands.
+        requires_python_where: The place of that.
         tool: Who manages it: ``poetry``, ``uv``, ``pdm``, ``pipenv``; None where nothing tells.
         dynamic: Whether the build back-end computes the main list, so that it is not known here.
         group_tables: How each list is written, for a remedy: ``[project] dependencies``,
@@ -121,7 +121,7 @@ class Declared:
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """What a locked distribution depends on.
+    """A dependency of a locked distribution.
 
     Attributes:
         name: Normalised.
@@ -212,7 +212,7 @@ AnyLock: TypeAlias = Lock | UnknownLock
 
 @dataclass(frozen=True, slots=True)
 class BuildInput:
-    """What the archives' distributions are installed from: requirements files, and what they include.
+    """The build input: the requirements files that archives are installed from, with those that they include.
 
     Attributes:
         files: Every file that was read, included ones too, in the order of reading.
@@ -241,7 +241,7 @@ class Sources:
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """What a manifest's repository says of dependencies.
+    """The dependencies of a manifest's repository.
 
     Attributes:
         declared: What is declared; None where the manifest names no project.

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def read_project(manifest: Manifest) -> Project:
-    """What the repository says.
+    """Read what a manifest's repository has of dependencies.
 
     A lock that is named among the requirements is what the archives are built from; else the one beside the project is
     compared. Of a project that is named there, its main list counts.
@@ -59,7 +59,7 @@ def _build(files: list[Path], folder: Path) -> BuildInput:
 
 
 def _sources(manifest: Manifest) -> Iterator[Sources]:
-    """The folders that the code archive may be made of: those that are declared, else what lies near the manifest."""
+    """The folders that the code archive may be made of: those that are declared, else folders near the manifest."""
     stated = dict.fromkeys(one for one in (manifest.source, *(f.source for f in manifest.functions)) if one)
     near = (manifest.folder, manifest.folder / "src", *([manifest.project.parent] if manifest.project else []))
     for path in dict.fromkeys((*stated, *(near if not stated else ()))):

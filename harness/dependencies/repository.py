@@ -30,7 +30,7 @@ def repository_root(folder: Path) -> Path:
 def below(
     folder: Path, deepest: int, left_out: Callable[[Path, Collection[str]], bool] = lambda _path, _names: False
 ) -> Iterator[tuple[Path, int]]:
-    """The files of a folder and of those in it, each with how deep it lies.
+    """The files of a folder and of those in it, each with its depth.
 
     Args:
         folder: The folder.

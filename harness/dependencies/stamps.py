@@ -37,7 +37,7 @@ Pairs = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """What an archive was built from.
+    """The inputs that an archive was built from.
 
     Attributes:
         runtime: Lambda's name for the runtime that it was built for.
@@ -58,14 +58,14 @@ class Stamp:
     @property
     def key(self) -> str:
         """The same text for the same inputs, and no other: ``python3.12-x86_64-`` and 32 hexadecimal digits."""
-        said = json.dumps(self._identity(), sort_keys=True, separators=(",", ":"))
-        return f"{self.runtime}-{self.architecture}-{hashlib.sha256(said.encode()).hexdigest()[:_DIGITS]}"
+        identity = json.dumps(self._identity(), sort_keys=True, separators=(",", ":"))
+        return f"{self.runtime}-{self.architecture}-{hashlib.sha256(identity.encode()).hexdigest()[:_DIGITS]}"
 
     @property
     def text(self) -> str:
         """The file: the same bytes wherever and whenever it is made."""
-        said = {**self._identity(), "key": self.key, "complete": self.complete}
-        return json.dumps(said, sort_keys=True, indent=2) + "\n"
+        content = {**self._identity(), "key": self.key, "complete": self.complete}
+        return json.dumps(content, sort_keys=True, indent=2) + "\n"
 
     def _identity(self) -> dict[str, object]:
         return {
@@ -91,7 +91,7 @@ class _Table(msgspec.Struct, kw_only=True):
 
 
 class _Schema(msgspec.Struct):
-    """What every version of the file says."""
+    """The part that every version of the file has."""
 
     schema: str
 
@@ -119,12 +119,14 @@ def parse_stamp(text: str, where: str) -> Stamp:
     if schema != SCHEMA:
         raise MalformedFileError(f"{where}: expected the format {SCHEMA}, found {json.dumps(schema)}")
     table = convert(document, _Table, text, where)
-    for said in (table.runtime, table.architecture):
-        if not _TARGET.fullmatch(said):
-            raise MalformedFileError(f"{where}: expected a runtime and an architecture, found {json.dumps(said)}")
-    for name, said in table.inputs.items():
-        if not (_NAME.fullmatch(name) and _DIGEST.fullmatch(said)):
-            raise MalformedFileError(f"{where}: expected relative paths with digests, found {json.dumps({name: said})}")
+    for target in (table.runtime, table.architecture):
+        if not _TARGET.fullmatch(target):
+            raise MalformedFileError(f"{where}: expected a runtime and an architecture, found {json.dumps(target)}")
+    for name, value in table.inputs.items():
+        if not (_NAME.fullmatch(name) and _DIGEST.fullmatch(value)):
+            raise MalformedFileError(
+                f"{where}: expected relative paths with digests, found {json.dumps({name: value})}"
+            )
     stamp = Stamp(
         runtime=table.runtime,
         architecture=table.architecture,
@@ -211,5 +213,5 @@ def _differs(archive: Archive, stamp: Stamp, *, replace: bool) -> bool:
 def _differences(old: Stamp, new: Stamp) -> Iterator[str]:
     for olds, news in (dict(old.inputs), dict(new.inputs)), (dict(old.tools), dict(new.tools)):
         yield from (name for name in sorted(olds.keys() | news.keys()) if olds.get(name) != news.get(name))
-    said = (old.runtime, new.runtime), (old.architecture, new.architecture), (old.image, new.image)
-    yield from (f"{was or 'no image'} instead of {now or 'no image'}" for was, now in said if was != now)
+    pairs = (old.runtime, new.runtime), (old.architecture, new.architecture), (old.image, new.image)
+    yield from (f"{was or 'no image'} instead of {now or 'no image'}" for was, now in pairs if was != now)

@@ -53,7 +53,7 @@ def text_or_none(path: Path, limit: int = regular_files.LARGEST) -> str | None:
 
 
 def conflict(text: str, name: str) -> str | None:
-    """What is said of a text that git left two versions of something in; None of one that it did not.
+    """The problem of a text with a merge conflict; None where there is none.
 
     Args:
         text: A text that is not what it should be: a sound one may well have such a line, in a string.
@@ -75,10 +75,10 @@ def parse_toml(text: str, name: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        said = str(error)
-        place = _PLACE.search(said)
-        sentence = f"{name}:{place[1]}: expected TOML: {said[: place.start()]}" if place else None
-        raise MalformedFileError(conflict(text, name) or sentence or f"{name}: expected TOML: {said}") from None
+        message = str(error)
+        place = _PLACE.search(message)
+        sentence = f"{name}:{place[1]}: expected TOML: {message[: place.start()]}" if place else None
+        raise MalformedFileError(conflict(text, name) or sentence or f"{name}: expected TOML: {message}") from None
     except RecursionError:
         raise MalformedFileError(f"{name}: expected TOML that is not nested beyond reason") from None
     except ValueError:  # Python's own limit, which the reader passes on
@@ -124,5 +124,5 @@ def convert(document: object, expected: type[T], text: str, name: str) -> T:
             f"[{part}]" if isinstance(part, int) or part == "..." else f".{part}" for part in way
         ).removeprefix(".")
         where = f"{name}:{line}" if line else name
-        said = sentence[:1].lower() + sentence[1:]
-        raise MalformedFileError(f"{where}: {said}{f' at {place}' if place else ''}") from None
+        message = sentence[:1].lower() + sentence[1:]
+        raise MalformedFileError(f"{where}: {message}{f' at {place}' if place else ''}") from None

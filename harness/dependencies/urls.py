@@ -1,4 +1,4 @@
-"""What the place that something is installed from says of its version."""
+"""Names, versions and credentials in the URLs of distributions."""
 
 from __future__ import annotations
 

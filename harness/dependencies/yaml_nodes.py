@@ -81,7 +81,7 @@ def entries(node: Node | None, seen: set[int] | None = None) -> Iterator[tuple[s
 
 
 def child(node: Node | None, *keys: str) -> Node | None:
-    """What a mapping has under a key, that under the next, and so on; None where there is no such thing."""
+    """The value of a mapping under a key, of that under the next, and so on; None where there is none."""
     for key in keys:
         node = next((value for name, value in entries(node) if name == key), None)
     return node

@@ -1,4 +1,4 @@
-"""Where what is declared, locked and asked for by the build do not agree."""
+"""Disagreements between the declared, the locked and the requested list."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class LeftOut:
 
 
 def left_out(lists: DependencyLists) -> Iterator[LeftOut]:
-    """What is declared for production, and not in the build input."""
+    """The distributions that are declared for production, and not in the build input."""
     for name, several in lists.main.items():
         if name not in lists.input:
             through = lists.built_for.get(name) if lists.project.build else None
@@ -95,7 +95,7 @@ class Added:
 
 
 def added(lists: DependencyLists) -> Iterator[Added]:
-    """What is in the build input, and is declared for nothing that is deployed: not even by coming along."""
+    """The distributions in the build input that nothing deployed declares or requires."""
     deployed = {name for group, needs in lists.needs.items() if not is_development(group) for name in needs}
     own = lists.project.declared.name if lists.project.declared else None
     known, instead = lists.knows_requirements(deployed), _instead(lists)
@@ -146,7 +146,7 @@ def lost_extras(lists: DependencyLists) -> Iterator[LostExtra]:
 
 
 def missing_of_extra(lists: DependencyLists, name: str, extra: str) -> tuple[str, ...]:
-    """What an extra of a distribution requires and the artifact does not have."""
+    """The requirements of an extra that the artifact does not have."""
     wanted = {required for required, _ in (*lists.requires(name, extra), *lists.locked_extra(name, extra))}
     return tuple(sorted(one for one in wanted if lists.built(one).presence is Presence.ABSENT))
 
@@ -175,7 +175,7 @@ def contradictions(lists: DependencyLists) -> Iterator[Contradiction]:
         pins += _locked(lists, name)
         for one in several:
             yield from (Contradiction(one, *pin, declared=True) for pin in pins if not _fits(one, pin[0]))
-    differing = {entry.name for entry, _ in lists.unlocked}  # which is said of the lock as a whole
+    differing = {entry.name for entry, _ in lists.unlocked}  # reported for the lock as a whole
     for name, several in lists.asked.items():
         for one in several if name not in differing else ():
             locked = [pin for pin in _locked(lists, name) if not _fits(one, pin[0])]
@@ -219,7 +219,7 @@ class Undeclared:
 
 
 def undeclared(lists: DependencyLists) -> Iterator[Undeclared]:
-    """What first-party code imports, and what is there only because something else brings it along."""
+    """The distributions that first-party code imports, and that are there only because another requires them."""
     stated = {name for name, lines in lists.declared.items() if any(not is_development(one.group) for one in lines)}
     if lists.project.declared and lists.project.declared.name:
         stated.add(lists.project.declared.name)

@@ -1,4 +1,4 @@
-"""Where the artifact is not what it was to be built of."""
+"""Disagreements between the archives and the list that they are built from."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 
 OWN = "."
-"""Where a lock says that the project itself is from."""
+"""The origin of the project itself in a lock."""
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """What a distribution is to be: a line of the build input, or an entry of the lock.
+    """A distribution that is to be built in: a line of the build input, or an entry of the lock.
 
     Attributes:
         name: As it is written.
@@ -43,7 +43,7 @@ class Line:
 
 
 def lines(lists: DependencyLists) -> tuple[Line, ...]:
-    """What the archives are to hold: the build input, else what is locked or declared for production."""
+    """The expected content of the archives: the build input, else what is locked or declared for production."""
     if lists.project.build:
         return tuple(_line(several[0]) for several in lists.asked.values())
     if lists.lock:
@@ -144,7 +144,7 @@ class Surplus:
 
 
 def surplus(lists: DependencyLists) -> tuple[Surplus, ...]:
-    """What the archives hold and nothing for production asks for, the largest first.
+    """The distributions that nothing for production asks for, the largest first.
 
     An archive of which nothing is asked for, or of which nobody asks for more than half, was made from something else,
     such as a vendor's layer, and is left alone; so is everything where it is not known what is required.
@@ -223,7 +223,7 @@ class Open:
 
 
 def unbound(lists: DependencyLists) -> tuple[Open, ...]:
-    """What neither a pin nor a hash nor the lock binds to a version."""
+    """The distributions that neither a pin nor a hash nor the lock binds to a version."""
     if lists.project.build is None:
         return ()
     found = []

@@ -1,4 +1,4 @@
-"""What the archives have of a distribution."""
+"""The distributions that the archives have."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Presence(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """What the artifact has of a distribution.
+    """A distribution in the archives, or the absence of it.
 
     Attributes:
         installed: It, or what replaces it; what Python finds first.
@@ -70,7 +70,7 @@ class BuiltDistributions:
         return Union(self.program)
 
     def find(self, name: str) -> Built:
-        """What the archives have of a distribution."""
+        """Find a distribution in the archives."""
         if found := self.union.installed.get(name):
             return Built(Presence.HERE, found[0])
         if bare := self._by_modules(name):
@@ -82,7 +82,7 @@ class BuiltDistributions:
         return Built(Presence.ABSENT)
 
     def _by_modules(self, name: str) -> Built | None:
-        """What the artifact has of a distribution without its metadata, by the modules that it is known to have."""
+        """Find a distribution without its metadata, by the modules that it is known to have."""
         search, facts = self.program.search, self.program.facts
         for module in (*modules(name), name.replace("-", "_")):
             match search.find(module):
@@ -98,11 +98,11 @@ class BuiltDistributions:
 
     @cached_property
     def _elsewhere(self) -> tuple[Union, ...]:
-        """What the archives of the manifest's other functions hold: requirements are of all of them together."""
+        """The archives of the manifest's other functions: requirements are of all of them together."""
         return tuple(map(Union, self.siblings()))
 
     def requires(self, name: str, extra: str, environment: Mapping[str, str]) -> Iterator[tuple[str, frozenset[str]]]:
-        """What a built distribution says that it requires, always or with an extra."""
+        """The requirements of a built distribution by its metadata, always or with an extra."""
         for installed in self.union.installed.get(name, ()):
             for text in installed.distribution.requires:
                 requirement = parsed(text)

@@ -94,7 +94,7 @@ def unkeyed(manifest: Manifest, inputs: Inputs) -> tuple[Unkeyed, ...]:
 
 
 def _installed(step: CacheStep, files: Sequence[tuple[str, bool]], root: Path) -> Iterator[str]:
-    """What the same scripts install from, of which the manifest says nothing and the key has none."""
+    """The files that the same scripts install from, which neither the manifest nor the key has."""
     inner = [path.removeprefix(f"{step.base}/") if step.base else path for path in dict.fromkeys(step.installed)]
     there = [path for path in inner if not _WILD.search(path) and (root / path).is_file()]
     if not any(step.hashes(path) for path in there):
@@ -149,7 +149,7 @@ def _archives(manifest: Manifest) -> tuple[Path, ...]:
 
 
 def _held(step: CacheStep, archives: Sequence[str], root: Path, folder: str) -> tuple[str, bool] | None:
-    """What a step keeps of a manifest's archives, and whether that is one of them; None where it keeps none."""
+    """The path of a manifest's archives that a step keeps, and whether it is one of them; None where it keeps none."""
     if step.by_hand:
         return _named(step, archives)
     kept = [path for path in step.paths if not path.startswith("!")]

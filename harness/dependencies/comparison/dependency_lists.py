@@ -57,11 +57,11 @@ class DependencyLists:
         return self._archives.union
 
     def built(self, name: str) -> Built:
-        """What the archives have of a distribution."""
+        """Find a distribution in the archives."""
         return self._archives.find(name)
 
     def requires(self, name: str, extra: str) -> Iterator[tuple[str, frozenset[str]]]:
-        """What a built distribution says that it requires, always or with an extra."""
+        """The requirements of a built distribution by its metadata, always or with an extra."""
         return self._archives.requires(name, extra, self._environment)
 
     @cached_property
@@ -91,24 +91,24 @@ class DependencyLists:
 
     @cached_property
     def declared(self) -> Mapping[str, tuple[Asked, ...]]:
-        """What is declared, in every list, by name; only what holds on this runtime."""
+        """The declared lines of every list, by name; only those that hold on this runtime."""
         return self._by_name(self.project.declared.asked if self.project.declared else ())
 
     @cached_property
     def main(self) -> Mapping[str, tuple[Asked, ...]]:
-        """What is declared for production, the project itself left out."""
+        """The lines that are declared for production, by name, without the project itself."""
         own = self.project.declared.name if self.project.declared else None
         found = {name: tuple(one for one in several if one.group == MAIN) for name, several in self.declared.items()}
         return {name: several for name, several in found.items() if several and name != own}
 
     @cached_property
     def asked(self) -> Mapping[str, tuple[Asked, ...]]:
-        """What the build asks for, by name; only what holds on this runtime."""
+        """The requested lines of the build input, by name; only those that hold on this runtime."""
         return self._by_name(self._build.asked)
 
     @cached_property
     def input(self) -> Mapping[str, str]:
-        """What the archives are built from, by name, each with its line.
+        """The distributions that the archives are built from, by name, each with its line.
 
         The requirements that the manifest names; without any, what the lock has for production.
         """
@@ -141,7 +141,7 @@ class DependencyLists:
 
     @cached_property
     def constraints(self) -> Mapping[str, tuple[Asked, ...]]:
-        """What constraints files say, by name."""
+        """The lines of constraints files, by name."""
         return self._by_name(self._build.constraints)
 
     def _by_name(self, lines: Iterable[Asked]) -> Mapping[str, tuple[Asked, ...]]:
@@ -174,7 +174,7 @@ class DependencyLists:
 
     @cached_property
     def _locked_for_production(self) -> Mapping[str, Need]:
-        """What a lock that tells no groups has for production, by what it says that the project asks for."""
+        """The production part of a lock without groups, by the project's requests that it repeats."""
         if self.lock is None or self.lock.roots is None:
             return self.needs.get(MAIN, {})
         return closure(self._locked_roots(MAIN, self.lock.roots.get(MAIN, ())), self._follow)
@@ -203,7 +203,7 @@ class DependencyLists:
 
     @cached_property
     def unlocked(self) -> tuple[tuple[Locked, Built], ...]:
-        """Where the archives have another version than a lock that they are not installed from."""
+        """The entries of a lock beside the build input whose version the archives do not have."""
         if self.is_locked:
             return ()
         names = dict.fromkeys([*self.built_for, *(name for name in self.locked if self.locks(name))])
@@ -241,14 +241,14 @@ class DependencyLists:
         return (Root(edge.name, edge.extras, group, where) for edge in edges if self._conditions.met(edge.marker))
 
     def _follow(self, name: str, extra: str) -> Iterator[tuple[str, frozenset[str]]]:
-        """What a distribution requires: as the lock has it, and as the one that is built says itself."""
+        """The requirements of a distribution by the lock, or by the metadata of the built one."""
         yield from self.locked_extra(name, extra)
         entry = self.locked.get(name)
         if entry is None or entry.dependencies is None:
             yield from self.requires(name, extra)
 
     def locked_extra(self, name: str, extra: str) -> Iterator[tuple[str, frozenset[str]]]:
-        """What a locked distribution requires with an extra; with the empty one, always."""
+        """The requirements of a locked distribution with an extra; with the empty one, always."""
         entry = self.locked.get(name)
         for edge in (entry.dependencies if entry else None) or ():
             if edge.extra == extra and self._conditions.met(edge.marker, extra):
@@ -292,7 +292,7 @@ def _root(line: Asked, group: Group | None) -> Root:
 
 
 def _comes_before(one: Locked, other: Locked | None) -> bool:
-    """Which of two entries of a name counts where both hold: the one for production, else the newer."""
+    """Whether an entry counts before another of its name where both hold: one for production, else the newer."""
     if other is None:
         return True
     mine, others = MAIN in one.lists, MAIN in other.lists

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class How(StrEnum):
-    """What became of an input since an archive was built."""
+    """The change of an input since an archive was built."""
 
     CHANGED = "has changed"
     GONE = "is gone"
@@ -56,7 +56,7 @@ class Change:
 
 
 def place(archive: Archive) -> str:
-    """Where an archive has its stamp, for a message."""
+    """The place of an archive's stamp, for a message."""
     return f"{archive.source}{'/' if archive.is_folder else '!'}{STAMP}"
 
 
@@ -86,7 +86,7 @@ def elsewhere(stamps: Iterable[Stamp | None], inputs: Inputs) -> frozenset[str]:
 
 
 def stale(stamp: Stamp, inputs: Inputs, others: Collection[str] = ()) -> tuple[Change, ...]:
-    """What is other than when an archive was built; nothing where the archive is fresh.
+    """The changes since an archive was built; none where the archive is fresh.
 
     Args:
         stamp: The archive's.
@@ -101,12 +101,12 @@ def stale(stamp: Stamp, inputs: Inputs, others: Collection[str] = ()) -> tuple[C
 
 def _changes(stamp: Stamp, inputs: Inputs, others: Collection[str]) -> Iterator[Change]:
     now = {one.name: one for one in inputs.files}
-    for name, said in stamp.inputs:
+    for name, stamped_digest in stamp.inputs:
         one = now.get(name)
         path = one.path if one else inputs.folder / name
         if not path.is_file():
             yield Change(How.GONE, name)
-        elif digest(path) != said:
+        elif digest(path) != stamped_digest:
             yield Change(How.CHANGED, name, decisive=one is None or one.decisive)
     known = {name for name, _ in stamp.inputs} | (set() if stamp.complete else set(others))
     for one in inputs.files:

@@ -1,4 +1,4 @@
-"""Which distributions the user's own code imports, and where."""
+"""The distributions that the user's own code imports, and the places."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ _INSTALLED: Final = re.compile(r"(?:^|.*/)(?:[^/]+\.(?:dist-info|egg-info|libs|d
 
 @dataclass(frozen=True, slots=True)
 class Shift:
-    """How the names in an archive differ from those of its sources.
+    """A difference between the names in an archive and those of its sources.
 
     Attributes:
         source: The folder below the sources whose content the archive has at its root; empty for themselves.
@@ -91,7 +91,7 @@ class Comparison:
 
     @cached_property
     def there(self) -> Mapping[str, Entry]:
-        """What the archive has, without folders."""
+        """The entries of the archive, without folders."""
         entries = self._bundle.code.entries if self._bundle.code else ()
         return {entry.name: entry for entry in entries if entry.kind is not Kind.DIRECTORY}
 
@@ -113,7 +113,7 @@ class Comparison:
 
     @cached_property
     def shift(self) -> Shift | None:
-        """Where the same files are, if the two have nothing in common because one has a folder more."""
+        """The shift between the two, if they have nothing in common because one has a folder more."""
         mine = Counter[tuple[str, str]]()
         examples: dict[tuple[str, str], str] = {}
         by_base: dict[str, list[str]] = {}
@@ -152,7 +152,7 @@ class Comparison:
 
     @cached_property
     def extra(self) -> tuple[Item, ...]:
-        """What only the archive has, and no distribution brought."""
+        """The files that only the archive has, and no distribution brought."""
         names = [name for name in self.there if self._is_extra(name)]
         items = (self._bundle.items[f"{CODE_ROOT}/{name}"] for name in sorted(names, key=self._order))
         return tuple(items)
@@ -197,7 +197,7 @@ class Comparison:
 
     @cached_property
     def _left_out(self) -> frozenset[Path]:
-        """What the manifest itself names: no file of the application."""
+        """The files that the manifest itself names: none is the application's."""
         manifest = self.manifest
         archives = {manifest.code, *manifest.layers}
         archives |= {one for function in manifest.functions for one in (function.code, *function.layers)}
@@ -207,7 +207,7 @@ class Comparison:
         return frozenset(path.absolute() for path in paths if path)
 
     def _order(self, name: str) -> tuple[bool, bool, str]:
-        """What a handler reaches, then other modules, then the rest."""
+        """Sorts files that a handler reaches first, then other modules, then the rest."""
         return f"{CODE_ROOT}/{name}" not in self.program.graph.reached, not name.endswith(".py"), name
 
     def _rank(self, one: SourceFile) -> tuple[bool, bool, str]:

@@ -53,7 +53,7 @@ class Listed:
 
 
 def tables(lists: Iterable[Listed]) -> Mapping[Group, str]:
-    """How each list is written; of one that is written in two ways, the first of them."""
+    """The table of each list; of a list with two tables, the first."""
     found: dict[Group, str] = {}
     for one in lists:
         found.setdefault(one.group, one.table)
@@ -61,9 +61,9 @@ def tables(lists: Iterable[Listed]) -> Mapping[Group, str]:
 
 
 def expanded(lists: Sequence[Listed], own: str | None, file: TomlFile) -> Iterator[Asked]:
-    """What each list asks for, with that of the lists which it includes.
+    """The requirements of each list, with those of the lists that it includes.
 
-    So it is with the project's own extras: ``parcel-desk[postgres]`` in a list of Parcel Desk's stands for what is in
+    So it is with the project's own extras: ``parcel-desk[postgres]`` in a list of Parcel Desk's means what is in
     its extra ``postgres``.
 
     Args:
@@ -98,7 +98,7 @@ class _Merged:
             self._includes[one.group] += one.includes
 
     def problems(self) -> Iterator[str]:
-        """What is wrong with the includes."""
+        """The problems of the includes."""
         gone = [one for _, several in self._groups() for one in several if one.group not in self._asked]
         yield from (f"{one.where}: expected a group that there is, found {one.group.name!r}" for one in gone)
         if gone:
@@ -110,7 +110,7 @@ class _Merged:
             yield self._circle(error.args[1], [*graph])
 
     def _circle(self, circle: Sequence[Group], order: Sequence[Group]) -> str:
-        """What is said of groups that include one another: where the first of them is included.
+        """The problem of groups that include one another, at the place where the first of them is included.
 
         Args:
             circle: The groups, each included in the next; the last is the first.
@@ -126,7 +126,7 @@ class _Merged:
         yield from ((group, self._includes[group]) for group in self._asked if group.kind is Kind.GROUP)
 
     def all_of(self, group: Group) -> Iterator[Asked | None]:
-        """What a list asks for in the end; None for a step that adds nothing.
+        """The requirements of a list and of those that it includes; None for a step that adds nothing.
 
         A list is part of it once, however often it is included, unless the conditions are others each time. There is a
         stack in place of calls, since lists may be nested deeper than those.
@@ -148,7 +148,7 @@ class _Merged:
                 waiting += reversed([*self._parts(one, under)])
 
     def _parts(self, group: Group, under: _Under) -> Iterator[tuple[Asked | Group, _Under]]:
-        """What a list asks for itself, and the lists that are part of it, each with the conditions that it is under."""
+        """The requirements of a list itself, and the lists that are part of it, each under its conditions."""
         for one in self._asked.get(group, ()):
             if one.name != self._own:
                 yield one, under

@@ -61,7 +61,7 @@ def _place(one: Unnamed, path: str, folder: Path) -> Path | None:
 
 
 def _main(declared: Declared, extras: frozenset[str]) -> Iterator[Asked]:
-    """What a project asks for where it is installed."""
+    """The requirements of a project that is installed."""
     wanted = {MAIN, *(Group(Kind.EXTRA, extra) for extra in extras)}
     return (replace(asked, group=MAIN) for asked in declared.asked if asked.group in wanted)
 

@@ -48,7 +48,7 @@ def pipfile_lists(file: TomlFile) -> Iterator[Listed]:
 
 
 def pipfile_python(file: TomlFile) -> tuple[str, str] | None:
-    """What is required of Python, as a specifier, and its place."""
+    """The Python that is required, as a specifier, and its place."""
     for key, suffix in (("python_full_version", ""), ("python_version", ".*")):
         if (text := file.string("requires", key)) is not None:
             if re.fullmatch(r"[0-9]+(\.[0-9]+)*", text, re.ASCII):
@@ -113,7 +113,7 @@ def _requirement(name: str, table: dict[str, Any], folder: Path) -> Requirement:
 
 
 def _url(table: dict[str, Any], folder: Path) -> str | None:
-    """Where an entry is from, if that is no index."""
+    """The origin of an entry, if that is no index."""
     for system in _SYSTEMS:
         if system in table:
             return f"{system}+{table[system]}" + (f"@{table['ref']}" if "ref" in table else "")

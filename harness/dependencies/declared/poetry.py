@@ -59,7 +59,7 @@ def poetry_lists(file: TomlFile) -> Iterator[Listed]:
 
 
 def poetry_python(file: TomlFile) -> str | None:
-    """What Poetry's table requires of Python, as a specifier; None where it says nothing."""
+    """The Python that Poetry's table requires, as a specifier; None where it has none."""
     way = (*_TABLE, "dependencies", "python")
     found = file.at(*way)
     stated = found.get("version") if isinstance(found, dict) else found
@@ -138,7 +138,7 @@ def _asked(
 
 
 def _conditions(stated: object, *way: str) -> Iterator[tuple[tuple[str | int, ...], object]]:
-    """What is stated of a dependency: one constraint, or several that hold under different conditions."""
+    """The constraints of a dependency: one, or several that hold under different conditions."""
     if not isinstance(stated, list):
         yield way, stated
         return
@@ -229,7 +229,7 @@ def _in_specifiers(constraint: VersionConstraint) -> str:
 
 
 def _url(name: str, table: dict[str, Any], folder: Path) -> str | None:
-    """Where a dependency is from, if that is no index."""
+    """The origin of a dependency, if that is no index."""
     from poetry.core.packages.vcs_dependency import VCSDependency  # noqa: PLC0415 - as above
 
     if path := table.get("path") or table.get("file"):

@@ -29,7 +29,7 @@ def is_project(path: Path) -> bool:
 
 
 def read_declared(path: Path, folder: Path) -> Declared:
-    """What a project declares.
+    """Read the declarations of a project.
 
     Raises:
         MalformedFileError: It is not what it should be: a sentence for each thing that is wrong.
@@ -81,7 +81,7 @@ def _of_pipfile(file: TomlFile) -> Declared:
 
 
 def _python(file: TomlFile) -> tuple[str | None, str | None]:
-    """What is required of Python, as a specifier, and its place."""
+    """The Python that is required, as a specifier, and its place."""
     standard, poetry = ("project", "requires-python"), ("tool", "poetry", "dependencies", "python")
     if file.at(*standard) is not None:
         return file.specifier(*standard), file.where(*standard)

@@ -60,7 +60,7 @@ def _asks(path: Path) -> bool:
 
 
 def _stated(file: TomlFile, key: str) -> bool:
-    """Whether a key of ``[project]`` is said to be made by the build back-end."""
+    """Whether a key of ``[project]`` is declared as made by the build back-end."""
     return any(text == key for _, text in file.strings("project", "dynamic"))
 
 
@@ -117,7 +117,7 @@ def _of_pdm(file: TomlFile) -> Iterator[Listed]:
 
 
 def _for_pdm(file: TomlFile, group: Group, *way: str) -> Iterator[Asked]:
-    """An array of requirements, where one that is installed as a link stands as in a requirements file."""
+    """An array of requirements, where one that is installed as a link is written as in a requirements file."""
     for index, text in file.strings(*way):
         if text.startswith("-e"):
             editable = parse_line(text.removeprefix("-e").strip(), file.where(*way, index), is_editable=True)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _DEEPEST: Final = 100  # parentheses within one another: whatever reads a requirement later must get there
 VARIABLE: Final = re.compile(r"\$\{[A-Z0-9_]+\}")
-"""What pip takes from the environment of the build."""
+"""A variable that pip takes from the environment of the build."""
 
 _BEGINNING: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?\s*(?:\[[^\]]*\])?(?=\s*[=<>~!@(;])")
 _ARCHIVE: Final = re.compile(r"\.(?:whl|zip|tar\.gz|tgz|tar|tar\.bz2|tbz|tar\.xz|txz)$", re.IGNORECASE)
@@ -88,7 +88,7 @@ def _requirement(text: str) -> Requirement | None:
         raise NotARequirementError(text)
     with suppress(InvalidRequirement, RecursionError):
         found = Requirement(text)
-        if found.url or not _ARCHIVE.search(found.name):  # a file that lies beside passes for a name
+        if found.url or not _ARCHIVE.search(found.name):  # the name of a file would pass for a name
             return found
     # Here, since it is needed where a requirements file is named, and takes longer than --help may.
     from pip_requirements_parser import PipError, parse_reqparts_from_string  # noqa: PLC0415
@@ -105,7 +105,7 @@ def _requirement(text: str) -> Requirement | None:
 
 
 def _editable(text: str) -> Requirement | None:
-    """What is installed as a link to its sources: a folder, a repository; None for one without a name."""
+    """An editable requirement: a folder, a repository; None for one without a name."""
     with suppress(InvalidRequirement, RecursionError):
         if (found := requirement(text)).url:
             return found
@@ -118,7 +118,7 @@ def _editable(text: str) -> Requirement | None:
 
 
 def _at(parts: Any, marker: Marker | None) -> Requirement | None:  # noqa: ANN401 - of a library without types
-    """What is at a path or a URL."""
+    """The requirement at a path or a URL."""
     url = parts.link.url
     archive = of_archive(url)
     if parts.requirement is not None:

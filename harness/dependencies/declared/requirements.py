@@ -69,7 +69,7 @@ def read_requirements(paths: Sequence[Path], folder: Path) -> BuildInput:
 
 @dataclass
 class _Reading:
-    """What was read so far."""
+    """The requirements that were read so far."""
 
     folder: Path
     files: dict[Path, None] = field(default_factory=dict)
@@ -108,15 +108,15 @@ class _Reading:
                 found = parse_line(text, where, is_hashed=_hashed(options, line))
                 self._add(found, constrains=constrains)
                 return
-            said = _options(options)
+            given = _options(options)
         except NotARequirementError:
             self.problems.append(f"{where}: expected a requirement such as name==1.2, found {quoted(line)}")
             return
-        for editable in said.editables or ():
+        for editable in given.editables or ():
             self._add(parse_line(editable, where, is_editable=True), constrains=constrains)
-        for one in said.requirements or ():
+        for one in given.requirements or ():
             self._include(one.lstrip("="), path, where, constrains=constrains)
-        for one in said.constraints or ():
+        for one in given.constraints or ():
             self._include(one.lstrip("="), path, where, constrains=True)
 
     def _add(self, found: Asked | Unnamed, *, constrains: bool) -> None:

@@ -1,4 +1,4 @@
-"""What a folder says of itself to setuptools: in a ``setup.cfg``, or as literals in a ``setup.py``."""
+"""Reads what a folder declares to setuptools: in a ``setup.cfg``, or as literals in a ``setup.py``."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _MAIN: Final = "install_requires"
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """What a folder says of itself.
+    """The declarations of a folder.
 
     Attributes:
         name: Its distribution's; None where that is computed.
@@ -35,7 +35,7 @@ class Described:
 
 
 def described(folder: Path, root: Path) -> Described | None:
-    """What a folder says of itself; None where it has neither file."""
+    """Read the declarations of a folder; None where it has neither file."""
     for name, read in (("setup.cfg", _configuration), ("setup.py", _program)):
         with suppress(OSError, UnicodeDecodeError):
             values = read(regular_files.read(folder / name, _LARGEST).decode("utf-8"))

@@ -1,4 +1,4 @@
-"""A TOML file of a repository: what stands where in it, and what is wrong with that."""
+"""A TOML file of a repository: its values, their lines, and what is wrong with them."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ class TomlFile:
     problems: list[str] = field(default_factory=list)
 
     def where(self, *way: str | int) -> str:
-        """The place of what stands at the end of a way, or of what holds it: ``pyproject.toml:12``."""
+        """The place of the value at the end of a way, or of what holds it: ``pyproject.toml:12``."""
         line = self.lines.of(*way)
         return f"{self.shown}:{line}" if line else self.shown
 
     def at(self, *way: str) -> Any:  # noqa: ANN401 - any TOML
-        """What stands at the end of a way; None where nothing does. What it leads through must be tables."""
+        """The value at the end of a way; None where there is none. The way must lead through tables."""
         found: Any = self.content
         for depth, key in enumerate(way):
             if found is not None and not isinstance(found, dict):

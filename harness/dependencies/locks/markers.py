@@ -34,7 +34,7 @@ def mentions_lists(marker: str | None) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Lists:
-    """Which lists need an entry of a lock, and when; the attributes are those of ``Locked``."""
+    """The lists that need an entry of a lock, and their conditions; the attributes are those of ``Locked``."""
 
     groups: frozenset[Group] | None = None
     marker: str | None = None
@@ -42,7 +42,7 @@ class Lists:
 
 
 def lists(found: Mapping[Group, str | None]) -> Lists:
-    """Lists with their conditions; one that they share stands once."""
+    """Lists with their conditions; one that they share is given once."""
     if len(set(found.values())) == 1:
         return Lists(frozenset(found), next(iter(found.values())))
     return Lists(frozenset(found), None, {group: text for group, text in found.items() if text is not None})

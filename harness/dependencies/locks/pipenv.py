@@ -66,7 +66,7 @@ def read(file: LockFile) -> AnyLock:
 
 
 def _packages(file: LockFile) -> Iterator[Locked]:
-    """The entries; one that stands in several lists in the same words is one entry."""
+    """The entries; one that is the same in several lists is one entry."""
     lines = _lines(file.text)
     groups: dict[tuple[str, str | None, str | None, str | None], tuple[str, set[Group]]] = {}
     for category, value in file.document.items():

@@ -106,7 +106,7 @@ def _edges(package: _Package, where: str) -> Iterator[Edge]:
         for one in value if isinstance(value, list) else [value]:
             if isinstance(one, str):
                 yield Edge(name)
-            elif not (one.optional and name in listed):  # what an extra brings is told by the extra
+            elif not (one.optional and name in listed):  # an edge of the extra has it
                 yield Edge(name, extras_of(one.extras, where), _marker(one, where))
 
 
@@ -125,7 +125,7 @@ def _marker(dependency: _Dependency, where: str) -> str | None:
 
 
 def _extras(document: _Document, graph: Mapping[str, set[str]], shown: str) -> Mapping[str, frozenset[Group]]:
-    """Which of the project's extras lead to a name; formats before 2.1 only say of it that some extra does."""
+    """The project's extras that lead to each name; formats before 2.1 only have that some extra does."""
     found: dict[str, set[Group]] = defaultdict(set)
     for extra, texts in document.extras.items():
         group = Group(Kind.EXTRA, normalised(extra, shown))
@@ -139,7 +139,7 @@ def _extras(document: _Document, graph: Mapping[str, set[str]], shown: str) -> M
 
 
 def _lists(package: _Package, extras: frozenset[Group], file: LockFile) -> Lists:
-    """Which lists need an entry; formats before 2.1 know little of that."""
+    """The lists that need an entry; formats before 2.1 have little of that."""
     if package.groups is not None:
         return _by_group(package.groups, package.markers)
     if package.optional and extras:

@@ -22,7 +22,7 @@ class CacheStep:
         paths: What it keeps, as patterns: relative to the workspace, or absolute.
         hashed: The patterns of the files whose content is in the key; one group for each digest.
         base: The folder of the workspace that has the repository; empty where that is the workspace itself.
-        early: Whether it stands before the step that gets the repository: then there is no file yet to be hashed.
+        early: Whether it comes before the step that gets the repository: then there is no file yet to be hashed.
         written: Names of files that commands of the same pipeline write.
         by_hand: Whether scripts make the key and look for it themselves: then the paths are all that they name with it.
         installed: The requirements files from which the same scripts install something into a folder of its own.

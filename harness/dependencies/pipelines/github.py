@@ -116,7 +116,7 @@ def _hashed(key: str, variables: Mapping[str, Text]) -> tuple[tuple[str, ...], .
 
 
 def _checkout(job: Node) -> str | None:
-    """Where in the workspace a job has the repository; None where that is not known."""
+    """The folder of the workspace that a job checks the repository out into; None where that is not known."""
     for step in filter(_checks_out, items(child(job, "steps"))):
         path = inside(scalar(child(step, "with", "path")) or "", *_WORKSPACES)
         return None if "${{" in path else path.strip("./")

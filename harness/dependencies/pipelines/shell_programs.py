@@ -1,4 +1,4 @@
-"""What common programs do with the files that they are given."""
+"""The effects of common programs on the files that they are given."""
 
 from __future__ import annotations
 

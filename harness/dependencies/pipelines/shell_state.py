@@ -20,7 +20,7 @@ REPOSITORY: Final = "/~repository"
 """Stands for the absolute path of the repository."""
 ASSIGNMENT: Final = re.compile(r"(?:export\s+)?([A-Za-z_][\w-]*)\+?=")
 DECLARATIONS: Final = frozenset({"export", "local", "declare", "readonly", "typeset"})
-"""What stands before assignments."""
+"""Commands before assignments."""
 PRINTERS: Final = frozenset({"echo", "printf", "Write-Host", "Write-Output"})
 """Programs that print their arguments."""
 
@@ -38,7 +38,7 @@ _MOST: Final = 10_000  # substitutions
 
 @dataclass(slots=True)
 class ShellState:
-    """What is known while scripts are read, one after another.
+    """The state while scripts are read, one after another.
 
     Attributes:
         name: The file that is read, for a message.
@@ -118,7 +118,7 @@ class ShellState:
         return posixpath.basename(self.text(words[0]).text), [self.text(word) for word in words[1:]]
 
     def _output(self, pipeline: Sequence[Command]) -> Text:
-        """What commands print: a digest of which files, or a path."""
+        """The output of commands: a digest of files, or a path."""
         folder = self.folder
         sources = self.sources(pipeline)
         path = self._printed_path(pipeline[-1]) if pipeline else None

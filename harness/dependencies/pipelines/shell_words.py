@@ -113,7 +113,7 @@ class _Reader:
             yield command
 
     def _take(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
-        """What matches here; the reader goes on behind it."""
+        """The match at this place; the reader goes on behind it."""
         if found := pattern.match(self._text, self._at):
             self._line += found[0].count("\n")
             self._at = found.end()

@@ -25,7 +25,7 @@ _IMAGE: Final = re.compile(
 _ARGUMENT: Final = re.compile(r"\s*ARG\s+(\w+)=[\"']?([^\s\"']*)", re.IGNORECASE)
 _FROM: Final = re.compile(r"\s*FROM\s+(?:--\S+\s+)*(\S+)", re.IGNORECASE)
 _VARIABLE: Final = re.compile(r"\$(?:\{(\w+)(?::?-([^}]*))?\}|(\w+))")
-# What installers are told: `pip install --platform manylinux2014_x86_64 --python-version 3.11`; for pip, 311 is that.
+# Options of installers: `pip install --platform manylinux2014_x86_64 --python-version 3.11`; for pip, 311 is that.
 _OPTION: Final = re.compile(r"--python-version[= ][\"']?(\d)\.?(\d+)(?:\.\d+)*(?![\w.])")
 # `python3.11 -m pip`, `pip3.11 install`, `uv venv --python 3.11`, `virtualenv -p python3.11`, `pyenv install 3.11`.
 _INTERPRETER: Final = re.compile(
@@ -101,7 +101,7 @@ def script(text: str, name: str, kind: Kind = Kind.BUILD, first: int = 1) -> Ite
 
 
 def _configured(text: str, name: str, first: int) -> Iterator[PythonPin]:
-    """The runtimes that ``aws lambda`` is told."""
+    """The runtimes in commands of ``aws lambda``."""
     if "--runtime" not in text and "--compatible-runtimes" not in text:
         return
     shell = Shell(name)
@@ -114,12 +114,12 @@ def _configured(text: str, name: str, first: int) -> Iterator[PythonPin]:
                 if found := _RUNTIME.fullmatch(value):
                     handler, function = (next(_values(texts, one), None) for one in ("--handler", "--function-name"))
                     named = function if function and "*" not in function else None
-                    said = f"{flag} {value}"
-                    yield PythonPin(said, kind, name, command.line, found[1], handler, named, "aws")
+                    written = f"{flag} {value}"
+                    yield PythonPin(written, kind, name, command.line, found[1], handler, named, "aws")
 
 
 def _values(texts: Sequence[str], flag: str) -> Iterator[str]:
-    """What stands behind an option, up to the next one."""
+    """The values of an option, up to the next option."""
     for at, text in enumerate(texts):
         if text.startswith(f"{flag}="):
             yield text.partition("=")[2]

@@ -36,7 +36,7 @@ LANGUAGES: Final[Mapping[str, str]] = {
     ".js": "javascript",
     ".mjs": "javascript",
 }
-"""How a file is read, by its ending."""
+"""The language of a file, by its ending."""
 
 _RUNTIME: Final = re.compile(
     r"(?P<quote>[\"'`])python(?P<text>\d+\.\d+)(?P=quote)"
@@ -56,14 +56,14 @@ _TOLD: Final = re.compile(r"runtime|python|lambda", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """What a variable of Terraform holds: a version of Python.
+    """The value of a variable of Terraform: a version of Python.
 
     Attributes:
-        said: How it is written, fit for a sentence.
+        written: How it is written, fit for a sentence.
         where: The file and the line.
     """
 
-    said: str
+    written: str
     where: tuple[str, int]
     python: str
 
@@ -76,8 +76,8 @@ def assigned(text: str, name: str) -> Iterator[tuple[str, Value]]:
         variable = _HEADER.match(header)
         kind = "var" if variable or name.endswith(".tfvars") else "local"
         key = variable[1] if variable and found[1] == "default" else found[1]
-        said = f"{found[1]} = {found[2]}"
-        yield f"{kind}.{key}", Value(said, (name, source.line(found.start(2))), found[3])
+        written = f"{found[1]} = {found[2]}"
+        yield f"{kind}.{key}", Value(written, (name, source.line(found.start(2))), found[3])
 
 
 def code(
@@ -94,10 +94,10 @@ def code(
         if found["quote"] and not _is_runtime(key, group, source):
             continue
         python = found["text"] or f"{found['major']}.{found['minor']}"
-        said = f"{key} = {found[0]}" if key and found["quote"] else found[0]
+        written = f"{key} = {found[0]}" if key and found["quote"] else found[0]
         kind = Kind.BUILD if found["build"] else Kind.LAYER if "compatib" in key.lower() else Kind.FUNCTION
         handler = _HANDLER.search(source.direct(group)) if kind is Kind.FUNCTION else None
-        yield PythonPin(said, kind, name, source.line(found.start()), python, handler[2] if handler else None)
+        yield PythonPin(written, kind, name, source.line(found.start()), python, handler[2] if handler else None)
     for number, line in enumerate(source.clean.splitlines(), 1):
         for image in images(line):
             if image.of_lambda:
@@ -113,7 +113,7 @@ def _referred(source: _Source, known: Mapping[str, Sequence[Value]]) -> Iterator
         kind = Kind.LAYER if "compatib" in key.lower() else Kind.FUNCTION
         handler = _HANDLER.search(source.direct(group)) if kind is Kind.FUNCTION else None
         for value in known.get(found[1], ()):
-            yield PythonPin(value.said, kind, *value.where, value.python, handler[2] if handler else None)
+            yield PythonPin(value.written, kind, *value.where, value.python, handler[2] if handler else None)
 
 
 def _is_runtime(key: str, group: int, source: _Source) -> bool:
@@ -139,7 +139,7 @@ class _Source:
 
     @cached_property
     def strings(self) -> frozenset[int]:
-        """Where strings begin."""
+        """The beginnings of strings."""
         return frozenset(found.start() for found in self.lexis.finditer(self.clean))
 
     @cached_property
@@ -181,7 +181,7 @@ class _Source:
         return bracket if self.bare[bracket] in _OPENING else self._parents[self._parents[bracket]]
 
     def key(self, at: int) -> tuple[str, int]:
-        """What a value is assigned to, and the bracket that the assignment is in; an empty name where to nothing."""
+        """The name that a value is assigned to, or an empty one, and the bracket that the assignment is in."""
         group = self.around(at)
         while True:
             if found := _KEY.search(self.direct(group, at)[-_FAR:]):
@@ -191,7 +191,7 @@ class _Source:
             at, group = group, self._parents[group]
 
     def direct(self, group: int, end: int | None = None) -> str:
-        """What stands in a bracket itself, and not in one that is inside it; up to some place."""
+        """The text in a bracket itself, and not in one that is inside it; up to some place."""
         parts, at = [], group + 1
         for bracket in self._brackets[bisect_right(self._brackets, group) :]:
             if end is not None and bracket >= end:

@@ -1,4 +1,4 @@
-"""What is said about a Python: where, of what, and which versions it lets in."""
+"""A place that names a Python, and the versions that it lets in."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _EXACT: Final = re.compile(
 
 
 class Kind(StrEnum):
-    """What runs on the Python that is named."""
+    """The purpose of the Python that is named."""
 
     FUNCTION = "function"
     LAYER = "layer"
@@ -37,7 +37,7 @@ class PythonPin:
         file: Relative to the manifest's folder.
         line: Of the file.
         python: One version (``3.11``, ``3.12.7``), or which ones (``>=3.9``, ``^3.12``).
-        handler: Of the function that it is about, where that stands beside it; of an image, what it runs itself.
+        handler: The handler of the function that it is for, where that is named with it; of an image, the command that it runs.
         function: What that function is called there.
         tool: What deploys what the file says: ``sam``, ``terraform``, ``cdk``.
     """
@@ -62,14 +62,14 @@ class PythonPin:
 
 
 @lru_cache(maxsize=256)
-def lets_in(said: str, python: tuple[int, int]) -> bool | None:
+def lets_in(versions: str, python: tuple[int, int]) -> bool | None:
     """Whether a version or a range of versions lets some release of a Python in; None where it is neither.
 
     Args:
-        said: ``3.12``, ``3.12.7``, ``3.x``, ``>=3.9,<3.13``, Poetry's ``^3.12``, ``>=3.9 <3.13`` as npm writes it.
+        versions: ``3.12``, ``3.12.7``, ``3.x``, ``>=3.9,<3.13``, Poetry's ``^3.12``, ``>=3.9 <3.13`` as npm writes it.
         python: As in ``(3, 12)``.
     """
-    text = said.strip()
+    text = versions.strip()
     if found := _EXACT.fullmatch(text):
         major, minor = found.groups()
         return int(major) == python[0] and (minor is None or not minor.isdecimal() or int(minor) == python[1])

@@ -119,7 +119,7 @@ def _nox(text: str, name: str) -> Iterator[PythonPin]:
 
 
 def _values(text: str, ways: _Ways) -> Iterator[tuple[tuple[str, ...], Any, int]]:
-    """What a TOML file has under keys, each with its line."""
+    """The values of a TOML file under keys, each with its line."""
     try:
         document = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError):

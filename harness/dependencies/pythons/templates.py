@@ -24,7 +24,7 @@ _SHARED: Final = (("Globals", "Function", "Runtime"), ("provider", "runtime"))
 def template(text: str, name: str) -> Iterator[PythonPin]:
     """Every Python runtime that a template names, in YAML or JSON.
 
-    What functions share (SAM's globals, the provider's runtime, the default of a parameter) is said of each function
+    What functions share (SAM's globals, the provider's runtime, the default of a parameter) counts for each function
     that has it, and of none where there is no function.
     """
     for document in documents(text):
@@ -51,12 +51,12 @@ def _first(node: Node, keys: tuple[str, ...]) -> Node | None:
 
 def _function(node: Node | None, name: str, handler: str | None, function: str | None) -> Iterator[PythonPin]:
     if is_scalar(node) and (found := RUNTIME.fullmatch(node.value.strip())):
-        said = f"Runtime: {node.value.strip()}"
-        yield PythonPin(said, Kind.FUNCTION, name, line(node), found[1], handler, function)
+        written = f"Runtime: {node.value.strip()}"
+        yield PythonPin(written, Kind.FUNCTION, name, line(node), found[1], handler, function)
 
 
 def _others(node: Node, name: str) -> Iterator[PythonPin]:
-    """What layers are for, and what builds."""
+    """The Pythons of layers and of builds."""
     for key, value in entries(node):
         for one in items(value) or (value,):
             if not is_scalar(one):
@@ -71,7 +71,7 @@ def _others(node: Node, name: str) -> Iterator[PythonPin]:
 
 
 def _names(document: Node) -> Iterator[tuple[int, str]]:
-    """What functions are called, by the identity of the mapping that has their handler."""
+    """The names of functions, by the identity of the mapping that has their handler."""
     for key, one in entries(child(document, "Resources")):
         properties = child(one, "Properties")
         if properties is not None:
