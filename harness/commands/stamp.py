@@ -77,10 +77,10 @@ def stamp_of(options: argparse.Namespace) -> Stamp:
     """
     from harness.dependencies import stamps
     from harness.dependencies.inputs import inputs_of, named_inputs
-    from harness.dependencies.project_reader import gather
+    from harness.dependencies.project_reader import read_project
 
     manifest = manifest_of(options, {}, archives=False)
-    inputs = named_inputs(manifest) if options.input else inputs_of(manifest, gather(manifest))
+    inputs = named_inputs(manifest) if options.input else inputs_of(manifest, read_project(manifest))
     if not inputs.files:
         raise UsageError(
             "nothing says what the archives are built from: name it in the manifest as requirements, project or "

@@ -37,7 +37,7 @@ class PythonPin:
         file: Relative to the manifest's folder.
         line: Of the file.
         python: One version (``3.11``, ``3.12.7``), or which ones (``>=3.9``, ``^3.12``).
-        handler: The handler of the function that it is for, where that is named with it; of an image, the command that it runs.
+        handler: The handler of the function that it is for, if that is named with it; of an image, its command.
         function: What that function is called there.
         tool: What deploys what the file says: ``sam``, ``terraform``, ``cdk``.
     """
