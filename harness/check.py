@@ -117,6 +117,11 @@ class Check:
     need: Need
     body: Body
 
+    @property
+    def starts_handlers(self) -> bool:
+        """Whether it needs the handlers themselves, and not just a runtime."""
+        return self.need is Need.RUNTIME and self.scope is Scope.FUNCTION
+
 
 def define(*, since: str, scope: Scope = Scope.ARTIFACT, need: Need = Need.SOUND) -> Callable[[Body], Check]:
     """Make a check of a generator function: its module names it, its docstring documents it."""

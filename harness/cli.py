@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import importlib
 import signal
-import sys
 import traceback
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from harness import __version__
 from harness.commands.options import EXIT_CODES, Parsed, Parser
-from harness.commands.output import open_streams
+from harness.commands.output import complain, open_streams
 from harness.model import ExitCode, UsageError
-from harness.plain_text import printed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Mapping, Sequence
@@ -26,7 +24,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "preflight": ("compare the manifest with the AWS account", "preflight.request"),
         "stamp": ("write into archives what they are built from", "dependencies.stamps"),
         "key": ("print a key for CI's cache of what is built", "dependencies.stamps"),
-        "match": ("check that an artifact is the one that was verified", "session.proof"),
+        "match": ("check that an artifact is the one that was verified", "commands.proof"),
         "policy": ("print the IAM policy that reading from AWS needs", "sources.iam_policy"),
         "checks": ("list the checks: id, what it needs, title", "catalogue"),
         "explain": ("print the documentation of a check", "catalogue"),
@@ -60,16 +58,16 @@ def run(argv: Sequence[str], environ: Mapping[str, str], loaded: Callable[[], ob
     except Parsed as ended:
         return ended.code
     except UsageError as problem:
-        _complain(str(problem))
+        complain(str(problem))
         return ExitCode.USAGE
     except KeyboardInterrupt:
         return INTERRUPTED
     except _Terminated:
         return TERMINATED
     except OSError as problem:  # a full disk, a cache that may not be written
-        _complain(str(problem))
+        complain(str(problem))
     except BaseException:  # noqa: BLE001 - Python would exit with 1, which says that the artifact is at fault, or with 0
-        print(printed(traceback.format_exc()), end="", file=sys.stderr)
+        complain(traceback.format_exc().rstrip("\n"), prefix="")
     finally:
         signal.signal(signal.SIGTERM, previous)
     return ExitCode.INCOMPLETE
@@ -90,11 +88,6 @@ def parser(names: Container[str]) -> Parser:
         if name in names:
             importlib.import_module(f"harness.commands.{name}").add_options(command)
     return whole
-
-
-def _complain(problem: str) -> None:
-    for line in problem.split("\n"):
-        print(printed(f"lambda-artifact: {line}"), file=sys.stderr)
 
 
 class _Terminated(BaseException):

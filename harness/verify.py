@@ -64,17 +64,13 @@ def plan(manifest: Manifest, settings: Settings) -> tuple[Planned, ...]:
         if name not in PREFLIGHT or name in settings.select or name in settings.skip:
             named(name)
     checks = [c for c in CATALOGUE if c.id not in settings.skip and (not settings.select or c.id in settings.select)]
-    if not (manifest.functions or settings.static) and any(_starts_handlers(check) for check in checks):
+    if not (manifest.functions or settings.static) and any(check.starts_handlers for check in checks):
         raise UsageError(NO_HANDLER)
     planned: list[Planned] = []
     for check in checks:
         functions = manifest.functions if check.scope is Scope.FUNCTION else ()
         planned += [Planned(check, function) for function in functions or (None,)]
     return tuple(planned)
-
-
-def _starts_handlers(check: Check) -> bool:
-    return check.need is Need.RUNTIME and check.scope is Scope.FUNCTION
 
 
 @dataclass
@@ -107,7 +103,7 @@ class Verification:
     def results(self, planned: Sequence[Planned]) -> list[Result]:
         """Run planned checks; those that need no runtime run while the handlers start."""
         done: dict[Planned, Result] = {}
-        starting = [one.function for one in planned if one.function and _starts_handlers(one.check)]
+        starting = [one.function for one in planned if one.function and one.check.starts_handlers]
         if starting and not self.settings.static:
             static = (one for one in planned if one.check.need is not Need.RUNTIME)
             self.runtime.start(starting, meanwhile=(done.setdefault(one, self.result(one)) for one in static))
@@ -126,7 +122,7 @@ class Verification:
                 subjects = list(self.workspace.subjects())
         except SourceUnavailable as reason:
             return replace(nothing, outcome=Skipped(str(reason)))
-        before = self.runtime.seconds(function, check.id) if function and _starts_handlers(check) else 0.0
+        before = self.runtime.seconds(function, check.id) if function and check.starts_handlers else 0.0
         result = run(check, subjects, self.runtime, self.settings.today)
         self.workspace.save()
         return replace(result, seconds=result.seconds + before)

@@ -10,13 +10,10 @@ import shutil
 import stat
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-
-Listing: TypeAlias = list[list[str | int]]
-"""For each path its mode with the kind, its size (0 for a folder) and its modification time in nanoseconds."""
 
 _CHUNK = 1024 * 1024
 _READ_ONLY = 0o555
@@ -38,22 +35,8 @@ class Source(NamedTuple):
     without: frozenset[str] = frozenset()
 
 
-def listing(root: Path) -> Listing:
-    """List a tree, symlinks not followed, without what is in folders that their owner may not enter.
-
-    Those are left out even where this user could enter them, so that root and others make the same listing.
-
-    Raises:
-        OSError: Something may not be read, or disappears meanwhile.
-    """
-    return sorted(
-        [name, status.st_mode, 0 if stat.S_ISDIR(status.st_mode) else status.st_size, status.st_mtime_ns]
-        for name, status in walk(root)
-    )
-
-
 def fingerprint(root: Path, without: frozenset[str] = frozenset()) -> str:
-    """What stands for a tree's listing; two trees with the same one have the same listing.
+    """A digest of a tree's listing: paths, modes, sizes and times.
 
     Args:
         root: The tree.

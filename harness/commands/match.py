@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from harness.artifact.entries import Role
+    from harness.commands.proof import Passed
     from harness.manifest import Source
-    from harness.session.proof import Passed
     from harness.sources.fetch import Sources
 
 DESCRIPTION = (
@@ -59,7 +59,7 @@ def run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
         UsageError: The request is wrong.
     """
     from harness.cache.folder import cache_folder, using
-    from harness.session.proof import Required, proof_of
+    from harness.commands.proof import Required, proof_of
     from harness.sources.aws import Aws
     from harness.sources.fetch import Sources
 
@@ -150,7 +150,7 @@ class Comparison:
             yield from self._compared(archive, role, of_role, f" ({why})" if why else "")
 
     def _compared(self, archive: Source, role: Role, of_role: Sequence[Passed], why: str) -> Sequence[Passed]:
-        from harness.session.proof import digests
+        from harness.commands.proof import digests
 
         digest = self.sources.sha256(archive, role)
         if same := [passed for passed in of_role if passed.sha256 == digest]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from harness import regular_files
 from harness.commands.options import files_of, one_of
 from harness.model import ExitCode, UsageError
+from harness.plain_text import printed
 
 if TYPE_CHECKING:
     import argparse
@@ -125,6 +126,12 @@ def show(text: str, code: ExitCode = ExitCode.OK) -> ExitCode:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return code or ExitCode.INCOMPLETE
     return code
+
+
+def complain(problem: str, prefix: str = "lambda-artifact: ") -> None:
+    """Write to standard error, each line with a prefix."""
+    for line in problem.split("\n"):
+        print(printed(f"{prefix}{line}"), file=sys.stderr)
 
 
 def open_streams() -> None:

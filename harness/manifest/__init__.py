@@ -52,6 +52,7 @@ __all__ = [
     "Upload",
     "VersionStamp",
     "Waiver",
+    "declares",
     "find",
     "load",
 ]
@@ -75,7 +76,7 @@ def find(start: Path) -> Path | None:
     for folder in (start, *start.parents):
         if (folder / FILE_NAME).is_file():
             return folder / FILE_NAME
-        if _declares(folder / _PROJECT_FILE_NAME):
+        if declares(folder / _PROJECT_FILE_NAME):
             return folder / _PROJECT_FILE_NAME
     return None
 
@@ -165,7 +166,8 @@ def _template(
     return None if asked else discover(None)
 
 
-def _declares(path: Path) -> bool:
+def declares(path: Path) -> bool:
+    """Whether a ``pyproject.toml`` has our table; where it is not TOML, whether it mentions it."""
     try:
         text = regular_files.read(path, _LARGEST).decode()
     except (OSError, UnicodeDecodeError):

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import re
 import sys
-import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -150,11 +149,6 @@ def _is_argument(path: Path, config: pytest.Config) -> bool:
 
 
 def _is_manifest(path: Path) -> bool:
-    if path.name != "pyproject.toml":
-        return True
-    from harness import regular_files
+    from harness.manifest import declares
 
-    try:
-        return "lambda-artifact" in tomllib.loads(regular_files.read(path).decode()).get("tool", {})
-    except (OSError, ValueError, RecursionError):
-        return False
+    return path.name != "pyproject.toml" or declares(path)

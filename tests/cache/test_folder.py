@@ -215,7 +215,7 @@ class TestPruning:
     def test_a_kill_leaves_no_half_of_a_thing(self, moment: float, tmp_path: Path) -> None:
         for number in range(20):
             home = tree(tmp_path, f"1-{number}", 0)
-            (home / "seal").write_text(repr(trees.listing(home / "tree")), "utf-8")
+            (home / "seal").write_text(trees.fingerprint(home / "tree"), "utf-8")
         script = (
             "import sys; from pathlib import Path; from harness.cache.prune import prune_cache; print(flush=True)\n"
             "prune_cache(Path(sys.argv[1]))"
@@ -228,7 +228,7 @@ class TestPruning:
 
         for home in (tmp_path / "trees").iterdir():
             if ".draft-" not in home.name:
-                assert (home / "seal").read_text("utf-8") == repr(trees.listing(home / "tree"))
+                assert (home / "seal").read_text("utf-8") == trees.fingerprint(home / "tree")
         prune_cache(tmp_path)
         assert left(tmp_path) == set()
 
