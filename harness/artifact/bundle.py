@@ -1,7 +1,8 @@
-"""Code and layers merged as Lambda merges them: what the function sees, and where each path came from."""
+"""Code and layers merged as Lambda merges them: the paths that the function sees, and the archive of each."""
 
 from __future__ import annotations
 
+import posixpath
 from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 CODE_ROOT = "/var/task"
 LAYER_ROOT = "/opt"
+_MOST_HOPS = 40  # as many links as the kernel follows
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +26,8 @@ class Item:
 
     Attributes:
         path: Absolute, as in the function: ``/var/task/app/main.py``.
-        entry: The entry that won it.
-        archive: Where that entry is.
+        entry: The entry of the last archive that has the path.
+        archive: The archive of that entry.
         overwrote: The archives whose entry at this path it replaced, the earliest first.
     """
 
@@ -69,12 +71,12 @@ class Bundle:
 
     @property
     def rooted(self) -> tuple[tuple[str, Archive], ...]:
-        """All archives in the same order, each with the folder that it stands at."""
+        """All archives in the same order, each with the folder that Lambda unpacks it to."""
         return tuple((CODE_ROOT if archive is self.code else LAYER_ROOT, archive) for archive in self.archives)
 
     @property
     def unzipped_bytes(self) -> int:
-        """What Lambda holds against its quota: each archive whole, overwritten files included."""
+        """The bytes that count against Lambda's quota: each archive whole, overwritten files included."""
         return sum(archive.unzipped_bytes for archive in self.archives)
 
     @property
@@ -90,10 +92,23 @@ class Bundle:
     @cached_property
     def _merge(self) -> _Merge:
         merge = _Merge()
-        for root, archives in ((LAYER_ROOT, self.layers), (CODE_ROOT, (self.code,) if self.code else ())):
-            for archive in archives:
-                merge.add(root, archive)
+        for archive in self.layers:
+            merge.add(LAYER_ROOT, archive)
+        if self.code:
+            merge.add(CODE_ROOT, self.code)
         return merge
+
+
+def found_at(bundle: Bundle, path: str) -> Item | None:
+    """The regular file that the function reads at a path, through symbolic links; None where there is none."""
+    for _ in range(_MOST_HOPS):
+        item = bundle.items.get(path)
+        if item is None or item.entry.kind is Kind.FILE:
+            return item
+        if item.entry.kind is Kind.DIRECTORY:
+            return None
+        path = posixpath.normpath(posixpath.join(posixpath.dirname(path), item.entry.target or ""))
+    return None
 
 
 def where(item: Item) -> str:
@@ -142,7 +157,6 @@ class _Merge:
             return
         self.clashes[path] = Clash(path, file=archive, folder=self._folders[path])
         below = f"{path}/"
-        for gone in [name for name in self._items if name == path or name.startswith(below)]:
-            del self._items[gone]
-        for gone in [name for name in self._folders if name == path or name.startswith(below)]:
-            del self._folders[gone]
+        for paths in (self._items, self._folders):
+            for replaced in [name for name in paths if name == path or name.startswith(below)]:
+                del paths[replaced]

@@ -1,4 +1,4 @@
-"""What an archive holds, as values: entries, the archive itself, and the reasons why it is not accepted."""
+"""The values of an archive: its entries, the archive itself, and the reasons why it is refused."""
 
 from __future__ import annotations
 
@@ -9,19 +9,22 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
+REBUILD = "Build the archive again with one ordinary tool (`zip -r`, Python's zipfile) and leave the file unchanged."
+"""The remedy for whatever an ordinary tool would not have written."""
+
 _SHOWN = 20
 _LONGEST_SHOWN = 160
 
 
 class Role(StrEnum):
-    """What Lambda does with an archive."""
+    """The use that Lambda makes of an archive."""
 
     CODE = "code"
     LAYER = "layer"
 
 
 class Kind(StrEnum):
-    """What an entry becomes when it is unpacked."""
+    """The kind of file that an entry becomes when it is unpacked."""
 
     FILE = "file"
     DIRECTORY = "directory"
@@ -61,8 +64,8 @@ class Refusal:
     """One reason why an archive is not accepted.
 
     Attributes:
-        entry: The entry it is about, fit to be shown; None where it is about the whole archive.
-        reason: What is wrong, as a clause that can follow the entry's name.
+        entry: The entry's printable name; None where the whole archive is refused.
+        reason: A clause that can follow the entry's name.
         remedy: What to do about it.
     """
 
@@ -74,30 +77,30 @@ class Refusal:
 class Refused(Exception):  # noqa: N818 - a verdict about the archive, not an error of this program
     """An archive, or one entry of it, is not accepted."""
 
-    def __init__(self, refusal: Refusal) -> None:
-        super().__init__(f"{refusal.entry}: {refusal.reason}" if refusal.entry else refusal.reason)
-        self.refusal = refusal
+    def __init__(self, reason: str, remedy: str = REBUILD, entry: str | None = None) -> None:
+        super().__init__(f"{entry}: {reason}" if entry else reason)
+        self.refusal = Refusal(entry, reason, remedy)
 
 
 @dataclass(slots=True)
 class Refusals:
-    """Refusals as they are found: the first are kept, the rest counted, since a hostile archive has thousands."""
+    """The first refusals of an archive and the number of the others, since a hostile archive has thousands."""
 
-    _kept: list[Refusal] = field(default_factory=list)
+    _first: list[Refusal] = field(default_factory=list)
     _more: int = 0
 
-    def add(self, entry: str | None, reason: str, remedy: str) -> None:
-        """Note one refusal; ``entry`` may hold anything, it is made fit to be shown."""
-        if len(self._kept) < _SHOWN:
-            self._kept.append(Refusal(entry if entry is None else printable(entry), reason, remedy))
+    def add(self, entry: str | None, reason: str, remedy: str = REBUILD) -> None:
+        """Add one refusal; ``entry`` is made printable."""
+        if len(self._first) < _SHOWN:
+            self._first.append(Refusal(entry if entry is None else printable(entry), reason, remedy))
         else:
             self._more += 1
 
     def found(self) -> tuple[Refusal, ...]:
-        """The refusals that were kept, and how many there are besides."""
+        """The first refusals, and how many more there are."""
         if not self._more:
-            return tuple(self._kept)
-        return (*self._kept, Refusal(None, f"and {self._more:,} more", "Fix those above first."))
+            return tuple(self._first)
+        return (*self._first, Refusal(None, f"and {self._more:,} more", "Fix those above first."))
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +113,8 @@ class Archive:
         sha256: Hexadecimal digest of the file's bytes; of its listing and contents where it is a folder.
         code_sha256: The same digest in base64, as Lambda prints it; None for a folder, which Lambda never sees.
         zipped_bytes: Size of the archive file; None for a folder.
-        entries: What it holds, in its own order; without entries that could not be understood.
-        refusals: Why it is not accepted; empty when it is.
+        entries: In the archive's order, without those that could not be read.
+        refusals: The reasons why it is not accepted; empty when it is.
         is_folder: Whether it is an unpacked folder rather than a zip file.
     """
 
@@ -133,13 +136,13 @@ class Archive:
     @property
     def folders(self) -> frozenset[str]:
         """Its folders, stated or implied by what is in them; the root is the empty name."""
-        found = {entry.name for entry in self.entries if entry.kind is Kind.DIRECTORY}
+        folders = {entry.name for entry in self.entries if entry.kind is Kind.DIRECTORY}
         for entry in self.entries:
             parent = entry.name.rpartition("/")[0]
-            while parent not in found:
-                found.add(parent)
+            while parent not in folders:
+                folders.add(parent)
                 parent = parent.rpartition("/")[0]
-        return frozenset(found)
+        return frozenset(folders)
 
     @property
     def unzipped_bytes(self) -> int:
@@ -148,6 +151,6 @@ class Archive:
 
 
 def printable(name: str) -> str:
-    """A name as it can be shown on any terminal: escaped where it would not print, shortened where it is endless."""
+    """The name with control characters escaped, shortened where it is too long for a message."""
     shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name[: _LONGEST_SHOWN + 1])
     return shown if len(name) <= _LONGEST_SHOWN else f"{shown[:_LONGEST_SHOWN]}…"

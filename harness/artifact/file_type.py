@@ -1,4 +1,4 @@
-"""What a file is that was expected to be a zip archive and is not: a web page, an error answer, half a download."""
+"""The kind of a file that should be a zip archive and is not: a web page, an error answer, half a download."""
 
 from __future__ import annotations
 
@@ -7,29 +7,43 @@ import re
 from harness.artifact.entries import Refusal, printable
 
 HEAD = 1024
-"""How many bytes from the start of a file are enough to tell."""
+"""Bytes from the start of a file that are enough to recognise it."""
 
-_MAGIC = (
-    (b"\x1f\x8b", "a gzip file"),
-    (b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
-    (b"\xfd7zXZ\x00", "an xz file"),
-    (b"BZh", "a bzip2 file"),
-    (b"\x28\xb5\x2f\xfd", "a Zstandard file"),
-    (b"Rar!\x1a\x07", "a RAR archive"),
-    (b"\x7fELF", "an ELF executable"),
-)
-_TAR_MAGIC = slice(257, 262)
 _REPACK = "Pack the same files as a zip archive: Lambda takes nothing else."
 _DOWNLOAD = "Open the file to see what the server answered, then check the address and the credentials it was got with."
+_LFS = "Get the file itself: `git lfs pull`, or `lfs: true` at the checkout step of the pipeline."
+_KINDS = tuple(
+    (re.compile(pattern, re.DOTALL | re.IGNORECASE), kind, remedy)
+    for pattern, kind, remedy in (
+        (rb"version https://git-lfs", "a Git LFS pointer", _LFS),
+        (rb"<!doctype|.*<html", "an HTML page", _DOWNLOAD),
+        (rb"(?:<\?xml|<Error)(?:.*<Code>(\w+)</Code>)?", "an XML document, such as S3's error answer", _DOWNLOAD),
+        (rb"[{[]", "a JSON document", _DOWNLOAD),
+        (rb"UEs[DF]B", "the base64 text of a zip archive", "Decode it first: `base64 --decode`."),
+        (rb"\x1f\x8b", "a gzip file", _REPACK),
+        (rb"7z\xbc\xaf\x27\x1c", "a 7z archive", _REPACK),
+        (rb"\xfd7zXZ\x00", "an xz file", _REPACK),
+        (rb"BZh", "a bzip2 file", _REPACK),
+        (rb"\x28\xb5\x2f\xfd", "a Zstandard file", _REPACK),
+        (rb"Rar!\x1a\x07", "a RAR archive", _REPACK),
+        (rb"\x7fELF", "an ELF executable", _REPACK),
+        (rb".{257}ustar", "a tar archive", _REPACK),
+    )
+)
+
+
+def kind(head: bytes) -> tuple[str, str] | None:
+    """The kind of a file by its first :data:`HEAD` bytes, and a remedy; None for zip archives and unknown kinds."""
+    start = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    for pattern, name, remedy in _KINDS:
+        if match := pattern.match(start):
+            code = f" ({match[1].decode()})" if match.re.groups and match[1] else ""
+            return f"{name}{code}", remedy
+    return None
 
 
 def describe(head: bytes, size: int) -> Refusal:
-    """Say what a file without the end of a zip archive is.
-
-    Args:
-        head: The first :data:`HEAD` bytes.
-        size: Bytes of the whole file.
-    """
+    """The refusal of a file of so many bytes that has no end of a zip archive."""
     if not size:
         return Refusal(None, "is an empty file", "Look at the step that should have written it.")
     if head.startswith(b"PK\x03\x04"):
@@ -40,33 +54,7 @@ def describe(head: bytes, size: int) -> Refusal:
         )
     if head.startswith((b"PK\x07\x08", b"PK00")):
         return Refusal(None, "is one part of an archive in several parts", "Build it in one part.")
-    return _text(head) or _binary(head)
-
-
-def _text(head: bytes) -> Refusal | None:
-    text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
-    if text.startswith(b"version https://git-lfs"):
-        remedy = "Get the file itself: `git lfs pull`, or `lfs: true` at the checkout step of the pipeline."
-        return Refusal(None, "is a Git LFS pointer, not the archive that it stands for", remedy)
-    if text[:9].lower() == b"<!doctype" or b"<html" in text.lower():
-        return Refusal(None, "is an HTML page, not a zip archive", _DOWNLOAD)
-    if text.startswith((b"<?xml", b"<Error")):
-        code = re.search(rb"<Code>(\w+)</Code>", text)
-        said = f" ({code[1].decode()})" if code else ""
-        return Refusal(None, f"is an XML document, such as S3's error answer{said}, not a zip archive", _DOWNLOAD)
-    if text.startswith((b"{", b"[")):
-        return Refusal(None, "is a JSON document, not a zip archive", _DOWNLOAD)
-    if text.startswith((b"UEsDB", b"UEsFB")):
-        remedy = "Decode it first: `base64 --decode`."
-        return Refusal(None, "is the base64 text of a zip archive, not the archive", remedy)
-    return None
-
-
-def _binary(head: bytes) -> Refusal:
-    for magic, what in _MAGIC:
-        if head.startswith(magic):
-            return Refusal(None, f"is {what}, not a zip archive", _REPACK)
-    if head[_TAR_MAGIC] == b"ustar":
-        return Refusal(None, "is a tar archive, not a zip archive", _REPACK)
-    begins = printable(head[:24].decode("latin-1"))
-    return Refusal(None, f"is not a zip archive: it begins with “{begins}”", _REPACK)
+    if known := kind(head):
+        return Refusal(None, f"is {known[0]}, not a zip archive", known[1])
+    begin = printable(head[:24].decode("latin-1"))
+    return Refusal(None, f"is not a zip archive: it begins with “{begin}”", _REPACK)

@@ -1,4 +1,4 @@
-"""Reading an unpacked folder as if it were an archive."""
+"""Read an unpacked folder as if it were an archive."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from harness.artifact.entries import Role
 
-_CHUNK = 1024 * 1024
 _KINDS = {stat.S_IFREG: Kind.FILE, stat.S_IFDIR: Kind.DIRECTORY, stat.S_IFLNK: Kind.SYMLINK}
 _TOO_MUCH = f"holds more than {regular_files.LARGEST_ARCHIVE:,} bytes or {names.MOST_ENTRIES:,} entries"
 _LEAVE_OUT = "Leave it out of the folder."
@@ -70,8 +69,8 @@ def _walk(root: Path, refusals: Refusals) -> Iterator[tuple[str, os.stat_result]
     while waiting:
         folder = waiting.pop()
         try:
-            with os.scandir(f"{top}/{folder}") as found:
-                children = [(child.name, child.stat(follow_symlinks=False)) for child in found]
+            with os.scandir(f"{top}/{folder}") as scan:
+                children = [(child.name, child.stat(follow_symlinks=False)) for child in scan]
         except OSError as error:
             if not folder:
                 raise
@@ -83,19 +82,12 @@ def _walk(root: Path, refusals: Refusals) -> Iterator[tuple[str, os.stat_result]
 
 
 def _entry(root: Path, name: str, status: os.stat_result) -> tuple[Entry, str]:
-    """The entry, and a text that stands for its content."""
+    """The entry, and a text that identifies its content."""
     kind = _KINDS[stat.S_IFMT(status.st_mode)]
     mode = stat.S_IMODE(status.st_mode)
     if kind is Kind.FILE:
-        size, content = status.st_size, _digest(f"{root}/{name}")
-        return Entry(name, kind, mode, size, size, status.st_mtime), content
+        with regular_files.opened(f"{root}/{name}") as file:
+            content = hashlib.file_digest(file, "sha256").hexdigest()
+        return Entry(name, kind, mode, status.st_size, status.st_size, status.st_mtime), content
     target = os.readlink(f"{root}/{name}") if kind is Kind.SYMLINK else None  # noqa: PTH115 - a text, as all names here
     return Entry(name, kind, mode, 0, 0, status.st_mtime, target), target or ""
-
-
-def _digest(path: str) -> str:
-    digest = hashlib.sha256()
-    with regular_files.opened(path) as file:
-        while chunk := file.read(_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()

@@ -1,7 +1,6 @@
-"""An entry's bytes, inflated and never believed.
+"""Read an entry's bytes, inflate them, and compare them with what the archive declares.
 
-They are inflated by zlib-ng, which takes half of zlib's time and is as strict: it refuses the same streams, and tells
-what follows one.
+zlib-ng takes half of zlib's time and is as strict: it refuses the same streams, and reports what follows one.
 """
 
 from __future__ import annotations
@@ -10,8 +9,7 @@ from typing import TYPE_CHECKING
 
 from zlib_ng import zlib_ng
 
-from harness.artifact.entries import Refusal, Refused, printable
-from harness.artifact.zip_directory import REBUILD
+from harness.artifact.entries import Refused, printable
 from harness.artifact.zip_records import DEFLATED
 
 if TYPE_CHECKING:
@@ -46,29 +44,6 @@ def content(data: Bytes, entry: Entry) -> Iterator[bytes]:
         raise _refused(entry, "does not match its checksum: it was damaged or changed after it was packed")
 
 
-def whole(entry: Entry, packed: bytes) -> bytes | None:
-    """All bytes of an entry at once; for one whose size is bounded.
-
-    Args:
-        entry: The entry.
-        packed: Its bytes as they are in the archive.
-
-    Returns:
-        The bytes; None where they are not what the archive declares, and :func:`content` says in what.
-    """
-    found = packed
-    if entry.method == DEFLATED and entry.zipped:
-        inflater = zlib_ng.decompressobj(_RAW_DEFLATE)
-        try:
-            found = inflater.decompress(packed, entry.size + 1)
-        except _Damaged:
-            return None
-        if not inflater.eof or inflater.unused_data:
-            return None
-    sound = len(packed) == entry.zipped and len(found) == entry.size and zlib_ng.crc32(found) == entry.crc
-    return found if sound else None
-
-
 def _pieces(data: Bytes, entry: Entry) -> Iterator[bytes]:
     if entry.method != DEFLATED or not entry.zipped:
         for at in range(0, entry.zipped, _READ):
@@ -77,19 +52,17 @@ def _pieces(data: Bytes, entry: Entry) -> Iterator[bytes]:
     inflater = zlib_ng.decompressobj(_RAW_DEFLATE)
     room = min(_INFLATED, entry.size + 1)
     left = entry.zipped
-    at = entry.offset
     try:
-        while left and (waiting := data.read(at, min(_READ, left))):
-            at += len(waiting)
-            left -= len(waiting)
+        while left and (packed := data.read(entry.offset + entry.zipped - left, min(_READ, left))):
+            left -= len(packed)
             more = True
             while more:
-                piece = inflater.decompress(waiting, room)
+                piece = inflater.decompress(packed, room)
                 yield piece
-                waiting = inflater.unconsumed_tail
+                packed = inflater.unconsumed_tail
                 # A full piece may leave more inside the inflater, although it has taken all of its input. What is left
                 # after the end is no input any more: it would be asked for ever.
-                more = not inflater.eof and (bool(waiting) or len(piece) == room)
+                more = not inflater.eof and (bool(packed) or len(piece) == room)
             if inflater.eof:
                 break
     except _Damaged:
@@ -101,4 +74,4 @@ def _pieces(data: Bytes, entry: Entry) -> Iterator[bytes]:
 
 
 def _refused(entry: Entry, reason: str) -> Refused:
-    return Refused(Refusal(printable(entry.name), reason, REBUILD))
+    return Refused(reason, entry=printable(entry.name))

@@ -1,4 +1,4 @@
-"""Rules about names: alone, beside one another in a folder, and what a symlink may point to."""
+"""Rules for names: each by itself, together in a folder, and the targets of symlinks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LONGEST_COMPONENT = 255
 """Bytes that Linux allows for one name in a folder."""
 
 LONGEST_PATH = 4096 - len("/var/task/")
-"""Bytes that are left of Linux's longest path for a path inside the function."""
+"""Bytes of the longest path inside the function: Linux's longest path without the folder of the code."""
 
 MOST_ENTRIES = 262_144
 """Entries and folders of one archive. Lambda states no limit; this one keeps a hostile archive from filling memory."""
@@ -26,21 +26,13 @@ _MOST_HOPS = 40  # what Linux follows before it says ELOOP
 _DRIVE = re.compile("[A-Za-z]:")
 
 _PLAIN = re.compile(r"(?:(?!\.\.?(?:/|\Z))[ !-.0-9;-\[\]-~]{1,255}+(?:/(?!\Z)|\Z))++")
-"""Names that break no rule but perhaps that of the longest: of printable ASCII, without the characters that some rule
-mentions. Nearly all names are such, and one expression tells at a tenth of what the rules cost."""
+"""Names of printable ASCII that break no rule but perhaps that of the longest: nearly all, at a tenth of the time."""
 
 RENAME = "Rename it, or leave it out, where the archive is built."
 
 
 def fault(name: str) -> str | None:
-    """What is wrong with an entry's name by itself.
-
-    Args:
-        name: The name without the one trailing slash that marks a directory.
-
-    Returns:
-        A clause that can follow the name, or None for a good name.
-    """
+    """The fault of an entry's name (without the slash that marks a folder), as a clause; None for a good name."""
     if len(name) <= LONGEST_PATH and _PLAIN.fullmatch(name):
         return None
     components = name.split("/")
@@ -70,12 +62,7 @@ def _longest(names: Iterable[str]) -> int:
 
 
 def check_names(entries: Iterable[Entry], refusals: Refusals) -> None:
-    """Refuse entries that cannot all exist beside one another on every file system that the archive may meet.
-
-    Args:
-        entries: Entries whose names have no fault by themselves.
-        refusals: Where to note what is found.
-    """
+    """Refuse entries that cannot all exist together on every file system that the archive may meet."""
     tree = _Tree(refusals)
     for entry in entries:
         tree.insert(entry)
@@ -99,26 +86,18 @@ class _Tree:
     def __init__(self, refusals: Refusals) -> None:
         self.count = 0
         self._root = _Node()
-        self._last = ("", self._root)  # most entries are in the folder of the one before them
         self._refusals = refusals
 
     def insert(self, entry: Entry) -> None:
-        folder, _, own = entry.name.rpartition("/")
-        before, node = self._last
-        if folder != before:
-            below = folder
-            if before and folder.startswith(f"{before}/"):
-                below = folder[len(before) + 1 :]
-            else:
-                node = self._root
-            for component in below.split("/") if below else ():
-                node = self._child(node, component, entry)
-                if node.entry and node.entry.kind is not Kind.DIRECTORY:
-                    what = f"needs a folder where the {node.entry.kind} {printable(node.entry.name)} is"
-                    self._refusals.add(entry.name, what, RENAME)
-                    return
-            self._last = folder, node
-        node = self._child(self._last[1], own, entry)
+        *folders, own = entry.name.split("/")
+        node = self._root
+        for folder in folders:
+            node = self._child(node, folder, entry)
+            if node.entry and node.entry.kind is not Kind.DIRECTORY:
+                what = f"needs a folder where the {node.entry.kind} {printable(node.entry.name)} is"
+                self._refusals.add(entry.name, what, RENAME)
+                return
+        node = self._child(node, own, entry)
         if node.entry:
             self._refusals.add(entry.name, "is in the archive twice", "Add each file once.")
         elif node.children and entry.kind is not Kind.DIRECTORY:
@@ -142,20 +121,14 @@ class _Tree:
 
 
 def _fold(name: str) -> str:
-    """The same text for all names that a file system blind to case or to normalisation takes for one."""
+    """The same text for all names that are one to a file system that ignores case or normalisation."""
     if name.isascii():
         return name.lower()
     return unicodedata.normalize("NFD", unicodedata.normalize("NFD", name).casefold())
 
 
 def check_links(entries: Iterable[Entry], role: Role, refusals: Refusals) -> None:
-    """Refuse symlinks that Lambda does not take, or that lead out of the archive.
-
-    Args:
-        entries: All entries of the archive.
-        role: In a layer every symlink is refused; in code those that are absolute or leave the root.
-        refusals: Where to note what is found.
-    """
+    """Refuse symlinks: in a layer every one, in code those that are absolute or lead out of the archive."""
     links = {entry.name: entry.target or "" for entry in entries if entry.kind is Kind.SYMLINK}
     for name, target in links.items():
         if role is Role.LAYER:

@@ -1,4 +1,4 @@
-"""Archives unpacked once, kept by their content, shared between processes, and never trusted blindly."""
+"""Unpack archives once, by content, for all processes, and check each tree before it is used."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from harness.artifact.entries import Archive, Entry
 
 _LAYOUT = 1
-"""Part of every key: raised when trees are written differently, so that an older one is not taken for a newer."""
+"""Part of every key: raised when trees are written differently."""
 
 _BELIEVED = 30.0
-"""Seconds for which one store does not look again at a tree that it found as it was made."""
+"""Seconds for which a store does not check a tree again."""
 
 _TREE = "tree"
 _SEAL = "seal"
@@ -42,7 +42,7 @@ _OTHERS_ENTER = 0o005
 
 
 def needs_mask(entries: Iterable[Entry]) -> bool:
-    """Whether others than the owner would be kept from a file or a folder, as Lambda's user would be."""
+    """Whether a mode keeps others than the owner, such as Lambda's user, from a file or a folder."""
     return any(
         (entry.kind is Kind.FILE and not entry.mode & _OTHERS_READ)
         or (entry.kind is Kind.DIRECTORY and entry.mode & _OTHERS_ENTER != _OTHERS_ENTER)
@@ -51,13 +51,13 @@ def needs_mask(entries: Iterable[Entry]) -> bool:
 
 
 class Addition(NamedTuple):
-    """Bytecode to be put beside a source file of a tree.
+    """Bytecode to add to a tree.
 
     Attributes:
-        source: The source file, as a path in the tree.
-        name: Of the file below ``__pycache__``.
-        content: Nothing where there is to be none.
-        seconds: What making it took.
+        source: The path of the source file in the tree.
+        name: The file's name below ``__pycache__``.
+        content: Empty where the source is to have no bytecode.
+        seconds: The time that compiling took.
     """
 
     source: str
@@ -67,11 +67,11 @@ class Addition(NamedTuple):
 
 
 class Additions(msgspec.Struct):
-    """What was put into a tree beside what the archive has, for one version of Python.
+    """The bytecode of one version of Python that was added to a tree.
 
     Attributes:
-        costs: For each source that was looked at what its bytecode took to make, in seconds; 0 where it has none.
-        files: For each path that was added its mode, size and modification time in nanoseconds.
+        costs: The seconds that compiling took, by source; 0 where it has no bytecode.
+        files: Mode, size and modification time in nanoseconds, by path.
         wanted: Sources that handlers loaded without bytecode.
     """
 
@@ -83,10 +83,10 @@ class Additions(msgspec.Struct):
 class Store:
     """Unpacked archives below one folder.
 
-    Each tree lies beside a seal, which stands for the listing of what was written. It is made in a draft folder and
-    renamed when it is complete, so a process that is killed leaves a draft and never half a tree; the next one to make
-    that tree removes the draft. A file lock per tree keeps simultaneous processes from making it twice. The first use
-    by a store, of which each run has one, holds the tree against its seal, and makes it again where they differ.
+    Each tree has a seal, the digest of its listing. It is made in a draft folder and renamed when it is complete, so a
+    process that is killed leaves a draft and never half a tree; the next one to make that tree removes the draft. A
+    file lock per tree keeps simultaneous processes from making it twice. The first use by a store, of which each run
+    has one, compares the tree with its seal, and makes it again where they differ.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -94,26 +94,19 @@ class Store:
         self._seen: dict[Path, tuple[tuple[int, int], float]] = {}
 
     def tree(self, archive: Archive, limit: int) -> Path:
-        """The folder with the archive's content, unpacked if it was not yet; a folder is its own.
-
-        Args:
-            archive: An accepted archive.
-            limit: The most bytes that all its files together may have.
+        """The folder with an accepted archive's content of at most ``limit`` bytes; a folder is its own.
 
         Raises:
-            Refused: The archive may not be unpacked, or its bytes are not what it declares. Nothing is kept then.
+            Refused: The archive may not be unpacked, or its bytes are not what it declares. The store is unchanged.
             OSError: The store cannot be written, or the archive no longer be read.
         """
         check_admitted(archive, limit)
         if archive.is_folder:
             return archive.path
-        return self._kept(archive.sha256, lambda path: unpack(archive, path, limit))
+        return self._stored(archive.sha256, lambda path: unpack(archive, path, limit))
 
     def merged(self, trees_in_order: Sequence[Path]) -> Path:
-        """One tree of several, as Lambda merges layers: in order, per path the later one wins.
-
-        Args:
-            trees_in_order: What :meth:`tree` returned for each layer. None at all make an empty tree.
+        """One tree of several, as Lambda merges layers: per path the later one wins. Without any, an empty tree.
 
         Raises:
             OSError: The store cannot be written, or a folder not be read.
@@ -122,76 +115,72 @@ class Store:
             return trees_in_order[0]
         sources = [self._source(tree) for tree in trees_in_order]
         key = _digest(["merged", *(self._key(tree) for tree in trees_in_order)])
-        return self._kept(key, lambda path: trees.overlay(sources, path) if sources else path.mkdir())
+        return self._stored(key, lambda path: trees.overlay(sources, path) if sources else path.mkdir())
 
     def masked(self, tree: Path) -> Path:
         """The tree as others than its owner see it, for an engine that cannot become another user.
 
-        What others may not read cannot be read by its owner either, and files among it are empty.
-
-        Args:
-            tree: What :meth:`tree` or :meth:`merged` returned.
+        Its owner cannot read what others may not read, and files among it are empty.
 
         Raises:
             OSError: The store cannot be written, or a folder not be read.
         """
         sources = [self._source(tree)]
-        return self._kept(_digest(["masked", self._key(tree)]), lambda path: trees.overlay(sources, path, masked=True))
+        return self._stored(
+            _digest(["masked", self._key(tree)]), lambda path: trees.overlay(sources, path, masked=True)
+        )
 
     def additions(self, tree: Path, version: str) -> dict[str, float]:
-        """The sources of a tree of the store's own whose bytecode was made, each with the seconds that it took."""
+        """The seconds that compiling took, by source of one of the store's trees."""
         return dict(_additions(tree.parent, version).costs)
 
     def wanted(self, tree: Path, version: str) -> frozenset[str]:
-        """The sources whose bytecode was missed, see :meth:`want`."""
+        """The sources that handlers loaded without bytecode."""
         return frozenset(_additions(tree.parent, version).wanted)
 
     def want(self, tree: Path, version: str, sources: Iterable[str]) -> None:
-        """Note sources whose bytecode was missed.
+        """Add sources that handlers loaded without bytecode.
 
         Raises:
             OSError: The store cannot be written.
         """
         with self._lock(tree.parent.name):
-            found = _additions(tree.parent, version)
-            found.wanted.update(sources)
-            _note(tree.parent, version, found)
+            added = _additions(tree.parent, version)
+            added.wanted.update(sources)
+            _save(tree.parent, version, added)
 
     def add(self, tree: Path, version: str, additions: Iterable[Addition]) -> dict[str, float]:
-        """Put bytecode beside the sources of a tree of the store's own.
-
-        Returns:
-            What :meth:`additions` returns then.
+        """Add bytecode to one of the store's trees, and return its :meth:`additions`.
 
         Raises:
             OSError: The store cannot be written.
         """
         with self._lock(tree.parent.name):
-            found = _additions(tree.parent, version)
-            for one in additions:
-                if one.source not in found.costs:
-                    found.costs[one.source] = one.seconds if one.content else 0.0
-                    if one.content:
-                        folder = f"{posixpath.dirname(one.source)}/__pycache__"
-                        found.files |= trees.add(tree, folder, one.name, one.content)
-            found.wanted.difference_update(found.costs)
-            _note(tree.parent, version, found)
+            added = _additions(tree.parent, version)
+            for new in additions:
+                if new.source not in added.costs:
+                    added.costs[new.source] = new.seconds if new.content else 0.0
+                    if new.content:
+                        folder = f"{posixpath.dirname(new.source)}/__pycache__"
+                        added.files |= trees.add(tree, folder, new.name, new.content)
+            added.wanted.difference_update(added.costs)
+            _save(tree.parent, version, added)
         self._seen.pop(tree.parent, None)
-        return dict(found.costs)
+        return dict(added.costs)
 
     def _source(self, tree: Path) -> trees.Source:
         owned = self.owns(tree)
         return trees.Source(tree, linked=owned, without=frozenset(_added(tree.parent)) if owned else frozenset())
 
     def owns(self, tree: Path) -> bool:
-        """Whether a tree is one of the store's own, and not a folder of the user's."""
+        """Whether a tree is one of the store's, and not a folder of the user."""
         return tree.name == _TREE and tree.parent.parent == self._folder
 
     def _key(self, tree: Path) -> str:
-        """What stands for the content of a tree: its own key, or for a user's folder what is in it now."""
+        """The key of a tree's content: its own, or for a user's folder the digest of its listing."""
         return tree.parent.name if self.owns(tree) else _digest([os.fspath(tree.absolute()), trees.fingerprint(tree)])
 
-    def _kept(self, digest: str, make: Callable[[Path], None]) -> Path:
+    def _stored(self, digest: str, make: Callable[[Path], None]) -> Path:
         home = self._folder / f"{_LAYOUT}-{digest}"
         if self._intact(home):
             return home / _TREE
@@ -204,7 +193,7 @@ class Store:
         return home / _TREE
 
     def _intact(self, home: Path) -> bool:
-        """Whether the tree is what its seal says; looked at once, and then believed as long as a run takes."""
+        """Whether the tree matches its seal; compared once in a run."""
         try:
             look = _look(home)
             seen, when = self._seen.get(home, (None, 0.0))
@@ -242,7 +231,7 @@ class Store:
 
     @contextmanager
     def _draft(self, home: Path) -> Iterator[Path]:
-        """A folder beside the trees that is gone afterwards, unless it was renamed."""
+        """A folder next to the trees that is removed afterwards, unless it was renamed."""
         draft = self._folder / tempfile.mkdtemp(prefix=f"{home.name}{_DRAFT}", dir=self._folder)
         try:
             yield draft
@@ -259,14 +248,14 @@ class Store:
 
 
 def content_key(tree: Path, cache: Path) -> str | None:
-    """What stands for the content of a tree; None for a folder of the user's own, which may change at any time."""
+    """The key of a tree's content; None for a folder of the user, which may change at any time."""
     with contextlib.suppress(ValueError):
         return tree.relative_to(cache.absolute() / "trees").parts[0]
     return None
 
 
 def _additions(home: Path, version: str) -> Additions:
-    """What was added to a tree for a version of Python; nothing where that cannot be read."""
+    """The additions to a tree for a version of Python; none where they cannot be read."""
     packed = sealed.load(home / f"{_ADDED}{version}")
     with contextlib.suppress(msgspec.MsgspecError):
         return msgspec.msgpack.decode(packed, type=Additions) if packed else Additions()
@@ -274,17 +263,17 @@ def _additions(home: Path, version: str) -> Additions:
 
 
 def _added(home: Path) -> dict[str, tuple[int, int, int]]:
-    """All that was added to a tree."""
+    """The files that were added to a tree."""
     versions = [path.name.removeprefix(_ADDED) for path in home.glob(f"{_ADDED}*")]
     return {name: state for version in versions for name, state in _additions(home, version).files.items()}
 
 
-def _note(home: Path, version: str, additions: Additions) -> None:
+def _save(home: Path, version: str, additions: Additions) -> None:
     sealed.save(home / f"{_ADDED}{version}", msgspec.msgpack.encode(additions))
 
 
 def _look(home: Path) -> tuple[int, int]:
-    """What tells a seal from another at the same place."""
+    """The identity of a seal, by inode and modification time."""
     status = (home / _SEAL).stat()
     return status.st_ino, status.st_mtime_ns
 

@@ -1,4 +1,4 @@
-"""Unpacking an archive into a folder, as Lambda would, and nowhere else."""
+"""Unpack an archive into a folder, as Lambda would, and nowhere else."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from harness import regular_files
-from harness.artifact.entries import Kind, Refusal, Refused
+from harness.artifact.entries import Kind, Refused
 from harness.artifact.inflate import content
-from harness.artifact.parallel import Inflated, batches, in_order
+from harness.artifact.parallel import batches, in_order
 from harness.artifact.zip_directory import Bytes
 
 if TYPE_CHECKING:
@@ -19,30 +19,26 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from harness.artifact.entries import Archive, Entry
-    from harness.artifact.parallel import Batch
 
 EARLIEST = 315_532_800.0
-"""1980-01-01: the modification time of folders that the archive does not state, as constant as its own times."""
+"""1980-01-01, the modification time of folders that are only implied by the entries in them."""
 
 _IMPLIED_MODE = 0o755  # what Lambda gives to folders without a mode
 _READ_ONLY = 0o555
 
 
 def check_admitted(archive: Archive, limit: int) -> None:
-    """Make sure that the archive may be unpacked at all.
-
-    Args:
-        archive: The archive.
-        limit: The most bytes that it may declare for all its files together.
+    """Make sure that the archive was accepted, and declares at most so many bytes for all its files.
 
     Raises:
         Refused: It was not accepted when it was read, or declares more than the limit.
     """
     if archive.refusals:
-        raise Refused(archive.refusals[0])
+        first = archive.refusals[0]
+        raise Refused(first.reason, first.remedy, first.entry)
     if archive.unzipped_bytes > limit:
         reason = f"unpacks to {archive.unzipped_bytes:,} bytes, {archive.unzipped_bytes - limit:,} over the limit"
-        raise Refused(Refusal(None, reason, "Leave out what the function does not need at run time."))
+        raise Refused(reason, "Leave out what the function does not need at run time.")
 
 
 def unpack(archive: Archive, destination: Path, limit: int) -> None:
@@ -57,8 +53,8 @@ def unpack(archive: Archive, destination: Path, limit: int) -> None:
         limit: The most bytes that all files together may have.
 
     Raises:
-        Refused: The archive may not be unpacked, or its bytes are not what it declares. The destination then holds
-            what was written until then.
+        Refused: The archive may not be unpacked, or its bytes are not what it declares. The destination then holds the
+            files that were written until then.
         OSError: The destination cannot be written, or the archive no longer be read.
     """
     check_admitted(archive, limit)
@@ -68,7 +64,7 @@ def unpack(archive: Archive, destination: Path, limit: int) -> None:
         if error.errno != errno.ENAMETOOLONG:
             raise
         reason = f"has a name that is too long to be written below {destination.parent}"
-        raise Refused(Refusal(None, reason, "Shorten it, or move the cache to a shorter path.")) from None
+        raise Refused(reason, "Shorten it, or move the cache to a shorter path.") from None
 
 
 def _write(archive: Archive, destination: Path) -> None:
@@ -104,24 +100,17 @@ def _folders(entries: Sequence[Entry]) -> dict[str, tuple[int, float]]:
     return folders | stated
 
 
-def _write_batch(data: Bytes, destination: str, batch: Batch) -> None:
-    inflated = None if batch.is_large else Inflated(data, batch)
-    for entry in batch.entries:
+def _write_batch(data: Bytes, destination: str, batch: Sequence[Entry]) -> None:
+    for entry in batch:
         if entry.kind is Kind.DIRECTORY:
             deque(content(data, entry), maxlen=0)  # nothing to write, but nothing may hide there either
             continue
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         descriptor = os.open(f"{destination}/{entry.name}", flags, 0o600)
-        try:
-            for piece in [inflated.content(entry)] if inflated else content(data, entry):
-                _write_all(descriptor, piece)
+        with open(descriptor, "wb", buffering=0) as file:  # noqa: PTH123 - a descriptor, not a path
+            for piece in content(data, entry):
+                written = 0
+                while written < len(piece):  # a disk that is all but full takes a part
+                    written += file.write(piece[written:])
             os.utime(descriptor, (entry.modified, entry.modified))
             os.fchmod(descriptor, entry.mode & _READ_ONLY)
-        finally:
-            os.close(descriptor)
-
-
-def _write_all(descriptor: int, content: bytes) -> None:
-    written = os.write(descriptor, content)
-    while written < len(content):  # the disk is all but full: the next attempt says so
-        written += os.write(descriptor, content[written:])

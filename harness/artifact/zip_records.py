@@ -1,4 +1,4 @@
-"""The records of a zip archive: its central directory, the header before each entry, and what may follow the bytes."""
+"""The records of a zip archive: its central directory, the header before each entry, the descriptor after its bytes."""
 
 from __future__ import annotations
 
@@ -6,12 +6,10 @@ import struct
 import zlib
 from typing import TYPE_CHECKING, NamedTuple
 
-from harness.artifact.entries import Refusal, Refused, printable
-from harness.artifact.zip_directory import REBUILD
+from harness.artifact.entries import Refused, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
+    from harness.artifact.entries import Refusals
     from harness.artifact.zip_directory import Bytes, Directory
 
 STORED = 0
@@ -24,10 +22,10 @@ STRONGLY_ENCRYPTED = 1 << 6
 UTF8 = 1 << 11
 MASKED = 1 << 13
 
-_CENTRAL = struct.Struct("<4s6H3L5H2L")
-_CENTRAL_SIGNATURE = b"PK\x01\x02"
-_LOCAL = struct.Struct("<4s5H3L2H")
-_LOCAL_SIGNATURE = b"PK\x03\x04"
+CENTRAL = struct.Struct("<4s6H3L5H2L")
+CENTRAL_SIGNATURE = b"PK\x01\x02"
+LOCAL = struct.Struct("<4s5H3L2H")
+LOCAL_SIGNATURE = b"PK\x03\x04"
 _FIELD = struct.Struct("<2H")  # the header of an extra field
 _DESCRIPTOR_SIGNATURE = b"PK\x07\x08"
 _LONGEST_DESCRIPTOR = 24
@@ -45,29 +43,14 @@ _SEE_WIDE_4 = 0xFFFFFFFF
 _SEE_WIDE_2 = 0xFFFF
 
 
-class Malformed(Exception):  # noqa: N818 - an observation about a record, caught where the entry is known
-    """A record that readers could understand differently.
-
-    Attributes:
-        reason: A clause that can follow the entry's name.
-        remedy: What to do about it.
-    """
-
-    def __init__(self, reason: str, remedy: str = REBUILD) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.remedy = remedy
-
-
 class Header(NamedTuple):
-    """What the central directory and the header before the entry both state.
+    """The fields that the central directory and the header before the entry have in common.
 
     Attributes:
         version: The version of the format that is needed to extract the entry, times ten.
         stamp: DOS date and time, in that order.
-        name: The name as it is stored.
         unicode_name: The payload of the Unicode-path extra field, or None.
-        is_wide: Whether there is a zip64 extra field, so that what follows the bytes has 64-bit sizes.
+        is_wide: Whether there is a zip64 extra field, so that a data descriptor has 64-bit sizes.
     """
 
     version: int
@@ -87,8 +70,8 @@ class Record(NamedTuple):
 
     Attributes:
         host: The system whose attributes these are: 3 is Unix, 19 is macOS.
-        attributes: What that system knows about the file; a Unix mode is in the upper half.
-        offset: Where the entry's local header is.
+        attributes: The upper half is a Unix mode.
+        offset: Of the entry's local header.
     """
 
     header: Header
@@ -98,39 +81,37 @@ class Record(NamedTuple):
 
     @property
     def label(self) -> str:
-        """The name for messages, before it is known how it is encoded."""
+        """The name for messages, whatever its encoding."""
         return self.header.name.decode("utf-8", "backslashreplace")
 
 
-def records(data: Bytes, directory: Directory) -> Iterator[Record | Refusal]:
-    """Read the central directory.
-
-    Yields:
-        A record, or in its place the reason why it cannot be understood.
+def records(data: Bytes, directory: Directory, refusals: Refusals) -> list[Record]:
+    """Read the central directory, without the records that are added to the refusals.
 
     Raises:
         Refused: The records do not fill the directory exactly.
     """
     raw = data.read(directory.offset, directory.size)
+    found = []
     at = 0
     for number in range(1, directory.count + 1):
-        if at + _CENTRAL.size > len(raw) or not raw.startswith(_CENTRAL_SIGNATURE, at):
-            reason = f"has no record number {number:,} of the {directory.count:,} that its end record announces"
-            raise Refused(Refusal(None, reason, REBUILD))
-        fields = _CENTRAL.unpack_from(raw, at)
+        if at + CENTRAL.size > len(raw) or not raw.startswith(CENTRAL_SIGNATURE, at):
+            raise Refused(f"has no record number {number:,} of the {directory.count:,} that its end record announces")
+        fields = CENTRAL.unpack_from(raw, at)
         name_length, extra_length, comment_length = fields[10:13]
-        name_at = at + _CENTRAL.size
+        name_at = at + CENTRAL.size
         extra_at = name_at + name_length
         at = extra_at + extra_length + comment_length
         if at > len(raw):
-            raise Refused(Refusal(None, f"breaks off inside record number {number:,} of its directory", REBUILD))
+            raise Refused(f"breaks off inside record number {number:,} of its directory")
         name = raw[name_at:extra_at]
         try:
-            yield _record(fields, name, raw[extra_at : extra_at + extra_length])
-        except Malformed as malformed:
-            yield Refusal(name.decode("utf-8", "backslashreplace"), malformed.reason, malformed.remedy)
+            found.append(_record(fields, name, raw[extra_at : extra_at + extra_length]))
+        except Refused as refused:
+            refusals.add(name.decode("utf-8", "backslashreplace"), refused.refusal.reason, refused.refusal.remedy)
     if at != len(raw):
-        raise Refused(Refusal(None, f"has {len(raw) - at:,} bytes hidden after the last record", REBUILD))
+        raise Refused(f"has {len(raw) - at:,} bytes hidden after the last record")
+    return found
 
 
 def _record(fields: tuple[int, ...], name: bytes, raw_extra: bytes) -> Record:
@@ -140,40 +121,37 @@ def _record(fields: tuple[int, ...], name: bytes, raw_extra: bytes) -> Record:
     if _ZIP64 in extra:
         size, zipped, offset, disk = _widen((size, zipped, offset, disk), extra[_ZIP64])
     if disk:
-        raise Malformed("is said to be in another part of an archive in several parts")
+        raise Refused("is said to be in another part of an archive in several parts")
     more = extra.get(_UNICODE_PATH), _ZIP64 in extra
     header = Header(version, flags, method, (date, time), crc, zipped, size, name, *more)
     return Record(header, made >> 8, attributes, offset)
 
 
 def local_header(data: Bytes, offset: int, guess: int = 0) -> tuple[Header, int]:
-    """Read the header before an entry's bytes.
+    """Read the header before an entry's bytes; also returns the offset at which the bytes begin.
 
     Args:
         data: The archive.
         offset: Where the header is said to be.
-        guess: How long its name and extra fields together may well be: where they are not longer, one look suffices.
-
-    Returns:
-        The header, and the offset at which the bytes begin.
+        guess: A likely length of its name and extra fields: where they are not longer, one read suffices.
 
     Raises:
-        Malformed: There is no such header.
+        Refused: There is no such header.
     """
-    raw = data.read(offset, _LOCAL.size + guess)
-    if len(raw) < _LOCAL.size or not raw.startswith(_LOCAL_SIGNATURE):
-        raise Malformed("is not where the directory says that it is")
-    _, version, flags, method, time, date, crc, zipped, size, name_length, extra_length = _LOCAL.unpack_from(raw)
-    name_end = _LOCAL.size + name_length
+    raw = data.read(offset, LOCAL.size + guess)
+    if len(raw) < LOCAL.size or not raw.startswith(LOCAL_SIGNATURE):
+        raise Refused("is not where the directory says that it is")
+    _, version, flags, method, time, date, crc, zipped, size, name_length, extra_length = LOCAL.unpack_from(raw)
+    name_end = LOCAL.size + name_length
     end = name_end + extra_length
     if len(raw) < end:
         raw = data.read(offset, end)
         if len(raw) < end:
-            raise Malformed("breaks off inside its header")
+            raise Refused("breaks off inside its header")
     extra = _extra_fields(raw[name_end:end])
     if _ZIP64 in extra:
         size, zipped = _widen((size, zipped), extra[_ZIP64])
-    name = raw[_LOCAL.size : name_end]
+    name = raw[LOCAL.size : name_end]
     more = extra.get(_UNICODE_PATH), _ZIP64 in extra
     header = Header(version, flags, method, (date, time), crc, zipped, size, name, *more)
     return header, offset + end
@@ -185,56 +163,56 @@ def descriptor_length(data: Bytes, offset: int, stated: Header, room: int, *, is
     Args:
         data: The archive.
         offset: Where the entry's bytes end.
-        stated: What the central directory states, which the descriptor must repeat.
+        stated: The central directory's values, which the descriptor must repeat.
         room: Bytes up to the next record. A descriptor that fills them is preferred: one without the signature can be
             the beginning of one with it.
-        is_wide: Whether its sizes have 64 bits, as they have where the entry's own header has a zip64 field: whoever
-            reads the archive from its beginning has nothing else to tell by.
+        is_wide: Whether its sizes have 64 bits, as they have where the entry's own header has a zip64 field: a reader
+            that starts at the beginning of the archive has nothing else to decide by.
 
     Raises:
-        Malformed: No descriptor is there that agrees with the directory.
+        Refused: No descriptor is there that agrees with the directory.
     """
     raw = data.read(offset, _LONGEST_DESCRIPTOR)
     if not is_wide and max(stated.zipped, stated.size) > _SEE_WIDE_4:
-        raise Malformed("has sizes after its bytes that 32 bits do not hold")
+        raise Refused("has sizes after its bytes that 32 bits do not hold")
     sizes = struct.pack("<LQQ" if is_wide else "<LLL", stated.crc, stated.zipped, stated.size)
     forms = (_DESCRIPTOR_SIGNATURE + sizes, sizes)
     lengths = [len(form) for form in forms if raw.startswith(form) and len(form) <= room]
     if not lengths:
-        raise Malformed("has sizes or a checksum after its bytes that disagree with the directory")
+        raise Refused("has sizes or a checksum after its bytes that disagree with the directory")
     return room if room in lengths else max(lengths)
 
 
 def decoded_name(header: Header) -> str:
     """Read an entry's name in the one way that all readers agree on.
 
-    A name in another character set has its Unicode name beside it where Info-ZIP or a packer for Windows wrote it;
-    unzip goes by that one, and Python and Java by the first.
+    Info-ZIP and packers for Windows add the Unicode name of a name in another character set as an extra field: unzip
+    reads that one, Python and Java the first.
 
     Raises:
-        Malformed: Readers would see different names.
+        Refused: Readers would see different names.
     """
     raw = header.name
     try:
         name = raw.decode("utf-8" if header.flags & UTF8 else "ascii")
     except UnicodeDecodeError:
         if header.flags & UTF8:
-            raise Malformed("has a name that is marked as UTF-8 and is not") from None
+            raise Refused("has a name that is marked as UTF-8 and is not") from None
         reason = "has a name in an unknown character set: it is neither ASCII nor marked as UTF-8"
-        raise Malformed(reason, _MARK) from None
+        raise Refused(reason, _MARK) from None
     if header.unicode_name is not None and (second := _unicode_path(header.unicode_name, raw)) != name:
-        raise Malformed(f"has a second, different name ({printable(second)}) in an extra field", _MARK)
+        raise Refused(f"has a second, different name ({printable(second)}) in an extra field", _MARK)
     return name
 
 
 def _unicode_path(payload: bytes, raw: bytes) -> str:
     version, crc, name = payload[:1], payload[1:5], payload[5:]
     if version != b"\x01" or crc != zlib.crc32(raw).to_bytes(4, "little"):
-        raise Malformed("has a Unicode name that belongs to another name")
+        raise Refused("has a Unicode name that belongs to another name")
     try:
         return name.decode()
     except UnicodeDecodeError:
-        raise Malformed("has a Unicode name that is not UTF-8") from None
+        raise Refused("has a Unicode name that is not UTF-8") from None
 
 
 def _extra_fields(raw: bytes) -> dict[int, bytes]:
@@ -245,37 +223,33 @@ def _extra_fields(raw: bytes) -> dict[int, bytes]:
         identity, length = _FIELD.unpack_from(raw, at)
         start, at = at + _FIELD.size, at + _FIELD.size + length
         if at > end:
-            raise Malformed("has an extra field that is longer than the room for it")
+            raise Refused("has an extra field that is longer than the room for it")
         if identity in (_ZIP64, _UNICODE_PATH):
             if identity in fields:
-                raise Malformed("has the same extra field twice")
+                raise Refused("has the same extra field twice")
             fields[identity] = raw[start:at]
     if raw[at:].strip(b"\0"):
-        raise Malformed("has stray bytes among its extra fields")
+        raise Refused("has stray bytes among its extra fields")
     return fields
 
 
 def _widen(narrow: tuple[int, ...], wide: bytes) -> tuple[int, ...]:
-    """Take from a zip64 field the values that do not fit a record's own fields.
+    """Take from a zip64 field the values that do not fit a record's own fields: size, zipped size, offset, disk.
 
     By the specification the field holds these values alone, one after another; some writers and readers give each
-    value its own place, whether it is needed or not. Where the two make different numbers of one field, so do readers.
-
-    Args:
-        narrow: The record's values in the order of the format: size, zipped size, offset, disk.
-        wide: The zip64 field.
+    value its own place, whether it is needed or not. Where the two disagree, so do readers.
 
     Raises:
-        Malformed: The field says more, less or something else than the record, or two readers could take it for two.
+        Refused: The field contradicts the record, or two readers could read it differently.
     """
     limits = (_SEE_WIDE_4, _SEE_WIDE_4, _SEE_WIDE_4, _SEE_WIDE_2)[: len(narrow)]
     missing = [index for index, value in enumerate(narrow) if value == limits[index]]
     layout = next((layout for layout in _WIDE[: len(narrow) + 1] if layout.size == len(wide)), None)
     placed = layout.unpack(wide) if layout else ()
     if layout is None or len(missing) > len(placed):
-        raise Malformed("has a zip64 field that disagrees with its record")
+        raise Refused("has a zip64 field that disagrees with its record")
     in_order = dict(zip(missing, placed, strict=False))
     found = tuple(in_order.get(index, value) for index, value in enumerate(narrow))
     if found[: len(placed)] != placed or any(index >= len(placed) for index in missing):
-        raise Malformed("has a zip64 field that disagrees with its record, or that two readers could read differently")
+        raise Refused("has a zip64 field that disagrees with its record, or that two readers could read differently")
     return found

@@ -3,8 +3,8 @@
 import posixpath
 import re
 
-from harness.artifact.bundle import CODE_ROOT, LAYER_ROOT, Item, where
-from harness.artifact.contents import found_at, read_file
+from harness.artifact.bundle import CODE_ROOT, LAYER_ROOT, Item, found_at, where
+from harness.artifact.contents import read_file
 from harness.artifact.entries import Refused, printable
 from harness.check import Blocked, Engines, Findings, Inapplicable, Subject, define
 from harness.dependencies.document_values import NoValueError, value_in

@@ -175,13 +175,13 @@ def _source(role: Role, text: str) -> Source:
     """The source that an option names."""
     from harness.artifact.entries import Role
     from harness.manifest import Source, SourceKind
-    from harness.sources.aws_resources import LambdaFunction, place
+    from harness.sources.aws_resources import LambdaFunction, parse
 
     if not text.startswith(("s3://", "arn:", "function:")):
         if not (path := Path(text)).exists():
             raise UsageError(f"--{role} {text}: {path} does not exist")
         return Source(text, path, SourceKind.LOCAL)
-    named = place(text)
+    named = parse(text)
     if named is None or (role is Role.CODE and text.startswith("arn:") and not isinstance(named, LambdaFunction)):
         expected = "s3://bucket/key, function:NAME or the ARN of a function"
         if role is Role.LAYER:

@@ -26,10 +26,10 @@ def run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
         UsageError: A source is not in AWS.
     """
     from harness.sources import iam_policy
-    from harness.sources.aws_resources import place
+    from harness.sources.aws_resources import parse
 
     del environ
-    places = [(text, place(text)) for text in options.sources]
+    places = [(text, parse(text)) for text in options.sources]
     if unknown := [text for text, named in places if named is None]:
         raise UsageError(
             f"{unknown[0]}: expected s3://bucket/key, function:NAME, or the ARN of a function or a layer's version"

@@ -181,7 +181,9 @@ def _accepted(path: Path) -> Archive:
         raise UsageError(f"{path} cannot be read: {error.strerror}") from None
     if archive.refusals:
         refusal = archive.refusals[0]
-        raise UsageError(f"{path} is no sound archive: {Refused(refusal)}. {refusal.remedy}")
+        raise UsageError(
+            f"{path} is no sound archive: {Refused(refusal.reason, entry=refusal.entry)}. {refusal.remedy}"
+        )
     if is_taken(archive):
         raise UsageError(f"{path} has a folder named {STAMP}, where the stamp belongs: give the folder another name")
     return archive

@@ -12,7 +12,7 @@ from harness.discovery.project import Project, root_of
 from harness.discovery.values import Discovery, DiscoveryError
 from harness.manifest import ManifestError, Template, Uncovered
 from harness.manifest.errors import diagnose
-from harness.manifest.resolve import Scope
+from harness.manifest.scopes import Scope
 from harness.manifest.tables import ManifestTable
 from harness.model import Place
 

@@ -1,4 +1,4 @@
-"""What the user declares, in ``lambda-artifact.toml`` or ``pyproject.toml`` and on the command line."""
+"""The manifest: ``lambda-artifact.toml`` or ``[tool.lambda-artifact]``, and the options of the command line."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ import msgspec
 
 from harness import regular_files
 from harness.manifest.errors import NATIVE, InFile, diagnose, on_command_line
-from harness.manifest.resolve import Known, Scope, resolve, unknown_runtime
+from harness.manifest.resolve import Known, resolve, unknown_runtime
+from harness.manifest.scopes import Scope
 from harness.manifest.tables import ManifestTable
 from harness.manifest.values import (
     Architecture,
@@ -64,14 +65,7 @@ _TABLE = ("tool", "lambda-artifact")
 
 
 def find(start: Path) -> Path | None:
-    """The manifest that holds in a folder: the nearest one, there or above.
-
-    Args:
-        start: The folder to begin with.
-
-    Returns:
-        Its path; None where there is none.
-    """
+    """The nearest manifest, in a folder or above; None where there is none."""
     start = start.absolute()
     for folder in (start, *start.parents):
         if (folder / FILE_NAME).is_file():
@@ -91,27 +85,23 @@ def load(  # noqa: PLR0913 - what a request says, and what it is held against; a
     archives: bool = True,
     discover: Callable[[Path | None], Template | None] | None = None,
 ) -> Manifest:
-    """Reads a manifest, lets options override it, and makes sure that all of it is there.
+    """Read a manifest, let options override it, and make sure that everything it names exists.
 
-    One step and not two, because what is missing from a file shows only beside the options: an archive that
-    ``--code`` replaces need not exist.
+    One step and not two, because options decide what must exist: an archive that ``--code`` replaces need not.
 
     Args:
         path: The file; None for options alone.
-        options: What the command line says.
-        runtimes: Those that are known.
-        checks: Tells those that a waiver may name; None where nobody looks at that.
-        environ: The environment of the harness, for what the manifest takes from there.
-        archives: Whether archives are to be looked at. Before they are built, what they are built from can be asked
-            for all the same: then the manifest has neither archives nor functions, and none of theirs need be there.
+        options: The options of the command line.
+        runtimes: The known ones.
+        checks: Returns the names that a waiver may have; None where waivers are not checked.
+        environ: The environment of the harness, for values that the manifest takes from there.
+        archives: False before the archives are built: then the manifest has neither archives nor functions, and none
+            of theirs need exist.
         discover: Reads what another tool built: the file that ``from`` names, or with None what is found where no
-            manifest is. None where nobody looks for that.
-
-    Returns:
-        The manifest, complete.
+            manifest is. None without discovery.
 
     Raises:
-        ManifestError: With every problem that could be told at once.
+        ManifestError: With every problem that can be found at once.
     """
     options = options or Options()
     scopes, problems = list[Scope[ManifestTable]](), list[str]()

@@ -1,4 +1,4 @@
-"""What functions and layers are called in the account that they are deployed to."""
+"""The names of functions and layers in the account that they are deployed to."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ _PLAIN = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 def filled(pattern: str, name: str) -> str | None:
-    """What a function is called; None where its name in the manifest is none that Lambda takes."""
+    """A function's name in the account; None where its name in the manifest is not one that Lambda takes."""
     if FUNCTION not in pattern:
         return pattern
     return pattern.replace(FUNCTION, name) if _PLAIN.fullmatch(name) else None
 
 
 def alias_of(called: str | None) -> str | None:
-    """The alias in what a function is called; None where its callers use none."""
+    """The alias in a function's name in the account; None where it has none."""
     if called is None:
         return None
     own = called.split(":", 7)[7:] if called.startswith("arn:") else called.split(":", 1)[1:]
@@ -43,14 +43,14 @@ def alias_of(called: str | None) -> str | None:
 
 
 def unnamed(name: str) -> str:
-    """The sentence about a function whose own name cannot stand for what it is called."""
+    """The sentence about a function whose name in the manifest cannot be its name in the account."""
     return (
         f'"{name}" is no name that Lambda takes: say in `deployed-as` what the function is called, or with --function'
     )
 
 
 def twice(functions: Sequence[Function]) -> Iterator[str]:
-    """A sentence on each two functions that are called the same."""
+    """A sentence on each two functions with one name in the account."""
     seen: dict[str, str] = {}
     for function in functions:
         if function.deployed_as is None:
@@ -63,7 +63,7 @@ def twice(functions: Sequence[Function]) -> Iterator[str]:
 
 
 def misnamed(layers: Sequence[Source], names: Sequence[str]) -> str | None:
-    """What is wrong with the names of layers, as a clause; None where they fit."""
+    """The fault of the names of layers, as a clause; None for good ones."""
     if len(names) != len(layers):
         return f"names {len(names)}, and there are {len(layers)} layers: give one for each, in their order"
     for layer, name in zip(layers, names, strict=True):
@@ -76,13 +76,13 @@ def misnamed(layers: Sequence[Source], names: Sequence[str]) -> str | None:
 
 
 def chosen(texts: Sequence[str], functions: Sequence[Function]) -> dict[str, str]:
-    """What ``--function NAME=DEPLOYED`` says, by the name in the manifest.
+    """The values of ``--function NAME=DEPLOYED``, by the name in the manifest.
 
     Raises:
-        ManifestError: One is not written so, or names a function that there is none of.
+        ManifestError: One has another form, or names a function that is not in the manifest.
     """
     known = [function.name for function in functions]
-    found, problems = dict[str, str](), list[str]()
+    names, problems = dict[str, str](), list[str]()
     for text in texts:
         name, _, deployed = text.partition("=")
         if not re.search(FUNCTION_PATTERN, deployed):
@@ -91,12 +91,12 @@ def chosen(texts: Sequence[str], functions: Sequence[Function]) -> dict[str, str
             near = difflib.get_close_matches(name, known, n=1)
             hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known) or 'none'}"
             problems.append(f"--function: the manifest has no function {name}; {hint}")
-        elif name in found:
+        elif name in names:
             problems.append(f"--function: {name} is given twice")
         elif (called := filled(deployed, name)) is None:
             problems.append(f"--function: {unnamed(name)}")
         else:
-            found[name] = called
+            names[name] = called
     if problems:
         raise ManifestError(tuple(problems))
-    return found
+    return names

@@ -1,4 +1,4 @@
-"""From a table that does not fit to sentences that say where, what was expected, and what was found."""
+"""The errors of a table: the place of each, the expected type, and the value."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 At: TypeAlias = tuple[str | int, ...]
-"""The way to a value: ``("functions", "api", "memory")``, ``("waivers", 0, "expires")``."""
+"""The keys that lead to a value: ``("functions", "api", "memory")``, ``("waivers", 0, "expires")``."""
 
 NATIVE = (date,)
-"""What TOML has a notation of its own for: a quoted date is a string, and not taken for a date."""
+"""The types that TOML has a notation for: a quoted date is a string, and not a date."""
 
 _LONGEST_FOUND = 60
 _KEY = re.compile(r'"[^"]*"|\'[^\']*\'|[A-Za-z0-9_-]+')
@@ -67,20 +67,20 @@ _OPTIONS = {
 
 
 def on_command_line(at: At) -> str:
-    """Names the option that a value came from."""
+    """The option of a value."""
     return _OPTIONS.get(str(at[0]), f"--{at[0]}")
 
 
 def diagnose(value: object, expected: object, at: At = ()) -> Iterator[tuple[At, str]]:
-    """Everything that keeps a value from being of a type, where msgspec stops at the first.
+    """Every error of a value, where msgspec stops at the first.
 
     Args:
-        value: What the file says.
+        value: The value in the file.
         expected: A table of ``harness.manifest.tables``, or the type of one of its fields.
-        at: The way to the value.
+        at: The keys that lead to the value.
 
     Yields:
-        The way to each wrong value, and the sentence about it.
+        The keys that lead to each wrong value, and the sentence about it.
     """
     expected = _without_none(expected)
     arguments = get_args(expected)
@@ -185,7 +185,7 @@ def line_of(text: str, at: At) -> int | None:
 
 
 def _within(keys: At, seen: dict[At, int]) -> At:
-    """The way to a table, through the tables of lists that it lies in: the last that there was of each."""
+    """The keys of a table, through the last element of each list of tables that it is in."""
     table: At = keys[:1]
     for key in keys[1:]:
         table = (*table, *([seen[table]] if table in seen else []), key)

@@ -1,19 +1,14 @@
-"""From the tables, as they were written, to values that need nothing looked up."""
+"""Turn the tables of a manifest into its values: options win over the file, a function over what it inherits."""
 
 from __future__ import annotations
 
 import difflib
-import json
-import os
-import re
 from dataclasses import dataclass, replace
-from math import isfinite
-from pathlib import Path
-from typing import TYPE_CHECKING, Generic, NoReturn, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from harness import regular_files
-from harness.manifest import deployed_names
-from harness.manifest.tables import FunctionTable, ManifestTable, Settings
+from harness.manifest import deployed_names, events
+from harness.manifest.archive_sources import Paths
+from harness.manifest.scopes import Scope, SettingsT, environment, first, value
 from harness.manifest.values import (
     Architecture,
     Event,
@@ -21,17 +16,16 @@ from harness.manifest.values import (
     Manifest,
     ManifestError,
     Source,
-    SourceKind,
     VersionStamp,
     Waiver,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from pathlib import Path
 
-    from harness.manifest.errors import At
     from harness.manifest.seeds import Seed
-    from harness.model import Place
+    from harness.manifest.tables import FunctionTable, ManifestTable, Settings
 
 DEFAULT_RUNTIME = "python3.12"
 DEFAULT_MEMORY = 512
@@ -42,26 +36,17 @@ MOST_MEMORY = 10_240
 MOST_TIMEOUT = 1800
 """Seconds without a capacity provider."""
 
-_S3 = re.compile(r"s3://[^/]+/.+")
-_FUNCTION = "function:"
-_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}(:[A-Za-z0-9$_-]+)?")
-_FUNCTION_ARN = re.compile(r"arn:[^:]+:lambda:[^:]+:\d{12}:function:[A-Za-z0-9_-]+(:[A-Za-z0-9$_-]+)?")
-_LAYER_ARN = re.compile(rf"arn:[^:]+:lambda:[^:]+:\d{{12}}:layer:[A-Za-z0-9_-]+:\d+|{_FUNCTION_ARN.pattern}")
-
-SettingsT = TypeVar("SettingsT", bound=Settings)
-SettingsT_co = TypeVar("SettingsT_co", bound=Settings, covariant=True)
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What tables may refer to.
+    """The names that tables may refer to.
 
     Attributes:
-        runtimes: Those that there are.
-        checks: Tells those that a waiver may name; None where nobody looks at that.
+        checks: Returns the names that a waiver may have; None where waivers are not checked.
         environ: The environment of the harness.
-        archives: Whether there is to be anything to verify; else only how it is built is asked for.
+        archives: Whether archives are read; else only the inputs of their build.
         template: Whether there is a template, which may have declared functions that are not covered.
     """
 
@@ -72,45 +57,19 @@ class Known:
     template: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Scope(Generic[SettingsT_co]):
-    """A table, and what is needed to make sense of it.
-
-    Attributes:
-        table: What it says.
-        folder: What its paths are relative to.
-        name: Names a place in it, for messages.
-        at: The way to it.
-        place: Where a place in it is, for reports; None where it is no file.
-    """
-
-    table: SettingsT_co
-    folder: Path
-    name: Callable[[At], str]
-    at: At = ()
-    place: Callable[[At], Place | None] | None = None
-
-    def where(self, *at: str | int) -> str:
-        """Names a place in this table."""
-        return self.name((*self.at, *at))
-
-
 def resolve(
     path: Path | None,
     scopes: Sequence[Scope[ManifestTable]],
     events: tuple[str, ...],
     known: Known,
 ) -> Manifest:
-    """Puts together what the scopes say.
+    """The manifest of all scopes; everything that it names on this machine exists.
 
     Args:
         path: The file, where there is one.
-        scopes: The options, then the file; what an earlier one says wins.
+        scopes: The options, then the file; an earlier one wins.
         events: Those of the options, which replace every function's.
-        known: What they may refer to.
-
-    Returns:
-        The manifest, complete: whatever it names on this machine is there.
+        known: The names that they may refer to.
 
     Raises:
         ManifestError: With everything that is missing or unknown.
@@ -118,13 +77,13 @@ def resolve(
     resolver = _Resolver(scopes, events, known)
     manifest = resolver.manifest(path, known) if known.archives else resolver.inputs(path, known)
     if resolver.problems:
-        # What functions share is looked up for each of them, and said once.
+        # What functions share is resolved for each of them, and reported once.
         raise ManifestError(tuple(dict.fromkeys(resolver.problems)))
     return manifest
 
 
 def unknown_runtime(runtime: str, known: Collection[str]) -> str:
-    """The sentence about a runtime that there is none of."""
+    """The sentence about a runtime that is not known."""
     return f'unknown runtime "{runtime}"; known are {", ".join(known)}'
 
 
@@ -136,13 +95,14 @@ class _Resolver:
         self.events = events
         self.known = known
         self.problems: list[str] = []
+        self.paths = Paths(self.problems.append)
 
     def inputs(self, path: Path | None, known: Known) -> Manifest:
-        """How archives are built, which can be told before they are."""
+        """The inputs of the build, which are there before the archives."""
         return Manifest(
             path=path,
             runtime=self.runtime(known.runtimes),
-            architecture=_value(self.scopes, lambda table: table.architecture, Architecture.X86_64),
+            architecture=value(self.scopes, lambda table: table.architecture, Architecture.X86_64),
             code=None,
             layers=(),
             required_files=(),
@@ -155,15 +115,15 @@ class _Resolver:
         )
 
     def manifest(self, path: Path | None, known: Known) -> Manifest:
-        code, layers = self.code(self.scopes), self.layers(self.scopes)  # what is missing of these is said first
+        code, layers = self.code(self.scopes), self.layers(self.scopes)  # their problems come first
         manifest = replace(
             self.inputs(path, known),
             code=code,
             layers=layers,
-            required_files=_value(self.scopes, lambda table: table.required_files, ()),
-            upload=_value(self.scopes, lambda table: table.upload, None),
+            required_files=value(self.scopes, lambda table: table.required_files, ()),
+            upload=value(self.scopes, lambda table: table.upload, None),
             source=self.source_folder(self.scopes),
-            source_excludes=_value(self.scopes, lambda table: table.source_excludes, ()),
+            source_excludes=value(self.scopes, lambda table: table.source_excludes, ()),
             version_stamps=tuple(self.version_stamps(known.environ)),
             functions=self.distinct(tuple(self.functions())),
             waivers=tuple(self.waivers(known.checks)),
@@ -199,7 +159,7 @@ class _Resolver:
         scopes: Sequence[Scope[Settings]],
     ) -> Function:
         layers = self.layers(scopes)
-        runtime = _first(scopes, lambda settings: settings.runtime)
+        runtime = first(scopes, lambda settings: settings.runtime)
         if runtime and runtime[0] not in self.known.runtimes:
             self.problems.append(f"{runtime[1].where('runtime')}: {unknown_runtime(runtime[0], self.known.runtimes)}")
         return Function(
@@ -207,24 +167,24 @@ class _Resolver:
             handler=handler,
             code=code,
             layers=layers,
-            memory=_value(scopes, lambda settings: settings.memory, DEFAULT_MEMORY),
-            timeout=_value(scopes, lambda settings: settings.timeout, DEFAULT_TIMEOUT),
-            environment=_environment(scopes),
+            memory=value(scopes, lambda settings: settings.memory, DEFAULT_MEMORY),
+            timeout=value(scopes, lambda settings: settings.timeout, DEFAULT_TIMEOUT),
+            environment=environment(scopes),
             events=tuple(self.function_events(own[0])),
             source=self.source_folder(scopes),
             seed=self.seed(own[0], scopes),
             network_known=own[0].table.network_at_init is not None,
             deployed_as=self.deployed_as(name, scopes),
             layers_deployed_as=self.layers_deployed_as(layers, scopes),
-            file_systems=_value(scopes, lambda settings: settings.file_systems, ()),
+            file_systems=value(scopes, lambda settings: settings.file_systems, ()),
             stated=frozenset(key for key in ("memory", "timeout") if any(getattr(s.table, key) for s in scopes)),
             capacity_provider=self.capacity_provider(scopes),
-            snap_start=_value(scopes, lambda settings: settings.snap_start, default=False),
+            snap_start=value(scopes, lambda settings: settings.snap_start, default=False),
             declared_at=own[-1].place(own[-1].at) if own[-1].place else None,
             runtime=_own_value(scopes, own, lambda settings: settings.runtime),
             architecture=_own_value(scopes, own, lambda settings: settings.architecture),
             requirements=self.files_of(own, lambda settings: settings.requirements, "requirements"),
-            tmp=_value(scopes, lambda settings: settings.tmp, DEFAULT_TMP),
+            tmp=value(scopes, lambda settings: settings.tmp, DEFAULT_TMP),
         )
 
     @staticmethod
@@ -237,10 +197,10 @@ class _Resolver:
 
     def capacity_provider(self, scopes: Sequence[Scope[Settings]]) -> bool:
         """Whether a function has one; without, its limits are lower than those of the tables."""
-        has = _value(scopes, lambda settings: settings.capacity_provider, default=False)
+        has = value(scopes, lambda settings: settings.capacity_provider, default=False)
         for key, declared, most in (
-            ("memory", _first(scopes, lambda settings: settings.memory), MOST_MEMORY),
-            ("timeout", _first(scopes, lambda settings: settings.timeout), MOST_TIMEOUT),
+            ("memory", first(scopes, lambda settings: settings.memory), MOST_MEMORY),
+            ("timeout", first(scopes, lambda settings: settings.timeout), MOST_TIMEOUT),
         ):
             if declared and declared[0] > most and not has:
                 self.problems.append(
@@ -254,17 +214,17 @@ class _Resolver:
         return functions
 
     def deployed_as(self, name: str, scopes: Sequence[Scope[Settings]]) -> str | None:
-        declared = _first(scopes, lambda settings: settings.deployed_as)
+        declared = first(scopes, lambda settings: settings.deployed_as)
         # A function that --handler makes is called like its handler, which no function in an account is.
         return deployed_names.filled(declared[0], name) if declared else None
 
     def layers_deployed_as(self, layers: tuple[Source, ...], scopes: Sequence[Scope[Settings]]) -> tuple[str, ...]:
-        """The names of the layers that hold: those beside them, or above them."""
+        """The names of the layers, declared where the effective ``layers`` are or above."""
         for scope in scopes:
             if (names := scope.table.layers_deployed_as) is not None:
                 if fault := deployed_names.misnamed(layers, names):
                     if self.scopes[0].table.layers is not None:
-                        return ()  # the command line names other layers than those that the file has names for
+                        return ()  # the layers are those of the command line, and the names those of the file
                     self.problems.append(f"{scope.where('layers-deployed-as')}: {fault}")
                 return names
             if scope.table.layers is not None and scope is not self.scopes[0]:
@@ -272,13 +232,13 @@ class _Resolver:
         return ()
 
     def seed(self, own: Scope[FunctionTable], scopes: Sequence[Scope[Settings]]) -> Seed | None:
-        """What the function's emulated AWS holds."""
+        """The initial content of the function's emulated AWS."""
         if own.table.aws_seed is None:
             return None
         from harness.manifest import seeds  # noqa: PLC0415 - few manifests name one
 
         where, path = own.where("aws-seed"), own.folder / own.table.aws_seed
-        for name in sorted(seeds.ENDPOINTS & dict(_environment(scopes)).keys()):
+        for name in sorted(seeds.ENDPOINTS & dict(environment(scopes)).keys()):
             self.problems.append(
                 f"{where}: the function declares {name}, which would lead past the emulator: leave one of them out"
             )
@@ -293,7 +253,7 @@ class _Resolver:
         return None
 
     def runtime(self, known: Collection[str]) -> str:
-        runtime, scope = _first(self.scopes, lambda table: table.runtime) or (DEFAULT_RUNTIME, self.scopes[0])
+        runtime, scope = first(self.scopes, lambda table: table.runtime) or (DEFAULT_RUNTIME, self.scopes[0])
         if runtime not in known:
             self.problems.append(f"{scope.where('runtime')}: {unknown_runtime(runtime, known)}")
         return runtime
@@ -309,55 +269,17 @@ class _Resolver:
                 yield Waiver(waiver.check, waiver.match, waiver.reason, waiver.expires)
 
     def code(self, scopes: Sequence[Scope[Settings]]) -> Source | None:
-        declared = _first(scopes, lambda settings: settings.code)
+        declared = first(scopes, lambda settings: settings.code)
         if declared is None:
             return None
         text, scope = declared
-        where = scope.where("code")
-        path = scope.folder / text
-        if _NAME.fullmatch(text) and not text.startswith(_FUNCTION) and not os.path.lexists(path):
-            # A folder that was not built, far more often than what it could be, too: the name of a function.
-            self.problems.append(
-                f"{where}: {path} does not exist: build it first; a function in AWS is named by its ARN, or as "
-                f"{_FUNCTION}{text}"
-            )
-            return Source(text, path, SourceKind.LOCAL)
-        return self.source(text, scope.folder, where, _FUNCTION_ARN, "a function")
+        return self.paths.code(text, scope.folder, scope.where("code"))
 
     def layers(self, scopes: Sequence[Scope[Settings]]) -> tuple[Source, ...]:
-        texts, scope = _first(scopes, lambda settings: settings.layers) or ((), scopes[0])
+        texts, scope = first(scopes, lambda settings: settings.layers) or ((), scopes[0])
         return tuple(
-            self.source(text, scope.folder, scope.where("layers", index), _LAYER_ARN, "a layer's version")
-            for index, text in enumerate(texts)
+            self.paths.layer(text, scope.folder, scope.where("layers", index)) for index, text in enumerate(texts)
         )
-
-    def source(self, text: str, folder: Path, where: str, arn: re.Pattern[str], what: str) -> Source:
-        if text.startswith("<"):  # a template's placeholder
-            return Source(text.strip("<>"), None, SourceKind.UNKNOWN)
-        if text.startswith("s3://"):
-            if not _S3.fullmatch(text):
-                self.problems.append(f'{where}: expected s3://bucket/key, found "{text}"')
-            return Source(text, None, SourceKind.S3)
-        if text.startswith(_FUNCTION):  # as a layer: those that it carries
-            if not _NAME.fullmatch(text.removeprefix(_FUNCTION)):
-                self.problems.append(f'{where}: expected {_FUNCTION}NAME, found "{text}"')
-            return Source(text, None, SourceKind.REMOTE)
-        if text.startswith("arn:"):
-            if not arn.fullmatch(text):
-                self.problems.append(f'{where}: expected the ARN of {what}, found "{text}"')
-            return Source(text, None, SourceKind.REMOTE)
-        path = folder / text
-        self.local(path, where)
-        return Source(text, path, SourceKind.LOCAL)
-
-    def local(self, path: Path, where: str) -> None:
-        """An archive on this machine: a file, or a folder that somebody may have packed."""
-        if not self.demand(path, where):
-            return
-        if not path.is_dir() and (kind := regular_files.kind(path.stat())):
-            self.problems.append(f"{where}: {path} is {kind}; expected a zip archive or a folder")
-        elif path.resolve() == Path(path.resolve().anchor):
-            self.problems.append(f"{where}: {path} is the root of the file system; expected a zip archive or a folder")
 
     def files(self, get: Callable[[ManifestTable], tuple[str, ...] | None], key: str) -> tuple[Path, ...]:
         return self.files_of(self.scopes, get, key) or ()
@@ -366,26 +288,23 @@ class _Resolver:
         self, scopes: Sequence[Scope[SettingsT]], get: Callable[[SettingsT], tuple[str, ...] | None], key: str
     ) -> tuple[Path, ...] | None:
         """Files of the repository; None where no scope names any."""
-        declared = _first(scopes, get)
+        declared = first(scopes, get)
         if declared is None:
             return None
         texts, scope = declared
-        return tuple(self.file(text, scope.folder, scope.where(key, index)) for index, text in enumerate(texts))
+        return tuple(self.paths.file(scope.folder / text, scope.where(key, index)) for index, text in enumerate(texts))
 
     def source_folder(self, scopes: Sequence[Scope[Settings]]) -> Path | None:
-        """The folder that the code is made of: the one beside the ``code`` that holds."""
+        """The folder of the code's sources, declared where the effective ``code`` is or above."""
         for scope in scopes:
             if scope.table.source is not None:
-                path = scope.folder / scope.table.source
-                if self.demand(path, scope.where("source")) and not path.is_dir():
-                    self.problems.append(f"{scope.where('source')}: {path} is not a folder")
-                return path
+                return self.paths.folder(scope.folder / scope.table.source, scope.where("source"))
             if scope.table.code is not None and scope is not self.scopes[0]:
                 return None
         return None
 
     def version_stamps(self, environ: Mapping[str, str]) -> Iterator[VersionStamp]:
-        tables, scope = _first(self.scopes, lambda table: table.version_stamps) or ((), self.scopes[0])
+        tables, scope = first(self.scopes, lambda table: table.version_stamps) or ((), self.scopes[0])
         for index, table in enumerate(tables):
             if [table.equals, table.environment, table.commit].count(None) != 2:  # noqa: PLR2004 - one of the three
                 where = scope.where("version-stamps", index)
@@ -396,30 +315,11 @@ class _Resolver:
             )
 
     def project(self) -> Path | None:
-        declared = _first(self.scopes, lambda table: table.project)
+        declared = first(self.scopes, lambda table: table.project)
         if declared is None:
             return None
         text, scope = declared
-        return self.file(text, scope.folder, scope.where("project"))
-
-    def file(self, text: str, folder: Path, where: str) -> Path:
-        path = folder / text
-        if self.demand(path, where) and not path.is_file():
-            self.problems.append(f"{where}: {path} is not a file")
-        return path
-
-    def demand(self, path: Path, where: str) -> bool:
-        try:
-            path.stat()
-        except (FileNotFoundError, NotADirectoryError):
-            self.problems.append(f"{where}: {path} does not exist")
-        except OSError as error:  # no permission, a name that is too long
-            self.problems.append(f"{where}: {path} cannot be read: {error.strerror}")
-        except ValueError:
-            self.problems.append(f"{where}: {str(path)!r} is no path: it has a NUL in it")
-        else:
-            return True
-        return False
+        return self.paths.file(scope.folder / text, scope.where("project"))
 
     def function_events(self, own: Scope[FunctionTable]) -> Iterator[Event]:
         options = self.scopes[0]
@@ -428,7 +328,7 @@ class _Resolver:
             where = scope.where("events", index)
             path = scope.folder / text
             try:
-                yield _event(text, path)
+                yield events.read(text, path)
             except FileNotFoundError:
                 self.problems.append(f"{where}: {path} does not exist")
             except OSError as error:
@@ -449,50 +349,9 @@ def _nearest(own: Sequence[Scope[FunctionTable]], files: Sequence[Scope[Manifest
         yield scope
 
 
-def _event(text: str, path: Path) -> Event:
-    content = json.loads(regular_files.read(path), parse_constant=_refuse_constant, parse_float=_finite)
-    if isinstance(content, dict) and "event" in content and content.keys() <= {"event", "expect"}:
-        expect = json.dumps(content["expect"]) if "expect" in content else None
-        return Event(text, path, json.dumps(content["event"]), expect)
-    return Event(text, path, json.dumps(content), None)
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is Python's, not JSON's")
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    if not isfinite(number):  # Python would write it as Infinity, which no other reader of JSON takes
-        raise ValueError(f"{text} is too large a number")
-    return number
-
-
 def _own_value(
     scopes: Sequence[Scope[Settings]], own: Sequence[Scope[FunctionTable]], get: Callable[[Settings], T | None]
 ) -> T | None:
-    """What a function declares for itself, unless something above says otherwise."""
-    declared = _first(scopes, get)
+    """The value that a function declares itself, unless an option overrides it."""
+    declared = first(scopes, get)
     return declared[0] if declared and any(declared[1] is scope for scope in own) else None
-
-
-def _environment(scopes: Sequence[Scope[Settings]]) -> tuple[tuple[str, str], ...]:
-    merged: dict[str, str] = {}
-    for scope in reversed(scopes):
-        merged |= scope.table.environment or {}
-    return tuple(merged.items())
-
-
-def _first(
-    scopes: Sequence[Scope[SettingsT]], get: Callable[[SettingsT], T | None]
-) -> tuple[T, Scope[SettingsT]] | None:
-    for scope in scopes:
-        value = get(scope.table)
-        if value is not None:
-            return value, scope
-    return None
-
-
-def _value(scopes: Sequence[Scope[SettingsT]], get: Callable[[SettingsT], T | None], default: T) -> T:
-    declared = _first(scopes, get)
-    return default if declared is None else declared[0]

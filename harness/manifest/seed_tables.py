@@ -1,12 +1,12 @@
-"""The tables of a seed file as they are written: every key, its type, and what it is called in a message."""
+"""The tables of a seed file: every key, its type, and the description of that type for messages."""
 
 from __future__ import annotations
 
 from typing import Annotated, TypeAlias
 
-from msgspec import Meta, Struct
+from msgspec import Meta
 
-from harness.manifest.tables import Text  # noqa: TC001 - msgspec reads the annotations
+from harness.manifest.tables import Table, Text
 
 MOST = 100_000  # things in one seed: more would take longer to put there than a handler takes to look at them
 
@@ -27,45 +27,19 @@ QueueName: TypeAlias = Annotated[
         description="a queue's name (to 80 letters, digits, hyphens and underscores; a FIFO queue's ends in .fifo)",
     ),
 ]
-SecretName: TypeAlias = Annotated[
-    str,
-    Meta(
-        pattern=r"\A[A-Za-z0-9/_+=.@-]{1,512}\Z",
-        description="a secret's name (to 512 letters, digits and any of /_+=.@-)",
-    ),
-]
-
-ParameterName: TypeAlias = Annotated[
-    str,
-    Meta(
-        pattern=r"\A[A-Za-z0-9/_.-]{1,1011}\Z",
-        description="a parameter's name (to 1,011 letters, digits and any of /_.-)",
-    ),
-]
-TableName: TypeAlias = Annotated[
-    str,
-    Meta(
-        pattern=r"\A[A-Za-z0-9_.-]{3,255}\Z",
-        description="a table's name (3 to 255 letters, digits, underscores, dots and hyphens)",
-    ),
-]
-TopicName: TypeAlias = Annotated[
-    str,
-    Meta(
-        pattern=r"\A[A-Za-z0-9_-]{1,256}\Z",
-        description="a name (to 256 letters, digits, underscores and hyphens)",
-    ),
-]
-Alias: TypeAlias = Annotated[
-    str,
-    Meta(
-        pattern=r"\Aalias/(?!aws/)[A-Za-z0-9/_-]{1,250}\Z",
-        description="a key's alias (alias/ and letters, digits and any of /_-)",
-    ),
-]
+_SECRET = "a secret's name (to 512 letters, digits and any of /_+=.@-)"  # noqa: S105 - the words of a message
+SecretName: TypeAlias = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9/_+=.@-]{1,512}\Z", description=_SECRET)]
+_PARAMETER = "a parameter's name (to 1,011 letters, digits and any of /_.-)"
+ParameterName: TypeAlias = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9/_.-]{1,1011}\Z", description=_PARAMETER)]
+_TABLE = "a table's name (3 to 255 letters, digits, underscores, dots and hyphens)"
+TableName: TypeAlias = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9_.-]{3,255}\Z", description=_TABLE)]
+_TOPIC = "a name (to 256 letters, digits, underscores and hyphens)"
+TopicName: TypeAlias = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9_-]{1,256}\Z", description=_TOPIC)]
+_ALIAS = "a key's alias (alias/ and letters, digits and any of /_-)"
+Alias: TypeAlias = Annotated[str, Meta(pattern=r"\Aalias/(?!aws/)[A-Za-z0-9/_-]{1,250}\Z", description=_ALIAS)]
 
 
-class ObjectTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
+class ObjectTable(Table, frozen=True, kw_only=True):
     """``[[buckets.objects]]``: one object, or with ``count`` as many, with their number in key and text."""
 
     key: Text
@@ -76,14 +50,14 @@ class ObjectTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True,
     file: Text | None = None
 
 
-class BucketTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
+class BucketTable(Table, frozen=True, kw_only=True):
     """``[[buckets]]``."""
 
     name: BucketName
     objects: tuple[ObjectTable, ...] = ()
 
 
-class MessageTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
+class MessageTable(Table, frozen=True, kw_only=True):
     """``[[queues.messages]]``: one message, or with ``count`` as many; ``group`` is a FIFO queue's."""
 
     count: Count | None = None
@@ -93,14 +67,14 @@ class MessageTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     group: Text | None = None
 
 
-class QueueTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
+class QueueTable(Table, frozen=True, kw_only=True):
     """``[[queues]]``."""
 
     name: QueueName
     messages: tuple[MessageTable, ...] = ()
 
 
-class SecretTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
+class SecretTable(Table, frozen=True, kw_only=True):
     """``[[secrets]]``."""
 
     name: SecretName
@@ -108,7 +82,7 @@ class SecretTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True,
     file: Text | None = None
 
 
-class ParameterTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
+class ParameterTable(Table, frozen=True, kw_only=True):
     """``[[parameters]]``: of Systems Manager; ``secure`` makes it a SecureString."""
 
     name: ParameterName
@@ -117,7 +91,7 @@ class ParameterTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     secure: bool = False
 
 
-class ItemsTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
+class ItemsTable(Table, frozen=True, kw_only=True):
     """``[[tables]]``: of DynamoDB; ``items`` are as a program would put them there."""
 
     name: TableName
@@ -126,19 +100,19 @@ class ItemsTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, 
     items: tuple[dict[str, object], ...] = ()
 
 
-class KeyTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
+class KeyTable(Table, frozen=True, kw_only=True):
     """``[[keys]]``: of KMS, with an alias."""
 
     alias: Alias
 
 
-class NameTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
+class NameTable(Table, frozen=True, kw_only=True):
     """``[[topics]]`` of SNS and ``[[event-buses]]`` of EventBridge."""
 
     name: TopicName
 
 
-class SeedTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
+class SeedTable(Table, frozen=True, kw_only=True):
     """The file."""
 
     buckets: tuple[BucketTable, ...] = ()

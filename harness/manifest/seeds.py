@@ -1,4 +1,4 @@
-"""What emulated AWS services hold before a handler is started: the seed file that ``aws-seed`` names."""
+"""The initial content of the emulated AWS: the seed file that ``aws-seed`` names."""
 
 from __future__ import annotations
 
@@ -30,21 +30,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
-# Where a handler's own variables would lead its SDK past the emulator.
+_SERVICES = ("S3", "SQS", "SECRETS_MANAGER", "SSM", "STS", "KMS", "DYNAMODB", "SNS", "EVENTBRIDGE")
+# The variables of a handler that would lead its SDK past the emulator.
 ENDPOINTS = frozenset(
-    {
-        "AWS_ENDPOINT_URL",
-        "AWS_ENDPOINT_URL_S3",
-        "AWS_ENDPOINT_URL_SQS",
-        "AWS_ENDPOINT_URL_SECRETS_MANAGER",
-        "AWS_ENDPOINT_URL_SSM",
-        "AWS_ENDPOINT_URL_STS",
-        "AWS_ENDPOINT_URL_KMS",
-        "AWS_ENDPOINT_URL_DYNAMODB",
-        "AWS_ENDPOINT_URL_SNS",
-        "AWS_ENDPOINT_URL_EVENTBRIDGE",
-        "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
-    }
+    {"AWS_ENDPOINT_URL", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", *(f"AWS_ENDPOINT_URL_{name}" for name in _SERVICES)}
 )
 T = TypeVar("T")
 KEY_BYTES = 1024
@@ -81,7 +70,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Seed:
-    """What the services hold.
+    """The content of all services.
 
     Attributes:
         name: The file as the user wrote it.
@@ -114,7 +103,7 @@ def read(name: str, path: Path) -> Seed:
 
     Raises:
         OSError: The file cannot be read.
-        ManifestError: It is not what it should be, with every problem that could be told at once.
+        ManifestError: With every problem that can be found at once.
     """
     said = regular_files.read(path)
     try:
@@ -137,7 +126,7 @@ def read(name: str, path: Path) -> Seed:
 
 
 class _Reader:
-    """Collects the problems on the way, so that one run names them all."""
+    """Collects all problems, so that one run names them all."""
 
     def __init__(self, path: Path, place: Callable[[At], str]) -> None:
         self.path, self.place = path, place

@@ -1,4 +1,4 @@
-"""The tables of a manifest as they are written: every key, its type, and what it is called in a message."""
+"""The tables of a manifest: every key, its type, and the description of that type for messages."""
 
 from __future__ import annotations
 
@@ -47,8 +47,12 @@ Known: TypeAlias = Annotated[Literal["known"], Meta(description='"known"')]
 Yes: TypeAlias = Annotated[Literal[True], Meta(description="true")]
 
 
-class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
-    """What a function may say for itself, and the file for all functions."""
+class Table(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
+    """The base of all tables: keys have hyphens, and others than the fields are refused."""
+
+
+class Settings(Table, frozen=True, kw_only=True):
+    """The keys of a function's table and, for all functions, of the file."""
 
     runtime: Text | None = None
     architecture: Chip | None = None
@@ -76,7 +80,7 @@ class FunctionTable(Settings, frozen=True, kw_only=True):
     network_at_init: Known | None = None
 
 
-class WaiverTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
+class WaiverTable(Table, frozen=True, kw_only=True):
     """``[[waivers]]``."""
 
     check: Text
@@ -85,7 +89,7 @@ class WaiverTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True,
     expires: Day | None = None
 
 
-class VersionStampTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
+class VersionStampTable(Table, frozen=True, kw_only=True):
     """``[[version-stamps]]``: one of the last three says what the file must hold."""
 
     file: Text

@@ -1,4 +1,4 @@
-"""What a manifest means once it is read: plain values, whatever mix of file and options they came from."""
+"""The values of a manifest, from file and options together."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Upload(StrEnum):
 
 
 class SourceKind(StrEnum):
-    """Where an archive is to be had."""
+    """The place of an archive."""
 
     LOCAL = "local"
     S3 = "s3"
@@ -68,13 +68,13 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What a handler is invoked with after its init.
+    """An event that a handler is invoked with after its init.
 
     Attributes:
         name: The file as the user wrote it.
         path: The file.
         payload: The event, as JSON text.
-        expect: What the response must contain, as JSON text; None asks only that there is no error.
+        expect: The JSON text that the response must contain; None if any response without an error passes.
     """
 
     name: str
@@ -85,15 +85,14 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """One function, with everything that it inherits already in it.
+    """One function, with everything that it inherits.
 
     Attributes:
-        source: The folder whose content the code archive is made of, where it is declared for this archive.
-        seed: What the emulated AWS services hold that it is to reach; without it, it reaches nothing.
-        network_known: Whether it is known to call what is not here when it starts, or at its events.
-        deployed_as: What it is called in the account, with an alias after a colon where its callers use one; None where
-            nothing says so.
-        layers_deployed_as: The same of each of its layers; empty where nothing says so.
+        source: The folder of the code archive's sources, where it is declared.
+        seed: The initial content of its emulated AWS; None for a function that reaches nothing.
+        network_known: Whether its init or its events are known to call services that are not here.
+        deployed_as: Its name in the account, with an alias after a colon where its callers use one; None if undeclared.
+        layers_deployed_as: The names of its layers in the account; empty if undeclared.
         file_systems: The folders below ``/mnt`` where it has a file system, of EFS or S3 Files.
         stated: Those of ``memory`` and ``timeout`` that are declared; the others are assumed.
         capacity_provider: Whether it runs on managed instances, which have other limits.
@@ -151,15 +150,15 @@ class Uncovered:
 
 @dataclass(frozen=True, slots=True)
 class VersionStamp:
-    """A file of the artifact that tells which version it is; one of the last three says which it must tell.
+    """A file of the artifact that holds its version; one of ``equals``, ``environment`` and ``commit`` is expected.
 
     Attributes:
         file: Below ``/var/task``, or absolute.
-        key: Where in it, if it is JSON or TOML: ``build.commit``.
+        key: The key in it, if it is JSON or TOML: ``build.commit``.
         equals: The text itself.
         environment: The variable that has it.
-        value: What that variable holds where the harness runs; None where it is not set.
-        commit: It is the commit that is checked out.
+        value: The value of that variable for the harness; None where it is not set.
+        commit: Whether it is the commit that is checked out.
     """
 
     file: str
@@ -178,7 +177,7 @@ class Waiver:
         check: The check that reports it.
         match: A part of its message.
         reason: Why it is accepted.
-        expires: The last day on which it is; None for as long as the waiver stands.
+        expires: The last day on which it is; None without an end.
     """
 
     check: str
@@ -236,17 +235,17 @@ class Manifest:
 
     @property
     def folder(self) -> Path:
-        """What the paths of the file are relative to; without a file, the working directory."""
+        """The folder that the file's paths are relative to; without a file, the working directory."""
         return self.path.parent if self.path else Path()
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the command line says of the same things; it wins over the file.
+    """The options of the command line, which win over the file.
 
     Attributes:
-        folder: What its paths are relative to: the working directory.
-        handlers: They replace the file's functions, and name the ones they make.
+        folder: The folder that their paths are relative to: the working directory.
+        handlers: They replace the file's functions, and name their own.
         env: ``K=V``, each replacing that variable alone, in every function.
         events: They replace the events of every function.
     """

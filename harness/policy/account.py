@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from harness.policy.documents import read_toml
 
 if TYPE_CHECKING:
     from datetime import date
@@ -32,22 +32,18 @@ class Announced:
 @cache
 def announced(runtime: str) -> Announced | None:
     """What AWS has announced of a runtime's end; None for what is not a Python, or has no date yet."""
-    dates = _document()["runtimes"].get(runtime)
+    document = read_toml("account.toml")
+    dates = document["runtimes"].get(runtime)
     if dates is None:
         return None
-    return Announced(dates["deprecation"], dates["block-create"], dates["block-update"], _document()["as-of"])
+    return Announced(dates["deprecation"], dates["block-create"], dates["block-update"], document["as-of"])
 
 
 def announced_runtimes() -> tuple[str, ...]:
     """The runtimes that have a date, oldest first."""
-    return tuple(_document()["runtimes"])
+    return tuple(read_toml("account.toml")["runtimes"])
 
 
 def requests_per_second() -> int:
     """How often an account's functions and layers may be asked about, by everybody together."""
-    return int(_document()["control-plane"]["requests-per-second"])
-
-
-@cache
-def _document() -> dict[str, Any]:
-    return tomllib.loads(files(__package__).joinpath("account.toml").read_text("utf-8"))
+    return int(read_toml("account.toml")["control-plane"]["requests-per-second"])

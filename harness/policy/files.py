@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from typing import TYPE_CHECKING
+
+from harness.policy.documents import read_toml
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,7 +42,7 @@ def system_files(operating_system: str) -> SystemFiles:
     Raises:
         KeyError: There are none for it.
     """
-    document = tomllib.loads(files(__package__).joinpath("files.toml").read_text("utf-8"))
+    document = read_toml("files.toml")
     texts = document["texts"]["values"] | document["systems"][operating_system]["values"]
     return SystemFiles(
         folders=tuple(document["folders"]["values"]),

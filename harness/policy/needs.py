@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
+
+from harness.policy.documents import read_toml
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Need:
 @cache
 def needs() -> tuple[Need, ...]:
     """All that are known."""
-    document = tomllib.loads(files(__package__).joinpath("needs.toml").read_text("utf-8"))
+    document = read_toml("needs.toml")
     return tuple(
         Need(
             module=row["module"],

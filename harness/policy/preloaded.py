@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
+
+from harness.policy.documents import parse_version, read_toml
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,15 +24,11 @@ class Early:
 @cache
 def early(python: tuple[int, int]) -> Early:
     """What is loaded early in the runtime of one version of Python."""
-    document = tomllib.loads(files(__package__).joinpath("preloaded.toml").read_text("utf-8"))
+    document = read_toml("preloaded.toml")
     table = document["standard-library"]
     stdlib = set(table["values"])
     for version, names in table["since"].items():
-        stdlib.update(names if python >= _version(version) else ())
+        stdlib.update(names if python >= parse_version(version) else ())
     for version, names in table["until"].items():
-        stdlib.update(names if python <= _version(version) else ())
+        stdlib.update(names if python <= parse_version(version) else ())
     return Early(frozenset(stdlib), tuple(document["packages"]["values"].items()))
-
-
-def _version(text: str) -> tuple[int, ...]:
-    return tuple(map(int, text.split(".")))

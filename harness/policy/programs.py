@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import tomllib
 from functools import cache
-from importlib.resources import files
-from typing import Any
+
+from harness.policy.documents import read_toml
 
 FOLDERS = {"bin": ("/bin", "/usr/bin"), "sbin": ("/sbin", "/usr/sbin")}
 LANGUAGES = "/var/lang/bin"
@@ -19,7 +18,8 @@ def programs(python: tuple[int, int]) -> frozenset[str]:
         f"{folder}/{name}" for kind, folders in FOLDERS.items() for folder in folders for name in system_programs(kind)
     }
     return frozenset(
-        system | {f"{LANGUAGES}/{name.format(version=version)}" for name in _document()["languages"]["values"]}
+        system
+        | {f"{LANGUAGES}/{name.format(version=version)}" for name in read_toml("programs.toml")["languages"]["values"]}
     )
 
 
@@ -27,14 +27,9 @@ def programs(python: tuple[int, int]) -> frozenset[str]:
 def uncertain(python: tuple[int, int]) -> frozenset[str]:
     """The names of programs that the image has, and of which nothing says whether the service does."""
     version = "{}.{}".format(*python)
-    return frozenset(name.format(version=version) for name in _document()["languages"]["some"])
+    return frozenset(name.format(version=version) for name in read_toml("programs.toml")["languages"]["some"])
 
 
 def system_programs(folder: str) -> tuple[str, ...]:
     """The names of those that the operating system has below ``/usr``, in ``bin`` or ``sbin``."""
-    return tuple(name for names in _document()[folder]["packages"].values() for name in names)
-
-
-@cache
-def _document() -> dict[str, Any]:
-    return tomllib.loads(files(__package__).joinpath("programs.toml").read_text("utf-8"))
+    return tuple(name for names in read_toml("programs.toml")[folder]["packages"].values() for name in names)

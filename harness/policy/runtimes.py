@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import tomllib
 from functools import cache
-from importlib.resources import files
-from typing import Any, TypeAlias
 
 from harness.policy import stdlib
+from harness.policy.documents import Table, parse_version, read_toml
 from harness.policy.values import Limits, RuntimePolicy, SymbolCeiling, UnknownRuntime
-
-Table: TypeAlias = dict[str, Any]
 
 
 @cache
 def known_runtimes() -> tuple[str, ...]:
     """The runtimes that have a policy, oldest first."""
-    return tuple(_document()["runtimes"])
+    return tuple(read_toml("runtimes.toml")["runtimes"])
 
 
 @cache
 def limits() -> Limits:
     """The service's quotas."""
-    figures = {name: figure["value"] for name, figure in _document()["limits"].items()}
-    return Limits(**{**figures, "managed_python": _version(figures["managed_python"])})
+    figures = {name: figure["value"] for name, figure in read_toml("runtimes.toml")["limits"].items()}
+    return Limits(**{**figures, "managed_python": parse_version(figures["managed_python"])})
 
 
 @cache
@@ -35,11 +31,11 @@ def runtime_policy(runtime: str) -> RuntimePolicy:
     """
     if runtime not in known_runtimes():
         raise UnknownRuntime(runtime, known_runtimes())
-    document = _document()
+    document = read_toml("runtimes.toml")
     own = document["runtimes"][runtime]
     system, image, service = document["systems"][own["system"]], document["image"], document["service"]
     version = runtime.removeprefix("python")
-    major, minor = _version(version)
+    major, minor = parse_version(version)
     python = major, minor
     preinstalled = frozenset([*document["packages"]["preinstalled"]["values"], *own.get("packages", [])])
     loaders = document["loaders"]["values"]
@@ -71,13 +67,4 @@ def runtime_policy(runtime: str) -> RuntimePolicy:
 
 
 def _ceiling(family: str, versions: Table) -> SymbolCeiling:
-    return SymbolCeiling(family, _version(versions["sure"]), _version(versions["maximum"]))
-
-
-def _version(text: str) -> tuple[int, ...]:
-    return tuple(map(int, text.split(".")))
-
-
-@cache
-def _document() -> Table:
-    return tomllib.loads(files(__package__).joinpath("runtimes.toml").read_text("utf-8"))
+    return SymbolCeiling(family, parse_version(versions["sure"]), parse_version(versions["maximum"]))

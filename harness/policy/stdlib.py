@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import tomllib
-from functools import cache
-from importlib.resources import files
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING
 
+from harness.policy.documents import Table, parse_version, read_toml
 from harness.policy.values import Removed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-
-Table: TypeAlias = dict[str, Any]
 
 _LAYER = "add {} to the requirements that the layer is built from"
 
 
 def modules(python: tuple[int, int]) -> frozenset[str]:
     """The top-level modules of the standard library, as far as a build for Linux has them."""
-    unlisted = _document()["unlisted"]["values"]
-    also = (name for name, last in unlisted.items() if python <= _version(last))
-    return (_as_of("modules", python) - frozenset(_document()["absent"]["values"])).union(also)
+    unlisted = read_toml("stdlib.toml")["unlisted"]["values"]
+    also = (name for name, last in unlisted.items() if python <= parse_version(last))
+    return (_as_of("modules", python) - frozenset(read_toml("stdlib.toml")["absent"]["values"])).union(also)
 
 
 def builtins(python: tuple[int, int]) -> frozenset[str]:
@@ -31,7 +27,7 @@ def builtins(python: tuple[int, int]) -> frozenset[str]:
 
 def bytecode_magic(python: tuple[int, int]) -> int | None:
     """The number at the beginning of bytecode; None where it is not known."""
-    figure = _document()["bytecode"].get(f"{python[0]}.{python[1]}")
+    figure = read_toml("stdlib.toml")["bytecode"].get(f"{python[0]}.{python[1]}")
     return figure["value"] if figure else None
 
 
@@ -42,20 +38,20 @@ def removed(python: tuple[int, int], distributions: Iterable[str]) -> Iterator[t
         python: The version.
         distributions: What the runtime brings beside the standard library.
     """
-    for version, gone in _document()["gone"].items():
-        if _version(version) <= python:
+    for version, gone in read_toml("stdlib.toml")["gone"].items():
+        if parse_version(version) <= python:
             cause = f"Python {version} removed it from the standard library"
             for name, then in gone["values"].items():
                 yield name, Removed(version, _remedy(then), cause)
     if "setuptools" not in distributions:
         cause = "Python 3.12 and newer come without setuptools"
-        for name, requirement in _document()["unbundled"]["values"].items():
+        for name, requirement in read_toml("stdlib.toml")["unbundled"]["values"].items():
             yield name, Removed("3.12", _LAYER.format(requirement), cause)
 
 
 def preinstalled(distributions: Iterable[str]) -> Iterator[tuple[str, str]]:
     """The top-level modules of distributions, each with its distribution."""
-    known = _document()["preinstalled"]["values"]
+    known = read_toml("stdlib.toml")["preinstalled"]["values"]
     for distribution in sorted(distributions):
         for module in known[distribution]:
             yield module, distribution
@@ -63,7 +59,7 @@ def preinstalled(distributions: Iterable[str]) -> Iterator[tuple[str, str]]:
 
 def known() -> frozenset[str]:
     """Top-level modules that are a library's wherever they are met."""
-    return frozenset(_document()["known"]["values"])
+    return frozenset(read_toml("stdlib.toml")["known"]["values"])
 
 
 def _remedy(then: Table) -> str:
@@ -75,16 +71,7 @@ def _remedy(then: Table) -> str:
 
 def _as_of(name: str, python: tuple[int, int]) -> frozenset[str]:
     found: set[str] = set()
-    for version, change in _document()[name].items():
-        if _version(version) <= python:
+    for version, change in read_toml("stdlib.toml")[name].items():
+        if parse_version(version) <= python:
             found = found.union(change.get("added", ())).difference(change.get("removed", ()))
     return frozenset(found)
-
-
-def _version(text: str) -> tuple[int, ...]:
-    return tuple(map(int, text.split(".")))
-
-
-@cache
-def _document() -> Table:
-    return tomllib.loads(files(__package__).joinpath("stdlib.toml").read_text("utf-8"))

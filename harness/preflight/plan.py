@@ -13,7 +13,7 @@ from harness.preflight.account import Carried, Undone
 from harness.preflight.deployment import Wanted, WantedArchive
 from harness.preflight.responses import measured
 from harness.sources.aws import AwsUnavailable
-from harness.sources.aws_resources import LambdaFunction, LayerVersion, place
+from harness.sources.aws_resources import LambdaFunction, LayerVersion, parse
 from harness.sources.local import SourceUnavailable
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class Wanting:
         return self._known[key]
 
     def _read(self, source: Source, role: Role, called: str | None) -> WantedArchive:
-        named = None if source.path is not None else place(source.text)
+        named = None if source.path is not None else parse(source.text)
         checks = OF_CODE if role is Role.CODE else OF_LAYER
         arn = Carried(named.arn) if isinstance(named, LayerVersion) else None
         self.progress(f"reading {source.text}")
@@ -115,7 +115,7 @@ class Wanting:
 
 def split(called: str) -> tuple[str, str | None, str | None]:
     """A function's name or ARN, its alias and its region, of what the manifest says."""
-    if (named := place(called)) is not None and isinstance(named, LambdaFunction):
+    if (named := parse(called)) is not None and isinstance(named, LambdaFunction):
         return named.function, named.qualifier, named.region
     name, _, alias = called.partition(":")
     return name, alias or None, None

@@ -22,7 +22,7 @@ from harness.manifest import Source
 from harness.model import ArtifactInfo, Timing
 from harness.policy import RuntimePolicy, runtime_policy
 from harness.sources.aws import Aws
-from harness.sources.aws_notes import remarks
+from harness.sources.aws_notes import aws_notes
 from harness.sources.fetch import Sources
 from harness.sources.local import SourceUnavailable
 
@@ -126,7 +126,7 @@ class Workspace:
     @property
     def notes(self) -> tuple[str, ...]:
         """What AWS says of the fetched archives that the manifest does not say."""
-        return tuple(remarks(self.manifest, self.sources.told))
+        return tuple(aws_notes(self.manifest, self.sources.deployed))
 
     @property
     def unread(self) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""AWS, as far as this package knows it: clients that refuse to change anything, and errors in one sentence each.
+"""AWS's clients, which refuse to change anything, with errors in one sentence each.
 
 The SDK takes a tenth of a second to import, so it is imported when the first client is made. It reads its own
 variables and files: credentials, region, endpoint, proxy, certificates.
@@ -29,18 +29,18 @@ if TYPE_CHECKING:
 CONNECT_SECONDS = 10
 READ_SECONDS = 60
 ANSWER_SECONDS = 300.0
-"""That a call may take, with its repetitions."""
+"""That a call may take, with its retries."""
 CONNECTIONS = 32
-"""How many threads may use one client at a time."""
+"""Threads that may use one client at a time."""
 _OTHER_BUNDLE = (None, "REQUESTS_CA_BUNDLE", None, None)
-"""What the SDK falls back on, and does not count among its settings."""
+"""The SDK's fallback for ``AWS_CA_BUNDLE``, which is not among its settings."""
 
 
 class AwsUnavailable(SourceUnavailable):
-    """AWS did not give it; the message is one sentence without anything that is secret.
+    """AWS does not provide something; the message is one sentence without secrets.
 
     Attributes:
-        code: AWS's word for the reason (``ResourceNotFoundException``), or the SDK's (``NoCredentialsError``).
+        code: AWS's code of the reason (``ResourceNotFoundException``), or the SDK's (``NoCredentialsError``).
     """
 
     def __init__(self, message: str, code: str = "") -> None:
@@ -49,7 +49,7 @@ class AwsUnavailable(SourceUnavailable):
 
 
 class NotAllowed(Exception):  # noqa: N818 - a fault of this package, which no user can mend
-    """A call that is not in the list of those that this package makes; it was not made."""
+    """A call that is not in the list of those that this package makes was refused."""
 
 
 class Aws:
@@ -57,7 +57,7 @@ class Aws:
 
     Args:
         profile: One of the user's profiles; None for the SDK's default chain.
-        region: For what names none; None for the SDK's own.
+        region: For resources whose name has none; None for the SDK's own.
     """
 
     def __init__(self, profile: str | None = None, region: str | None = None) -> None:
@@ -83,8 +83,8 @@ class Aws:
             if key not in self._clients:
                 with asking(service, "", f"AWS ({service})"):
                     self._clients[key] = self._made(*key)
-            made: LambdaClient | S3Client = self._clients[key]
-            return made
+            client: LambdaClient | S3Client = self._clients[key]
+            return client
 
     @property
     def certificates(self) -> str | bool:
@@ -109,7 +109,7 @@ class Aws:
             connect_timeout=CONNECT_SECONDS,
             read_timeout=READ_SECONDS,
             max_pool_connections=CONNECTIONS,
-            # What was cut is resumed, and then no checksum of the SDK's covers the whole: ours does.
+            # The SDK's checksum does not cover a download that is resumed: ours does.
             response_checksum_validation="when_required",
             user_agent_extra=f"lambda-artifact/{__version__}",
         )
@@ -143,7 +143,7 @@ def _limit(client: Any) -> None:  # noqa: ANN401 - the SDK makes its classes at 
 
 
 def _refuse(model: OperationModel, **others: object) -> None:
-    """Keep a call from being made that is not in the list."""
+    """Refuse a call that is not in the list."""
     del others
     service = str(model.service_model.service_name)
     if operation(service, model.name) is None:
@@ -153,7 +153,7 @@ def _refuse(model: OperationModel, **others: object) -> None:
 def _hush() -> None:
     """Keep answers and addresses out of logs: they hold presigned URLs and the values of functions' variables.
 
-    Whoever asks for the SDK's own log gets it all the same.
+    A level that the user sets stays.
     """
     for name in ("boto3", "botocore", "urllib3"):
         logger = logging.getLogger(name)
@@ -163,12 +163,7 @@ def _hush() -> None:
 
 @contextmanager
 def asking(service: str, name: str, resource: str) -> Iterator[None]:
-    """While AWS is asked for something: what the SDK raises is told in one sentence.
-
-    Args:
-        service: ``lambda``.
-        name: The call: ``GetFunction``.
-        resource: What it is about, as the user named it.
+    """Turn the SDK's errors into one sentence, with the call (``lambda``, ``GetFunction``) and the resource.
 
     Raises:
         AwsUnavailable: AWS did not answer, or refused.
@@ -180,7 +175,7 @@ def asking(service: str, name: str, resource: str) -> Iterator[None]:
     except Exception as error:
         from harness.sources.aws_errors import sentence  # noqa: PLC0415 - imports the SDK, which has raised this
 
-        if (said := sentence(error, service, name, resource)) is None:
+        if (words := sentence(error, service, name, resource)) is None:
             raise
-        # The SDK's own error may hold a presigned URL; nobody shows it.
-        raise AwsUnavailable(said.text, said.code) from None
+        # The SDK's own error may hold a presigned URL.
+        raise AwsUnavailable(words.text, words.code) from None

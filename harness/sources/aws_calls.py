@@ -1,4 +1,4 @@
-"""The calls that this package makes to AWS, and what allows them. None of them changes anything."""
+"""The calls that this package makes to AWS, none of which changes anything, and their IAM actions."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Final
 
 
 class Purpose(StrEnum):
-    """What needs a call."""
+    """The command that needs a call."""
 
     SOURCES = "sources"
     PREFLIGHT = "preflight"
 
 
 class Resource(StrEnum):
-    """What an IAM policy can restrict a call to."""
+    """The kind of resource that an IAM policy can restrict a call to."""
 
     OBJECT = "object"
     FUNCTION = "function"
@@ -30,9 +30,9 @@ class Operation:
     Attributes:
         service: As the SDK names it: ``s3``.
         name: As AWS names it: ``GetObject``.
-        action: What IAM must allow; None where AWS answers what we need to know without it.
-        resource: What the action can be restricted to.
-        purpose: What needs it first; ``preflight`` makes those of the sources, too.
+        action: The IAM action; None where AWS answers without it.
+        resource: The kind of resource that the action can be restricted to.
+        purpose: ``preflight`` makes the calls of the sources, too.
     """
 
     service: str
@@ -45,7 +45,7 @@ class Operation:
 ALLOWED: Final = (
     Operation("s3", "HeadObject", "s3:GetObject", Resource.OBJECT),
     Operation("s3", "GetObject", "s3:GetObject", Resource.OBJECT),
-    # The SDK's own question in which region a bucket is; the answer is in the refusal, too.
+    # The SDK's own call for the region of a bucket; the region is in the refusal, too.
     Operation("s3", "HeadBucket", None, Resource.ALL),
     Operation("lambda", "GetFunction", "lambda:GetFunction", Resource.FUNCTION),
     Operation("lambda", "GetFunctionConfiguration", "lambda:GetFunctionConfiguration", Resource.FUNCTION),
@@ -60,12 +60,12 @@ ALLOWED: Final = (
     Operation("lambda", "ListLayerVersions", "lambda:ListLayerVersions", Resource.ALL, Purpose.PREFLIGHT),
     Operation("lambda", "GetAccountSettings", "lambda:GetAccountSettings", Resource.ALL, Purpose.PREFLIGHT),
 )
-"""All of them: the client refuses every other one, and the policy that users give is made of these."""
+"""All calls: the client refuses every other one, and the IAM policy is made from these."""
 
 PINNED: Final = "s3:GetObjectVersion"
-"""What IAM must allow in place of ``s3:GetObject`` where a version of an object is named."""
+"""The IAM action in place of ``s3:GetObject`` where a version of an object is named."""
 
 
 def operation(service: str, name: str) -> Operation | None:
-    """The call, if it is one of ours."""
-    return next((one for one in ALLOWED if (one.service, one.name) == (service, name)), None)
+    """The call of that name; None where this package does not make it."""
+    return next((call for call in ALLOWED if (call.service, call.name) == (service, name)), None)

@@ -1,4 +1,4 @@
-"""What the SDK raises, in one sentence: the call, the resource, and what is missing. Never a secret of anybody's."""
+"""Turn the SDK's errors into one sentence each: the call, the resource, and the reason, without secrets."""
 
 from __future__ import annotations
 
@@ -9,60 +9,40 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore import exceptions as sdk
 
 from harness.sources.aws_calls import ALLOWED, PINNED, Resource, operation
-from harness.sources.aws_resources import LambdaFunction, LayerVersion, S3Object, iam_resource, place
+from harness.sources.aws_resources import LambdaFunction, LayerVersion, S3Object, iam_resource, parse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _DENIED: Final = {"AccessDenied", "AccessDeniedException", "403", "Forbidden", "UnauthorizedAccess"}
-_CODES: Final = (
-    (
-        "the credentials have expired ({call}: {code}): get new ones",
-        ("ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"),
+_CODES: Final = {
+    "the credentials have expired ({call}: {code}): get new ones": (
+        "ExpiredToken ExpiredTokenException RequestExpired TokenRefreshRequired"
     ),
-    (
-        "AWS does not accept the credentials ({call}: {code}): they are wrong, or of another partition",
-        (
-            "AuthFailure",
-            "IncompleteSignature",
-            "InvalidAccessKeyId",
-            "InvalidClientTokenId",
-            "InvalidSignatureException",
-            "InvalidToken",
-            "MissingAuthenticationToken",
-            "MissingAuthenticationTokenException",
-            "SignatureDoesNotMatch",
-            "UnrecognizedClientException",
-        ),
+    "AWS does not accept the credentials ({call}: {code}): they are wrong, or of another partition": (
+        "AuthFailure IncompleteSignature InvalidAccessKeyId InvalidClientTokenId InvalidSignatureException "
+        "InvalidToken MissingAuthenticationToken MissingAuthenticationTokenException SignatureDoesNotMatch "
+        "UnrecognizedClientException"
     ),
-    (
-        "AWS throttled {call}, {tries} times ({code}): try again later, or raise AWS_MAX_ATTEMPTS",
-        (
-            "503",
-            "RequestLimitExceeded",
-            "SlowDown",
-            "Throttling",
-            "ThrottlingException",
-            "TooManyRequestsException",
-        ),
+    "AWS throttled {call}, {tries} times ({code}): try again later, or raise AWS_MAX_ATTEMPTS": (
+        "503 RequestLimitExceeded SlowDown Throttling ThrottlingException TooManyRequestsException"
     ),
-    (
-        "the bucket is in another region{region}: set AWS_DEFAULT_REGION to it",
-        ("301", "307", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "PermanentRedirect"),
+    "the bucket is in another region{region}: set AWS_DEFAULT_REGION to it": (
+        "301 307 AuthorizationHeaderMalformed IllegalLocationConstraintException PermanentRedirect"
     ),
-    ("that version is a delete marker: the object was deleted ({call}: {code})", ("405", "MethodNotAllowed")),
-    ("it was replaced while it was read ({call}: {code})", ("412", "PreconditionFailed")),
-    ("it is archived (Glacier): restore it first ({call}: {code})", ("InvalidObjectState",)),
-    ("there is no such bucket ({call}: {code})", ("NoSuchBucket",)),
-    ("there is no such key in the bucket ({call}: {code})", ("NoSuchKey",)),
-    ("there is no such version of the object ({call}: {code})", ("NoSuchVersion",)),
-    ("this machine's clock is wrong by more than AWS accepts ({call}: {code})", ("RequestTimeTooSkewed",)),
-)
-_WHY: Final = {code: words for words, codes in _CODES for code in codes}
-_FAILURES: Final = (  # the first that fits
+    "that version is a delete marker: the object was deleted ({call}: {code})": "405 MethodNotAllowed",
+    "it was replaced while it was read ({call}: {code})": "412 PreconditionFailed",
+    "it is archived (Glacier): restore it first ({call}: {code})": "InvalidObjectState",
+    "there is no such bucket ({call}: {code})": "NoSuchBucket",
+    "there is no such key in the bucket ({call}: {code})": "NoSuchKey",
+    "there is no such version of the object ({call}: {code})": "NoSuchVersion",
+    "this machine's clock is wrong by more than AWS accepts ({call}: {code})": "RequestTimeTooSkewed",
+}
+_WHY: Final = {code: words for words, codes in _CODES.items() for code in codes.split()}
+_FAILURES: Final = (  # the first that matches
     ((sdk.NoCredentialsError, sdk.NoAuthTokenError), "no AWS credentials were found: log in, or name a --profile"),
     ((sdk.PartialCredentialsError,), "the AWS credentials are not complete: {cred_var} is missing"),
-    # What a provider said may be anything, as it may be any program.
+    # Without the provider's words: it may be any program, and print anything.
     (
         (sdk.CredentialRetrievalError, sdk.TokenRetrievalError),
         "AWS credentials could not be had from {provider}: log in again, or look there",
@@ -86,7 +66,7 @@ _FAILURES: Final = (  # the first that fits
     ((sdk.HTTPClientError,), "{call} failed: the connection broke off ({kind})"),
 )
 _UNLIKE: Final = (AttributeError, IndexError, KeyError, TypeError, ValueError)
-"""What becomes of an answer that has not the shape of AWS's: an endpoint of the user's own may say anything."""
+"""Errors about an answer that does not have the shape of AWS's: the user's endpoint may be another server."""
 _MISSING: Final = "ResourceNotFoundException"
 _ARN: Final = re.compile(r"arn:[a-z0-9-]+:lambda:([a-z0-9-]+):(\d{12}):")
 _ACTION: Final = re.compile(r"not authorized to perform: ([a-z0-9-]+:[A-Za-z]+)(?: on resource: (\S+))?")
@@ -99,21 +79,21 @@ _LONGEST: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """A sentence for the user, and AWS's or the SDK's word for the reason."""
+class Sentence:
+    """A sentence for the user, and AWS's or the SDK's code of the reason."""
 
     text: str
     code: str
 
 
-def sentence(error: Exception, service: str, name: str, resource: str) -> Said | None:
-    """One sentence on why AWS did not give something; None for what is no fault of AWS's or of the user's.
+def sentence(error: Exception, service: str, name: str, resource: str) -> Sentence | None:
+    """One sentence on an error of the SDK; None for an error that neither AWS nor the user can cause.
 
     Args:
-        error: What the SDK raised.
+        error: The SDK's error.
         service: ``lambda``.
         name: The call: ``GetFunction``.
-        resource: What it is about, as the user named it.
+        resource: The user's name for the resource.
     """
     if isinstance(error, sdk.ClientError):
         code = str(error.response.get("Error", {}).get("Code", ""))
@@ -126,11 +106,11 @@ def sentence(error: Exception, service: str, name: str, resource: str) -> Said |
         why = f"the answer to {service}:{name} is not understood ({lacks}): AWS_ENDPOINT_URL says who answers"
     else:
         return None
-    return Said(f"{resource}: {why}.", code)
+    return Sentence(f"{resource}: {why}.", code)
 
 
 def scrubbed(text: str) -> str:
-    """Somebody else's words without what could be a signature, a key or a password, on one line."""
+    """A text of AWS's on one line, without signatures, keys and passwords."""
     for pattern, instead in _SECRETS:
         text = pattern.sub(instead, text)
     text = " ".join(text.split()).rstrip(".")
@@ -138,10 +118,10 @@ def scrubbed(text: str) -> str:
 
 
 def _refused(error: sdk.ClientError, code: str, service: str, resource: str) -> str:
-    """Why AWS answered with an error."""
+    """The reason of an error that AWS answered with."""
     asked = error.operation_name
     message = str(error.response.get("Error", {}).get("Message", ""))
-    if asked not in {one.name for one in ALLOWED}:  # one of the calls by which the SDK gets credentials
+    if asked not in {call.name for call in ALLOWED}:  # a call by which the SDK gets credentials
         return f"no credentials: {asked} was refused ({code}): {scrubbed(message)}"
     call = f"{service}:{asked}"
     if code == _MISSING:
@@ -157,8 +137,8 @@ def _refused(error: sdk.ClientError, code: str, service: str, resource: str) -> 
 
 
 def _missing(error: sdk.ClientError, message: str, resource: str) -> str:
-    """What is not there, and what to do: a name, a region and an account can each be the wrong one."""
-    named, where = place(resource), _where(error, message, resource)
+    """The missing resource and the remedy: name, region and account can each be the wrong one."""
+    named, where = parse(resource), _where(error, message, resource)
     if isinstance(named, LayerVersion):
         name = named.layer.rpartition(":")[2]
         return (
@@ -177,15 +157,15 @@ def _missing(error: sdk.ClientError, message: str, resource: str) -> str:
 
 
 def _where(error: sdk.ClientError, message: str, resource: str) -> str:
-    """The region and the account that were asked, as far as they are known."""
-    if found := _ARN.match(resource) or _ARN.search(message):
-        return f" in {found[1]}, account {found[2]}"
+    """The region and the account of a call, as far as they are known."""
+    if arn := _ARN.match(resource) or _ARN.search(message):
+        return f" in {arn[1]}, account {arn[2]}"
     region = _asked(error)[1]
     return f" in {region}" if region else ""
 
 
 def _not_of_aws(error: sdk.ClientError, call: str, code: str) -> str:
-    """About an error with a status alone: AWS's own have a name."""
+    """The reason of an error with a status alone: AWS's own have a code."""
     who = _host(_asked(error)[0])
     return (
         f"{who} answered {call} with HTTP {code}, and not as AWS does: AWS_ENDPOINT_URL says who is asked; an emulator "
@@ -196,8 +176,8 @@ def _not_of_aws(error: sdk.ClientError, call: str, code: str) -> str:
 def _asked(error: sdk.ClientError) -> tuple[str, str]:
     """The address and the region of the client that made the call."""
     metadata: Mapping[str, Any] = error.response.get("ResponseMetadata") or {}
-    found: tuple[str, str] = metadata.get("Asked", ("", ""))
-    return found
+    asked: tuple[str, str] = metadata.get("Asked", ("", ""))
+    return asked
 
 
 def _region(response: Mapping[str, object]) -> str:
@@ -211,31 +191,28 @@ def _denied(message: str, service: str, asked: str, resource: str) -> str:
     known = operation(service, asked)
     action = (known.action if known else None) or f"{service}:{asked}"
     target = "*" if known and known.resource is Resource.ALL else iam_resource(resource)
-    named = place(resource)
+    named = parse(resource)
     if isinstance(named, S3Object) and named.version:
         action = PINNED
-    if told := _ACTION.search(message):  # it may be another one: a bucket's key takes kms:Decrypt
-        action, target = told[1], scrubbed(told[2]) if told[2] else target
+    if denied := _ACTION.search(message):  # it may be another one: a bucket's key needs kms:Decrypt
+        action, target = denied[1], scrubbed(denied[2]) if denied[2] else target
     why = f"access denied ({service}:{asked}): the credentials need {action} on {target}"
-    if isinstance(named, S3Object) and not told:
+    if isinstance(named, S3Object) and not denied:
         why += "; where s3:ListBucket is not allowed, S3 says the same of a key that is not there"
     return why
 
 
 def _failed(error: Exception, call: str) -> str:
-    """Why there is no answer."""
+    """The reason of an error without an answer."""
     for kinds, words in _FAILURES:
         if isinstance(error, kinds):
             known = {name: scrubbed(str(value)) for name, value in error.kwargs.items()}
-            return words.format_map({**known, "call": call, "endpoint": _endpoint(error), "kind": type(error).__name__})
+            host = _host(str(error.kwargs.get("endpoint_url", "")))
+            return words.format_map({**known, "call": call, "endpoint": host, "kind": type(error).__name__})
     return f"{call} failed: {scrubbed(str(error))}"
 
 
-def _endpoint(error: sdk.BotoCoreError) -> str:
-    return _host(str(error.kwargs.get("endpoint_url", "")))
-
-
 def _host(address: str) -> str:
-    """Its host alone: in the path and the query there may be a signature."""
+    """The host of an address: path and query may hold a signature."""
     host = re.match(r"[a-z]+://(?:[^/?#@]*@)?([^/?#]+)", address)
     return host[1] if host else "the endpoint"

@@ -28,50 +28,51 @@ _PARTIAL: Final = 206
 _DIRECTORY_BUCKET: Final = "--x-s3"
 
 
-def head(aws: Aws, place: S3Object, text: str) -> Remote:
-    """What S3 tells of an object.
+def head(aws: Aws, resource: S3Object, text: str) -> Remote:
+    """An object in S3, as S3 describes it.
 
     Raises:
         AwsUnavailable: It is not there, or may not be read.
     """
-    if place.bucket.endswith(_DIRECTORY_BUCKET):
+    if resource.bucket.endswith(_DIRECTORY_BUCKET):
         raise AwsUnavailable(f"{text}: directory buckets (S3 Express) are not read; copy it to another bucket.")
     client = aws.client("s3")
-    told = _asked(client, place, text)
+    answer = _head(client, resource, text)
     with asking("s3", "HeadObject", text):
-        etag, size = str(told["ETag"]), int(told["ContentLength"])
-    # What a bucket without versions holds is known by its ETag alone: size and date make sure.
-    parts = (client.meta.endpoint_url, place.bucket, place.key, place.version, etag, size, told.get("LastModified"))
+        etag, size = str(answer["ETag"]), int(answer["ContentLength"])
+    # Without versions, only the ETag identifies an object's content: size and date make sure.
+    place = client.meta.endpoint_url, resource.bucket, resource.key, resource.version
+    sha256, crc32 = _checksum(answer, "SHA256"), _checksum(answer, "CRC32")
     return Remote(
         text=text,
-        identity="|".join(map(str, parts)),
+        identity="|".join(map(str, (*place, etag, size, answer.get("LastModified")))),
         size=size,
-        sha256=_hex(_whole(told, "SHA256")),
-        crc32=_number(_whole(told, "CRC32")),
-        opened=partial(_opened, client, place, text, etag),
+        sha256=None if sha256 is None else sha256.hex(),
+        crc32=None if crc32 is None else int.from_bytes(crc32, "big"),
+        opened=partial(_opened, client, resource, text, etag),
     )
 
 
-def _asked(client: S3Client, place: S3Object, text: str) -> Mapping[str, Any]:
-    named = _named(place)
+def _head(client: S3Client, resource: S3Object, text: str) -> Mapping[str, Any]:
+    named = _named(resource)
     with asking("s3", "HeadObject", text):
         try:
             return client.head_object(**named, ChecksumMode="ENABLED")
         except ClientError as error:
             if not str(error.response.get("Error", {}).get("Code", "")).isdecimal():
                 raise
-            # The answer to a HEAD has no body, and so only a status: a GET has the reason, too.
+            # The answer to a HEAD has no body, and so only a status: that to a GET has the reason, too.
             with asking("s3", "GetObject", text):
                 client.get_object(**named, Range="bytes=0-0")["Body"].close()
             raise
 
 
 @contextmanager
-def _opened(client: S3Client, place: S3Object, text: str, etag: str, start: int) -> Iterator[Read]:
+def _opened(client: S3Client, resource: S3Object, text: str, etag: str, start: int) -> Iterator[Read]:
     with asking("s3", "GetObject", text):
         try:
             rest: dict[str, Any] = {"Range": f"bytes={start}-"} if start else {}
-            answer = client.get_object(**_named(place), IfMatch=etag, **rest)
+            answer = client.get_object(**_named(resource), IfMatch=etag, **rest)
         except ClientError as error:
             if error.response.get("Error", {}).get("Code") in _REPLACED:
                 raise Replaced from None
@@ -88,25 +89,17 @@ def _opened(client: S3Client, place: S3Object, text: str, etag: str, start: int)
         body.close()
 
 
-def _named(place: S3Object) -> dict[str, Any]:
-    named = {"Bucket": place.bucket, "Key": place.key}
-    return {**named, "VersionId": place.version} if place.version else named
+def _named(resource: S3Object) -> dict[str, Any]:
+    named = {"Bucket": resource.bucket, "Key": resource.key}
+    return {**named, "VersionId": resource.version} if resource.version else named
 
 
-def _whole(told: Mapping[str, Any], algorithm: str) -> bytes | None:
-    """A checksum, unless it is one of the checksums of an upload's parts (``…-3``)."""
-    value = str(told.get(f"Checksum{algorithm}", ""))
-    if not value or "-" in value or told.get("ChecksumType") == "COMPOSITE":
+def _checksum(answer: Mapping[str, Any], algorithm: str) -> bytes | None:
+    """The checksum of the whole object; None where it covers the parts of an upload (``…-3``)."""
+    value = str(answer.get(f"Checksum{algorithm}", ""))
+    if not value or "-" in value or answer.get("ChecksumType") == "COMPOSITE":
         return None
     try:
         return base64.b64decode(value, validate=True)
     except binascii.Error:
         return None
-
-
-def _hex(digest: bytes | None) -> str | None:
-    return digest.hex() if digest is not None else None
-
-
-def _number(checksum: bytes | None) -> int | None:
-    return int.from_bytes(checksum, "big") if checksum is not None else None

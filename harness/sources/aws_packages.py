@@ -1,4 +1,4 @@
-"""What Lambda has: the code of functions, and versions of layers."""
+"""Lambda's packages: the code of functions, and versions of layers."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import base64
 import binascii
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -35,18 +36,18 @@ _OK, _PARTIAL, _DENIED, _NOT_THERE, _BROKEN = 200, 206, 403, 404, 500
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """What Lambda tells of a function's code or of a layer's version.
+class Deployed:
+    """A function's code or a layer's version, as Lambda describes it.
 
     Attributes:
-        text: As the user named it.
-        sha256: Of the archive, in hexadecimal; None where Lambda does not tell.
+        text: The user's name for it.
+        sha256: Of the archive, in hexadecimal; None where Lambda does not say.
         size: Of the archive, in bytes.
-        runtimes: The function's, or those that the layer is declared for; none: not told.
+        runtimes: The function's, or those that the layer is declared for.
         architectures: The same.
-        layers: The ARNs of those that the function carries, in their order.
+        layers: The ARNs of the function's layers, in their order.
         handler: The function's; None for a layer.
-        shares: Where it is named by an alias that shares its calls: the other versions, each with its part of them.
+        shares: For an alias with weights: the other versions, each with its part of the calls.
     """
 
     text: str
@@ -59,127 +60,123 @@ class Told:
     shares: tuple[tuple[str, float], ...] = ()
 
 
-def configuration(aws: Aws, place: LambdaFunction, text: str) -> Told:
-    """What Lambda tells of a function, without its code.
+def configuration(aws: Aws, resource: LambdaFunction, text: str) -> Deployed:
+    """A function's description, without its code.
 
     Raises:
         AwsUnavailable: There is none, it may not be asked for, or it is a container image.
     """
-    client = aws.client("lambda", place.region)
+    client = aws.client("lambda", resource.region)
     with asking("lambda", "GetFunctionConfiguration", text):
-        return _function(client.get_function_configuration(**_named(place)), text)
+        return _function(client.get_function_configuration(**_named(resource)), text)
 
 
-def layer(aws: Aws, place: LayerVersion) -> Told:
-    """What Lambda tells of a layer's version.
+def layer(aws: Aws, resource: LayerVersion) -> Deployed:
+    """The description of a layer's version.
 
     Raises:
         AwsUnavailable: There is none, or it may not be asked for.
     """
-    client = aws.client("lambda", place.region)
-    with asking("lambda", "GetLayerVersionByArn", place.arn):
-        return _layer(client.get_layer_version_by_arn(Arn=place.arn), place.arn)
+    client = aws.client("lambda", resource.region)
+    with asking("lambda", "GetLayerVersionByArn", resource.arn):
+        return _layer(client.get_layer_version_by_arn(Arn=resource.arn), resource.arn)
 
 
-def shares(aws: Aws, place: LambdaFunction, text: str) -> tuple[tuple[str, float], ...]:
-    """The versions that get a part of an alias's calls, beside the one that it points to, each with its part.
+def shares(aws: Aws, resource: LambdaFunction, text: str) -> tuple[tuple[str, float], ...]:
+    """The other versions that get a part of an alias's calls, each with its part.
 
     Raises:
         AwsUnavailable: There is no such alias, or it may not be asked for.
     """
-    if place.alias is None:
+    if resource.alias is None:
         return ()
-    client = aws.client("lambda", place.region)
+    client = aws.client("lambda", resource.region)
     with asking("lambda", "GetAlias", text):
-        said: Mapping[str, Any] = client.get_alias(FunctionName=place.function, Name=place.alias)
-        weights = (said.get("RoutingConfig") or {}).get("AdditionalVersionWeights") or {}
+        answer: Mapping[str, Any] = client.get_alias(FunctionName=resource.function, Name=resource.alias)
+        weights = (answer.get("RoutingConfig") or {}).get("AdditionalVersionWeights") or {}
         return tuple((str(version), float(part)) for version, part in sorted(weights.items()) if part)
 
 
-def package(aws: Aws, place: LambdaFunction | LayerVersion, text: str) -> tuple[Remote, Told]:
-    """An archive, and what Lambda tells of it.
+def package(aws: Aws, resource: LambdaFunction | LayerVersion, text: str) -> tuple[Remote, Deployed]:
+    """An archive, and Lambda's description of it.
 
     Raises:
         AwsUnavailable: There is none, it may not be asked for, or it is a container image.
     """
-    client = aws.client("lambda", place.region)
-    told, location = _asked(client, place, text)
-    if isinstance(place, LambdaFunction):
-        with suppress(AwsUnavailable):  # what is fetched does not depend on it
-            told = replace(told, shares=shares(aws, place, text))
+    client = aws.client("lambda", resource.region)
+    deployed, location = _located(client, resource, text)
+    if isinstance(resource, LambdaFunction):
+        with suppress(AwsUnavailable):  # the archive does not depend on it
+            deployed = replace(deployed, shares=shares(aws, resource, text))
     if isinstance(location, S3Object):
         remote = aws_objects.head(aws, location, str(location))
-        return replace(remote, text=text, sha256=remote.sha256 or told.sha256), told
-    links = [location]
-
-    def link(*, anew: bool) -> str:
-        if anew:  # it is good for ten minutes
-            links[0] = str(_asked(client, place, text)[1])
-        return links[0]
-
+        return replace(remote, text=text, sha256=remote.sha256 or deployed.sha256), deployed
     plain = client.meta.endpoint_url.startswith("http:")  # an endpoint of the user's own, without TLS
-    download = _Download(text, link, plain=plain, certificates=aws.certificates)
-    identity = f"{client.meta.endpoint_url}|{text}|{told.sha256}"
-    return Remote(text, identity, told.size, told.sha256, None, download.opened), told
+    renew = partial(_located, client, resource, text)
+    download = _Download(text, location, lambda: str(renew()[1]), plain=plain, certificates=aws.certificates)
+    identity = f"{client.meta.endpoint_url}|{text}|{deployed.sha256}"
+    return Remote(text, identity, deployed.size, deployed.sha256, None, download.opened), deployed
 
 
-def _asked(client: LambdaClient, place: LambdaFunction | LayerVersion, text: str) -> tuple[Told, str | S3Object]:
-    """What Lambda tells of an archive, and where it is: behind a link, or an object that Lambda only refers to."""
+def _located(
+    client: LambdaClient, resource: LambdaFunction | LayerVersion, text: str
+) -> tuple[Deployed, str | S3Object]:
+    """Lambda's description of an archive, and its place: a presigned URL, or an object that Lambda refers to."""
     answer: Mapping[str, Any]
     where: Mapping[str, Any]
-    if isinstance(place, LambdaFunction):
+    if isinstance(resource, LambdaFunction):
         with asking("lambda", "GetFunction", text):
-            answer = client.get_function(**_named(place))
-            told, where = _function(answer["Configuration"], text), answer.get("Code", {})
+            answer = client.get_function(**_named(resource))
+            deployed, where = _function(answer["Configuration"], text), answer.get("Code", {})
             kind = where.get("RepositoryType", "S3")
             if kind != "S3":
                 raise AwsUnavailable(f"{text}: its code is kept in {kind}, and only archives in S3 can be read.")
     else:
         with asking("lambda", "GetLayerVersionByArn", text):
-            answer = client.get_layer_version_by_arn(Arn=place.arn)
-            told, where = _layer(answer, text), answer["Content"]
+            answer = client.get_layer_version_by_arn(Arn=resource.arn)
+            deployed, where = _layer(answer, text), answer["Content"]
     if location := str(where.get("Location", "")):
-        return told, location
+        return deployed, location
     if (referred := where.get("ResolvedS3Object")) and referred.get("S3Bucket") and referred.get("S3Key"):
-        return told, S3Object(referred["S3Bucket"], referred["S3Key"], referred.get("S3ObjectVersion"))
+        return deployed, S3Object(referred["S3Bucket"], referred["S3Key"], referred.get("S3ObjectVersion"))
     why: Any = where.get("Error") or {}
-    reason = ": ".join(scrubbed(str(one)) for one in (why.get("ErrorCode"), why.get("Message")) if one)
+    reason = ": ".join(scrubbed(str(word)) for word in (why.get("ErrorCode"), why.get("Message")) if word)
     raise AwsUnavailable(f"{text}: Lambda does not say where its archive is{f' ({reason})' if reason else ''}.")
 
 
-def _named(place: LambdaFunction) -> dict[str, Any]:
-    named = {"FunctionName": place.function}
-    return {**named, "Qualifier": place.qualifier} if place.qualifier else named
+def _named(resource: LambdaFunction) -> dict[str, Any]:
+    named = {"FunctionName": resource.function}
+    return {**named, "Qualifier": resource.qualifier} if resource.qualifier else named
 
 
-def _function(said: Mapping[str, Any], text: str) -> Told:
-    if said.get("PackageType") == "Image":
+def _function(answer: Mapping[str, Any], text: str) -> Deployed:
+    if answer.get("PackageType") == "Image":
         raise AwsUnavailable(f"{text}: it is made of a container image, and has no archive that could be verified.")
-    runtime = said.get("Runtime")
-    return Told(
+    runtime = answer.get("Runtime")
+    return Deployed(
         text=text,
-        sha256=hexadecimal(said.get("CodeSha256")),
-        size=int(said.get("CodeSize", 0)),
+        sha256=hexadecimal(answer.get("CodeSha256")),
+        size=int(answer.get("CodeSize", 0)),
         runtimes=(runtime,) if runtime else (),
-        architectures=tuple(said.get("Architectures", ())),
-        layers=tuple(one["Arn"] for one in said.get("Layers", ())),
-        handler=said.get("Handler"),
+        architectures=tuple(answer.get("Architectures", ())),
+        layers=tuple(layer["Arn"] for layer in answer.get("Layers", ())),
+        handler=answer.get("Handler"),
     )
 
 
-def _layer(said: Mapping[str, Any], text: str) -> Told:
-    content = said["Content"]
-    return Told(
+def _layer(answer: Mapping[str, Any], text: str) -> Deployed:
+    content = answer["Content"]
+    return Deployed(
         text=text,
         sha256=hexadecimal(content.get("CodeSha256")),
         size=int(content.get("CodeSize", 0)),
-        runtimes=tuple(said.get("CompatibleRuntimes", ())),
-        architectures=tuple(said.get("CompatibleArchitectures", ())),
+        runtimes=tuple(answer.get("CompatibleRuntimes", ())),
+        architectures=tuple(answer.get("CompatibleArchitectures", ())),
     )
 
 
 def hexadecimal(code_sha256: str | None) -> str | None:
-    """A digest as files have it, of one as Lambda prints it."""
+    """The hexadecimal form of a digest that Lambda prints in base64."""
     try:
         return base64.b64decode(code_sha256, validate=True).hex() if code_sha256 else None
     except binascii.Error:
@@ -187,11 +184,12 @@ def hexadecimal(code_sha256: str | None) -> str | None:
 
 
 class _Download:
-    """An archive behind a presigned URL. The URL is in no message, and in no exception that leaves here."""
+    """An archive behind a presigned URL, which is in no message and in no exception that leaves this module."""
 
-    def __init__(self, text: str, link: Callable[..., str], *, plain: bool, certificates: str | bool) -> None:
+    def __init__(self, text: str, url: str, renew: Callable[[], str], *, plain: bool, certificates: str | bool) -> None:
         self._text = text
-        self._link = link
+        self._url = url
+        self._renew = renew
         self._schemes = ("https", "http") if plain else ("https",)
         self._certificates = certificates
         self._refused = False
@@ -199,7 +197,7 @@ class _Download:
     @contextmanager
     def opened(self, start: int) -> Iterator[Read]:
         """Open it at an offset."""
-        url = self._link(anew=self._refused)
+        url = self._url = self._renew() if self._refused else self._url
         if urlsplit(url).scheme not in self._schemes:
             raise AwsUnavailable(f"{self._text}: Lambda names a place for its archive that is not an https:// address.")
         timeout: Any = (CONNECT_SECONDS, READ_SECONDS)  # its stubs know of one number alone
@@ -229,7 +227,7 @@ class _Download:
             return answer
         answer.raw.close()
         if answer.status_code == _DENIED and not self._refused:
-            self._refused = True  # the URL's time is over
+            self._refused = True  # the URL has expired, after ten minutes
             raise Cut
         if answer.status_code >= _BROKEN:
             raise Cut
@@ -237,7 +235,7 @@ class _Download:
 
 
 def _no_archive(status: int, host: str | None) -> str:
-    """About a link of Lambda's that leads to no archive."""
+    """The reason why a presigned URL leads to no archive."""
     if status == _NOT_THERE:
         return (
             f"its archive is not where Lambda says that it is ({host} answered HTTP {status}): it was deleted since, "

@@ -1,4 +1,4 @@
-"""What the user names in AWS, taken apart: ``s3://bucket/key``, functions, and versions of layers."""
+"""The names of AWS resources: ``s3://bucket/key``, functions, and versions of layers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class S3Object:
     """An object, or one version of it.
 
     Attributes:
-        version: None for whatever is there now.
+        version: None for the current one.
     """
 
     bucket: str
@@ -38,7 +38,7 @@ class LambdaFunction:
         function: Its name, or its ARN without a qualifier.
         name: Its name.
         qualifier: A version or an alias; None for ``$LATEST``.
-        region: None where the user's own holds.
+        region: None for the user's own.
     """
 
     function: str
@@ -48,9 +48,9 @@ class LambdaFunction:
 
     @property
     def alias(self) -> str | None:
-        """The alias that it is named by; None where a version is, or nothing."""
-        named = self.qualifier
-        return None if named is None or named.isdecimal() or named == "$LATEST" else named
+        """The alias in its qualifier; None for a version."""
+        qualifier = self.qualifier
+        return None if qualifier is None or qualifier.isdecimal() or qualifier == "$LATEST" else qualifier
 
     def at(self, version: str) -> LambdaFunction:
         """A version of the same function."""
@@ -82,11 +82,11 @@ class LayerVersion:
         return int(self.arn.rpartition(":")[2])
 
 
-Place: TypeAlias = S3Object | LambdaFunction | LayerVersion
+AwsResource: TypeAlias = S3Object | LambdaFunction | LayerVersion
 
 
-def place(text: str) -> Place | None:
-    """Where something lies in AWS; None for what is the name of a file."""
+def parse(text: str) -> AwsResource | None:
+    """The resource that a text names; None for the name of a file."""
     if text.startswith("s3://"):
         bucket, _, key = text.removeprefix("s3://").partition("/")
         version = None
@@ -105,8 +105,8 @@ def place(text: str) -> Place | None:
 
 
 def iam_resource(text: str) -> str:
-    """What a policy names a place by; what has no ARN that could be told from here, as the user wrote it."""
-    match place(text):
+    """The ARN of a resource for a policy; the text itself where no ARN can be made of it."""
+    match parse(text):
         case S3Object(bucket, key):
             return f"arn:aws:s3:::{bucket}/{key}"
         case LambdaFunction(region=None, name=name):

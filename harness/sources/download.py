@@ -1,4 +1,4 @@
-"""Something that lies elsewhere: what is known of it, and its bytes on their way here."""
+"""Download an archive: resume it where a connection breaks off, and compare it with what AWS says."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, TypeAlias
 
+from harness.artifact import file_type
 from harness.regular_files import LARGEST_ARCHIVE
 from harness.sources.aws import AwsUnavailable
 from harness.sources.timeout import within
@@ -23,45 +24,33 @@ Read: TypeAlias = "Callable[[int], bytes]"
 CHUNK: Final = 1024 * 1024
 ATTEMPTS: Final = 6
 LEAST_SECONDS: Final = 120.0
-"""That whatever is fetched may take."""
+"""That any download may take."""
 SLOWEST: Final = 100 * 1024
 """Bytes a second, below which a download is given up."""
-HEAD: Final = 512
-"""Bytes that show what something is."""
 _ZIP: Final = (b"PK\x03\x04", b"PK\x05\x06")
-_KINDS: Final = (
-    (b"<!doctype html", "an HTML page"),
-    (b"<html", "an HTML page"),
-    (b"<?xml", "an XML document"),
-    (b"<error", "an XML document"),
-    (b"{", "a JSON document"),
-    (b"version https://git-lfs", "a pointer of Git LFS"),
-    (b"\x1f\x8b", "a gzip file"),
-    (b"pk", "another archive"),
-)
 _MB: Final = 1024 * 1024
-_STEPS: Final = 10  # of the progress that is told
+_STEPS: Final = 10  # of the progress that is shown
 
 
 class Cut(Exception):  # noqa: N818 - an event on the way, which no user sees
-    """The connection broke off; what has arrived stays, and the rest can be asked for. May say why."""
+    """The connection broke off; the rest can be requested. May say why."""
 
 
 class Replaced(Exception):  # noqa: N818 - the same
-    """What was there at first is not there any more."""
+    """The object was replaced during the download."""
 
 
 @dataclass(frozen=True, slots=True)
 class Remote:
-    """An archive that can be had from AWS.
+    """An archive that AWS has.
 
     Attributes:
-        text: As the user named it.
-        identity: Stands for its content, among all that can be named; nothing in it is secret.
+        text: The user's name for it.
+        identity: Identifies its content among all archives; nothing in it is secret.
         size: Bytes.
-        sha256: In hexadecimal; None where AWS does not tell.
-        crc32: None where AWS does not tell.
-        opened: Opens it at an offset. Raises ``Cut`` where another attempt may do, ``Replaced``, and
+        sha256: In hexadecimal; None where AWS does not say.
+        crc32: None where AWS does not say.
+        opened: Opens it at an offset. Raises ``Cut`` where another attempt may succeed, ``Replaced``, and
             ``AwsUnavailable``.
     """
 
@@ -80,24 +69,14 @@ def receive(
     pause: Callable[[float], object],
     clock: Callable[[], float] = time.monotonic,
 ) -> str:
-    """Write all of it to a file, and go on where a connection breaks off.
+    """Download an archive to an empty file, resumed where a connection breaks off, and return its SHA-256.
 
-    However often it does, and however slowly bytes come, there is an end: whoever sends one byte a second keeps every
+    The number of attempts and the time of all together are limited: a server that sends one byte a second keeps every
     single read within its limits.
 
-    Args:
-        remote: What to read.
-        file: Where to; it is empty.
-        progress: Told how far it is.
-        pause: Waits so many seconds.
-        clock: Has the time, in seconds.
-
-    Returns:
-        The SHA-256 of what was written, in hexadecimal. Its size, and each digest that AWS told, are right.
-
     Raises:
-        Replaced: It is another one now.
-        AwsUnavailable: It cannot be had whole, or is not what AWS says it is.
+        Replaced: The object was replaced during the download.
+        AwsUnavailable: It did not arrive whole, or its size or a digest is not what AWS says.
     """
     if remote.size > LARGEST_ARCHIVE:
         raise AwsUnavailable(f"{remote.text}: it has {remote.size:,} bytes; no archive for Lambda is that large.")
@@ -121,7 +100,7 @@ def receive(
             continue
         if arrived.size >= remote.size:
             return arrived.sha256()
-        arrived.of_an_archive()
+        arrived.check_start()
     raise AwsUnavailable(
         f"{remote.text}: the download broke off {ATTEMPTS} times{why}, the last time after {arrived.size:,} of "
         f"{remote.size:,} bytes; none of it is stored."
@@ -130,7 +109,7 @@ def receive(
 
 @contextmanager
 def _opened(remote: Remote, start: int, seconds: float) -> Iterator[Read]:
-    """It, opened at an offset within so many seconds."""
+    """Open an archive at an offset within so many seconds."""
     opening = remote.opened(start)
     read = within(seconds, opening.__enter__)
     with ExitStack() as stack:
@@ -139,25 +118,19 @@ def _opened(remote: Remote, start: int, seconds: float) -> Iterator[Read]:
 
 
 def piecewise(raw: Any) -> Read:  # noqa: ANN401 - urllib3's response, or something that reads like it
-    """Reads what has arrived of an answer, since a piece of a certain size may be days in coming."""
+    """A function that reads the bytes that have arrived, without waiting for a full piece."""
     read: Read = getattr(raw, "read1", raw.read)  # urllib3 has it from version 2 on
     return read
 
 
 def skip(read: Read, size: int) -> None:
-    """Pass over what has arrived before: something on the way answers without regard for the range."""
+    """Read over bytes that arrived before, where a proxy ignored the range."""
     while size > 0 and (chunk := read(min(size, CHUNK))):
         size -= len(chunk)
 
 
-def _kind(head: bytes) -> str:
-    """What something is, by its first bytes."""
-    start = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    return next((words for sign, words in _KINDS if start.startswith(sign)), "no zip archive")
-
-
 class _Arrived:
-    """What has arrived so far."""
+    """The part of an archive that has arrived so far."""
 
     def __init__(self, remote: Remote, file: BinaryIO, progress: Callable[[str], None]) -> None:
         self.size = 0
@@ -170,58 +143,60 @@ class _Arrived:
         self._head = b""
 
     def add(self, read: Read, late: Callable[[], bool]) -> None:
-        """Take what there is.
+        """Read until the connection ends.
 
         Raises:
-            TimeoutError: It has become late.
+            TimeoutError: The time for the download is over.
         """
         while True:
             if late():
                 raise TimeoutError
-            self._tell()
+            self._show_progress()
             chunk = read(CHUNK)
             if not chunk:
                 return
             self.size += len(chunk)
-            self._head += chunk[: HEAD - len(self._head)]
+            self._head += chunk[: file_type.HEAD - len(self._head)]
             if self.size > self._remote.size:
-                raise self._other(f"more than the {self._remote.size:,} bytes that it has")
+                raise self._mismatch(f"more than the {self._remote.size:,} bytes that it has")
             self._file.write(chunk)
             self._sha256.update(chunk)
             self._crc32 = zlib.crc32(chunk, self._crc32)
 
-    def of_an_archive(self) -> None:
-        """Make sure that what has arrived, and ended early, can be the beginning of an archive.
+    def check_start(self) -> None:
+        """Make sure that a response that ended early can be the start of an archive.
 
         Raises:
-            AwsUnavailable: It is something else, and more of it would not help.
+            AwsUnavailable: It is something else, so another attempt would not help.
         """
         if not any(sign.startswith(self._head[: len(sign)]) for sign in _ZIP):
-            raise self._other(f"{self.size:,} of {self._remote.size:,} bytes")
+            raise self._mismatch(f"{self.size:,} of {self._remote.size:,} bytes")
 
     def sha256(self) -> str:
-        """The digest, which is what AWS says it is.
+        """The digest, after a comparison with AWS's.
 
         Raises:
-            AwsUnavailable: It is another one.
+            AwsUnavailable: They differ.
         """
-        found = self._sha256.hexdigest()
+        arrived = self._sha256.hexdigest()
         remote = self._remote
-        if remote.sha256 not in (None, found):
-            raise self._other(f"AWS says that its SHA-256 is {remote.sha256}, and {found} arrived")
+        if remote.sha256 not in (None, arrived):
+            raise self._mismatch(f"AWS says that its SHA-256 is {remote.sha256}, and {arrived} arrived")
         if remote.crc32 not in (None, self._crc32):
-            raise self._other("it does not have the CRC-32 that AWS names")
-        return found
+            raise self._mismatch("it does not have the CRC-32 that AWS names")
+        return arrived
 
-    def _other(self, why: str) -> AwsUnavailable:
-        """About what is not what was asked for."""
+    def _mismatch(self, why: str) -> AwsUnavailable:
+        """The error about a response that is not the archive."""
+        known = file_type.kind(self._head)
+        what = known[0] if known else "another archive" if self._head.startswith(b"PK") else "no zip archive"
         return AwsUnavailable(
-            f"{self._remote.text}: what arrived is {_kind(self._head)}, and not what AWS has ({why}); none of it is "
-            "stored. Something on the way answers in AWS's place: try without the proxy (HTTPS_PROXY, NO_PROXY), and "
-            "look what AWS_ENDPOINT_URL names."
+            f"{self._remote.text}: what arrived is {what}, and not what AWS has ({why}); none of it is stored. A proxy "
+            "or another server answers in place of AWS: try without the proxy (HTTPS_PROXY, NO_PROXY), and check "
+            "AWS_ENDPOINT_URL."
         )
 
-    def _tell(self) -> None:
+    def _show_progress(self) -> None:
         step = self.size * _STEPS // max(self._remote.size, 1)
         if step != self._step:
             self._step = step

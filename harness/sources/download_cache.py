@@ -1,15 +1,17 @@
-"""What was fetched, kept by its digest, shared between processes, and never half of it."""
+"""Downloaded archives by digest, shared between processes."""
 
 from __future__ import annotations
 
 import hashlib
 import os
+import re
 import tempfile
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 import filelock
 
+from harness.cache import sealed
 from harness.cache.usage import used
 
 if TYPE_CHECKING:
@@ -20,91 +22,80 @@ if TYPE_CHECKING:
 FOLDER: Final = "downloads"
 """Its name in the cache."""
 
-_KNOWN = ".known"  # hidden: it is no archive, and not counted among them
+_DIGESTS = ".known"  # hidden, so that it is not counted as an archive
 _LOCKS = "locks"
 _DRAFT = ".draft-"
-_HEX = frozenset("0123456789abcdef")
-_DIGITS = 64
 
 
 class Downloads:
-    """Archives below one folder, each named by its SHA-256, and what is known to have which.
+    """Archives below one folder, each named by its SHA-256, and the digests of identities that were downloaded before.
 
-    An archive is written to a draft and renamed once it is whole, so a process that is killed leaves a draft, which
-    the next one to fetch the same removes. A lock keeps several from fetching it at a time. Who uses an archive reads
-    all of it anyway, compares, and drops it where the bytes are not those of its name.
+    An archive is written to a draft and renamed once it is whole, so a process that is killed leaves a draft, which the
+    next one to download the same removes. A lock keeps several from downloading it at a time. The reader of an archive
+    compares its digest, and drops it where it is not that of its name.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder.absolute()
 
-    def kept(self, identity: str, sha256: str | None) -> tuple[Path, str] | None:
-        """The archive and its digest, if it is here; what AWS tells of the digest is enough to find it."""
-        digest = sha256 or self._known(identity)
+    def find(self, identity: str, sha256: str | None) -> tuple[Path, str] | None:
+        """The archive and its digest, if it is here; AWS's digest, where it is known, is enough to find it."""
+        digest = sha256 or self._digest_of(identity)
         if digest is None or not (path := self._path(digest)).is_file():
             return None
         used(path, hit=True)
         return path, digest
 
     def fetch(self, identity: str, sha256: str | None, fill: Callable[[BinaryIO], str]) -> tuple[Path, str]:
-        """The archive and its digest, fetched unless it is here.
+        """The archive and its digest, downloaded unless it is here.
 
         Args:
-            identity: Stands for the content.
-            sha256: Its digest, if it is known before.
-            fill: Writes the content into a file and returns its digest; what it raises leaves nothing behind.
+            identity: Identifies the content.
+            sha256: Its digest, if AWS says it.
+            fill: Writes the content into a file and returns its digest; after an error, the cache is unchanged.
 
         Raises:
             OSError: The folder cannot be written.
         """
         name = hashlib.sha256(identity.encode()).hexdigest()
         with self._lock(name):
-            if (found := self.kept(identity, sha256)) is not None:  # another process has fetched it meanwhile
+            if (found := self.find(identity, sha256)) is not None:  # downloaded by another process meanwhile
                 return found
             for draft in self._folder.glob(f"{_DRAFT}{name}-*"):
                 draft.unlink(missing_ok=True)
-            with self._draft(name) as (file, draft):
-                digest = fill(file)
-                file.flush()
-                os.fsync(file.fileno())
-                draft.replace(self._path(digest))
-            self._note(name, digest)
+            digest = self._write(name, fill)
+            digests = self._folder / _DIGESTS
+            digests.mkdir(exist_ok=True)
+            sealed.replace_file(digests / name, digest.encode())
             used(self._path(digest), hit=False)
             return self._path(digest), digest
 
     def drop(self, path: Path) -> None:
-        """Remove an archive that is not what its name says."""
+        """Remove an archive whose digest is not that of its name."""
         path.unlink(missing_ok=True)
 
     def _path(self, digest: str) -> Path:
         return self._folder / f"{digest}.zip"
 
-    def _known(self, identity: str) -> str | None:
-        path = self._folder / _KNOWN / hashlib.sha256(identity.encode()).hexdigest()
+    def _digest_of(self, identity: str) -> str | None:
+        path = self._folder / _DIGESTS / hashlib.sha256(identity.encode()).hexdigest()
         try:
             text = path.read_text("ascii")
         except (OSError, ValueError):
             return None
-        return text if len(text) == _DIGITS and _HEX.issuperset(text) else None
+        return text if re.fullmatch("[0-9a-f]{64}", text) else None
 
-    def _note(self, name: str, digest: str) -> None:
-        folder = self._folder / _KNOWN
-        folder.mkdir(exist_ok=True)
-        with self._draft(name) as (file, draft):
-            file.write(digest.encode())
-            file.flush()
-            draft.replace(folder / name)
-
-    @contextmanager
-    def _draft(self, name: str) -> Iterator[tuple[BinaryIO, Path]]:
-        """A file that is gone afterwards, unless it was renamed."""
-        number, text = tempfile.mkstemp(prefix=f"{_DRAFT}{name}-", dir=self._folder)
-        draft = self._folder / text
+    def _write(self, name: str, fill: Callable[[BinaryIO], str]) -> str:
+        descriptor, draft = tempfile.mkstemp(prefix=f"{_DRAFT}{name}-", dir=self._folder)
         try:
-            with os.fdopen(number, "wb") as file:
-                yield file, draft
+            with os.fdopen(descriptor, "wb") as file:
+                digest = fill(file)
+                file.flush()
+                os.fsync(file.fileno())
+            (self._folder / draft).replace(self._path(digest))
         finally:
-            draft.unlink(missing_ok=True)
+            (self._folder / draft).unlink(missing_ok=True)
+        return digest
 
     @contextmanager
     def _lock(self, name: str) -> Iterator[None]:

@@ -1,4 +1,4 @@
-"""The least that IAM must allow, made from the list of calls that this package makes."""
+"""The least IAM policy, made from the list of calls that this package makes."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import json
 from typing import TYPE_CHECKING, Final
 
 from harness.sources.aws_calls import ALLOWED, PINNED, Purpose, Resource
-from harness.sources.aws_resources import LambdaFunction, LayerVersion, S3Object
+from harness.sources.aws_resources import LambdaFunction, LayerVersion, S3Object, iam_resource
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from harness.sources.aws_resources import Place
+    from harness.sources.aws_resources import AwsResource
 
 _SIDS: Final = {
     Resource.OBJECT: "ReadObjects",
@@ -27,45 +27,41 @@ _ANY: Final = {
 }
 
 
-def policy(places: Sequence[Place] = (), *, preflight: bool = False) -> str:
+def policy(resources: Sequence[AwsResource] = (), *, preflight: bool = False) -> str:
     """An IAM policy, as JSON.
 
     Args:
-        places: What is to be read; without any, names in capitals stand for them.
-        preflight: Whether to allow what ``preflight`` asks, too.
+        resources: The resources to read; without any, placeholders in capitals.
+        preflight: Whether to allow the calls of ``preflight``, too.
     """
     purposes = {Purpose.SOURCES, Purpose.PREFLIGHT} if preflight else {Purpose.SOURCES}
+    pinned = not resources or any(isinstance(resource, S3Object) and resource.version for resource in resources)
     statements = []
-    for resource, sid in _SIDS.items():
-        wanted = [one.action for one in ALLOWED if one.resource is resource and one.purpose in purposes]
-        actions = {action for action in wanted if action}
-        if resource is Resource.OBJECT and (not places or any(isinstance(p, S3Object) and p.version for p in places)):
+    for kind, sid in _SIDS.items():
+        calls = [call for call in ALLOWED if call.resource is kind and call.purpose in purposes]
+        actions = {call.action for call in calls if call.action}
+        if kind is Resource.OBJECT and pinned:
             actions.add(PINNED)
-        targets = _targets(resource, places) if places else _ANY[resource]
-        if actions and targets:
-            statement = {"Sid": sid, "Effect": "Allow", "Action": sorted(actions), "Resource": sorted(set(targets))}
+        named = {arn for resource in resources for arn in _arns(kind, resource)}
+        arns = named if resources and kind is not Resource.ALL else set(_ANY[kind])
+        if actions and arns:
+            statement = {"Sid": sid, "Effect": "Allow", "Action": sorted(actions), "Resource": sorted(arns)}
             statements.append(statement)
     return json.dumps({"Version": "2012-10-17", "Statement": statements}, indent=2)
 
 
-def _targets(resource: Resource, places: Sequence[Place]) -> tuple[str, ...]:
-    """What a policy names the places by, as far as they are of one kind."""
-    if resource is Resource.ALL:
-        return _ANY[resource]
-    return tuple(target for one in places for target in _of(resource, one))
-
-
-def _of(resource: Resource, one: Place) -> tuple[str, ...]:
-    match one:
-        case S3Object(bucket, key) if resource is Resource.OBJECT:
-            return (f"arn:aws:s3:::{bucket}/{key}",)
-        case LayerVersion(arn) if resource is Resource.LAYER_VERSION:
+def _arns(kind: Resource, resource: AwsResource) -> tuple[str, ...]:
+    """The ARNs that a policy needs for a resource, of those that restrict one kind of call."""
+    match resource:
+        case S3Object() if kind is Resource.OBJECT:
+            return (iam_resource(str(resource)),)
+        case LayerVersion(arn) if kind is Resource.LAYER_VERSION:
             return (arn,)
-        case LambdaFunction() if resource is Resource.FUNCTION:
-            arn = one.function if one.region else f"arn:aws:lambda:*:*:function:{one.name}"
+        case LambdaFunction() if kind is Resource.FUNCTION:
+            arn = resource.function if resource.region else f"arn:aws:lambda:*:*:function:{resource.name}"
             return arn, f"{arn}:*"  # and its versions and aliases
-        case LambdaFunction() if resource is Resource.LAYER_VERSION:  # which ones it carries is not known here
-            head = one.function.partition(":function:")[0] if one.region else "arn:aws:lambda:*:*"
+        case LambdaFunction() if kind is Resource.LAYER_VERSION:  # any that it carries
+            head = resource.function.partition(":function:")[0] if resource.region else "arn:aws:lambda:*:*"
             return (f"{head}:layer:*",)
         case _:
             return ()

@@ -1,4 +1,4 @@
-"""Archives that are on this machine."""
+"""Archives on this machine."""
 
 from __future__ import annotations
 
@@ -18,11 +18,7 @@ class SourceUnavailable(Exception):  # noqa: N818 - a reason, which becomes a sk
 
 
 def fetch(source: Source, role: Role) -> Archive:
-    """The archive that a source names.
-
-    Args:
-        source: Where it is.
-        role: What Lambda does with it.
+    """The archive of a source.
 
     Raises:
         SourceUnavailable: It is not on this machine, or cannot be read.
@@ -33,7 +29,7 @@ def fetch(source: Source, role: Role) -> Archive:
 
 
 def read_as(path: Path, source: Source, role: Role) -> Archive:
-    """An archive that lies at a path, by the name that the user gave it; else as :func:`fetch`.
+    """The archive at a path, with the user's name for it.
 
     Raises:
         SourceUnavailable: It cannot be read.

@@ -16,7 +16,7 @@ from harness.model import Completed, Crashed, Severity, Skipped
 from harness.runner import run
 from harness.session.runtime import Runtime
 from harness.session.workspace import Workspace
-from harness.sources.aws_notes import remarks
+from harness.sources.aws_notes import aws_notes
 from harness.sources.local import SourceUnavailable
 from harness.transition.values import Ran, Seen, State
 
@@ -124,7 +124,7 @@ class Looking:
         if (workspace := self._workspaces.get(_platform(manifest))) is not None:
             sources = workspace.sources
             its = {name for one in manifest.functions for s in (one.code, *one.layers) for name in sources.names(s)}
-            yield from remarks(manifest, [one for one in sources.told if one.text in its])
+            yield from aws_notes(manifest, [one for one in sources.deployed if one.text in its])
 
     def bundle(self, mixed: Mixed) -> Bundle | None:
         """The archives of a function in a state; None where one cannot be had, which the look at it will tell."""

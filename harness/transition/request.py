@@ -11,7 +11,7 @@ from harness.manifest import Architecture, Manifest, ManifestError, Options, fin
 from harness.model import UsageError
 from harness.policy import KNOWN_RUNTIMES
 from harness.reporters import formats
-from harness.sources.aws_resources import LambdaFunction, place
+from harness.sources.aws_resources import LambdaFunction, parse
 from harness.transition import json_v1
 from harness.transition.analysis import cross
 from harness.transition.document import document
@@ -89,7 +89,7 @@ def sides(options: argparse.Namespace, environ: Mapping[str, str]) -> tuple[Mani
 
 def _function(text: str | None) -> LambdaFunction | None:
     """The function that an option names as what is live; None where it names an archive, or nothing."""
-    found = place(text) if text else None
+    found = parse(text) if text else None
     return found if isinstance(found, LambdaFunction) else None
 
 

@@ -9,7 +9,8 @@ import pytest
 from fixtures.zips import entry as packed
 from fixtures.zips import write
 from harness.artifact.archive import read
-from harness.artifact.contents import found_at, read_file
+from harness.artifact.bundle import found_at
+from harness.artifact.contents import read_file
 from harness.artifact.entries import Refused, Role
 from tests import build
 

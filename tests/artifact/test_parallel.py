@@ -25,16 +25,11 @@ MB = 1024 * KB
 
 
 def entries(*shapes: tuple[int, int] | Kind) -> list[Entry]:
-    """Entries by zipped and unpacked size, 100 bytes apart."""
-    found, at = [], 100
-    for number, shape in enumerate(shapes):
-        if isinstance(shape, Kind):
-            found.append(Entry(str(number), shape, offset=at))
-        else:
-            found.append(Entry(str(number), zipped=shape[0], size=shape[1], offset=at))
-            at += shape[0]
-        at += 100
-    return found
+    """Entries by zipped and unpacked size."""
+    return [
+        Entry(str(number), shape) if isinstance(shape, Kind) else Entry(str(number), zipped=shape[0], size=shape[1])
+        for number, shape in enumerate(shapes)
+    ]
 
 
 SMALL, MIDDLE, BIG = (10 * KB, 30 * KB), (200 * KB, 600 * KB), (2 * MB, LARGE)
@@ -55,18 +50,7 @@ SMALL, MIDDLE, BIG = (10 * KB, 30 * KB), (200 * KB, 600 * KB), (2 * MB, LARGE)
     ],
 )
 def test_batches(shapes: tuple[tuple[int, int] | Kind, ...], expected: list[str]) -> None:
-    found = list(batches(entries(*shapes)))
-
-    assert [" ".join(entry.name for entry in batch.entries) for batch in found] == expected
-    assert [batch.is_large for batch in found] == [
-        any(entry.size >= LARGE for entry in batch.entries) for batch in found
-    ]
-
-
-def test_entries_that_are_listed_in_another_order_than_they_lie_in_are_read_where_they_are() -> None:
-    first, second, third = entries(SMALL, SMALL, SMALL)
-
-    assert [batch.entries for batch in batches([second, third, first])] == [(second, third), (first,)]
+    assert [" ".join(entry.name for entry in batch) for batch in batches(entries(*shapes))] == expected
 
 
 def test_answers_come_in_the_order_of_the_tasks() -> None:
@@ -95,7 +79,7 @@ def test_the_first_error_in_that_order_is_raised_and_the_rest_is_left() -> None:
         list(in_order(range(1000), work))
 
     assert len(done) < 30
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("ahead")]
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("archive")]
 
 
 def test_the_first_refusal_in_the_archive_is_told(tmp_path: Path) -> None:

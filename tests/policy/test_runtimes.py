@@ -198,5 +198,5 @@ def test_a_policy_is_a_value() -> None:
 
 
 def test_importing_it_reads_nothing() -> None:
-    script = "import sys, harness.policy as p; sys.exit(p.runtimes._document.cache_info().misses)"
+    script = "import sys, harness.policy as p; sys.exit(p.documents.read_toml.cache_info().misses)"
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0

@@ -21,7 +21,7 @@ from harness.artifact.entries import Role
 from harness.manifest import Source, SourceKind
 from harness.sources.aws import Aws, AwsUnavailable, NotAllowed
 from harness.sources.aws_calls import ALLOWED, Purpose
-from harness.sources.aws_resources import LambdaFunction, LayerVersion, S3Object, place
+from harness.sources.aws_resources import LambdaFunction, LayerVersion, S3Object, parse
 from harness.sources.fetch import Sources
 from harness.sources.iam_policy import policy
 from harness.sources.local import SourceUnavailable
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from harness.sources.aws_resources import Place
+    from harness.sources.aws_resources import AwsResource
     from tests.aws import Account, Answer, Asked
 
 FUNCTION = f"arn:aws:lambda:{aws.REGION}:{aws.ACCOUNT}:function:api"
@@ -95,7 +95,7 @@ class TestCalls:
         assert not granted & preflight
 
     def test_what_is_named_is_all_that_is_allowed(self) -> None:
-        named: list[Place] = [
+        named: list[AwsResource] = [
             S3Object("builds", "code.zip"),
             LambdaFunction("api", "api"),
             LayerVersion(LAYER, aws.REGION),
@@ -165,7 +165,7 @@ def filled(shape: Any) -> Any:  # noqa: ANN401 - whatever a call takes
     ],
 )
 def test_a_place_is_taken_apart(text: str, found: object) -> None:
-    assert place(text) == found
+    assert parse(text) == found
     assert found is None or str(found) == text
 
 

@@ -451,9 +451,12 @@ class TestFunctions:
         [
             (b"<!DOCTYPE html><html>log in</html>", "an HTML page"),
             (b"\n <html>blocked</html>" + b" " * SIZE * 2, "an HTML page"),
-            (b"<?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>", "an XML document"),
+            (
+                b"<?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>",
+                "an XML document, such as S3's error answer (AccessDenied)",
+            ),
             (b'{"message": "no"}', "a JSON document"),
-            (b"version https://git-lfs.github.com/spec/v1\noid sha256:1", "a pointer of Git LFS"),
+            (b"version https://git-lfs.github.com/spec/v1\noid sha256:1", "a Git LFS pointer"),
             (b"\x1f\x8b\x08", "a gzip file"),
             (b"moved", "no zip archive"),
             (archive("another"), "another archive"),

@@ -10,8 +10,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from harness import regular_files
-from harness.artifact.bundle import CODE_ROOT
-from harness.artifact.contents import found_at, read_file
+from harness.artifact.bundle import CODE_ROOT, found_at
+from harness.artifact.contents import read_file
 from harness.artifact.entries import Kind, Refused
 from harness.artifact.stamp import STAMP
 from harness.dependencies.source_files import SourceFile, SourceFiles, excluded, is_developers, is_tool, sources
