@@ -1,4 +1,4 @@
-"""All checks, in the order in which a report tells of them."""
+"""All checks, in the order of a report."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ PREFLIGHT: Final[Mapping[str, str]] = MappingProxyType(
         "code-storage": "The account has room for what is deployed.",
     }
 )
-"""What `preflight` looks for: id and title. Waivers may name these, too."""
+"""The checks of `preflight`: id and title. Waivers may name them, too."""
 
 
 def waivable() -> list[str]:

@@ -1,4 +1,4 @@
-"""What a check is, what it looks at, and how one is defined."""
+"""Checks: their definition, the subject that they judge, and the engines that they may ask."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Scope(StrEnum):
-    """What a check is run once for."""
+    """What a check runs once for: the artifact, or each function."""
 
     ARTIFACT = "artifact"
     FUNCTION = "function"
@@ -37,14 +37,14 @@ class Need(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What is looked at: one code archive with its layers and, for a check of functions, one function.
+    """The subject of a check: one code archive with its layers and, for a check of functions, one function.
 
     Attributes:
         manifest: What is declared.
         policy: What Lambda promises for the runtime.
-        bundle: The archives, laid over one another.
+        bundle: The archives, merged as Lambda merges them.
         lists: What their contents say, and what the repository says of dependencies.
-        function: The function, where the check is one of functions.
+        function: The function; None for a check of the artifact.
     """
 
     manifest: Manifest
@@ -65,17 +65,17 @@ class Subject:
 
 
 class Engines(Protocol):
-    """What can be asked of the runtime."""
+    """The questions that a check may ask the runtime."""
 
     def observe(self, function: Function) -> Observation:
-        """What happened when the function was started.
+        """Start a function, or return what happened when it was started.
 
         Raises:
             Unavailable: It could not be started here.
         """
 
     def ask(self, subject: Subject, questions: Sequence[str]) -> tuple[str, ...]:
-        """What the runtime answers to questions about a subject's archives, each asked in a process of its own.
+        """Answer questions about a subject's archives in the runtime, each in a process of its own.
 
         Args:
             subject: The archives, and the variables of their functions.
@@ -87,11 +87,11 @@ class Engines(Protocol):
 
 
 class Inapplicable(Exception):  # noqa: N818 - not an error: the request asks for nothing here
-    """There is nothing that the check could judge; the message says why."""
+    """There is nothing for the check to judge; the message says why."""
 
 
 class Blocked(Exception):  # noqa: N818 - not an error: a reason, which becomes a skip
-    """The check could not do what was asked; the message says why."""
+    """The check cannot be done; the message says why."""
 
 
 Findings: TypeAlias = Iterator[Finding | Note]
@@ -124,7 +124,7 @@ class Check:
 
 
 def define(*, since: str, scope: Scope = Scope.ARTIFACT, need: Need = Need.SOUND) -> Callable[[Body], Check]:
-    """Make a check of a generator function: its module names it, its docstring documents it."""
+    """Make a check from a generator function: its module names it, its docstring is its page."""
 
     def make(body: Body) -> Check:
         doc = inspect.cleandoc(body.__doc__ or "")

@@ -24,7 +24,7 @@ _OWN_COLOURS = re.compile(r"(\x1b\[(?:1;3[123]|0)m)")
 
 
 def harmless(text: str, longest: int = LONGEST) -> str:
-    """One text from outside, to be put among words of ours.
+    """One text from outside, for use within our own words.
 
     Args:
         text: Anything.
@@ -41,10 +41,10 @@ def harmless(text: str, longest: int = LONGEST) -> str:
 
 
 def printed(text: str, *, coloured: bool = False) -> str:
-    """Whole lines as they may be written; the last thing that happens to them, since wrapping makes new lines.
+    """Whole lines, ready to be written; the last step, since wrapping makes new lines.
 
     Args:
-        text: What is to be written.
+        text: The lines.
         coloured: Whether the colours of the reports for a terminal stay.
     """
     pieces = _OWN_COLOURS.split(text) if coloured else [text]  # every second piece is a colour
@@ -53,12 +53,12 @@ def printed(text: str, *, coloured: bool = False) -> str:
 
 
 def one_line(text: str) -> str:
-    """One text from outside that must not begin a line of its own."""
+    """One text from outside, in one line."""
     return harmless(text).replace("\n", "\\n")
 
 
 def printed_json(text: str) -> str:
-    """The same for a JSON document, which means what it meant before."""
+    """A JSON document, ready to be written; its meaning does not change."""
     text = re.sub(r"#(?=#\w*\[)", r"\\u0023", _UNUSUAL.sub(_escaped, text))
     return re.sub(r"(section_(?:start|end)):(?=\d)", r"\1\\u003a", text)
 
@@ -95,7 +95,7 @@ def few(names: Iterable[str], limit: int, separator: str = ", ") -> str:
 
 
 def and_more(count: int) -> str:
-    """What follows the first of several things: `` and 3 more``; nothing where it is the only one."""
+    """The rest of several things after the first: `` and 3 more``; empty for a single one."""
     return f" and {count - 1:,} more" if count > 1 else ""
 
 

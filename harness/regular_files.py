@@ -1,4 +1,4 @@
-"""Opens files that a user or a repository names: regular ones alone, without waiting, and no more than a limit.
+"""Open files that a user or a repository names: only regular ones, without waiting, up to a limit.
 
 A pipe without a writer, a device without an end and a file that somebody mistook for another must end in a sentence,
 not in a program that waits or fills memory.
@@ -34,7 +34,7 @@ _CHUNK: Final = 1024 * 1024
 
 
 def kind(status: os.stat_result) -> str | None:
-    """What something is that is no regular file: ``a named pipe``; None for a regular file."""
+    """The kind of a file that is not regular: ``a named pipe``; None for a regular file."""
     return None if stat.S_ISREG(status.st_mode) else _KINDS.get(stat.S_IFMT(status.st_mode), "something unknown")
 
 
@@ -49,7 +49,7 @@ def descriptor(path: Path | str, limit: int | None = None) -> int:
         OSError: There is none, it may not be read, it is something else, or it is larger. Its ``strerror`` can follow
             "cannot be read:".
     """
-    # O_NONBLOCK: a pipe that nobody writes to is opened at once, and then found to be none of ours.
+    # O_NONBLOCK: a pipe that nobody writes to opens at once, and is refused below.
     number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
     try:
         _check(os.fstat(number), path, limit)

@@ -24,7 +24,7 @@ NO_ROOM = (errno.EDQUOT, errno.ENOSPC)
 
 
 def run(check: Check, subjects: Sequence[Subject], engines: Engines, today: date) -> Result:
-    """The result of one check: of one function, or of the artifact, which can be several code archives.
+    """Run one check: for one function, or for the artifact, which can be several code archives.
 
     Raises:
         OSError: There is no room to work in.
@@ -39,31 +39,31 @@ def run(check: Check, subjects: Sequence[Subject], engines: Engines, today: date
 def _outcome(check: Check, subject: Subject, engines: Engines) -> Outcome:
     if check.need is not Need.NOTHING and (refused := [a.source for a in subject.bundle.archives if a.refusals]):
         return Skipped(f"{', '.join(refused)} could not be read; archive-integrity says why")
-    said: list[Finding | Note] = []
-    undone: str | None = None
+    values: list[Finding | Note] = []
+    reason: str | None = None
     try:
-        said.extend(_completed(one, subject) for one in check.body(subject, engines))
-    except Inapplicable as reason:
-        return NotApplicable(str(reason))
-    except (Blocked, Unavailable) as reason:
-        undone = str(reason)
+        values.extend(_completed(value, subject) for value in check.body(subject, engines))
+    except Inapplicable as nothing:
+        return NotApplicable(str(nothing))
+    except (Blocked, Unavailable) as obstacle:
+        reason = str(obstacle)
     except Exception as error:
         if isinstance(error, OSError) and error.errno in NO_ROOM:
-            raise  # where nothing can be kept, the run ends in one sentence about that
+            raise  # on a full disk, the run ends in one sentence about that
         return Crashed(f"{type(error).__name__}: {error}", traceback.format_exc())
-    findings = tuple(value for value in said if isinstance(value, Finding))
-    if undone is not None:
-        return Skipped(undone, findings)  # what was found until then stays found
-    return Completed(findings, notes=tuple(value for value in said if isinstance(value, Note)))
+    findings = tuple(value for value in values if isinstance(value, Finding))
+    if reason is not None:
+        return Skipped(reason, findings)
+    return Completed(findings, notes=tuple(value for value in values if isinstance(value, Note)))
 
 
-def _completed(said: Finding | Note, subject: Subject) -> Finding | Note:
+def _completed(value: Finding | Note, subject: Subject) -> Finding | Note:
     of_function = subject.function is not None
-    return completed(said, subject.lists, of_function=of_function) if isinstance(said, Finding) else said
+    return completed(value, subject.lists, of_function=of_function) if isinstance(value, Finding) else value
 
 
 def _merge(outcomes: Sequence[Outcome]) -> Outcome:
-    """One outcome of several: what is worst decides, what was found twice is told once."""
+    """One outcome of several: the worst decides; equal findings become one."""
     if crashed := next((outcome for outcome in outcomes if isinstance(outcome, Crashed)), None):
         return crashed
     ran = [outcome for outcome in outcomes if isinstance(outcome, Completed | Skipped)]
@@ -78,7 +78,7 @@ def _merge(outcomes: Sequence[Outcome]) -> Outcome:
 
 
 def waive(check: str, outcome: Outcome, waivers: Sequence[Waiver], today: date) -> Outcome:
-    """The outcome of a check, with the findings set apart that a waiver accepts."""
+    """The outcome of a check, with waived findings set apart."""
     if not isinstance(outcome, Completed | Skipped):
         return outcome
     counted, waived = [], []
@@ -93,9 +93,9 @@ def waive(check: str, outcome: Outcome, waivers: Sequence[Waiver], today: date) 
 
 
 def _expired(finding: Finding, waiver: Waiver) -> Finding:
-    """The finding, with a word on why it is back."""
-    word = f"the waiver that accepted it ({waiver.reason}) expired on {waiver.expires}"
-    return replace(finding, remedy=f"{finding.remedy}; {word}" if finding.remedy else word)
+    """The finding, with the reason why it is back."""
+    reason = f"the waiver that accepted it ({waiver.reason}) expired on {waiver.expires}"
+    return replace(finding, remedy=f"{finding.remedy}; {reason}" if finding.remedy else reason)
 
 
 def held_against(result: Result, started: Mapping[str, bool]) -> Result:
@@ -109,12 +109,12 @@ def held_against(result: Result, started: Mapping[str, bool]) -> Result:
 
 
 def idle(waivers: Sequence[Waiver], results: Sequence[Result]) -> Iterator[str]:
-    """A note on each waiver that matched no finding, where its check looked at everything."""
+    """A note on each waiver that matched no finding, where its check ran completely."""
     for waiver in waivers:
         outcomes = [result.outcome for result in results if result.check == waiver.check]
         completed = [outcome for outcome in outcomes if isinstance(outcome, Completed)]
-        found = [finding for outcome in completed for finding in _all(outcome) if _matches(waiver, finding)]
-        if completed and not found and not any(isinstance(outcome, Skipped | Crashed) for outcome in outcomes):
+        matched = any(_matches(waiver, finding) for outcome in completed for finding in _all(outcome))
+        if completed and not matched and not any(isinstance(outcome, Skipped | Crashed) for outcome in outcomes):
             yield f"the waiver for {waiver.match!r} of {waiver.check} matches no finding: remove it"
 
 

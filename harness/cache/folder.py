@@ -1,8 +1,4 @@
-"""The user's cache folder: where it is, what it holds, keeping it while it is used, and making it smaller.
-
-It has parts, and each part holds things by their content. Whatever is kept can be made again, so a thing that was not
-used for long can go, whoever made it: nothing here knows what is in one.
-"""
+"""The user's cache folder: where it is, its parts, and the lease that protects it while it is used."""
 
 from __future__ import annotations
 
@@ -39,7 +35,7 @@ class CacheUnusable(OSError):  # noqa: N818 - a reason, which is shown as it is
 
 
 def cache_folder(environ: Mapping[str, str]) -> Path:
-    """Where everything is kept that can be made again: ``LAMBDA_ARTIFACT_CACHE``, else the platform's place."""
+    """The cache folder: ``LAMBDA_ARTIFACT_CACHE``, else the platform's."""
     if named := environ.get("LAMBDA_ARTIFACT_CACHE"):
         return Path(named).absolute()
     import platformdirs  # noqa: PLC0415 - where it is needed
@@ -49,9 +45,9 @@ def cache_folder(environ: Mapping[str, str]) -> Path:
 
 @contextlib.contextmanager
 def using(folder: Path) -> Iterator[None]:
-    """Keep what is in the cache from being pruned; many may do so at a time. Waits while it is being pruned.
+    """Protect the cache from being pruned; several processes may do so at a time. Waits while it is being pruned.
 
-    Who is alone removes first what runs left that were killed.
+    A process that is alone first removes what killed runs left behind.
 
     Raises:
         CacheUnusable: It cannot be written, at the beginning or by what is done meanwhile.
@@ -69,12 +65,12 @@ def using(folder: Path) -> Iterator[None]:
 
 
 def broken_cache(cache: Path) -> str:
-    """What to do where something in the cache is not what was put there."""
+    """The remedy where something in the cache was changed."""
     return f"Something in the cache {cache} was changed: empty it with `lambda-artifact cache prune`, and run again."
 
 
 def unusable_cache(cache: Path, error: OSError) -> str:
-    """What to do where the cache cannot be written."""
+    """The remedy where the cache cannot be written."""
     return (
         f"the cache {cache} cannot be used ({error.strerror or error}): make room there, or name another folder in "
         "LAMBDA_ARTIFACT_CACHE"
@@ -93,7 +89,7 @@ def leased(folder: Path, *, alone: bool) -> Iterator[None]:
     """A lock on the whole cache, which the kernel takes back from a process that is killed.
 
     Raises:
-        CacheUnusable: Somebody else has it, and it is wanted alone.
+        CacheUnusable: Another process has it, and it is wanted alone.
     """
     if sys.platform == "win32":  # where a file that is open cannot be removed anyway
         yield
@@ -103,7 +99,7 @@ def leased(folder: Path, *, alone: bool) -> Iterator[None]:
     lease = folder / LEASE
     with contextlib.suppress(OSError):
         lease.touch()
-    if not lease.is_file():  # a cache that may only be read, or is full: what is to be written will tell
+    if not lease.is_file():  # a cache that is read-only or full: a later write says so
         yield
         return
     with lease.open("rb") as file:
@@ -120,7 +116,7 @@ def leased(folder: Path, *, alone: bool) -> Iterator[None]:
 
 
 def sweep(folder: Path) -> None:
-    """Remove what processes half-made that were killed: nobody else makes anything now."""
+    """Remove the drafts of killed processes: no other process is using the cache now."""
     places = [folder, *(folder / part for part in PARTS), *(folder / "trees").glob("*/")]
     drafts = [path for place in places if place.is_dir() for path in place.iterdir() if DRAFT.search(path.name)]
     for left in (*drafts, *(folder / ROOTS).glob("*")):

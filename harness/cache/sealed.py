@@ -1,4 +1,4 @@
-"""Files of a cache that are whole or nothing: written at once, and believed only with an intact seal."""
+"""Files that are complete or absent: written atomically, and read only with an intact seal."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _SEAL_BYTES = 16
 
 
 def load(path: Path) -> bytes | None:
-    """What was saved; None where there is nothing, or not what was saved."""
+    """The saved bytes; None where there are none, or they were changed."""
     try:
         content = path.read_bytes()
     except OSError:
@@ -48,5 +48,5 @@ def replace_file(path: Path, content: bytes, mode: int = 0o600) -> None:
 
 
 def _seal(packed: bytes) -> bytes:
-    """What stands before the bytes: those that were lost or changed must not read as something else."""
+    """The digest before the bytes: bytes that were lost or changed must not read as something else."""
     return hashlib.blake2b(packed, digest_size=_SEAL_BYTES).digest()

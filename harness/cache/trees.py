@@ -1,4 +1,4 @@
-"""Trees of read-only files: what is in one, laying several over one another, taking one away."""
+"""Trees of read-only files: walk, fingerprint, overlay and remove them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Source(NamedTuple):
 
     Attributes:
         linked: Whether its files may be shared by hard links: they are the store's own and never written again.
-        without: Paths in it that are left out.
+        without: Paths in it to leave out.
     """
 
     root: Path
@@ -40,7 +40,7 @@ def fingerprint(root: Path, without: frozenset[str] = frozenset()) -> str:
 
     Args:
         root: The tree.
-        without: Paths in it that do not count.
+        without: Paths in it to ignore.
 
     Raises:
         OSError: Something may not be read, or disappears meanwhile.
@@ -54,7 +54,7 @@ def fingerprint(root: Path, without: frozenset[str] = frozenset()) -> str:
 
 
 def walk(root: Path) -> Iterator[tuple[str, os.stat_result]]:
-    """Each path of a tree, relative to it: first the root itself, as the empty name; a folder before its content.
+    """Each path of a tree, relative to it: first the root, as the empty name; a folder before its content.
 
     Raises:
         OSError: Something may not be read, or disappears meanwhile.
@@ -82,10 +82,10 @@ def _enterable(status: os.stat_result) -> bool:
 
 
 def remove(root: Path) -> None:
-    """Remove a tree, read-only folders included; one that is not there is removed already.
+    """Remove a tree, with its read-only folders, if it exists.
 
     Raises:
-        OSError: It belongs to somebody else.
+        OSError: It belongs to another user.
     """
     top = os.fspath(root)
     if not os.path.lexists(top):
@@ -112,7 +112,7 @@ def remove(root: Path) -> None:
 
 
 def overlay(sources: Sequence[Source], destination: Path, *, masked: bool = False) -> None:
-    """Make one tree of several; per path the later one wins, by replacing.
+    """Make one tree of several; for each path, the last one replaces the others.
 
     Args:
         sources: The trees, the winning one last.
@@ -131,17 +131,17 @@ def overlay(sources: Sequence[Source], destination: Path, *, masked: bool = Fals
             path = f"{top}/{name}"
             if stat.S_ISDIR(status.st_mode):
                 if name not in folders:
-                    _anew(path, os.mkdir)
+                    _replacing(path, os.mkdir)
                 folders[name] = status
                 continue
             if name in folders:
                 folders = {folder: own for folder, own in folders.items() if not _within(folder, name)}
             if masked and stat.S_ISREG(status.st_mode) and _hidden(status.st_mode):
-                _anew(path, _touch)
+                _replacing(path, _touch)
                 _finish(path, status, masked_mode(status.st_mode))
             else:
                 copy = partial(_copy, f"{source.root}/{name}", status, linked=source.linked)
-                _anew(path, copy)
+                _replacing(path, copy)
     for name in sorted(folders, reverse=True):
         mode = folders[name].st_mode
         hidden = masked and _hidden(mode) and name  # the root is Lambda's own
@@ -149,9 +149,9 @@ def overlay(sources: Sequence[Source], destination: Path, *, masked: bool = Fals
 
 
 def add(root: Path, folder: str, name: str, content: bytes) -> dict[str, tuple[int, int, int]]:
-    """Put a file into a tree so that no moment shows half of it; its folder is made where it is not there.
+    """Put a file into a tree atomically, and make its folder where there is none.
 
-    The folders above look as they did before.
+    The folders above keep their modes and times.
 
     Args:
         root: The tree.
@@ -160,7 +160,7 @@ def add(root: Path, folder: str, name: str, content: bytes) -> dict[str, tuple[i
         content: Of the file.
 
     Returns:
-        What was added: for each path its mode, size (0 for a folder) and modification time in nanoseconds.
+        The added paths: of each its mode, size (0 for a folder) and modification time in nanoseconds.
 
     Raises:
         OSError: The tree cannot be written.
@@ -187,7 +187,7 @@ def add(root: Path, folder: str, name: str, content: bytes) -> dict[str, tuple[i
 
 @contextlib.contextmanager
 def _writable(folder: Path) -> Iterator[None]:
-    """Let this user write into a folder that looks afterwards as it did before."""
+    """Let this user write into a folder, with its mode and time restored afterwards."""
     status = folder.stat()
     folder.chmod(status.st_mode | 0o700)
     try:
@@ -197,8 +197,8 @@ def _writable(folder: Path) -> Iterator[None]:
         os.utime(folder, ns=(status.st_mtime_ns, status.st_mtime_ns))
 
 
-def _anew(path: str, make: Callable[[str], None]) -> None:
-    """Make something that takes the place of what an earlier source had there; nothing is ever written into that."""
+def _replacing(path: str, make: Callable[[str], None]) -> None:
+    """Make a file or folder in the place of an earlier source's, into which nothing is ever written."""
     try:
         make(path)
     except FileExistsError:
@@ -217,7 +217,7 @@ def _hidden(mode: int) -> bool:
 
 
 def masked_mode(mode: int) -> int:
-    """The mode by which the owner may do what others may: 0640 becomes 0040, 0700 becomes 0000."""
+    """The mode with the rights of others for the owner, too: 0640 becomes 0040, 0700 becomes 0000."""
     return stat.S_IMODE(mode) & 0o077 | (mode & 0o007) << 6
 
 

@@ -1,7 +1,7 @@
-"""What is kept in the cache was used, or had to be made: noted beside it, so that it can be counted and pruned.
+"""Hits and misses of the cache, so that they can be counted, and items pruned by their last use.
 
-Each kept thing is a file or a folder, ``<cache>/<part>/<name>``. Its modification time is when it was last used: access
-times are off on many machines. Uses are counted in a file that lines are only appended to, each in one call: no lock is
+An item is a file or a folder, ``<cache>/<part>/<name>``. Its modification time is when it was last used: access times
+are off on many machines. Uses are counted in a log that lines are only appended to, each in one call: no lock is
 needed, and a process that is killed loses nothing but its own last line.
 """
 
@@ -25,11 +25,11 @@ _HIT, _MISS = "hit", "miss"
 
 @dataclass(frozen=True, slots=True)
 class Uses:
-    """How often what was looked for was there.
+    """Hits and misses.
 
     Attributes:
         since: When counting began; None where nothing was counted.
-        hits: How often it was there, by the name of the cache's part.
+        hits: How often an item was there, by the cache's part.
         misses: How often it had to be made, by the same.
     """
 
@@ -39,10 +39,10 @@ class Uses:
 
 
 def used(item: Path, *, hit: bool) -> None:
-    """Note that a kept thing is used. Never fails: a cache that may only be read is still of use.
+    """Log the use of an item. Never fails: a read-only cache is still of use.
 
     Args:
-        item: ``<cache>/<part>/<name>``; all files of a name count as one thing, and any of them will do.
+        item: ``<cache>/<part>/<name>``; all files of a name are one item, and any of them will do.
         hit: Whether it was there; else it has just been made.
     """
     part = item.parent
@@ -54,7 +54,7 @@ def used(item: Path, *, hit: bool) -> None:
 
 
 def uses(cache: Path) -> Uses:
-    """How often what was looked for was there, as far as the log can be read."""
+    """Hits and misses, as far as the log can be read."""
     counts: dict[str, Counter[str]] = {_HIT: Counter(), _MISS: Counter()}
     since = None
     with contextlib.suppress(OSError):
@@ -68,26 +68,26 @@ def uses(cache: Path) -> Uses:
 
 
 def sum_up(cache: Path) -> None:
-    """Make the log short. Nobody else may use the cache meanwhile.
+    """Shorten the log. No other process may use the cache meanwhile.
 
     Raises:
         OSError: The cache cannot be written.
     """
-    found = uses(cache)
-    if found.since is None:
+    total = uses(cache)
+    if total.since is None:
         (cache / _LOG).unlink(missing_ok=True)
         return
-    began = int(found.since.timestamp())
+    began = int(total.since.timestamp())
     draft = cache / f"{_LOG}.draft"
     draft.unlink(missing_ok=True)
-    for kind, counted in ((_HIT, found.hits), (_MISS, found.misses)):
+    for kind, counted in ((_HIT, total.hits), (_MISS, total.misses)):
         for part, number in counted.items():
             _append(draft, part, kind, began, number)
     draft.replace(cache / _LOG)
 
 
 def forget(cache: Path) -> None:
-    """Begin to count anew.
+    """Reset the counts.
 
     Raises:
         OSError: The cache cannot be written.

@@ -1,4 +1,4 @@
-"""What is being done, on standard error, once it takes longer than a person likes to wonder."""
+"""Progress on standard error, once a run takes longer than a second."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Progress:
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._text = ""
-        self._told = ""
+        self._shown = ""
         self._changed = threading.Condition()
         self._ended = False
         self._thread = threading.Thread(target=self._watch, daemon=True)
@@ -47,8 +47,8 @@ class Progress:
         with self._changed:
             self._changed.wait_for(lambda: self._ended, PATIENCE_SECONDS)
             while not self._ended:
-                if self._text != self._told:
-                    self._told = self._text
+                if self._text != self._shown:
+                    self._shown = self._text
                     if self._stream.isatty():
                         spinner = spinner or _Spinner(self._stream)
                         spinner.show(self._text)

@@ -1,1 +1,1 @@
-"""What one verification holds: archives, what is known of them, the runtime's answers, settings."""
+"""The state of one verification: archives and their facts, the runtime's answers, settings."""

@@ -1,7 +1,7 @@
-"""What the runtime answered to questions about archives, kept by all that the answer depends on.
+"""The runtime's answers to questions about archives, stored by all that an answer depends on.
 
-A library that could be loaded can be loaded again: by the same interpreter, on the same machine, from the same bytes.
-Handlers are never answered for from here, and of what told of a fault nothing is kept, so that it is asked again.
+A library that loaded once loads again with the same interpreter, on the same machine, from the same bytes. Starts of
+handlers are never stored, and neither are answers that report a fault, so that they are asked again.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ class AnswerStore:
         self._folder = folder.absolute()
 
     def find(self, key: str) -> str | None:
-        """The answer of a key, if it is here."""
+        """The stored answer of a key, if any."""
         path = self._folder / key
-        found = sealed.load(path)
-        used(path, hit=found is not None)
-        return None if found is None else found.decode()
+        answer = sealed.load(path)
+        used(path, hit=answer is not None)
+        return None if answer is None else answer.decode()
 
-    def keep(self, key: str, answer: str) -> None:
-        """Keep an answer, unless it tells of a fault.
+    def save(self, key: str, answer: str) -> None:
+        """Store an answer, unless it reports a fault.
 
         Raises:
             OSError: The store cannot be written.
@@ -51,12 +51,12 @@ class AnswerStore:
 
 
 def key_of(start: Start, engine: EngineInfo, trees: Sequence[str | None]) -> str:
-    """What stands for all that an answer depends on.
+    """A digest of all that an answer depends on.
 
     Args:
         start: The question.
-        engine: What answers it.
-        trees: What stands for the content of code and layers.
+        engine: The engine that answers it.
+        trees: The content keys of code and layers.
     """
     runtime = [engine.name, engine.sandbox, engine.image, engine.digest, engine.python]
     runtime += [platform.machine(), platform.release()]
@@ -65,8 +65,8 @@ def key_of(start: Start, engine: EngineInfo, trees: Sequence[str | None]) -> str
 
 
 def is_sound(answer: str) -> bool:
-    """Whether an answer tells of no fault: of a list each entry would, else ``error``."""
+    """Whether an answer reports no fault: as an entry of a list, else as ``error``."""
     with contextlib.suppress(ValueError, KeyError):
-        said = json.loads(answer)
-        return not (said["error"] if isinstance(said, dict) else said)
+        value = json.loads(answer)
+        return not (value["error"] if isinstance(value, dict) else value)
     return False

@@ -166,7 +166,7 @@ class Runtime:
             answers = [next(replies) if answer is None else answer for answer in answers]
             for key, answer in zip(self._keys(starts, task, opt), answers, strict=True):
                 if key and answer:
-                    self._saved.keep(key, answer)
+                    self._saved.save(key, answer)
         return tuple(answer or "" for answer in answers)
 
     @property

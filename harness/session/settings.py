@@ -1,4 +1,4 @@
-"""How to verify, beside what."""
+"""The settings of a verification."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What does not depend on the artifact.
+    """How to verify: everything that does not depend on the artifact.
 
     Attributes:
-        engine: What starts the handlers.
+        engine: Starts the handlers.
         cache: The user's cache folder of this tool.
-        progress: Told what is being done.
+        progress: Called with each step.
         select: Ids of the checks to run; empty means all.
         skip: Ids of checks not to run.
         strict: Whether a warning fails too.
         static: Whether handlers are deliberately not started.
         init_timeout: Seconds after which an init is stopped.
         source_digests: Whether reports for people have the whole digests of the archives.
-        profile: The user's profile for what lies in AWS; None for the SDK's default chain.
+        profile: The AWS profile; None for the SDK's default chain.
         today: For the waivers' dates.
     """
 

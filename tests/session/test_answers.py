@@ -38,7 +38,7 @@ KEY = key_of(START, ENGINE, TREES)
 )
 def test_only_what_tells_of_no_fault_is_kept(tmp_path: Path, answer: str, sound: bool) -> None:  # noqa: FBT001 - a verdict
     store = AnswerStore(tmp_path / "answers")
-    store.keep(KEY, answer)
+    store.save(KEY, answer)
 
     assert is_sound(answer) is sound
     assert AnswerStore(tmp_path / "answers").find(KEY) == (answer if sound else None)
@@ -46,7 +46,7 @@ def test_only_what_tells_of_no_fault_is_kept(tmp_path: Path, answer: str, sound:
 
 def test_what_is_damaged_is_asked_again(tmp_path: Path) -> None:
     store = AnswerStore(tmp_path / "answers")
-    store.keep(KEY, "[]")
+    store.save(KEY, "[]")
     (tmp_path / "answers" / KEY).write_bytes(b"[]")
 
     assert store.find(KEY) is None
