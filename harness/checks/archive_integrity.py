@@ -1,5 +1,3 @@
-"""See the check."""
-
 from harness.check import Engines, Findings, Need, Subject, define
 from harness.model import Finding
 

@@ -1,5 +1,3 @@
-"""See the check."""
-
 from collections.abc import Sequence
 
 from harness.check import Blocked, Engines, Findings, Inapplicable, Subject, define

@@ -1,5 +1,3 @@
-"""See the check."""
-
 from collections import defaultdict
 from collections.abc import Sequence
 
@@ -38,7 +36,7 @@ def check(subject: Subject, _engines: Engines) -> Findings:
     natives = NativeFiles(subject.program)
     groups: dict[tuple[Owner, bool], list[Unloadable]] = defaultdict(list)
     for one in compiled.unloadable():
-        if one.path not in subject.facts.pointers:  # git-lfs speaks of those
+        if one.path not in subject.facts.pointers:  # reported by git-lfs
             groups[natives.owner(one.path), one.numpy is not None].append(one)
     for (owner, _), several in groups.items():
         yield _finding(subject, owner, sorted(several, key=lambda one: sure(one.path, subject.program) is None))

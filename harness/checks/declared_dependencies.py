@@ -1,5 +1,3 @@
-"""See the check."""
-
 from collections import defaultdict
 
 from harness.check import Blocked, Engines, Findings, Inapplicable, Subject, define

@@ -1,5 +1,3 @@
-"""See the check."""
-
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -56,12 +54,12 @@ def check(subject: Subject, _: Engines) -> Findings:
     save space (some do so by default) leave modules that are there and fail: `No package metadata was found for X`.
     Patterns such as `*.txt` or `*.json` that were meant for your own files also hit those of libraries: entry points
     are gone, or `botocore.exceptions.DataNotFoundError: Unable to load data for: endpoints`. What each distribution
-    was installed with stands in its RECORD, and is compared with what is in the archives.
+    was installed with is listed in its RECORD, and is compared with what is in the archives.
 
     ## How to fix
 
     Narrow the pattern that removes the files, and keep `*.dist-info`. Tests, documentation, type stubs, headers and
-    bytecode may go: nobody misses them at run time, and this check does not either.
+    bytecode may be removed: no code needs them at run time, and this check ignores them.
     """
     if not subject.facts.distributions and not any(_lookups(subject)):
         raise Inapplicable("no distribution is installed, and no code asks for one")
@@ -78,12 +76,14 @@ def check(subject: Subject, _: Engines) -> Findings:
     yield from _entry_points(subject, installed)
     places = Counter((one.site, one.distribution.key) for one in installed)
     for one in installed:
-        if places[one.site, one.distribution.key] == 1:  # of two versions in one folder, duplicate-distributions speaks
+        if (
+            places[one.site, one.distribution.key] == 1
+        ):  # two versions in one folder are reported by duplicate-distributions
             yield from _files(subject, one)
 
 
 def _unknown(subject: Subject, installed: Sequence[Installed]) -> Iterator[Finding]:
-    """What code asks for by name, and is not there."""
+    """Find distributions that code asks for by name and that are absent."""
     known = {one.distribution.key for one in installed} | subject.policy.preinstalled
     asked: dict[str, list[Asked]] = defaultdict(list)
     for path, lookup in _lookups(subject):
@@ -108,7 +108,7 @@ def _when(subject: Subject, path: str, lookup: Lookup) -> When:
 
 
 def _lookups(subject: Subject) -> Iterator[tuple[str, Lookup]]:
-    """What is asked for by code that handlers reach, or that no distribution brought."""
+    """Yield the look-ups of code that handlers reach, or that no distribution brought."""
     facts = subject.facts
     for path in sorted(facts.notable.intersection({*facts.unrecorded, *subject.program.graph.reached})):
         yield from ((path, lookup) for lookup in facts.modules[path].lookups)
@@ -129,7 +129,7 @@ def _name(lookup: Lookup, path: str, subject: Subject) -> str | None:
 
 
 def _matters(subject: Subject, path: str, lookup: Lookup, name: str) -> bool:
-    """Whether a look-up that no start depends on is worth a word.
+    """Whether a look-up that no start depends on is worth reporting.
 
     The handlers' own packages ask for what they need; of another package, that it asks for itself when it is imported
     shows that its metadata was taken away.
@@ -247,7 +247,7 @@ def _files(subject: Subject, installed: Installed) -> Findings:
 
 
 def _missed(subject: Subject, installed: Installed, gone: Sequence[str]) -> tuple[str, When, tuple[str, ...]]:
-    """What is said without a file that is gone, when, and by which chain of imports, as far as that is certain."""
+    """The error that a removed file leads to, when, and by which chain of imports, as far as that is certain."""
     program = subject.program
     lacking = {module for one in gone if (module := module_name(one)) and one.endswith(MODULES)}
     best: tuple[str, When, tuple[str, ...]] = ("", When.LATER, ())
@@ -255,7 +255,7 @@ def _missed(subject: Subject, installed: Installed, gone: Sequence[str]) -> tupl
         reach = sure(path, program) if owner is installed and path in subject.facts.modules else None
         for one in subject.facts.modules[path].imports if reach and lacking else ():
             base = program.graph.absolute(one.module, one.level, path)
-            # Of a module whose package is gone as well, imports-resolve speaks.
+            # A module whose package is gone as well is reported by imports-resolve.
             taken = [name for name in one.names if f"{base}.{name}" in lacking and base not in lacking]
             if reach and taken and reach.when < best[1] and one.certain and not one.lazy:
                 best = f"{failing(f'cannot import name {taken[0]!r} from {base!r}', reach)}: ", reach.when, reach.chain

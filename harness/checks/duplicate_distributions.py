@@ -1,5 +1,3 @@
-"""See the check."""
-
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -49,7 +47,7 @@ def check(subject: Subject, _: Engines) -> Findings:
 
 
 def _strays(subject: Subject, installed: Installed) -> Iterator[Finding]:
-    """Compiled modules of nobody's that are imported in the place of a distribution's own."""
+    """Find compiled modules of no distribution that are imported instead of a distribution's own."""
     for file in sorted(modules(installed)):
         path, name = f"{installed.site}/{file}", module_name(file)
         found = subject.program.search.find(name) if name and file.endswith(".py") else None
@@ -95,7 +93,7 @@ class _Conflict:
         reaches = (sure(f"{other.site}/{file}", self.subject.program) for file in doubtful)
         reach = next((one for one in reaches if one), None)
         won = (
-            f"; {other.site}/{winners[0]}, of {other.distribution.version}, is imported nevertheless" if winners else ""
+            f"; {other.site}/{winners[0]}, of {other.distribution.version}, is imported all the same" if winners else ""
         )
         return Finding(
             f"{name} is there in {len({one.distribution.version for one in self.copies})} versions: {places}; "
@@ -156,11 +154,11 @@ class _Conflict:
         return [file for file, one in found if isinstance(one, Found) and one.path == f"{other.site}/{file}"]
 
     def _leftovers(self, first: Installed, other: Installed) -> Iterator[str]:
-        """What only the copy that lost has: still importable beside the other's, or out of reach."""
+        """Name what only the other copy has: still importable together with the first, or no longer found."""
         search, winners = self.subject.program.search, self._winners(first, other)
         if winners:
             won = few(winners, SHOWN)
-            yield f"{won} of {other.distribution.version} is imported, not the module of that name beside it"
+            yield f"{won} of {other.distribution.version} is imported, not the module of that name next to it"
         mixed, hidden = [], []
         for file in sorted(modules(other) - modules(first)):
             name = module_name(file)

@@ -1,5 +1,3 @@
-"""See the check."""
-
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -22,7 +20,7 @@ REMEDY = (
 
 @dataclass(slots=True)
 class Left:
-    """What an editable install left of one distribution."""
+    """The remains of an editable install of one distribution."""
 
     name: str
     pointers: list[Pointer] = field(default_factory=list)
@@ -52,7 +50,7 @@ def check(subject: Subject, _: Engines) -> Findings:
 
 
 def _left(subject: Subject) -> list[Left]:
-    """What editable installs left, by distribution."""
+    """The remains of editable installs, by distribution."""
     found: dict[str, Left] = {}
     for pointer in pointers(subject.program):
         found.setdefault(canonicalize_name(pointer.name), Left(pointer.name)).pointers.append(pointer)
@@ -79,7 +77,7 @@ def _judged(subject: Subject, left: Left) -> Finding | Note:
     if not lacking:
         return Note(f"{place} points at {target}, which is not on Lambda; the modules of {left.name} are there anyway")
     imported = next((one for one in lacking if one in set(_wanted(subject))), None)
-    # The project itself is often installed as editable, beside its modules under other names: harmless.
+    # The project itself is often installed as editable, next to its modules under other names: harmless.
     certain = imported is not None or (known and left.installed is not None)
     return Finding(
         f"{left.name} is installed as editable: the archive holds a pointer to {target} and not its modules: "

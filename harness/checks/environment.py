@@ -1,5 +1,3 @@
-"""See the check."""
-
 from collections.abc import Iterator
 
 from harness.artifact.bundle import CODE_ROOT, LAYER_ROOT, Item, where
@@ -77,7 +75,7 @@ def _accepted(subject: Subject, function: Function, variables: dict[str, str]) -
 
 
 def _limited(subject: Subject, function: Function) -> Iterator[Finding]:
-    """What Lambda accepts with a capacity provider only, and what such a function needs."""
+    """Compare the limits of functions with and without a capacity provider."""
     limits = subject.policy.limits
     if function.timeout > limits.timeout_max_seconds and not function.capacity_provider:
         yield Finding(
@@ -127,7 +125,7 @@ def _behind(subject: Subject, path: str) -> Item | None:
 
 
 def _search_path(subject: Subject, function: Function, variables: dict[str, str]) -> Iterator[Finding]:
-    """What a function loses whose own PYTHONPATH keeps the layers off the search path."""
+    """Name the modules that a function loses if its own PYTHONPATH keeps the layers off the search path."""
     layers = [
         folder
         for folder in site_folders(subject.policy.python)[1:]
@@ -166,7 +164,7 @@ def _replaced(subject: Subject, function: Function, name: str, value: str) -> It
         inside = [path for path in subject.bundle.items if path.startswith(f"{folder}/")]
         if inside and folder not in listed:
             yield Finding(
-                f"{name} is set without {folder}, where {inside[0].rpartition('/')[2]} lies: nothing finds it there",
+                f"{name} is set without {folder}, where {inside[0].rpartition('/')[2]} is: nothing finds it there",
                 f"{function.name}: environment",
                 Severity.WARNING,
                 f"add {folder} to {name}: a value replaces the runtime's, it does not add to it",

@@ -1,5 +1,3 @@
-"""See the check."""
-
 import json
 import os
 import signal
@@ -84,7 +82,7 @@ def _finding(subject: Subject, owner: str, words: str, paths: list[str], severit
 
 
 def _remedy(subject: Subject, path: str) -> str:
-    """What shared-libraries says of a library that is missing; else to take the file as its wheel has it."""
+    """The remedy of shared-libraries for an absent library; else to install the file as its wheel has it."""
     natives = NativeFiles(subject.program)
     owner = natives.owner(path)
     if path in subject.facts.pointers:

@@ -1,5 +1,3 @@
-"""See the check."""
-
 from harness.artifact.bundle import where
 from harness.artifact.entries import Kind
 from harness.check import Engines, Findings, Subject, define

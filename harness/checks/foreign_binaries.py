@@ -1,5 +1,3 @@
-"""See the check."""
-
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -26,7 +24,7 @@ def check(subject: Subject, _: Engines) -> Findings:
     An installer takes what fits the machine that it runs on. A layer built on a Mac, in Alpine, for arm64 instead of
     x86_64, or by another Python ends in `Runtime.ImportModuleError: … No module named 'pydantic_core._pydantic_core'`,
     in `invalid ELF header`, or in `cannot open shared object file`. Each native file is judged by its content: a file
-    name proves little. Binaries for other systems that a distribution brings along and does not import are let be.
+    name proves little. Binaries for other systems that a distribution brings along and does not import are ignored.
 
     ## How to fix
 
@@ -39,7 +37,7 @@ def check(subject: Subject, _: Engines) -> Findings:
     foreigners = ForeignFiles(subject.program)
     groups: dict[Owner, list[ForeignFile]] = defaultdict(list)
     for one in foreigners.found:
-        if not one.path.startswith(f"{EXTENSIONS}/"):  # lambda-extensions speaks of those
+        if not one.path.startswith(f"{EXTENSIONS}/"):  # reported by lambda-extensions
             groups[one.owner].append(one)
     judged = [(owner, one) for owner, several in groups.items() for one in _judge(subject, foreigners, owner, several)]
     together: dict[str, list[Installed]] = defaultdict(list)
@@ -121,7 +119,7 @@ def _broken(
         words = f"{name}: cannot open shared object file: No such file or directory (required by {by})"
     elif reach:
         words = failing(words, reach)
-    # Whoever imports it, and does without its native code, is slower; of one that nobody imports, nothing is known.
+    # What imports it and works without its native code is slower; of one that is not imported, nothing is known.
     loose = reach is None and first.path not in foreigners.needed and _is_reached(subject, owner)
     name = first.path.rpartition("/")[2]
     files = f"{len(several):,} files, such as {name}" if len(several) > 1 else f"file {name}"
@@ -183,7 +181,7 @@ def _spare(subject: Subject, owner: Owner, spare: Sequence[ForeignFile]) -> Find
 
 
 def _local(subject: Subject) -> Iterator[Note]:
-    """Distributions that an installer takes for fitting whatever they were linked with."""
+    """Note distributions that installers accept, whatever they were linked with."""
     for installed in subject.facts.distributions:
         files = [f"{installed.root}/{recorded.path}" for recorded in installed.distribution.record or ()]
         if is_local(installed.distribution) and any(path in subject.facts.binaries for path in files):

@@ -1,5 +1,3 @@
-"""See the check."""
-
 from harness.check import Blocked, Engines, Findings, Inapplicable, Need, Scope, Subject, define
 from harness.diagnosis import scripts
 from harness.diagnosis.network import unjudged, unreached, went_on
@@ -29,7 +27,7 @@ def check(subject: Subject, engines: Engines) -> Findings:
     function an emulated AWS. `network-at-init = "known"` in the function's table accepts that it is judged up to that
     call and no further. Nothing waits for the retries that follow the call.
 
-    An init that takes longer than 10 seconds is a warning: Lambda stops it there and starts anew inside the first
+    An init that takes longer than 10 seconds is a warning: Lambda stops it there and starts again inside the first
     invocation, at the caller's expense. With `snap-start` or `capacity-provider` in the manifest it may take 130
     seconds, or as long as the function's timeout. Time that it only waited for a processor of this machine does not
     count.
@@ -57,10 +55,10 @@ def check(subject: Subject, engines: Engines) -> Findings:
     init = seen.init
     cpu_seconds = init.cpu_seconds + seen.compiling
     # How busy this machine is, is no property of the artifact.
-    took = max(cpu_seconds, init.undisturbed_seconds + seen.compiling)
-    if took > limit:
+    seconds = max(cpu_seconds, init.undisturbed_seconds + seen.compiling)
+    if seconds > limit:
         yield Finding(
-            f"init took {took:.1f} s, and Lambda stops it after {limit} s: INIT_REPORT Phase: init Status: timeout",
+            f"init took {seconds:.1f} s, and Lambda stops it after {limit} s: INIT_REPORT Phase: init Status: timeout",
             f"handler {function.handler}",
             Severity.WARNING,
             "import less at module level (`python -X importtime` shows what costs), or give the function more memory, "

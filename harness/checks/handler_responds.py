@@ -1,5 +1,3 @@
-"""See the check."""
-
 import json
 from dataclasses import replace
 from typing import Any
@@ -65,7 +63,7 @@ def check(subject: Subject, engines: Engines) -> Findings:
 def _judged(
     subject: Subject, function: Function, event: Event, seen: Observation, number: int
 ) -> Finding | Note | Unreached:
-    """What is said of the answer to an event."""
+    """Judge the answer to an event."""
     answer = seen.answers[number]
     problem = unmet(event, answer.body) if isinstance(answer, Answered) else None
     if isinstance(answer, Answered) and problem is None:
@@ -92,7 +90,7 @@ def _place(function: Function, event: Event) -> str:
 
 
 def unmet(event: Event, body: str) -> str | None:
-    """What the answer lacks of what the event file expects; None when it lacks nothing."""
+    """The difference between an answer and what the event file expects; None where there is none."""
     if event.expect is None:
         return None
     try:

@@ -1,5 +1,3 @@
-"""See the check."""
-
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
@@ -71,7 +69,7 @@ def _unresolved(subject: Subject) -> Iterator[Unresolved]:
         reach = program.graph.reached.get(path)
         if path not in program.others:
             found = program.graph.unresolved(path)
-            # Where the importer of a module expects that to fail, what it lacks affects nobody.
+            # Where the importer of a module expects that to fail, a module that it lacks affects no handler.
             yield from (one for one in found if one.statement.lazy or not (reach and reach.guarded))
     for path, reach in sorted(program.graph.reached.items()):
         if path in program.own or reach.when not in CERTAIN or path not in subject.facts.modules:
@@ -153,7 +151,7 @@ def _circumstances(program: Program, one: Unresolved, when: When, functions: Seq
         by = loader.parent.path if loader and loader.parent else None
         return f"no import leads here from a handler; {by or 'what loads this module by its name'} may"
     if not one.statement.certain:
-        return "it stands under a condition that is only known at run time"
+        return "it is under a condition that is only known at run time"
     if when is When.PERHAPS_AT_START:
         return "it is imported by a name that is only known at run time, or under a condition"
     return "the handler starts; this fails when the function that imports it is called"

@@ -1,5 +1,3 @@
-"""See the check."""
-
 from harness.artifact.bundle import LAYER_ROOT, where
 from harness.artifact.entries import Kind
 from harness.check import Engines, Findings, Inapplicable, Subject, define

@@ -1,5 +1,3 @@
-"""See the check."""
-
 from collections import defaultdict
 from collections.abc import Sequence
 
@@ -23,7 +21,7 @@ def check(subject: Subject, _: Engines) -> Findings:
     Lambda's Linux is a minimal one. There is no git, tar or unzip, `FileNotFoundError: [Errno 2] No such file or
     directory: 'git'`; no locale but C and POSIX, `locale.Error: unsupported locale setting`; no /dev/shm, which
     multiprocessing's locks, queues and pools need, `OSError: [Errno 38] Function not implemented`. `find_library`
-    never finds what lies in `/opt/lib`. A program of the archive that is not executable, or a script with Windows line
+    never finds what is in `/opt/lib`. A program of the archive that is not executable, or a script with Windows line
     endings, cannot be started. What the code names by constants is held against what the runtime has.
 
     ## How to fix

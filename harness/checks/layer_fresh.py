@@ -1,5 +1,3 @@
-"""See the check."""
-
 from collections.abc import Iterator, Sequence
 
 from harness.artifact.entries import Archive, Role
@@ -104,7 +102,7 @@ def _unkeyed(one: Unkeyed) -> Finding:
 
 def _keyed(one: Unkeyed) -> str:
     if one.step.early:
-        return "no file, because the step stands before the checkout"
+        return "no file, because the step is before the checkout"
     if not one.keyed:
         return "no file"
     empty = f" ({few(one.empty, SHOWN)}: no such file)" if one.empty else ""

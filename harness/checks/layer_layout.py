@@ -1,5 +1,3 @@
-"""See the check."""
-
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -84,8 +82,8 @@ def _layer(layer: Archive, version: str, named: Sequence[str], *, led: bool) -> 
     read = {name for name in names if any(f"{name}/".startswith(one) for one in named)}
     lost = _lost(names, read, version)
     gone = {name for found in lost.values() for name in found}
-    # Something else is in its place: then what lies elsewhere may be meant for a reader of its own. `bin/` proves
-    # nothing: pip puts one beside the modules.
+    # Something else is in its place: then files elsewhere may be meant for another reader. `bin/` proves
+    # nothing: pip puts one next to the modules.
     placed = led or any(
         name.startswith(("lib/", "extensions/")) or (name.startswith("python/") and MODULE.fullmatch(name))
         for name in names

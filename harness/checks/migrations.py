@@ -1,5 +1,3 @@
-"""See the check."""
-
 import posixpath
 from collections.abc import Iterator
 
@@ -37,12 +35,12 @@ def check(subject: Subject, _: Engines) -> Findings:
     if not found:
         yield from _without(subject)
     for environment in found:
-        sure = Severity.ERROR if run_by(subject.program, environment) else Severity.WARNING
-        yield from _environment(subject, environment, sure)
+        severity = Severity.ERROR if run_by(subject.program, environment) else Severity.WARNING
+        yield from _environment(subject, environment, severity)
 
 
 def _without(subject: Subject) -> Iterator[Finding | Note]:
-    """There is no environment: that nothing applies is true only where nobody runs Alembic."""
+    """Judge an artifact without an environment: the check applies only if code runs Alembic."""
     runs = run_by(subject.program)
     if runs is None or any(uses.locates or uses.moves for uses in subject.facts.uses.values()):
         raise Inapplicable("the artifact has no Alembic environment")
@@ -65,41 +63,42 @@ def _without(subject: Subject) -> Iterator[Finding | Note]:
     )
 
 
-def _environment(subject: Subject, environment: Environment, sure: Severity) -> Iterator[Finding | Note]:
-    if environment.said is None or environment.folder is None or not environment.there:
+def _environment(subject: Subject, environment: Environment, severity: Severity) -> Iterator[Finding | Note]:
+    folder, strangers = environment.folder, environment.strangers
+    if environment.said is None or folder is None or not environment.there:
         if not any(uses.locates or uses.moves for uses in subject.facts.uses.values()):
-            yield from _location(subject, environment, sure)
+            yield from _location(subject, environment, severity)
         return
     if not environment.script:
         yield Finding(
-            f"Can't find Python file {environment.folder}/env.py: the script directory of the migrations has no env.py",
-            _archive(subject, environment.folder),
-            sure,
-            f"copy {_relative(environment.folder)}/env.py into the folder that the archive is made from",
+            f"Can't find Python file {folder}/env.py: the script directory of the migrations has no env.py",
+            _archive(subject, folder),
+            severity,
+            f"copy {_relative(folder)}/env.py into the folder that the archive is made from",
         )
-    if environment.strangers:
-        names = [posixpath.basename(path) for path in environment.strangers]
+    if strangers:
+        names = [posixpath.basename(path) for path in strangers]
         yield Finding(
             f"Could not determine revision id from filename {names[0]}: Alembic takes every module of its versions "
             f"folder for a revision, and {', '.join(names)} set no down_revision",
-            where(subject.bundle.items[environment.strangers[0]]),
-            sure,
+            where(subject.bundle.items[strangers[0]]),
+            severity,
             "move what is no revision out of the folder",
         )
     if environment.history is None:
         return
-    if not environment.files and not environment.strangers:
+    if not environment.files and not strangers:
         yield Finding(
-            f"there is no revision in {', '.join(environment.versions) or environment.folder + '/versions'}: upgrading "
-            "does nothing, and says so to nobody",
-            _archive(subject, environment.folder),
+            f"there is no revision in {', '.join(environment.versions) or folder + '/versions'}: upgrading does "
+            "nothing, without an error",
+            _archive(subject, folder),
             Severity.WARNING,
-            f"copy the files of {_relative(environment.folder)}/versions into the folder that the archive is made from",
+            f"copy the files of {_relative(folder)}/versions into the folder that the archive is made from",
         )
-    yield from _history(subject, environment, environment.history, sure)
+    yield from _history(subject, environment, environment.history, severity)
 
 
-def _location(subject: Subject, environment: Environment, sure: Severity) -> Iterator[Finding]:
+def _location(subject: Subject, environment: Environment, severity: Severity) -> Iterator[Finding]:
     """The configuration leads nowhere."""
     statements = (one for path in subject.program.own for one in subject.facts.modules[path].imports)
     if environment.said is None and any(one.module.partition(".")[0] == "flask_migrate" for one in statements):
@@ -109,7 +108,7 @@ def _location(subject: Subject, environment: Environment, sure: Severity) -> Ite
         yield Finding(
             f"No '{LOCATION}' key found in configuration",
             place,
-            sure,
+            severity,
             f"set {LOCATION} = %(here)s/alembic in its section [{environment.section}]",
         )
     elif environment.folder is not None:
@@ -117,26 +116,28 @@ def _location(subject: Subject, environment: Environment, sure: Severity) -> Ite
             f"Path doesn't exist: {environment.folder}: it is what {LOCATION} = {environment.said} leads to in "
             f"[{environment.section}]",
             place,
-            sure,
+            severity,
             f"copy {_relative(environment.folder)} into the folder that the archive is made from; a path without "
             f"%(here)s is relative to {CODE_ROOT}",
         )
 
 
-def _history(subject: Subject, environment: Environment, history: History, sure: Severity) -> Iterator[Finding | Note]:
+def _history(
+    subject: Subject, environment: Environment, history: History, severity: Severity
+) -> Iterator[Finding | Note]:
     remedy = f"copy all files of {_relative(environment.folder or '')}/versions, or correct what it follows"
     for wanted, path in history.missing:
         yield Finding(
             f"KeyError: {wanted!r}: {posixpath.basename(path)} follows or depends on that revision, which is not there",
             where(subject.bundle.items[path]),
-            sure,
+            severity,
             remedy,
         )
     for name, paths in history.duplicates:
         yield Finding(
             f"Revision {name} is present more than once: in {' and '.join(map(posixpath.basename, paths))}",
             where(subject.bundle.items[paths[-1]]),
-            sure,
+            severity,
             "leave out the one that is old, or give the newer an id of its own",
         )
     if history.missing or history.duplicates:
@@ -145,14 +146,14 @@ def _history(subject: Subject, environment: Environment, history: History, sure:
         yield Finding(
             f"Cycle is detected in revisions ({', '.join(history.cyclic)})",
             environment.place,
-            sure,
+            severity,
             "let one of them follow what was there before",
         )
     elif len(history.heads) > 1:
         yield Finding(
             f"{MULTIPLE}: the heads are {', '.join(sorted(history.heads))}",
             environment.place,
-            Severity.WARNING if _branches(subject, environment) else sure,
+            Severity.WARNING if _branches(subject, environment) else severity,
             "join them in one revision: alembic merge heads; or upgrade to heads",
         )
     elif history.heads:
@@ -170,6 +171,6 @@ def _relative(path: str) -> str:
 
 
 def _archive(subject: Subject, path: str) -> str:
-    """Where a folder is, for a message."""
+    """The place of a folder, for a message."""
     item = next((one for name, one in subject.bundle.items.items() if name.startswith(f"{path}/")), None)
     return where(item).removesuffix(item.path.removeprefix(path)) if item else path

@@ -1,5 +1,3 @@
-"""See the check."""
-
 import json
 from collections.abc import Iterator
 
@@ -55,10 +53,10 @@ def _question(environment: Environment) -> dict[str, str | None]:
 
 def _compared(environment: Environment, revisions: tuple[str, ...], heads: tuple[str, ...]) -> Iterator[Finding | Note]:
     history = environment.history
-    told = {name for name, _ in history.revisions} if history else set(revisions)
-    if differ := sorted(told.symmetric_difference(revisions)):
+    static = {name for name, _ in history.revisions} if history else set(revisions)
+    if differ := sorted(static.symmetric_difference(revisions)):
         yield Finding(
-            f"Alembic reads {len(revisions)} revisions where the files have {len(told)}: {few(differ, SHOWN)}",
+            f"Alembic reads {len(revisions)} revisions where the files have {len(static)}: {few(differ, SHOWN)}",
             environment.place,
             Severity.WARNING,
             "let the configuration name the folder that the archive has, and one only",

@@ -1,5 +1,3 @@
-"""See the check."""
-
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,7 +11,7 @@ from harness.facts.python.shadowed import Shadowed, closed_to, misled, shadowed
 from harness.model import Finding, Severity
 from harness.plain_text import few
 
-# What is shipped by mistake and imported by nobody.
+# What is shipped by mistake and never imported.
 IDLE = re.compile(r"(?:tests?|testing|docs?|examples?|benchmarks?|scripts|tools|samples?)(?:\..*)?")
 SHOWN = 3
 
@@ -50,7 +48,7 @@ def _judged(subject: Subject, name: str, front: str, portions: Sequence[Shadowed
     package = subject.program.search.find(name)
     needed = [one for one in _wanted(subject, name, package) if _asks(one) in lost]
     installed = sorted({owner for portion in portions for owner in _owners(subject, portion)})
-    # Folders of one's own that nobody imports from, such as migrations, are no packages.
+    # Folders that no code imports from, such as migrations, are no packages.
     if not needed and (not installed or IDLE.fullmatch(name)):
         return
     item = subject.bundle.items[front]

@@ -1,5 +1,3 @@
-"""See the check."""
-
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -37,7 +35,7 @@ def check(subject: Subject, _: Engines) -> Findings:
 
     ## Why it matters
 
-    The runtime stands in many places: in the template that deploys the function, in `requires-python`, in the image
+    The runtime is written in many places: in the template that deploys the function, in `requires-python`, in the image
     that installs the layer, in the pipeline that runs the tests. A place that was forgotten in an upgrade deploys
     another runtime than the one that was verified, installs native code that the runtime cannot load, or tests on a
     Python whose standard library still has what the runtime's has lost.
@@ -63,7 +61,7 @@ def check(subject: Subject, _: Engines) -> Findings:
 
 
 def _project(subject: Subject) -> Iterator[Finding]:
-    """What the project lets in, and what its lock was made for."""
+    """Compare the project's `requires-python`, and the Python that its lock was made for."""
     project, runtime = subject.lists.project, subject.manifest.runtime
     declared, lock = project.declared, subject.lists.lock
     if declared and _excludes(declared.requires_python, subject):
@@ -91,12 +89,12 @@ def _project(subject: Subject) -> Iterator[Finding]:
 
 
 def _deployed(subject: Subject, found: Sequence[PythonPin]) -> Iterator[Finding]:
-    """What deploys the manifest's functions; where no file says of any runtime whose it is, what may be theirs."""
+    """Judge what deploys the manifest's functions; where no file names a function, all that may deploy them."""
     own = {one: None for function in subject.manifest.functions for one in _of(function, found, subject.policy.python)}
     whose = any(one.handler or one.function for one in found)
-    told = list(own) if own or whose else [*found]
-    wrong = [one for one in told if not one.agrees(subject.policy.python)]
-    if not own and len(wrong) < len(told):
+    mentioned = list(own) if own or whose else [*found]
+    wrong = [one for one in mentioned if not one.agrees(subject.policy.python)]
+    if not own and len(wrong) < len(mentioned):
         return  # others are another function's
     certain = [one for one in wrong if own and _is_used(one, deployers(subject.manifest))]
     first = next(iter(certain or wrong), None)
@@ -115,7 +113,7 @@ def _deployed(subject: Subject, found: Sequence[PythonPin]) -> Iterator[Finding]
 
 
 def _of(function: Function, found: Sequence[PythonPin], python: tuple[int, int]) -> Sequence[PythonPin]:
-    """What is said of a function; where a file has several with its handler, and does not name it, perhaps nothing."""
+    """The mentions of a function; none where a file has several with its handler and does not name it."""
     called = {_plain(function.name), _plain((function.deployed_as or "").rpartition("function:")[2].partition(":")[0])}
     bare = [one for one in found if one.handler is None and one.function and _plain(one.function) in called]
     by_file: dict[str, list[PythonPin]] = defaultdict(list)
@@ -142,7 +140,7 @@ def _is_used(one: PythonPin, tools: frozenset[str]) -> bool:
 
 
 def _layers(subject: Subject, found: Sequence[PythonPin]) -> Iterator[Finding]:
-    """What publishes layers: one of them is the function's, and which does not show."""
+    """Judge what publishes layers: one of them is the function's, and which one is not known."""
     if found and not any(one.agrees(subject.policy.python) for one in found):
         yield Finding(
             f"{printable(found[0].text)}: the layer is published for Python {found[0].python}, and the function runs "
@@ -154,7 +152,7 @@ def _layers(subject: Subject, found: Sequence[PythonPin]) -> Iterator[Finding]:
 
 
 def _others(subject: Subject, found: Sequence[PythonPin]) -> Iterator[Finding]:
-    """What builds and tests, one finding for each; a file that names the function's Python among others agrees."""
+    """Judge builds and tests, one finding for each; a file that names the function's Python among others agrees."""
     handlers = {_handler(function.handler) for function in subject.manifest.functions}
     files: dict[tuple[str, Kind], list[PythonPin]] = defaultdict(list)
     for one in found:
@@ -193,7 +191,7 @@ def _is_older(one: PythonPin, subject: Subject) -> bool:
 
 
 def _older(subject: Subject, found: Sequence[PythonPin]) -> Iterator[Note]:
-    """What linters are told of an older Python, which does no harm, and is worth knowing after an upgrade."""
+    """Note linters that are set to an older Python: harmless, and worth knowing after an upgrade."""
     older = [one for one in found if one.kind is Kind.LINTER and _is_older(one, subject)]
     if older:
         places = [f"{one.where} ({printable(one.text)})" for one in older]
@@ -201,12 +199,12 @@ def _older(subject: Subject, found: Sequence[PythonPin]) -> Iterator[Note]:
 
 
 def _wheels(subject: Subject) -> Iterator[Finding]:
-    """Distributions for another CPython that no native file shows: of those that one does, foreign-binaries speaks."""
+    """Find wheels for another CPython without native files; foreign-binaries reports the others."""
     tagged = [one for one in subject.facts.distributions if _other_python(one.distribution, subject)]
     if not tagged:
         return
-    told = {id(one.owner.installed) for one in ForeignFiles(subject.program).found if one.owner.installed}
-    if several := [one for one in tagged if id(one) not in told]:
+    reported = {id(one.owner.installed) for one in ForeignFiles(subject.program).found if one.owner.installed}
+    if several := [one for one in tagged if id(one) not in reported]:
         first = several[0]
         yield Finding(
             f"{few(map(_named, several), SHOWN)} "

@@ -1,5 +1,3 @@
-"""See the check."""
-
 import posixpath
 import re
 from collections import defaultdict
@@ -171,8 +169,8 @@ def _finding(subject: Subject, path: str, by: list[FileAccess]) -> Finding:
 
 
 def _remedy(subject: Subject, path: str, access: FileAccess) -> str:
-    beside = posixpath.dirname(access.file)
-    found = sorted(absent_files.elsewhere(subject.program, path), key=lambda one: (not one.startswith(beside), one))
+    folder = posixpath.dirname(access.file)
+    found = sorted(absent_files.elsewhere(subject.program, path), key=lambda one: (not one.startswith(folder), one))
     for there in found[:1]:
-        return f"it lies at {there}: correct the path in {access.file}, or move it"
+        return f"it is at {there}: correct the path in {access.file}, or move it"
     return absent_files.copied(subject.lists, path)

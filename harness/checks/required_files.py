@@ -1,5 +1,3 @@
-"""See the check."""
-
 import posixpath
 import re
 from collections.abc import Mapping
@@ -71,7 +69,7 @@ def _size(item: Item, items: Mapping[str, Item]) -> int | None:
 
 
 def _explain(subject: Subject, pattern: str, wanted: str, matched: list[str], files: list[str]) -> tuple[str, str]:
-    """What is wrong with a pattern that matches no file with something in it, and what to do about it."""
+    """Explain a pattern that matches no file with content: what is wrong, and what to do."""
     if files:
         remedy = "look at the build step that wrote it: a copy that failed leaves an empty file"
         return f"matches only empty files ({', '.join(files[:3])})", remedy
@@ -84,12 +82,12 @@ def _remedy(subject: Subject, wanted: str) -> str:
     if not wanted.startswith((f"{CODE_ROOT}/", f"{LAYER_ROOT}/")):
         return f"archives fill {CODE_ROOT} and {LAYER_ROOT} only: name a path there"
     for path in absent_files.elsewhere(subject.program, wanted):
-        return f"it lies at {path}: move it, or require that path"
+        return f"it is at {path}: move it, or require that path"
     return absent_files.copied(subject.lists, wanted)
 
 
 def _where(subject: Subject, wanted: str) -> str:
-    """Where the file should be: in the code archive, else in one of the layers."""
+    """The place where the file should be: in the code archive, else in one of the layers."""
     archives = _archives(subject, wanted)
     return f"{archives}: {wanted}" if archives else wanted
 

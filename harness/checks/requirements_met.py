@@ -1,5 +1,3 @@
-"""See the check."""
-
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -10,6 +8,7 @@ from harness.facts.python.graph import Unresolved
 from harness.facts.python.startup import certain
 from harness.facts.view import Installed
 from harness.model import Defect, Fault, Finding, Severity
+from harness.plain_text import few
 
 SHOWN = 3
 SDK = frozenset({"boto3", "botocore", "s3transfer"})
@@ -23,8 +22,8 @@ def check(subject: Subject, _: Engines) -> Findings:
 
     ## Why it matters
 
-    Code, layers and the runtime are put together by whoever attaches them, and no installer resolves the whole. A
-    layer with urllib3 2 beside a requests that needs 1.26 ends in
+    Code, layers and the runtime are put together when they are attached, and no installer resolves the whole. A
+    layer with urllib3 2 next to a requests that needs 1.26 ends in
     `cannot import name 'DEFAULT_CIPHERS' from 'urllib3.util.ssl_'`; an extra that got lost (`pkg` instead of
     `pkg[tracer]`) in `No module named 'aws_xray_sdk'`. What the runtime brings counts by its name: AWS fixes no
     versions of it, and a requirement that depends on one is a warning.
@@ -44,7 +43,7 @@ def check(subject: Subject, _: Engines) -> Findings:
         if failing or name not in BUILD_TOOLS:
             yield _absence(union, by, failing)
     for one, pin in union.of_the_runtime():
-        if not {one.name, one.by.distribution.key} <= SDK:  # of a part of the SDK, sdk-complete speaks
+        if not {one.name, one.by.distribution.key} <= SDK:  # parts of the SDK are reported by sdk-complete
             yield _of_the_runtime(one, pin)
     for several in union.installed.values():
         for installed in several:
@@ -61,10 +60,9 @@ def _grouped(required: Iterable[Required]) -> Mapping[str, Sequence[Required]]:
 
 
 def _by(several: Sequence[Required]) -> str:
-    """Who requires it, and how."""
+    """List the distributions that require something, and their requirements."""
     stated = (f"{one.by.distribution.name} {one.by.distribution.version} requires {one.text}" for one in several)
-    told = list(dict.fromkeys(stated))
-    return "; ".join(told[:SHOWN]) + (f"; and {len(told) - SHOWN} more" if len(told) > SHOWN else "")
+    return few(dict.fromkeys(stated), SHOWN, "; ")
 
 
 def _conflict(union: Union, found: Installed, by: Sequence[Required]) -> Finding:
@@ -100,10 +98,10 @@ def _absence(union: Union, by: Sequence[Required], failing: Unresolved | None) -
 
 
 def _of_the_runtime(one: Required, pin: str | None) -> Finding:
-    stands = f" ({pin} stands in for it here)" if pin else ""
+    stand_in = f" ({pin} stands in for it here)" if pin else ""
     together = "; boto3, botocore and s3transfer only together" if one.name in SDK else ""
     return Finding(
-        f"{_by([one])}, and only the runtime has it, in a version that AWS changes at any time{stands}",
+        f"{_by([one])}, and only the runtime has it, in a version that AWS changes at any time{stand_in}",
         one.by.where,
         Severity.WARNING,
         f"add {one.text} to the requirements that the layer is built from{together}",
@@ -122,5 +120,5 @@ def _another_python(subject: Subject, union: Union, installed: Installed) -> Fin
         Severity.ERROR if any(path in reached for path in broken) else Severity.WARNING,
         f"build the layer again for the runtime: `pip install --python-version {version} --only-binary=:all:`, or "
         f"`uv pip install --python-version {version}`",
-        f"{broken[0]} does not compile for it" if broken else "its modules compile for it nevertheless",
+        f"{broken[0]} does not compile for it" if broken else "its modules compile for it all the same",
     )

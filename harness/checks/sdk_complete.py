@@ -1,5 +1,3 @@
-"""See the check."""
-
 from collections.abc import Iterable, Iterator
 
 from packaging.requirements import Requirement
@@ -45,7 +43,7 @@ def check(subject: Subject, _: Engines) -> Findings:
 def _partial(subject: Subject, places: dict[str, str], given: list[str]) -> Iterator[Finding]:
     """Some of the SDK is the artifact's, some the runtime's."""
     users = [] if "boto3" in places else sorted(_importers(subject, "boto3"))
-    # botocore alone is what aiobotocore and its like need; s3transfer is nobody's but boto3's.
+    # botocore alone is what aiobotocore and its like need; s3transfer is needed by boto3 alone.
     if "boto3" not in places and not users:
         return
     first = next(iter(places))
@@ -72,7 +70,7 @@ def _where(subject: Subject, name: str, path: str) -> str:
 
 
 def _importers(subject: Subject, *names: str) -> Iterator[str]:
-    """Where one of these is imported by your own code, or by what a handler cannot start without."""
+    """Yield the lines that import one of these, in the user's code or in what a handler cannot start without."""
     program = subject.program
     for path in subject.facts.modules:
         own = path in program.own

@@ -1,5 +1,3 @@
-"""See the check."""
-
 from collections.abc import Iterator
 
 from harness.artifact.bundle import where
@@ -12,7 +10,7 @@ from harness.facts.python.shadowed import Shadowed, closed_to, misled, shadowed
 from harness.facts.view import Installed
 from harness.model import Finding, Note, Severity
 
-# Packages of tests: everybody has one, and nobody imports another's.
+# Packages of tests and documentation: many distributions have one, and none imports that of another.
 IDLE = frozenset({"test", "tests", "testing", "docs", "doc", "examples", "example", "benchmarks", "scripts"})
 # Distributions of the runtime that are one file; a copy of any other is a package.
 FILES = frozenset({"six", "runtime_client"})
@@ -29,12 +27,12 @@ def check(subject: Subject, _: Engines) -> Findings:
     file `email.py` or `secrets.py` of yours is what every library gets that imports Python's, and a folder `alembic/`
     with an `__init__.py` is what your migrations get: `cannot import name 'context' from 'alembic'
     (/var/task/alembic/__init__.py)`. What the runtime has loaded before (`json`, `logging`, `types` and their like) it
-    keeps: there a file of yours is the one that nobody can import.
+    keeps: there a file of yours is the one that cannot be imported.
 
     ## How to fix
 
-    Rename the module or the folder, or move it into a package of your own: `app/email.py` is in nobody's way. A folder
-    that is no package, such as that of migrations, wants no `__init__.py`. A distribution that brings a part of
+    Rename the module or the folder, or move it into a package of your own: `app/email.py` shadows nothing. A folder
+    that is no package, such as that of migrations, needs no `__init__.py`. A distribution that brings a part of
     the standard library for older Pythons (`dataclasses`, `enum34`, `typing`) is to be taken out of the requirements.
     """
     program = subject.program
@@ -56,7 +54,7 @@ def check(subject: Subject, _: Engines) -> Findings:
 
 
 def _behind(subject: Subject, name: str, front: Given) -> Findings:
-    """What is in the shadow of a module that the runtime has loaded, or of one that a mere folder cannot replace."""
+    """Judge modules behind one that the runtime has loaded, or that a mere folder cannot replace."""
     program = subject.program
     found = program.search.within(program.search.path, name)
 
@@ -110,7 +108,7 @@ def _before_archives(subject: Subject, one: Shadowed) -> Iterator[Finding]:
     owners = _owner(subject, one.front), _owner(subject, one.path)
     keys = [owner.distribution.key for owner in owners if owner]
     if len(keys) == len(owners) and len(set(keys)) == 1:
-        return  # two copies of a distribution are the affair of duplicate-distributions
+        return  # two copies of a distribution are reported by duplicate-distributions
     front = subject.program.search.find(one.name)
     wanted = _wanted(subject, one.name, front, one) if isinstance(front, Found) else ()
     behind = (

@@ -1,5 +1,3 @@
-"""See the check."""
-
 import posixpath
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -52,7 +50,7 @@ def check(subject: Subject, _engines: Engines) -> Findings:
     for native, absent in ((one, absent) for one in natives.started for absent in natives.load(one).absent):
         owner = natives.owner(native.path)
         if absent.unfit is not None:
-            continue  # foreign-binaries speaks of it
+            continue  # reported by foreign-binaries
         if preloaded := _preloaded(subject, natives, native, absent):
             if natives.owner(preloaded) != owner:
                 notes[
@@ -129,7 +127,7 @@ def _finding(
 
 
 def _faults(subject: Subject, natives: NativeFiles) -> Iterator[Finding]:
-    """Files that the loader refuses, whatever they need; what nothing is seen to load may be no more than symbols."""
+    """Find files that the loader refuses; a file that nothing is seen to load may hold symbols alone."""
     loaded = {native.path for native in natives.started if native.use in {Role.MODULE, Role.AGENT}} | {*natives.needed}
     groups = defaultdict(list)
     for path in sorted(loaded):

@@ -1,5 +1,3 @@
-"""See the check."""
-
 from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 
@@ -23,7 +21,7 @@ def check(subject: Subject, _: Engines) -> Findings:
 
     An archive that an earlier run left behind passes every other check: it is sound, and it is old. A copy step with a
     list of folders leaves out the one that was added last, and a migration that is not in the archive is not run. A
-    build folder that nobody empties still has the module that was deleted, and imports find it.
+    build folder that is never emptied still has the module that was deleted, and imports find it.
 
     ## How to fix
 
@@ -44,30 +42,62 @@ def check(subject: Subject, _: Engines) -> Findings:
         yield _apart(compared, source, code.source)
         return
     endings = frozenset(compared.endings)
-    stale = [one for one in compared.different if one not in endings]
-    yield from _stale(subject, stale, source)
-    yield from _missing(compared.missing, source, code.source)
-    yield from _endings(subject, compared.endings, source)
-    if extra := compared.extra:
-        yield Finding(
-            f"{files(len(extra))} of {code.source} {'is' if len(extra) == 1 else 'are'} not in {source}: "
-            f"{_listed([where(one) for one in extra])}",
-            where(extra[0]),
+    changed = [file for file in compared.different if file not in endings]
+    if changed:
+        yield _finding(
+            len(changed),
+            f"of {code.source} {'is' if len(changed) == 1 else 'are'} not what {source} has",
+            _below(changed, source),
+            _where(subject, changed[0]),
+            f"build {code.source} again: it was made of other sources than those that are checked out",
+        )
+    if missing := _below(compared.missing, source):
+        yield _finding(
+            len(missing),
+            f"of {source} {'is' if len(missing) == 1 else 'are'} not in {code.source}",
+            missing,
+            missing[0],
+            "add it to what the build step copies, or to `source-excludes` if it is to stay out",
+        )
+    if compared.endings:
+        yield _finding(
+            len(compared.endings),
+            f"of {code.source} differ{'s' if len(endings) == 1 else ''} from {source} by line endings alone",
+            _below(compared.endings, source),
+            _where(subject, compared.endings[0]),
+            "build where git leaves line endings as they are: `* text=auto eol=lf` in .gitattributes; a script that "
+            "begins with #! does not start with those of Windows",
             Severity.WARNING,
+        )
+    if extra := [where(item) for item in compared.extra]:
+        yield _finding(
+            len(extra),
+            f"of {code.source} {'is' if len(extra) == 1 else 'are'} not in {source}",
+            extra,
+            extra[0],
             "build into an empty folder, so that what was deleted is not in the archive; name what the build generates "
             "in `source-excludes`",
+            Severity.WARNING,
         )
     yield Note(f"{len(compared.shared) - len(compared.different):,} files are what {source} has")
 
 
+def _finding(  # noqa: PLR0913, PLR0917 - the parts of a finding
+    count: int, what: str, names: Sequence[str], place: str, remedy: str, severity: Severity = Severity.ERROR
+) -> Finding:
+    return Finding(f"{files(count)} {what}: {few(map(printable, names), SHOWN)}", place, severity, remedy)
+
+
 def _unread(compared: Comparison, source: str) -> Iterator[Note]:
-    for one in compared.unread:
-        if one:
-            folder = _below([one], source)[0]
-            said = f"{folder} has more files than anybody's sources, and was not compared: if it is to stay out of the "
-            yield Note(f"{said}archive, name it in `source-excludes`", limit=True)
-        else:
-            yield Note(f"{source} has more files than anybody's sources: only some of them were compared", limit=True)
+    for name in compared.unread:
+        place = f"{source.rstrip('/')}/{name}" if name and source != "." else name or source
+        limits = (
+            "was not compared: if it is to stay out of the archive, name it in `source-excludes`"
+            if name
+            else "only some of them were compared"
+        )
+        said = f"{place} has more files than anybody's sources"
+        yield Note(f"{said}{', and ' if name else ': '}{limits}", limit=True)
 
 
 def _apart(compared: Comparison, source: str, code: str) -> Finding:
@@ -79,7 +109,7 @@ def _apart(compared: Comparison, source: str, code: str) -> Finding:
     message, shift = f"{code} has nothing of what {source} has", compared.shift
     if shift is None:
         return Finding(
-            f"{message}: {', '.join(printable(one.name) for one in compared.files[:3])}",
+            f"{message}: {', '.join(printable(file.name) for file in compared.files[:3])}",
             code,
             remedy=f"build {code} from {source}, or name the folder that it is made of in `source`",
         )
@@ -90,69 +120,21 @@ def _apart(compared: Comparison, source: str, code: str) -> Finding:
             code,
             remedy=f'declare source = "{fitting}", if the archive is to have what it has',
         )
-    path = PurePosixPath(source)
-    fits = path.parts[-len(PurePosixPath(shift.archive).parts) :] == PurePosixPath(shift.archive).parts
-    parent = path
-    for _ in PurePosixPath(shift.archive).parts if fits else ():
-        parent = parent.parent
+    parts, inner = PurePosixPath(source).parts, PurePosixPath(shift.archive).parts
+    fits = parts[-len(inner) :] == inner
     return Finding(
         f"{message} at the same place: it has it below {shift.archive}/, such as {shift.example}",
         code,
-        remedy=f'declare source = "{parent}", if the archive is to have what it has'
+        remedy=f'declare source = "{PurePosixPath(*parts[: -len(inner)])}", if the archive is to have what it has'
         if fits
         else f"zip what is in {source}, and not the folder that it is in",
     )
 
 
-def _stale(subject: Subject, stale: Sequence[SourceFile], source: str) -> Iterator[Finding]:
-    if stale:
-        are = "is not what" if len(stale) == 1 else "are not what"
-        yield Finding(
-            f"{files(len(stale))} of {_code(subject)} {are} {source} has: {_listed(_places(stale, source))}",
-            _where(subject, stale[0]),
-            remedy=f"build {_code(subject)} again: it was made of other sources than those that are checked out",
-        )
-
-
-def _endings(subject: Subject, several: Sequence[SourceFile], source: str) -> Iterator[Finding]:
-    if several:
-        yield Finding(
-            f"{files(len(several))} of {_code(subject)} differ{'s' if len(several) == 1 else ''} from {source} by "
-            f"line endings alone: {_listed(_places(several, source))}",
-            _where(subject, several[0]),
-            Severity.WARNING,
-            "build where git leaves line endings as they are: `* text=auto eol=lf` in .gitattributes; a script that "
-            "begins with #! does not start with those of Windows",
-        )
-
-
-def _missing(missing: Sequence[SourceFile], source: str, code: str) -> Iterator[Finding]:
-    if missing:
-        places = _places(missing, source)
-        are = "is" if len(missing) == 1 else "are"
-        yield Finding(
-            f"{files(len(missing))} of {source} {are} not in {code}: {_listed(places)}",
-            places[0],
-            remedy="add it to what the build step copies, or to `source-excludes` if it is to stay out",
-        )
-
-
-def _places(files: Sequence[SourceFile], source: str) -> list[str]:
-    return _below([one.name for one in files], source)
-
-
-def _below(names: Sequence[str], source: str) -> list[str]:
+def _below(several: Sequence[SourceFile], source: str) -> list[str]:
     folder = "" if source == "." else f"{source.rstrip('/')}/"
-    return [f"{folder}{name}" for name in names]
+    return [f"{folder}{file.name}" for file in several]
 
 
-def _where(subject: Subject, one: SourceFile) -> str:
-    return where(subject.bundle.items[f"{CODE_ROOT}/{one.name}"])
-
-
-def _code(subject: Subject) -> str:
-    return subject.bundle.code.source if subject.bundle.code else ""
-
-
-def _listed(names: Sequence[str]) -> str:
-    return few(map(printable, names), SHOWN)
+def _where(subject: Subject, file: SourceFile) -> str:
+    return where(subject.bundle.items[f"{CODE_ROOT}/{file.name}"])

@@ -1,5 +1,3 @@
-"""See the check."""
-
 import posixpath
 from collections import defaultdict
 from collections.abc import Sequence
@@ -20,7 +18,7 @@ _32_BITS = 0xFFFF_FFFF
 
 
 class State(Enum):
-    """What the runtime makes of a ``.pyc`` file."""
+    """How the runtime treats a ``.pyc`` file."""
 
     USED = "used"
     FATAL = "of another Python, and there is no source to compile instead"
@@ -80,7 +78,7 @@ def _state(subject: Subject, path: str, bytecode: Bytecode) -> State:
 
 
 def _compared(subject: Subject, source: str, bytecode: Bytecode) -> State:
-    """What comes of comparing the bytecode of a module with its source, as Python does."""
+    """Compare the bytecode of a module with its source, as Python does."""
     entry, module = subject.bundle.items[source].entry, subject.facts.modules.get(source)
     if bytecode.checked is None:
         recorded = bytecode.modified, bytecode.source_size
@@ -134,7 +132,7 @@ def _stale(subject: Subject, paths: Sequence[str], total: int) -> Finding:
         cause = f"{first} was compiled from another source, or by another Python"
     return Finding(
         f"{len(paths):,} of {total:,} .pyc files ({_megabytes(subject, paths)}) are never used, since they do not fit "
-        "their sources: Python compiles those modules anew at every cold start",
+        "their sources: Python compiles those modules again at every cold start",
         where(subject.bundle.items[first]),
         Severity.WARNING,
         f"compile with `python{'.'.join(map(str, subject.policy.python))} -m compileall -q --invalidation-mode "

@@ -1,5 +1,3 @@
-"""See the check."""
-
 import re
 from collections import defaultdict
 from collections.abc import Sequence
@@ -46,7 +44,7 @@ def check(subject: Subject, _: Engines) -> Findings:
 
 
 def _severity(subject: Subject, demand: Demand, owner: Owner) -> Severity | None:
-    """How bad a demand is; None where it is met."""
+    """The severity of a demand; None where it is met."""
     lack = _lack(subject, demand)
     if lack is not True:
         return Severity.WARNING if lack is None else None
@@ -76,7 +74,7 @@ def _too_new(subject: Subject, owner: Owner) -> bool:
 
 
 def _finding(subject: Subject, owner: Owner, unmet: Sequence[tuple[Severity, Demand]]) -> Finding:
-    """One finding for all that an owner's files demand in vain: what is certain first, the newest first."""
+    """One finding for all that an owner's files demand and Lambda lacks: certain ones first, the newest first."""
     worst = min(severity for severity, _ in unmet)  # "error" comes before "warning"
     ranked = sorted(
         (one for severity, one in unmet if severity is worst),

@@ -1,5 +1,3 @@
-"""See the check."""
-
 from collections.abc import Iterator
 
 from harness.artifact.bundle import where
@@ -50,7 +48,7 @@ def check(subject: Subject, _: Engines) -> Findings:
 
 
 def _judged(subject: Subject) -> Iterator[str]:
-    """What is the user's own, and what the handlers reach."""
+    """The user's own modules, and those that handlers reach."""
     modules = subject.facts.modules
     yield from subject.program.own
     yield from (path for path in subject.program.graph.reached if path in modules and path not in subject.program.own)

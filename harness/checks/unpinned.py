@@ -1,5 +1,3 @@
-"""See the check."""
-
 from harness.check import Blocked, Engines, Findings, Inapplicable, Subject, define
 from harness.dependencies.comparison.build import unbound
 from harness.model import Finding, Severity
@@ -15,7 +13,7 @@ def check(subject: Subject, _: Engines) -> Findings:
     ## Why it matters
 
     What was verified today is what was newest today. A requirement such as `fastapi>=0.110`, and everything that comes
-    along without being named, is resolved anew by the next build: the archive that is deployed after a change of one
+    along without being named, is resolved again by the next build: the archive that is deployed after a change of one
     line can differ in twenty distributions, none of which anybody looked at.
 
     ## How to fix
@@ -29,10 +27,10 @@ def check(subject: Subject, _: Engines) -> Findings:
     if lists.unknown:
         raise Blocked(lists.unknown.reason)
     if found := unbound(lists):
-        told = [f"{one.text} ({one.where})" if one.where else f"{one.text}, which comes along" for one in found]
+        lines = [f"{one.text} ({one.where})" if one.where else f"{one.text}, which comes along" for one in found]
         files = " and ".join(lists.project.build.shown)
         yield Finding(
-            f"the next build may differ from this one: no pin, hash or lock binds {few(told, SHOWN, '; ')}",
+            f"the next build may differ from this one: no pin, hash or lock binds {few(lines, SHOWN, '; ')}",
             next((one.where for one in found if one.where), files),
             Severity.WARNING,
             f"build from a lock, or pin in {files} what comes along too (`uv pip compile`, `poetry export`)",

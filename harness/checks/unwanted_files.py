@@ -1,5 +1,3 @@
-"""See the check."""
-
 import posixpath
 import re
 from collections import defaultdict
@@ -15,20 +13,16 @@ from harness.model import Finding, Note, Severity
 from harness.plain_text import MB, few, files, megabytes
 
 SHOWN = 3
-NOTED = 5 * MB  # bytes of libraries' own tests, from which on they are worth a word; of one's own, a warning
+NOTED = 5 * MB  # bytes of libraries' own tests, from which on they are worth a note; of one's own, a warning
 
 
 @dataclass(frozen=True, slots=True)
 class Sort:
-    """One sort of what nobody wants in an artifact: what it is, how to tell it, what to do."""
+    """One sort of unwanted files: what it is, how to recognise it, what to do."""
 
     what: str
     expression: re.Pattern[str]
     remedy: str
-
-
-def _folders(*names: str) -> str:
-    return rf"(?:^|/)(?:{'|'.join(names)})/"
 
 
 VENV = Sort(
@@ -36,37 +30,28 @@ VENV = Sort(
     re.compile(r"^(.*/)pyvenv\.cfg$"),
     "install the packages into the archive itself, and leave the virtual environment out",
 )
+CACHES = r"\.(?:pytest_cache|mypy_cache|ruff_cache|tox|nox|hypothesis|ipynb_checkpoints|terraform|serverless|aws-sam)"
 SORTS = (
     Sort(
         "the history of the source code",
-        re.compile(_folders(r"\.git", r"\.hg", r"\.svn")),
+        re.compile(r"(?:^|/)\.(?:git|hg|svn)/"),
         "copy the folders that the function needs instead of the whole checkout",
     ),
     VENV,
     Sort("packages of Node.js", re.compile(r"/(?<!^/opt/nodejs/)node_modules/"), "leave node_modules out"),
     Sort(
         "caches of development tools",
-        re.compile(
-            _folders(
-                *(rf"\.{name}" for name in ("pytest_cache", "mypy_cache", "ruff_cache", "tox", "nox", "hypothesis")),
-                r"\.ipynb_checkpoints",
-                r"\.terraform",
-                r"\.serverless",
-                r"\.aws-sam",
-                "htmlcov",
-            )
-            + r"|(?:^|/)\.coverage(?:\.[^/]*)?$"
-        ),
+        re.compile(rf"(?:^|/)(?:{CACHES}|htmlcov)/|(?:^|/)\.coverage(?:\.[^/]*)?$"),
         "leave them out of the archive",
     ),
     Sort(
         "what macOS and Windows add to folders",
-        re.compile(_folders("__MACOSX") + r"|(?:^|/)(?:\.DS_Store|\._[^/]*|Thumbs\.db|desktop\.ini)$"),
+        re.compile(r"(?:^|/)(?:__MACOSX/|(?:\.DS_Store|\._[^/]*|Thumbs\.db|desktop\.ini)$)"),
         "zip with `zip -r archive.zip . -x '*.DS_Store' '__MACOSX/*'`, or in the pipeline",
     ),
     Sort(
         "what editors leave behind",
-        re.compile(_folders(r"\.idea", r"\.vscode") + r"|(?:^|/)[^/]+(?:\.sw[op]|~|\.orig|\.rej)$"),
+        re.compile(r"(?:^|/)(?:\.(?:idea|vscode)/|[^/]+(?:\.sw[op]|~|\.orig|\.rej)$)"),
         "leave them out of the archive",
     ),
 )
@@ -84,8 +69,8 @@ def check(subject: Subject, _: Engines) -> Findings:
     ## Why it matters
 
     Whoever may read the function's code may read every secret in it, and so may everybody whom a layer is shared with;
-    a `.env` beside the code is found by libraries that look for one. Tests, caches, a `.git` folder and archives within
-    the archive count against the 262,144,000 bytes that Lambda allows, and lengthen each cold start.
+    a `.env` next to the code is found by libraries that look for one. Tests, caches, a `.git` folder and archives
+    within the archive count against the 262,144,000 bytes that Lambda allows, and lengthen each cold start.
 
     ## How to fix
 
@@ -94,8 +79,8 @@ def check(subject: Subject, _: Engines) -> Findings:
     """
     files = {path: item for path, item in subject.bundle.items.items() if item.entry.kind is Kind.FILE}
     unowned = {path: item for path, item in files.items() if path not in subject.facts.owners}
-    sorts = {path: sort for path in unowned if (sort := _sort(path)) is not None}
-    # What is installed in a virtual environment belongs to a distribution, and yet to nobody here.
+    sorts = {path: sort for sort in reversed(SORTS) for path in unowned if sort.expression.search(path)}
+    # What is installed in a virtual environment belongs to a distribution, and yet not to the artifact.
     venvs = tuple(found[1] for path in unowned if (found := VENV.expression.search(path)))
     sorts |= {path: VENV for path in files if path.startswith(venvs)} if venvs else {}
     yield from _secrets(subject, unowned)
@@ -105,10 +90,6 @@ def check(subject: Subject, _: Engines) -> Findings:
     yield from _nested(subject, rest)
     yield from _tests(subject, rest)
     yield from _libraries(subject)
-
-
-def _sort(path: str) -> Sort | None:
-    return next((sort for sort in SORTS if sort.expression.search(path)), None)
 
 
 def _secrets(subject: Subject, unowned: dict[str, Item]) -> Iterator[Finding]:
@@ -175,13 +156,10 @@ def _finding(sort: Sort, items: list[Item]) -> Iterator[Finding]:
     if not items:
         return
     size = sum(item.entry.size for item in items)
+    shown = megabytes(size) if size >= MB else f"{size:,} bytes"
     yield Finding(
-        f"{sort.what}: {files(len(items))}, {_shown(size)}: {few((item.path for item in items), SHOWN)}",
+        f"{sort.what}: {files(len(items))}, {shown}: {few((item.path for item in items), SHOWN)}",
         where(items[0]),
         Severity.WARNING,
         sort.remedy,
     )
-
-
-def _shown(size: int) -> str:
-    return megabytes(size) if size >= MB else f"{size:,} bytes"

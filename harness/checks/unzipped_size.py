@@ -1,5 +1,3 @@
-"""See the check."""
-
 from collections import Counter
 from collections.abc import Sequence
 

@@ -1,5 +1,3 @@
-"""See the check."""
-
 from harness.check import Engines, Findings, Inapplicable, Subject, define
 from harness.manifest import Upload
 from harness.model import Finding, Severity

@@ -1,5 +1,3 @@
-"""See the check."""
-
 import posixpath
 import re
 
@@ -26,7 +24,7 @@ def check(subject: Subject, _: Engines) -> Findings:
 
     A pipeline that deploys the archive of an earlier run, a release without a new version number, or a build from
     another checkout looks like every other deploy: all steps are green, and the old code answers. What is written into
-    the archive when it is built, and compared when it is verified, tells them apart. A stamp that nobody compares
+    the archive when it is built, and compared when it is verified, tells them apart. A stamp that is not compared
     proves nothing.
 
     ## How to fix
@@ -34,7 +32,7 @@ def check(subject: Subject, _: Engines) -> Findings:
     Write the stamp in the step that builds the archive, from the same source that the manifest names in
     `[[version-stamps]]`: `equals`, a variable of the pipeline (`environment`), or the commit that is checked out
     (`commit = true`, for instance `git rev-parse HEAD > VERSION`). Then build the archive again. For `commit`, the
-    whole hash or its first seven digits and more will do; `-dirty` behind it says that files had changes nobody
+    whole hash or its first seven digits and more will do; `-dirty` behind it says that files had changes that were not
     committed.
     """
     if not subject.manifest.version_stamps:
@@ -86,7 +84,7 @@ def _judge(subject: Subject, stamp: VersionStamp, expected: str) -> Findings:
         yield _other(item, f"version stamp {name} {there}: expected {expected}, {source}", stamp)
     elif stamp.commit and (found := COMMIT.fullmatch(text)) and found["dirty"]:
         yield Finding(
-            f"version stamp {name} tells {printable(text)}: the archive was built with changes that nobody committed",
+            f"version stamp {name} tells {printable(text)}: the archive was built with changes that were not committed",
             where(item),
             Severity.WARNING,
             "commit them, or build from a clean checkout",

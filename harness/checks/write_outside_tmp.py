@@ -1,5 +1,3 @@
-"""See the check."""
-
 from collections import defaultdict
 from collections.abc import Iterator
 
@@ -28,7 +26,7 @@ def check(subject: Subject, _: Engines) -> Findings:
     ## Why it matters
 
     In Lambda everything but `/tmp` is read-only, the code at `/var/task` included, and so is the home folder. Code that
-    writes beside itself, to the working directory or to `~` works on every laptop and fails in the function:
+    writes next to itself, to the working directory or to `~` works on every laptop and fails in the function:
     `OSError: [Errno 30] Read-only file system`. At import time it stops the init; in a function it stops the request
     that gets there.
 

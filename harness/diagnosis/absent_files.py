@@ -1,4 +1,4 @@
-"""Where a file is that the artifact lacks: in another folder of it, or in the repository."""
+"""Places of a file that the artifact lacks: in another folder of it, or in the repository."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def elsewhere(program: Program, wanted: str) -> Iterator[str]:
 
 
 def _is_a_librarys(program: Program, path: str) -> bool:
-    """Whether a file lies in a package that is not the application's, whatever metadata is left of it."""
+    """Whether a file is in a package that is not the application's, whatever metadata is left of it."""
     if path in program.facts.owners:
         return True
     folder = posixpath.dirname(path)
@@ -62,7 +62,7 @@ def source(lists: DependencyLists, wanted: str) -> str | None:
 
 
 def copied(lists: DependencyLists, wanted: str) -> str:
-    """To copy a file into the folder that an archive is made from.
+    """The remedy: copy a file into the folder that an archive is made from.
 
     Args:
         lists: What the repository says.

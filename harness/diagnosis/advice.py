@@ -1,4 +1,4 @@
-"""What to change about an error or an end that the runtime told, and why it came, where the archives show it."""
+"""Advice on how an init or an event ended: what to change, and why, where the archives show it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ RELATIVE = "required to perform a relative import"
 def for_init(  # noqa: PLR0911 - a table
     end: Init, trace: Trace, function: Function, lists: DependencyLists
 ) -> Advice:
-    """About a start that did not succeed."""
+    """Advice on a start that did not succeed."""
     program = lists.program
     match end:
         case Failed(error=error):
@@ -63,7 +63,7 @@ def for_init(  # noqa: PLR0911 - a table
 
 
 def for_answer(end: Answer, function: Function, lists: DependencyLists) -> Advice:
-    """About an event that was not answered."""
+    """Advice on an event that was not answered."""
     match end:
         case Failed(error=error):
             own = Advice("correct the handler; the lines above are what Lambda would log")
@@ -79,7 +79,7 @@ def for_answer(end: Answer, function: Function, lists: DependencyLists) -> Advic
             return _crashed(status)
         case _:
             return Advice(
-                "return or raise: sys.exit() and os._exit() end Lambda's process too, and whoever called gets an error"
+                "return or raise: sys.exit() and os._exit() end Lambda's process too, and the caller gets an error"
             )
 
 
@@ -114,7 +114,7 @@ def _wrapper(function: Function, program: Program) -> Advice | None:
 
 
 def _for_name(error: LambdaError, trace: Trace, function: Function, program: Program) -> Advice | None:
-    """About a handler whose name does not lead to a function."""
+    """Advice on a handler whose name does not lead to a function."""
     own = function.handler.rpartition(".")[0].replace("/", ".")
     lost = trace.missing if trace.missing and f"No module named {trace.missing!r}" in error.message else None
     module, _, attribute = function.handler.rpartition(".")
@@ -141,7 +141,7 @@ def _for_name(error: LambdaError, trace: Trace, function: Function, program: Pro
 def for_error(  # noqa: PLR0911 - a table
     error: LambdaError, trace: Trace, function: Function, lists: DependencyLists
 ) -> Advice | None:
-    """About an error of init or of an event; None: nothing beyond what it says itself."""
+    """Advice on an error of init or of an event; None where nothing is known beyond its message."""
     program = lists.program
     if error.type == "Runtime.UserCodeSyntaxError":
         if found := known_errors.of_backport(trace, program):
@@ -165,7 +165,7 @@ def for_error(  # noqa: PLR0911 - a table
 
 
 def _behind(trace: Trace, function: Function, lists: DependencyLists) -> Advice | None:
-    """About an error behind the error, where that is one that says more: the nearest first."""
+    """Advice on the nearest error behind the error that says more."""
     for cause in trace.causes:
         kind, _, message = cause.partition(": ")
         inner = LambdaError(kind.rpartition(".")[2], message, ())
@@ -177,7 +177,7 @@ def _behind(trace: Trace, function: Function, lists: DependencyLists) -> Advice 
 
 
 def _for_import(error: LambdaError, trace: Trace, function: Function, lists: DependencyLists) -> Advice:
-    # An ImportError names its module whatever its trouble is; only this one is that it cannot be found.
+    # Every ImportError names a module; only this one says that the module cannot be found.
     found = NO_MODULE.search(error.message)
     missing = trace.missing if trace.missing and f"No module named {trace.missing!r}" in error.message else None
     if missing := missing or (found[1] if found and error.type == "ModuleNotFoundError" else None):

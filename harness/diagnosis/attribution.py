@@ -1,4 +1,4 @@
-"""What a finding does not say of itself, and the archives and the repository show: whom it stops, and where it is."""
+"""Complete findings from the archives and the repository: the functions that they stop, and their place."""
 
 from __future__ import annotations
 

@@ -53,12 +53,12 @@ def edits(lists: DependencyLists, name: str, version: str | None = None) -> tupl
 
 
 def again(lists: DependencyLists) -> tuple[Edit, ...]:
-    """To build the archive again; before that, to key the caches that would bring back the one that is there."""
+    """The edits: key the caches that would bring back the present archive, then build it again."""
     return (*map(rekey, lists.caches), Edit(rebuild(lists)))
 
 
 def rekey(one: Unkeyed) -> Edit:
-    """To let the key of a cache change with what the cached archive is built from."""
+    """The edit: let the key of a cache change with what the cached archive is built from."""
     if one.step.early:
         return Edit(f"move the step that keeps {one.path} after the checkout, where its key finds files", _at(one))
     if one.step.by_hand:
@@ -115,14 +115,14 @@ def _ask(lists: DependencyLists, name: str, version: str | None) -> Iterator[Edi
     elif excluded:
         yield Edit(f"correct the condition of {excluded.text}", place(excluded.where))
     elif command:
-        yield Edit(f"write it anew, with {name} in what it is made of: `{command}`", Place(build.shown[0]))
+        yield Edit(f"write it again, with {name} in what it is made of: `{command}`", Place(build.shown[0]))
     else:
-        hashed = " with its hashes, or write the file anew" if any(one.hashed for one in build.asked) else ""
+        hashed = " with its hashes, or write the file again" if any(one.hashed for one in build.asked) else ""
         yield Edit(f"add {name}{f'=={version}' if version else ''}{hashed}", Place(build.shown[0]))
 
 
 def rebuild(lists: DependencyLists) -> str:
-    """To build the archive again that holds the distributions."""
+    """The order to build the archive again that holds the distributions."""
     held = lists.program.facts.bundle.archives
     counted = Counter(id(installed.archive) for several in lists.union.installed.values() for installed in several)
     chosen = max(held, key=lambda archive: (counted[id(archive)], archive.role == "layer"), default=None)

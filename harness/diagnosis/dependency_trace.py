@@ -1,4 +1,4 @@
-"""What each list says of a distribution: declared, locked, requested by the build, built, and how old that is."""
+"""The dependency trace: a distribution as declared, locked, requested by the build and built, and how old that is."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ def listed(lists: DependencyLists) -> Iterator[str]:
 
 
 def looked_at(lists: DependencyLists) -> str:
-    """Where distributions were looked for, as a sentence lists it."""
+    """The places where distributions were looked for, as a sentence lists them."""
     listed_archives = " and ".join(archive.source for archive in lists.program.facts.bundle.archives)
     return ", ".join([*listed(lists), f"the metadata in {listed_archives}", "the table of well-known names"])
 

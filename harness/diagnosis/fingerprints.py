@@ -1,4 +1,4 @@
-"""What identifies a finding from run to run: not its lines, not the machine, not what was measured."""
+"""Fingerprints: identify a finding from run to run, without its lines, the machine, and measured amounts."""
 
 from __future__ import annotations
 

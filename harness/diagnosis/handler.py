@@ -1,4 +1,4 @@
-"""Whether a handler's name leads to a function, and where it would."""
+"""The handler's name: whether it leads to a function, and the nearest that would."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SHOWN = 3
 
 
 def fault(handler: str, program: Program) -> Finding | None:
-    """Why a handler does not start, as far as its name, the archives' listing and the text of its module tell.
+    """The finding for a handler that does not start, as far as its name and the archives show.
 
     The message is the one that Lambda has for it. None: it may start.
     """
@@ -26,7 +26,7 @@ def fault(handler: str, program: Program) -> Finding | None:
 
 
 def misnamed(handler: str, program: Program) -> Finding | None:
-    """Why Lambda does not even look for a handler."""
+    """The finding for a handler that Lambda does not even look for."""
     module, dot, _ = handler.rpartition(".")
     top = module.split(".")[0]
     if not dot:
@@ -47,7 +47,7 @@ def misnamed(handler: str, program: Program) -> Finding | None:
 def unfound(  # noqa: PLR0911 - a table
     handler: str, program: Program
 ) -> Finding | None:
-    """Why Lambda looks for a handler and does not find it; None also for one that it does not look for."""
+    """The finding for a handler that Lambda looks for and does not find; None also where it does not look."""
     module, _, attribute = handler.rpartition(".")
     name = module.replace("/", ".")
     if misnamed(handler, program):
@@ -93,7 +93,7 @@ def _missing(handler: str, missing: str, program: Program) -> Finding:
 
 
 def _whereabouts(handler: str, program: Program) -> str | None:
-    """What to do where the archives have the handler's file, elsewhere or under nearly that name."""
+    """The remedy where the archives have the handler's file, elsewhere or under nearly that name."""
     module, _, attribute = handler.rpartition(".")
     wanted = module.replace("/", ".").replace(".", "/")
     files = {path: path.removesuffix(".py").removesuffix("/__init__") for path in _modules(program)}
@@ -135,7 +135,7 @@ def _modules(program: Program) -> list[str]:
 
 
 def _top_folder(wanted: str, program: Program) -> str | None:
-    """That everything in the code archive is in one folder, where it is so and that is no package."""
+    """The cause, where everything in the code archive is in one folder that is no package."""
     code = program.facts.bundle.code
     names = [entry.name for entry in code.files if not _JUNK.fullmatch(entry.name)] if code else []
     tops = {name.partition("/")[0] for name in names}
@@ -149,23 +149,16 @@ def _given(handler: str, by: str, program: Program) -> Finding | None:
     """The handler's module is one that the runtime brings, and not the one of that name in the archive."""
     module, _, attribute = handler.rpartition(".")
     wanted = module.replace("/", ".").replace(".", "/")
-    top = wanted.split("/")[0]
-    for path in (f"{CODE_ROOT}/{wanted}.py", f"{CODE_ROOT}/{wanted}/__init__.py"):
-        if path in program.facts.modules:
-            return _finding(
-                handler,
-                f"Runtime.HandlerNotFound: Handler {attribute!r} missing on module {module!r}",
-                f"rename {top!r}, in the archive and in the handler's name",
-                f"{by} has a module {top!r}, which comes before {path}",
-            )
-    if there := _whereabouts(handler, program):
-        return _finding(
-            handler,
-            f"Runtime.HandlerNotFound: Handler {attribute!r} missing on module {module!r}",
-            there,
-            f"{module!r} is found in {by}, not in the archive",
-        )
-    return None
+    top, paths = wanted.split("/")[0], (f"{CODE_ROOT}/{wanted}.py", f"{CODE_ROOT}/{wanted}/__init__.py")
+    if path := next((path for path in paths if path in program.facts.modules), None):
+        remedy = f"rename {top!r}, in the archive and in the handler's name"
+        cause = f"{by} has a module {top!r}, which comes before {path}"
+    elif there := _whereabouts(handler, program):
+        remedy, cause = there, f"{module!r} is found in {by}, not in the archive"
+    else:
+        return None
+    message = f"Runtime.HandlerNotFound: Handler {attribute!r} missing on module {module!r}"
+    return _finding(handler, message, remedy, cause)
 
 
 def _lacks(path: str, attribute: str, program: Program) -> bool:

@@ -1,4 +1,4 @@
-"""Which handlers a missing module stops, by which chain of imports, and which it leaves alone."""
+"""The impact of a missing module: the handlers that it stops, by which imports, and those that it does not."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """How a function gets to an import that finds nothing."""
+    """The chain of imports by which a function gets to one that finds nothing."""
 
     function: str
     when: When
@@ -33,7 +33,7 @@ class Way:
 
 @dataclass(frozen=True, slots=True)
 class Affected:
-    """What a module's absence does to each function.
+    """The impact of a module's absence on each function.
 
     Attributes:
         at_start: The ways of those that it stops when they start.
@@ -55,7 +55,7 @@ class Affected:
         return tuple(way.function for way in self.at_start)
 
     @property
-    def told(self) -> Iterator[str]:
+    def sentences(self) -> Iterator[str]:
         """One sentence each on the functions that it stops, stops later, and leaves alone."""
         if self.at_start:
             yield f"affected, when they start: {'; '.join(map(str, self.at_start))}"
@@ -70,7 +70,7 @@ class Affected:
 
 
 def by(module: str, program: Program) -> Affected:
-    """What the absence of a module does to each function."""
+    """The impact of the absence of a module on each function."""
     places = tuple(_places(module, program))
     if not places:
         return Affected()
@@ -87,7 +87,7 @@ def by(module: str, program: Program) -> Affected:
 
 
 def _loading(function: str, places: Sequence[Unresolved], program: Program) -> str | None:
-    """What loads modules by names that only the run time tells, those that miss the module perhaps among them."""
+    """The file that loads modules by computed names, perhaps those that miss the module."""
     possible = program.possible(function)
     if any(one.path in possible for one in places):
         loaders = (reach.parent.path for one in places if (reach := possible.get(one.path)) and reach.parent)
@@ -96,7 +96,7 @@ def _loading(function: str, places: Sequence[Unresolved], program: Program) -> s
 
 
 def names(module: str, program: Program) -> tuple[str, ...]:
-    """What the imports that miss a module name in full, and the module: ``google.cloud.storage``, ``google``."""
+    """The full names in the imports that miss a module, and the module: ``google.cloud.storage``, ``google``."""
     found = [
         f"{one.statement.module}.{name}".removesuffix(".*")
         for one in _places(module, program)

@@ -1,4 +1,4 @@
-"""Why a module is not found, and what to change."""
+"""Imports that find nothing: Lambda's words, the cause, the edits."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ _NO_SITE = frozenset({"templates", "template", "tests", "test", "docs", "example
 
 
 def advice(module: str, lists: DependencyLists) -> Advice:
-    """What the archives, the repository and the policy show of a module that an import does not find."""
+    """Advice on a module that an import does not find, from the archives, the repository and the policy."""
     found, reach = _advice(module, lists), impact.by(module, lists.program)
-    said = [*(found.cause.split("\n") if found.cause else ()), *reach.told]
+    said = [*(found.cause.split("\n") if found.cause else ()), *reach.sentences]
     return replace(
         found,
         cause="\n".join(said) or None,
@@ -58,7 +58,7 @@ def _advice(module: str, lists: DependencyLists) -> Advice:
 def _structural(  # noqa: PLR0911 - a table
     module: str, program: Program
 ) -> Advice | None:
-    """What the runtime's version or the archives' layout explain."""
+    """Advice where the runtime's version or the archives' layout explain it."""
     top = module.partition(".")[0]
     if removed := dict(program.policy.removed_modules).get(top):
         return Advice(removed.remedy, removed.cause)
@@ -118,8 +118,8 @@ def _of_a_distribution(module: str, lists: DependencyLists) -> Advice:
     faults = (Fault(Defect.NO_DISTRIBUTION, owner.name),) if owner else ()
     if owner and listed_names:
         steps = edits(lists, owner.name)
-        told = "\n".join([f"provided by: {owner.name} ({owner.how})", *trace(lists, owner.name)])
-        return Advice(numbered(steps), told, steps, faults)
+        cause = "\n".join([f"provided by: {owner.name} ({owner.how})", *trace(lists, owner.name)])
+        return Advice(numbered(steps), cause, steps, faults)
     if owner:
         alike = owner.name.replace("-", "_") == top
         what = owner.name if alike else f"{owner.name}, which has {module!r},"
@@ -168,7 +168,7 @@ def _endings(module: str) -> tuple[str, str]:
 def elsewhere(module: str, program: Program) -> str | None:
     """The file that would be the module if its folder were on the search path: the one with the shortest path.
 
-    What lies in a package, or in a library's own folder, is a module of that; what lies among templates is none at all.
+    A file in a package, or in a library's own folder, is a module of that; one among templates is no module.
     """
     found = (path for path in program.facts.modules if path.endswith(_endings(module)))
     return min(

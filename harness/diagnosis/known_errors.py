@@ -27,7 +27,7 @@ KEEP = "leave *.dist-info folders out of what the packaging step removes, and bu
 
 
 def advice(error: LambdaError, program: Program) -> Advice | None:  # noqa: PLR0911 - a table
-    """What to do about one of them; None for any other error."""
+    """Advice on one of them; None for any other error."""
     said = _ESCAPES.sub("", error.message)
     if found := _removed(said, program):
         return found
@@ -48,7 +48,7 @@ def advice(error: LambdaError, program: Program) -> Advice | None:  # noqa: PLR0
         name = match["name"]
         return Advice(
             f"download it when the archive is built (`python -m nltk.downloader -d nltk_data {name}`), ship nltk_data/ "
-            "and set NLTK_DATA to where it lies (/var/task/nltk_data, /opt/nltk_data)",
+            "and set NLTK_DATA to where it is (/var/task/nltk_data, /opt/nltk_data)",
             f"nltk brings no data along, and no archive has {name}",
         )
     if match := _MODEL.search(said):
@@ -57,13 +57,13 @@ def advice(error: LambdaError, program: Program) -> Advice | None:  # noqa: PLR0
 
 
 def _removed(said: str, program: Program) -> Advice | None:
-    """About a file of a distribution that an error names, and that is there no more."""
+    """Advice on a file of a distribution that an error names, and that is no longer there."""
     for path in _PATH.findall(said):
         owner = program.facts.owners.get(path)
         if owner and path not in program.facts.bundle.items:
             name = owner.distribution.name
             return Advice(
-                f"keep {path} when {owner.archive.source} is made: an exclude pattern or a clean-up took it out",
+                f"keep {path} when {owner.archive.source} is made: an exclude pattern or a clean-up removed it",
                 f"{path} is in the RECORD of {name}, and in no archive",
             )
     return None
@@ -77,7 +77,7 @@ def _metadata(name: str, program: Program) -> Advice:
 
 
 def backport(path: str, program: Program) -> Advice | None:
-    """What to do about a file by which a distribution replaces a part of the standard library; None for any other."""
+    """Advice on a file by which a distribution replaces a part of the standard library; None for any other."""
     owner = program.facts.owners.get(path)
     top = (program.search.module_name(path) or "").partition(".")[0]
     if owner is None or top not in program.policy.stdlib:

@@ -45,7 +45,7 @@ SIBLINGS: Final = {
 def advice(  # noqa: PLR0911 - a table
     error: LambdaError, trace: Trace, program: Program
 ) -> Advice | None:
-    """About an error that native code causes; None for any other.
+    """Advice on an error that native code causes; None for any other.
 
     Two messages mislead: one blames a circle of imports where only the compiled half of a package is absent, the other
     says that numpy must not be imported from its source directory.
@@ -99,7 +99,7 @@ def reinstall(program: Program, installed: Installed | None) -> str:
 
 
 def absent_library(policy: RuntimePolicy, natives: NativeFiles, owner: Owner, absent: Absent) -> tuple[str, str]:
-    """Why the loader does not find a shared library, and what to do."""
+    """The cause and the remedy where the loader does not find a shared library."""
     name = absent.name
     if recorded := recorded_library(owner, name):
         return (
@@ -134,12 +134,12 @@ def recorded_library(owner: Owner, name: str) -> str | None:
 
 
 def of_module(module: str, program: Program) -> Advice | None:
-    """About a compiled module that is built for another system, or no longer there."""
+    """Advice on a compiled module that is built for another system, or no longer there."""
     return _foreign_build(module, program) or _lost(module, program)
 
 
 def _old_numpy(text: str, program: Program) -> Advice:
-    """About a module that was compiled for another NumPy than the one that is there."""
+    """Advice on a module that was compiled for another NumPy than the one that is there."""
     old = [module.path for module in Compiled(program).unloadable() if module.numpy]
     owner = next((program.facts.owners[path] for path in old if path in program.facts.owners), None)
     numpy = next((one for one in program.facts.distributions if one.distribution.key == NUMPY), None)
@@ -154,7 +154,7 @@ def _old_numpy(text: str, program: Program) -> Advice:
 
 
 def _by_path(path: str, program: Program) -> Advice:
-    """About a library that is opened by its path, not by its name."""
+    """Advice on a library that is opened by its path, not by its name."""
     if path in program.facts.bundle.items:
         return Advice(f"check what {path} is, and what it needs: it is there, and cannot be opened")
     root = next((root for root in ("/var/task/", "/opt/") if path.startswith(root)), None)
@@ -165,7 +165,7 @@ def _by_path(path: str, program: Program) -> Advice:
 
 
 def _foreign_build(module: str, program: Program) -> Advice | None:
-    """About a compiled module that is there for another CPython or another system alone."""
+    """Advice on a compiled module that is there for another CPython or another system alone."""
     suffixes = extension_suffixes(program.policy.python, program.architecture)
     stems = tuple(f"{folder}/{module.replace('.', '/')}." for folder in program.search.path)
     builds = [path for path in program.facts.bundle.items if path.startswith(stems)]
@@ -185,7 +185,7 @@ def _foreign_build(module: str, program: Program) -> Advice | None:
 
 
 def _foreign_half(package: str, program: Program) -> Advice | None:
-    """About a package with a compiled module that is there for another CPython or another system alone."""
+    """Advice on a package with a compiled module that is there for another CPython or another system alone."""
     for folder in program.search.path:
         inside = f"{folder}/{package}/"
         for path in program.facts.bundle.items:
@@ -197,7 +197,7 @@ def _foreign_half(package: str, program: Program) -> Advice | None:
 
 
 def _lost(module: str, program: Program) -> Advice | None:
-    """About a module that its distribution brought along, and that is no longer there."""
+    """Advice on a module that its distribution brought along, and that is no longer there."""
     base, items = module.replace(".", "/"), program.facts.bundle.items
     stems = tuple(f"{folder}/{base}." for folder in program.search.path)
     packages = tuple(f"{folder}/{base}/__init__.py" for folder in program.search.path)

@@ -1,4 +1,4 @@
-"""Whether a start or an event ended because it called what is not here: AWS, a database, any other machine.
+"""Starts and events that ended because they called AWS, a database or any machine that is not here.
 
 That is sound on Lambda, and what would follow cannot be judged here, so it is no error and no pass. It shows in
 Lambda's own error, in the errors behind it, and in the calls that were seen. A call that was only reported can be
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from harness.facts.python.program import Program
     from harness.manifest import Function
 
-# The words of the C library, of AWS and of the clients that people use, whatever class each raises.
+# The words of the C library, of AWS and of common clients, for any class of error.
 WORDS = re.compile(
     r"Network is unreachable|Network unreachable|Name or service not known|Temporary failure in name resolution"
     r"|No address associated|nodename nor servname|Name does not resolve|getaddrinfo failed|NameResolutionError"
@@ -49,7 +49,7 @@ TYPES = frozenset(
 )  # fmt: skip
 SHOWN = 4000  # characters of what it printed, and
 LONGEST = 160  # of what Lambda says
-# What the bytes and the manifest decide, whatever was called before.
+# Errors that the bytes and the manifest decide, for any call before.
 DECIDED = frozenset(
     {
         "Runtime.UserCodeSyntaxError",
@@ -96,7 +96,7 @@ class Unreached:
 
 
 def unjudged(what: str, call: Unreached, function: Function) -> str:
-    """What a check says that cannot judge what follows a call: as a limit where the manifest knows of it."""
+    """The sentence of a check that cannot judge what follows a call: a limit where the manifest knows of it."""
     if function.network_known:
         return f"{what}. As is declared, what follows was not judged"
     seed = "give it `aws-seed`, which emulates AWS, or " if call.aws and not function.seed else ""
@@ -168,7 +168,7 @@ def _for_a_call(error: LambdaError, causes: Sequence[str], calls: Sequence[Call]
     """Whether an error is one of a call, or nothing but a call explains it."""
     kinds = [error.type, *(cause.partition(":")[0] for cause in causes)]
     texts = [error.message, *causes]
-    if error.type in DECIDED or (_lacks(error) and not TYPES.intersection(kinds)):
+    if error.type in DECIDED or (MISSING.search(error.message) and not TYPES.intersection(kinds)):
         return False
     if TYPES.intersection(kinds) or any(map(WORDS.search, texts)):
         return True
@@ -180,11 +180,6 @@ def _for_a_call(error: LambdaError, causes: Sequence[str], calls: Sequence[Call]
 def _short(text: str) -> str:
     line = text.partition("\n")[0]
     return line if len(line) <= LONGEST else f"{line[:LONGEST]}…"
-
-
-def _lacks(error: LambdaError) -> bool:
-    """Whether an error tells what the archives lack."""
-    return bool(MISSING.search(error.message))
 
 
 def _chosen(calls: Sequence[Call], frames: Sequence[Frame], program: Program) -> Call | None:

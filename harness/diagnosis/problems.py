@@ -35,7 +35,7 @@ _LIBRARY: Final = re.compile(r"([\w.+-]+\.so[\w.]*): cannot open shared object f
 _NATIVE: Final = re.compile(r"(/[^\s:]+\.so[\w.]*): (?:file too short|invalid ELF header|wrong ELF class)")
 _FILE: Final = re.compile(r"(?:No such file or directory: |No config file |there is no folder )['\"]?([^'\"\s]+)")
 _BINARY: Final = re.compile(r".*\.(?:so(?:\.\d+)*|pyd|dylib)")
-# What tells of one handler's name, whatever looked for it.
+# One handler's name, from any check that looks for it.
 _NAMES: Final = re.compile(r"Runtime\.(?:HandlerNotFound|MalformedHandlerName|BuiltInModuleConflict): .*", re.DOTALL)
 _SYNTAX: Final = re.compile(r"Runtime\.UserCodeSyntaxError: Syntax error in module '([^']+)'")
 
@@ -64,7 +64,7 @@ class _Seen:
 
     @property
     def rank(self) -> tuple[int, int]:
-        """How bad it is; the smaller, the worse."""
+        """The rank: the smaller, the worse."""
         return _SEVERITIES.index(self.finding.severity), _STAGES.index(self.stage)
 
     @property
@@ -97,7 +97,7 @@ def problems(report: Report) -> tuple[Problem, ...]:
 
 
 def _keys(one: _Seen) -> Iterator[Hashable]:
-    """What findings of one problem have in common, one of them at least."""
+    """The keys of a finding; those of one problem share at least one."""
     yield one.result.check, one.finding.message, one.finding.where
     yield from faults(one.finding)
     if one.finding.edits:
@@ -123,20 +123,20 @@ def _joined(seen: Iterable[_Seen]) -> list[_Group]:
 
 def _absorbed(groups: Sequence[_Group]) -> list[_Group]:
     """The groups, without those that a worse one's edits mend too: they are in that one."""
-    kept: list[_Group] = []
+    homes: list[_Group] = []
     for group in groups:
         needed = {edit for one in group for edit in one.finding.edits}
         whole = all(one.finding.edits for one in group)
-        home = next((other for other in kept if whole and needed <= set(_edits(other))), None)
+        home = next((other for other in homes if whole and needed <= set(_edits(other))), None)
         if home is None:
-            kept.append(list(group))
+            homes.append(list(group))
         else:
             home += group
-    return kept
+    return homes
 
 
 def _telling(one: _Seen) -> tuple[tuple[int, int], bool, bool, tuple[int, int]]:
-    """What tells most comes first: the worst, what has edits, what was observed."""
+    """The order in a problem: the worst, what has edits, what was observed."""
     return one.rank, not one.finding.edits, one.result.function is None, one.at
 
 
@@ -147,7 +147,7 @@ def _order(group: _Group) -> tuple[tuple[int, int], int, tuple[int, int]]:
 
 
 def _edits(group: _Group) -> tuple[Edit, ...]:
-    """What to do: as the check says whose finding tells most, of those that say it step by step."""
+    """The edits of the check whose finding says most, of those with edits step by step."""
     check = group[0].result.check
     check = next((one.result.check for one in group if one.finding.edits), check)
     several = [one.finding for one in group if one.result.check == check]
@@ -184,7 +184,7 @@ def _id(group: _Group, report: Report) -> str:
 
 
 def title(finding: Finding) -> str:
-    """What is wrong, in a few words: without what Lambda says around it, and without what the chain says too."""
+    """The title: what is wrong, without what Lambda says around it, and without the chain."""
     if finding.title:
         return finding.title
     return _OF.sub("", _IMPORT.sub("", finding.message.partition("\n")[0]))
@@ -213,7 +213,7 @@ def _started(result: Result) -> bool:
 
 
 def faults(finding: Finding) -> Iterator[Fault]:
-    """What is at the bottom of a finding."""
+    """The faults at the bottom of a finding."""
     yield from finding.faults
     said = finding.message
     yield from (Fault(Defect.NO_MODULE, name) for name in _MODULE.findall(said))

@@ -1,4 +1,4 @@
-"""Which distribution a module belongs to."""
+"""The distribution that a module belongs to."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def _recorded(module: str, lists: DependencyLists) -> str | None:
 
 
 def _known(lists: DependencyLists) -> Iterator[str]:
-    """Every distribution that one of the lists has, whatever the conditions."""
+    """Every distribution that one of the lists has, under any conditions."""
     project = lists.project
     for asked in (
         *(project.declared.asked if project.declared else ()),

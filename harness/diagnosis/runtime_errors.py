@@ -1,4 +1,4 @@
-"""Why a handler did not start: Lambda's words, the place, the chain of imports, the remedy."""
+"""Findings for handlers that did not start or answer: Lambda's words, the place, the imports, the remedy."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from harness.manifest import Function
 
 OUTPUT_LINES = 12
-# Frames that nobody has to look into for a way from the handler to the trouble.
+# Frames that do not belong to the chain from the handler to the error.
 STANDARD_LIBRARY = re.compile(r"/var/lang/lib/python[\d.]+/(?!site-packages/)")
 ROOTS = re.compile(r"^(?:/var/task/|/opt/python/|/var/lang/lib/python[\d.]+/)?(?:(?:.*/)?site-packages/)?")
 # What Go, in which Lambda's supervisor is written, calls the signals that end processes.
@@ -81,7 +81,7 @@ def explain_answer(seen: Observation, number: int, function: Function, lists: De
 
 
 def ending(end: Init | Answer, function: Function) -> str:  # noqa: PLR0911 - a table
-    """How an init or an answer ended, in the words that Lambda has for it."""
+    """The end of an init or an answer, in Lambda's words."""
     match end:
         case Failed(error=error):
             return str(error)

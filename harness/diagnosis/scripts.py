@@ -32,7 +32,7 @@ def script(function: Function, items: Container[str]) -> str | None:
 
 
 def unjudged(function: Function) -> str:
-    """What is said of a function whose script is not started here."""
+    """The sentence about a function whose script is not started here."""
     wrapper = dict(function.environment)[WRAPPER]
     return (
         f"{function.name} is not vouched for: its handler {function.handler} is a script that {wrapper} starts, as the "
@@ -41,7 +41,7 @@ def unjudged(function: Function) -> str:
 
 
 def fault(function: Function, program: Program) -> Finding | None:
-    """Why a function's script cannot be started; None where it can, or where the handler is no script."""
+    """The finding for a script that cannot be started; None where it can, or where the handler is no script."""
     path = script(function, program.facts.bundle.items)
     if path is None:
         return None

@@ -20,7 +20,7 @@ UNAFFECTED = "not affected: "
 
 
 def severity(when: When) -> Severity | None:
-    """How bad it is that something fails which a function gets to then; None where it is no more than worth knowing."""
+    """The severity of a failure that a function gets to then; None where it is only worth knowing."""
     if when in {When.AT_START, When.AT_EVENT}:
         return Severity.ERROR
     return None if when is When.NEVER else Severity.WARNING
@@ -30,7 +30,7 @@ def rated(finding: Finding, when: When, *, at_most: Severity | None = None) -> F
     """A finding with the severity that it deserves, or a note where it is none.
 
     Args:
-        finding: What fails, whatever severity it has.
+        finding: What fails; its severity is replaced.
         when: When a function gets there.
         at_most: What it is at most, where it is not certain that it fails.
     """
@@ -41,7 +41,7 @@ def rated(finding: Finding, when: When, *, at_most: Severity | None = None) -> F
 
 
 def disproved(finding: Finding, started: Collection[str]) -> Finding:
-    """A finding about the start of functions, as it stands after some have started.
+    """A finding about the start of functions, after some have started.
 
     Args:
         finding: The finding.

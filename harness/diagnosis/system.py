@@ -1,4 +1,4 @@
-"""What Lambda's Linux does not have or refuses, and what to do: programs, libraries, locales, files, shared memory."""
+"""Errors of Lambda's Linux, and what to do: programs, libraries, locales, files, shared memory."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ _OTHERS_READ, _OTHERS_EXECUTE = 0o004, 0o001
 
 
 def advice(error: LambdaError, trace: Trace, program: Program) -> Advice | None:
-    """About an error that has the operating system's number, or its words; None for any other."""
+    """Advice on an error with the operating system's number, or its words; None for any other."""
     if _LOCALE in error.message:
         return locales(program.policy)
     number = _ERRNO.match(error.message)
@@ -79,7 +79,7 @@ def advice(error: LambdaError, trace: Trace, program: Program) -> Advice | None:
 
 
 def _of_file(path: str, error: LambdaError, trace: Trace, program: Program) -> Advice | None:
-    """About a file of the archives that cannot be started, or a program that is not there."""
+    """Advice on a file of the archives that cannot be started, or a program that is not there."""
     item = program.facts.bundle.items.get(path)
     started = _passes(_STARTED, error, trace)
     if item is not None:
@@ -124,7 +124,7 @@ def message(lack: UnmetRequest) -> str:  # noqa: PLR0911 - a table
 
 
 def explanation(lack: UnmetRequest, policy: RuntimePolicy) -> Advice:
-    """Why it is so, and what to do."""
+    """Advice on an unmet request: why, and what to do."""
     if lack.obstacle:
         return Advice(lack.obstacle.remedy, f"of {lack.there}: {lack.obstacle.cause}")
     match lack.kind:
@@ -151,7 +151,7 @@ def _find(lack: UnmetRequest) -> Advice:
 
 
 def locales(policy: RuntimePolicy) -> Advice:
-    """What to do about a locale that is not there."""
+    """Advice on a locale that is not there."""
     *names, last = system_files(policy.operating_system).locales
     return Advice(
         f"use {', '.join(names)} or {last}, or format for a language with a library that brings its own data (Babel)",
@@ -172,7 +172,7 @@ def _program(lack: UnmetRequest) -> Advice:
 
 
 def absent_program(name: str) -> Advice:
-    """What to do about a program that is not there."""
+    """Advice on a program that is not there."""
     bring = f"bring {name} with all that it needs in bin/ of a layer"
     instead = f"{_INSTEAD[name]}, or {bring}" if name in _INSTEAD else bring
     return Advice(instead, f"neither the runtime nor an archive has {name} on the PATH")
@@ -186,7 +186,7 @@ def _library(lack: UnmetRequest, policy: RuntimePolicy) -> Advice:
         return Advice(
             f"put {name} into lib/ of a layer, and set ctypes.util.find_library to a function that returns {name!r} "
             f"before {lack.call} is imported; or use a library that brings its own along",
-            f"{lack.call} looks for it with find_library, which never finds what lies in /opt/lib",
+            f"{lack.call} looks for it with find_library, which never finds what is in /opt/lib",
         )
     if lack.there:
         return Advice(

@@ -1,4 +1,4 @@
-"""What a diagnosis says."""
+"""Advice, the result of a diagnosis."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """What to change, and why it is so where the archives, the repository or the manifest show it.
+    """A remedy, and its cause where the archives, the repository or the manifest show it.
 
     Attributes:
         edits: The remedy step by step, where each step has its place.

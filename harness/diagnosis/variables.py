@@ -1,4 +1,4 @@
-"""Which variable an error is about that says nothing of one: it was read, and is not declared."""
+"""Environment variables behind an error that names none: they are read, and not declared."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def advice(error: LambdaError, trace: Trace, function: Function, program: Progra
 
 
 def _read(frames: Sequence[Frame], function: Function, program: Program, said: str) -> Iterator[tuple[str, Variable]]:
-    """What the modules of the traceback read; of an error about None, what all do that the handler loads."""
+    """The variables that modules of the traceback read; of an error about None, those of all loaded modules."""
     paths = [frame.file for frame in reversed(frames) if frame.file in program.own]
     if NONE.search(said) and function.name in program.reached_by:
         paths += [path for path in program.reached_by[function.name] if path in program.own]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from harness.check import Blocked, Inapplicable
+from harness.check import Blocked
 from harness.checks import unpinned
 from harness.checks.built_dependencies import check
 from harness.dependencies.project import BuildInput, Project, UnknownLock, Unnamed
@@ -223,11 +223,6 @@ def test_what_another_function_has_is_not_missed_in_this_one() -> None:
         "requirements.txt:2 asks for pyyaml==6, and it is not in code.zip or layer.zip"
     ]
     assert findings(check, beside) == []
-
-
-def test_nothing_is_named() -> None:
-    with pytest.raises(Inapplicable):
-        said(check, program_of(CODE, LAYER))
 
 
 def test_a_lock_of_an_unknown_format_is_not_compared() -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from harness.check import Blocked, Inapplicable
+from harness.check import Blocked
 from harness.checks.declared_dependencies import check
 from harness.dependencies.project import Project, UnknownLock
 from harness.model import Defect, Edit, Fault, Finding, Note, Place, Severity, When
@@ -216,11 +216,6 @@ def test_what_a_vendors_layer_brings_is_declared_by_nobody() -> None:
 
     assert findings(check, program_of(code, LAYER, wheel("agent==1"), project=project)) == []
     assert len(findings(check, program_of(code, {**LAYER, **wheel("agent==1")}, project=project))) == 1
-
-
-def test_without_a_project_there_is_nothing_to_judge() -> None:
-    with pytest.raises(Inapplicable):
-        said(check, program_of(CODE, LAYER, project=Project(None, None, BUILD)))
 
 
 def test_a_lock_of_an_unknown_format_is_not_compared() -> None:

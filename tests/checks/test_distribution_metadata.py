@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fixtures.installed import distribution
-from harness.check import Inapplicable
 from harness.checks.distribution_metadata import check
 from harness.model import Note, Severity
 from tests.build import findings, function, manifest, program_of, said
@@ -192,8 +191,3 @@ def test_a_file_of_another_layer_is_there() -> None:
     files = {name: text for name, text in layer(files=FILES).items() if not name.endswith("core.py")}
 
     assert said(check, app("", files, {"python/pad/core.py": ""})) == []
-
-
-def test_without_distributions_and_questions_there_is_nothing_to_look_at() -> None:
-    with pytest.raises(Inapplicable, match="no distribution is installed"):
-        findings(check, app(""))

@@ -3,7 +3,6 @@ from __future__ import annotations
 import pytest
 
 from fixtures.installed import distribution
-from harness.check import Inapplicable
 from harness.checks.duplicate_distributions import check
 from harness.model import Note, Severity
 from tests.build import findings, program_of, said
@@ -50,7 +49,7 @@ def test_a_compiled_module_that_an_older_install_left_comes_before_the_source() 
 
     assert finding.severity is Severity.WARNING  # as long as nothing reaches it
     assert "the files are of both" in finding.message
-    assert f"{compiled} of 1.0 is imported, not the module of that name beside it" in (finding.cause or "")
+    assert f"{compiled} of 1.0 is imported, not the module of that name next to it" in (finding.cause or "")
 
 
 def test_metadata_that_an_upgrade_left_may_do_too() -> None:
@@ -115,8 +114,3 @@ def test_the_same_version_twice_is_worth_a_note_if_it_is_large() -> None:
 )
 def test_one_that_python_sees_is_one(layers: list[dict[str, str | bytes]]) -> None:
     assert said(check, program_of(None, *layers)) == []
-
-
-def test_without_distributions_there_is_nothing_to_look_at() -> None:
-    with pytest.raises(Inapplicable, match="no distribution is installed"):
-        findings(check, program_of({"app.py": ""}))

@@ -2,10 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from harness.check import Inapplicable
 from harness.checks.environment import check
 from harness.model import Severity
-from tests.build import POLICY, archive, code, entry, findings, function, program_of, said, subject
+from tests.build import POLICY, archive, code, entry, findings, function, program_of, subject
 
 WRAPPER = "AWS_LAMBDA_EXEC_WRAPPER"
 
@@ -172,8 +171,3 @@ def test_a_value_replaces_the_runtimes(variables: dict[str, str], layer: str, co
     found = findings(check, subject(code("app.py"), archive(layer), function=function(environment=variables)))
 
     assert [one.severity for one in found] == [Severity.WARNING] * count
-
-
-def test_without_a_function_there_is_nothing_to_judge() -> None:
-    with pytest.raises(Inapplicable, match="no function is declared"):
-        said(check, subject(code("app.py")))

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness.artifact.entries import Role
-from harness.check import Inapplicable
 from harness.checks.extensions_load import check
 from harness.facts.archive import ArchiveFacts
 from harness.facts.installed.distributions import Distribution, Recorded
@@ -80,11 +79,6 @@ def test_one_finding_for_what_fails_alike() -> None:
     assert isinstance(finding, Finding)
     assert "and 1 more" in finding.message
     assert finding.cause == f"also /opt/{SLOW}"
-
-
-def test_nothing_to_load() -> None:
-    with pytest.raises(Inapplicable):
-        list(check.body(build.subject(build.archive("python/x.py")), build.Seen()))
 
 
 @pytest.mark.parametrize(

@@ -5,12 +5,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.check import Inapplicable
 from harness.checks.foreign_binaries import check
 from harness.dependencies.project import Project
 from harness.manifest import Architecture
 from harness.model import Finding, Note, Severity
-from tests.build import building, findings, function, manifest, program_of, said
+from tests.build import building, findings, function, manifest, said
 from tests.natives import ARM64, MACOS, MUSL, WINDOWS, X86_64, Files, installed, native, needing
 
 if TYPE_CHECKING:
@@ -274,8 +273,3 @@ def test_a_wheel_that_was_built_here_is_worth_a_note() -> None:
 
     assert isinstance(note, Note)
     assert note.text.startswith("fast 1.0 says cp312-cp312-linux_x86_64: it was built on some machine")
-
-
-def test_without_native_code_there_is_nothing_to_look_at() -> None:
-    with pytest.raises(Inapplicable, match="there is no native code"):
-        findings(check, program_of({"app.py": ""}))

@@ -152,11 +152,6 @@ def test_a_handler_that_did_not_start_is_not_blamed_twice() -> None:
         findings(check, looked_at, observation(Exited(1, 0.1)))
 
 
-def test_without_events_there_is_nothing_to_answer() -> None:
-    with pytest.raises(Inapplicable, match="no event is declared"):
-        findings(check, subject(code("app/main.py"), function=function()), observation())
-
-
 UNREACHABLE = Failed(error("URLError", "<urlopen error [Errno -3] Temporary failure in name resolution>"), 0.1)
 
 

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import pytest
 
-from harness.check import Inapplicable
 from harness.checks.imports_resolve import check
 from harness.model import Finding, Note, Severity
 from tests import build
@@ -70,11 +69,6 @@ def test_what_a_mounted_folder_may_have_is_a_warning() -> None:
 
     assert isinstance(finding, Finding)
     assert finding.severity is Severity.WARNING
-
-
-def test_no_source() -> None:
-    with pytest.raises(Inapplicable):
-        findings({"data.txt": ""})
 
 
 def test_what_cannot_be_read_is_said() -> None:

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import pytest
 
-from harness.check import Inapplicable
 from harness.checks.layer_count import check
 from tests.build import archive, code, findings, subject
 
@@ -18,8 +17,3 @@ def test_more_are_not(count: int) -> None:
 
     assert finding.message == f"{count} layers, and Lambda allows 5"
     assert finding.where == ", ".join(f"{n}.zip" for n in range(count))
-
-
-def test_without_layers_there_is_nothing_to_count() -> None:
-    with pytest.raises(Inapplicable, match="no layers are declared"):
-        findings(check, subject(code("app.py")))

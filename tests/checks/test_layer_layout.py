@@ -4,10 +4,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.check import Inapplicable
 from harness.checks.layer_layout import check
 from harness.model import Severity
-from tests.build import archive, code, findings, function, manifest, subject
+from tests.build import archive, findings, function, manifest, subject
 
 if TYPE_CHECKING:
     from harness.artifact.entries import Archive
@@ -170,8 +169,3 @@ def test_layers_that_disagree_on_what_is_a_folder_cannot_be_merged() -> None:
         "Layer conversion failed: /opt/python/data is a file in first.zip and a folder in second.zip"
     )
     assert finding.where == "first.zip!python/data"
-
-
-def test_without_layers_there_is_nothing_to_look_at() -> None:
-    with pytest.raises(Inapplicable, match="no layers are declared"):
-        findings(check, subject(code("six.py")))

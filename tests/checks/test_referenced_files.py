@@ -246,7 +246,7 @@ def test_a_file_that_lies_elsewhere_is_named() -> None:
         check, program_of({**FILES, "app/main.py": "open('there.json')\n"}, function=None, declared=manifest(api))
     )
 
-    assert one.remedy == "it lies at /var/task/app/there.json: correct the path in /var/task/app/main.py, or move it"
+    assert one.remedy == "it is at /var/task/app/there.json: correct the path in /var/task/app/main.py, or move it"
 
 
 def test_code_without_paths_is_nothing_to_judge() -> None:

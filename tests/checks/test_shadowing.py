@@ -2,10 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from harness.check import Inapplicable
 from harness.checks.shadowing import check
 from harness.model import Note, Severity
-from tests.build import code, findings, function, program_of, said, subject
+from tests.build import findings, function, program_of, said
 
 Files = dict[str, str]
 
@@ -253,8 +252,3 @@ def test_what_the_runtime_has_loaded_of_its_own_distributions_is_a_note() -> Non
     assert said(check, program_of(IDLE, layer, function=function())) == [
         Note("simplejson in layer.zip is never used: the runtime has loaded its own")
     ]
-
-
-def test_without_sources_there_is_nothing_to_look_at() -> None:
-    with pytest.raises(Inapplicable, match="no Python source"):
-        findings(check, subject(code("README")))

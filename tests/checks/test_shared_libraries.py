@@ -5,10 +5,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.check import Inapplicable
 from harness.checks.shared_libraries import check
 from harness.model import Finding, Note, Severity, When
-from tests.build import findings, function, manifest, program_of, said
+from tests.build import findings, function, manifest, said
 from tests.natives import ARM64, MUSL, PROGRAM, X86_64, Files, installed, native, needing
 
 if TYPE_CHECKING:
@@ -205,8 +204,3 @@ def test_a_file_that_the_loader_refuses() -> None:
     assert finding.message == (
         f"/opt/python/{EXT}: the loader refuses it: it has a segment that is not properly aligned (fast 1.0)"
     )
-
-
-def test_without_native_code_there_is_nothing_to_look_at() -> None:
-    with pytest.raises(Inapplicable, match="there is no native code"):
-        findings(check, program_of({"app.py": ""}))

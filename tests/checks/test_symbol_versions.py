@@ -4,11 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from harness.check import Inapplicable
 from harness.checks.symbol_versions import check
 from harness.facts.native.binaries import Binary, VersionNeed
 from harness.model import Finding, Severity
-from tests.build import findings, function, manifest, program_of
+from tests.build import findings, function, manifest
 from tests.natives import PROGRAM, X86_64, Files, demanding, installed, native, needing
 
 HANDLER = function(handler="app.handler")
@@ -144,8 +143,3 @@ def test_a_libstdcxx_that_is_shipped_counts_where_the_loader_takes_it(
 
     assert [words in one.message for one in found if words] == ([True] if words else [])
     assert bool(found) is bool(words)
-
-
-def test_without_native_code_there_is_nothing_to_look_at() -> None:
-    with pytest.raises(Inapplicable, match="there is no native code"):
-        findings(check, program_of({"app.py": ""}))

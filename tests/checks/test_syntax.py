@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import pytest
 
-from harness.check import Inapplicable
 from harness.checks.syntax import check
 from harness.model import Severity
 from tests import build
@@ -33,8 +32,3 @@ def test_what_is_yours_or_reached_must_compile(main: str, lib: str, severity: Se
     assert [one.severity for one in found] == ([severity] if severity else [])
     assert all(one.message.startswith("Runtime.UserCodeSyntaxError: Syntax error in module ") for one in found)
     assert all(one.remedy for one in found)
-
-
-def test_no_source() -> None:
-    with pytest.raises(Inapplicable):
-        build.findings(check, build.program_of({"data.txt": ""}))

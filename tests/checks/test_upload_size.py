@@ -54,8 +54,3 @@ def test_each_archive_is_uploaded_by_itself() -> None:
     large = [archive("python/x.py", zipped=FITS, source=f"{n}.zip") for n in range(3)]
 
     assert findings(check, subject(code("app.py"), *large)) == []
-
-
-def test_folders_are_not_uploaded() -> None:
-    with pytest.raises(Inapplicable, match="folders are not uploaded"):
-        findings(check, subject(code("app.py", zipped=None)))

@@ -283,7 +283,7 @@ def test_lines_with_hashes_want_more_of_them() -> None:
 
     found = advice("tinyxml", lists(Project(None, locking(AUDIT), hashed)))
 
-    assert "requirements.txt: add tinyxml==1.2 with its hashes, or write the file anew" in found.remedy
+    assert "requirements.txt: add tinyxml==1.2 with its hashes, or write the file again" in found.remedy
 
 
 @pytest.mark.parametrize(("command", "text"), HEADERS.items())
@@ -294,7 +294,7 @@ def test_a_file_that_a_tool_writes_is_written_anew(command: str, text: str, tmp_
     found = advice("tinyxml", lists(Project(declaring("fastapi", "tinyxml"), None, build)))
 
     assert found.remedy.split("\n")[0] == (
-        f"1. requirements.txt: write it anew, with tinyxml in what it is made of: `{command}`"
+        f"1. requirements.txt: write it again, with tinyxml in what it is made of: `{command}`"
     )
 
 
