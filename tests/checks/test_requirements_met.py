@@ -118,9 +118,7 @@ def test_an_absent_requirement_is_told_once_for_all_that_require_it() -> None:
 
     (finding,) = findings(check, app("", several))
 
-    assert finding.message.endswith(
-        "a 1.0 requires colours; b 1.0 requires colours; c 1.0 requires colours and 2 more"
-    )
+    assert finding.message.endswith("a 1.0 requires colours; b 1.0 requires colours; c 1.0 requires colours and 2 more")
 
 
 @pytest.mark.parametrize(
