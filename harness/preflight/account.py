@@ -32,7 +32,7 @@ class Variables:
 
 
 @dataclass(frozen=True, slots=True)
-class Carried:
+class LayerRef:
     """A version of a layer, by its ARN."""
 
     arn: str
@@ -62,7 +62,7 @@ class Carried:
 
 
 @dataclass(frozen=True, slots=True)
-class Live:
+class FunctionVersion:
     """A function as the account has it: ``$LATEST``, or one published version.
 
     Attributes:
@@ -89,7 +89,7 @@ class Live:
     timeout: int
     code_sha256: str
     code_bytes: int
-    layers: tuple[Carried, ...] = ()
+    layers: tuple[LayerRef, ...] = ()
     variables: Variables | None = Variables()
     modified: datetime | None = None
     image: bool = False
@@ -124,7 +124,7 @@ class Alias:
 
 
 @dataclass(frozen=True, slots=True)
-class Deployed:
+class DeployedFunction:
     """A function in the account.
 
     Attributes:
@@ -133,21 +133,21 @@ class Deployed:
         versions: What is published, as far as it was asked for: those that aliases point to, or all of them.
     """
 
-    latest: Live
+    latest: FunctionVersion
     aliases: tuple[Alias, ...] | None = ()
-    versions: tuple[Live, ...] = ()
+    versions: tuple[FunctionVersion, ...] = ()
 
     def alias(self, name: str) -> Alias | None:
         """The alias of that name."""
         return next((alias for alias in self.aliases or () if alias.name == name), None)
 
-    def at(self, version: str) -> Live | None:
+    def at(self, version: str) -> FunctionVersion | None:
         """That version."""
         return next((live for live in (self.latest, *self.versions) if live.version == version), None)
 
 
 @dataclass(frozen=True, slots=True)
-class Published:
+class PublishedLayer:
     """A version of a layer.
 
     Attributes:
@@ -155,7 +155,7 @@ class Published:
         created: When it was published.
     """
 
-    carried: Carried
+    carried: LayerRef
     created: datetime | None = None
     code_sha256: str | None = None
     size: int | None = None
@@ -173,9 +173,9 @@ class Layer:
     """
 
     arn: str
-    versions: tuple[Published, ...] = ()
-    gone: tuple[Carried, ...] = ()
-    same: tuple[tuple[str, Carried], ...] = ()
+    versions: tuple[PublishedLayer, ...] = ()
+    gone: tuple[LayerRef, ...] = ()
+    same: tuple[tuple[str, LayerRef], ...] = ()
 
     @property
     def name(self) -> str:
@@ -187,11 +187,11 @@ class Layer:
         """How many of its versions were looked at."""
         return sum(version.code_sha256 is not None for version in self.versions)
 
-    def find(self, carried: Carried) -> Published | None:
+    def find(self, carried: LayerRef) -> PublishedLayer | None:
         """That version."""
         return next((version for version in self.versions if version.carried == carried), None)
 
-    def having(self, code_sha256: str | None) -> tuple[Published, ...]:
+    def having(self, code_sha256: str | None) -> tuple[PublishedLayer, ...]:
         """The versions with that content, the newest first."""
         return tuple(version for version in self.versions if version.code_sha256 == code_sha256 is not None)
 
@@ -231,13 +231,13 @@ class Account:
         others: The functions of the account that are not in the manifest, where they were asked for.
     """
 
-    functions: Mapping[str, Deployed]
+    functions: Mapping[str, DeployedFunction]
     missing: tuple[str, ...] = ()
     layers: tuple[Layer, ...] = ()
     storage: tuple[Storage, ...] = ()
     undone: tuple[Undone, ...] = ()
     regions: tuple[str, ...] = ()
-    others: tuple[Live, ...] = ()
+    others: tuple[FunctionVersion, ...] = ()
 
     def layer(self, arn: str | None) -> Layer | None:
         """That layer."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from harness.policy.account import requests_per_second
 from harness.preflight import responses
-from harness.preflight.account import LATEST, Account, Deployed, Live, Undone
+from harness.preflight.account import LATEST, Account, DeployedFunction, FunctionVersion, Undone
 from harness.preflight.rate_limit import Pace
 from harness.sources.aws import AwsUnavailable
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
 
     from harness.preflight.account import Storage
-    from harness.preflight.deployment import Wanted
+    from harness.preflight.deployment import Planned
     from harness.sources.aws import Aws
 
 T = TypeVar("T")
@@ -63,7 +63,7 @@ class Reader:
 
     Attributes:
         aws: The user's session.
-        progress: Judgement what is being done.
+        progress: Takes what is being done.
         regions: Those that were asked.
     """
 
@@ -74,31 +74,33 @@ class Reader:
     _paces: dict[str, Pace] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def functions(self, wanted: Sequence[Wanted]) -> Account:
+    def functions(self, planned: Sequence[Planned]) -> Account:
         """The functions, with the configurations that their aliases point to.
 
         Raises:
             Unreachable: There are no credentials, no region, no network.
         """
-        by_region: dict[str | None, list[Wanted]] = {}
-        for one in wanted:
+        by_region: dict[str | None, list[Planned]] = {}
+        for one in planned:
             by_region.setdefault(one.region, []).append(one)
-        found: dict[str, Deployed] = {}
+        found: dict[str, DeployedFunction] = {}
         missing: list[str] = []
         for region, ones in by_region.items():
             known = self._first(region, ones[0])
             asked = self.together(partial(self._function, known), ones, f"asking AWS about {len(ones):,} functions")
             for one, deployed in zip(ones, asked, strict=True):
-                if isinstance(deployed, Deployed):
+                if isinstance(deployed, DeployedFunction):
                     found[one.name] = deployed
                 elif deployed is None:
                     missing.append(one.name)
         return Account(found, tuple(missing), undone=tuple(self._undone), regions=tuple(dict.fromkeys(self.regions)))
 
-    def others(self, wanted: Sequence[Wanted], regions: Sequence[str]) -> tuple[tuple[Live, ...], tuple[Undone, ...]]:
-        """The functions of the account that are not wanted, in each of these regions."""
-        found, undone = list[Live](), list[Undone]()
-        known = {one.function.rpartition(":")[2] for one in wanted}
+    def others(
+        self, planned: Sequence[Planned], regions: Sequence[str]
+    ) -> tuple[tuple[FunctionVersion, ...], tuple[Undone, ...]]:
+        """The functions of these regions that the manifest does not name."""
+        found, undone = list[FunctionVersion](), list[Undone]()
+        known = {one.function.rpartition(":")[2] for one in planned}
         for region in regions:
             self.progress("asking AWS for all functions")
             try:
@@ -155,7 +157,7 @@ class Reader:
         finally:
             pool.shutdown(cancel_futures=True)
 
-    def _first(self, region: str | None, one: Wanted) -> dict[str, Live]:
+    def _first(self, region: str | None, one: Planned) -> dict[str, FunctionVersion]:
         """The first function, by its ARN: whether anything will be answered, before it is asked for a hundred times.
 
         Raises:
@@ -190,14 +192,14 @@ class Reader:
                 return
             marker = {"Marker": following}
 
-    def _configuration(self, region: str | None, one: Wanted, version: str | None) -> Live:
+    def _configuration(self, region: str | None, one: Planned, version: str | None) -> FunctionVersion:
         client: LambdaClient = self.aws.client("lambda", region)
         named: dict[str, Any] = {"FunctionName": one.function, **({"Qualifier": version} if version else {})}
         call = partial(client.get_function_configuration, **named)
         resource = _resource(one.function)
         return self.ask(region, "GetFunctionConfiguration", resource, call, lambda said: responses.live(dict(said)))
 
-    def _function(self, known: dict[str, Live], one: Wanted) -> Deployed | Undone | None:
+    def _function(self, known: dict[str, FunctionVersion], one: Planned) -> DeployedFunction | Undone | None:
         """A function; None where there is none."""
         try:
             fits = (live for live in known.values() if one.function in (live.name, live.arn))
@@ -215,15 +217,15 @@ class Reader:
             aliases = tuple(alias for page in pages for alias in page)
         except AwsUnavailable as reason:
             self._leave(Undone(unknown, one.name, str(reason)))
-            return Deployed(latest, None)
+            return DeployedFunction(latest, None)
         numbers = {number for alias in aliases for number in (alias.version, *dict(alias.others))} - {LATEST}
         try:
-            return Deployed(latest, aliases, tuple(self._versions(one, numbers)))
+            return DeployedFunction(latest, aliases, tuple(self._versions(one, numbers)))
         except AwsUnavailable as reason:
             self._leave(Undone(unknown, one.name, str(reason)))
-            return Deployed(latest, aliases)
+            return DeployedFunction(latest, aliases)
 
-    def _versions(self, one: Wanted, numbers: set[str]) -> list[Live]:
+    def _versions(self, one: Planned, numbers: set[str]) -> list[FunctionVersion]:
         """What is published: all of it, where an archive is to be looked for in it; else what aliases point to.
 
         Raises:

@@ -6,28 +6,28 @@ from typing import TYPE_CHECKING
 
 from harness.model import Finding, Note, Severity
 from harness.preflight.account import LATEST
-from harness.preflight.rule import Judgement, grouped, listed, moment, short
+from harness.preflight.rule import RuleResult, grouped, listed, moment, short
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from harness.preflight.account import Live
+    from harness.preflight.account import FunctionVersion
     from harness.preflight.deployment import Pair
-    from harness.preflight.rule import Scene
+    from harness.preflight.rule import Context
 
 
-def missing(scene: Scene) -> Iterator[Judgement]:
+def missing(context: Context) -> Iterator[RuleResult]:
     """Aliases that are declared and not there."""
     found = [
-        ((pair.wanted.alias, tuple(alias.name for alias in pair.deployed.aliases)), pair.name)
-        for pair in scene.there
+        ((pair.planned.alias, tuple(alias.name for alias in pair.deployed.aliases)), pair.name)
+        for pair in context.there
         if pair.deployed
         and pair.deployed.aliases is not None
-        and pair.wanted.alias
-        and not pair.deployed.alias(pair.wanted.alias)
+        and pair.planned.alias
+        and not pair.deployed.alias(pair.planned.alias)
     ]
     for (alias, others), names in grouped(found).items():
-        yield Judgement(
+        yield RuleResult(
             "alias-missing",
             Finding(
                 f"ResourceNotFoundException: the function has no alias {alias} ({listed(others) or 'none at all'}); "
@@ -41,18 +41,18 @@ def missing(scene: Scene) -> Iterator[Judgement]:
         )
 
 
-def dangling(scene: Scene) -> Iterator[Judgement]:
+def dangling(context: Context) -> Iterator[RuleResult]:
     """Aliases that point to a version that is not there."""
-    unknown = {one.function for one in scene.account.undone if "alias-behind" in one.checks}
+    unknown = {one.function for one in context.account.undone if "alias-behind" in one.checks}
     found = [
         ((alias.name, alias.version), pair.name)
-        for pair in scene.there
+        for pair in context.there
         if pair.deployed and pair.name not in unknown
         for alias in pair.deployed.aliases or ()
         if pair.deployed.at(alias.version) is None
     ]
     for (name, version), functions in grouped(found).items():
-        yield Judgement(
+        yield RuleResult(
             "alias-missing",
             Finding(
                 f"ResourceNotFoundException: the alias {name} points to version {version}, which is not there",
@@ -64,17 +64,17 @@ def dangling(scene: Scene) -> Iterator[Judgement]:
         )
 
 
-def at_latest(scene: Scene) -> Iterator[Judgement]:
+def at_latest(context: Context) -> Iterator[RuleResult]:
     """Aliases that point to what is being edited."""
     found = [
         (alias.name, pair.name)
-        for pair in scene.there
+        for pair in context.there
         if pair.deployed
         for alias in pair.deployed.aliases or ()
         if alias.version == LATEST
     ]
     for name, functions in grouped(found).items():
-        yield Judgement(
+        yield RuleResult(
             "alias-latest",
             Finding(
                 f"the alias {name} points to {LATEST}",
@@ -91,10 +91,10 @@ def at_latest(scene: Scene) -> Iterator[Judgement]:
         )
 
 
-def shared(scene: Scene) -> Iterator[Judgement]:
+def shared(context: Context) -> Iterator[RuleResult]:
     """Aliases that send a part of their calls to another version, which is other code or has other layers."""
     found = []
-    for pair in scene.there:
+    for pair in context.there:
         for alias in (pair.deployed.aliases if pair.deployed else None) or ():
             main = pair.deployed.at(alias.version) if pair.deployed else None
             for number, share in alias.others:
@@ -103,7 +103,7 @@ def shared(scene: Scene) -> Iterator[Judgement]:
                     key = (alias.name, f"{share:.0%}", _dated(number, other, main), f"{alias.version}{_code(main)}")
                     found.append((key, pair.name))
     for (name, part, other_one, main_one), functions in grouped(found).items():
-        yield Judgement(
+        yield RuleResult(
             "alias-behind",
             Finding(
                 f"the alias {name} sends {part} of its calls to version {other_one}, and the others to {main_one}: "
@@ -119,13 +119,13 @@ def shared(scene: Scene) -> Iterator[Judgement]:
         )
 
 
-def _differs(one: Live, other: Live) -> bool:
+def _differs(one: FunctionVersion, other: FunctionVersion) -> bool:
     """Whether callers get something else of two versions."""
     keys = ("code_sha256", "layers", "runtime", "architecture", "handler")
     return any(getattr(one, key) != getattr(other, key) for key in keys)
 
 
-def _dated(number: str, version: Live | None, main: Live | None) -> str:
+def _dated(number: str, version: FunctionVersion | None, main: FunctionVersion | None) -> str:
     """A version with what tells how it stands to another."""
     if version is None:
         return f"{number} (not known: it could not be asked for)"
@@ -133,19 +133,19 @@ def _dated(number: str, version: Live | None, main: Live | None) -> str:
     return f"{number}{_code(version)}{', which is older' if older else ''}"
 
 
-def _code(version: Live | None) -> str:
+def _code(version: FunctionVersion | None) -> str:
     return f" (code {short(version.code_sha256)}, {moment(version.modified)})" if version else ""
 
 
-def behind(scene: Scene) -> Iterator[Judgement]:
+def behind(context: Context) -> Iterator[RuleResult]:
     """Aliases that stayed where they were while those of the same name moved on."""
-    for siblings in _groups(scene):
+    for siblings in _groups(context):
         names = {alias.name for pair in siblings if pair.deployed for alias in pair.deployed.aliases or ()}
         for name in sorted(names):
             yield from _behind(name, siblings)
 
 
-def _behind(name: str, siblings: Sequence[Pair]) -> Iterator[Judgement]:
+def _behind(name: str, siblings: Sequence[Pair]) -> Iterator[RuleResult]:
     there = [(pair, version) for pair in siblings if (version := _version(pair, name))]
     if len({version.code_sha256 for _, version in there}) < 2:  # noqa: PLR2004 - else all are the same
         return
@@ -172,7 +172,7 @@ def _behind(name: str, siblings: Sequence[Pair]) -> Iterator[Judgement]:
             if forgotten
             else "their code was not updated either: the last release did not reach them, or they are released apart"
         )
-        yield Judgement(
+        yield RuleResult(
             "alias-behind",
             Finding(
                 f"the alias {name} still points to older code ({where}), while that of {ahead.name} points to "
@@ -188,7 +188,7 @@ def _behind(name: str, siblings: Sequence[Pair]) -> Iterator[Judgement]:
         )
 
 
-def _version(pair: Pair, name: str) -> Live | None:
+def _version(pair: Pair, name: str) -> FunctionVersion | None:
     """The published version that an alias points to."""
     alias = pair.deployed.alias(name) if pair.deployed else None
     if alias is None or pair.deployed is None or alias.version == LATEST:
@@ -205,24 +205,24 @@ def _partly(pair: Pair, name: str, code_sha256: str) -> bool:
     return any(version is None or version.code_sha256 == code_sha256 for version in versions)
 
 
-def siblings(scene: Scene) -> Iterator[Judgement]:
+def siblings(context: Context) -> Iterator[RuleResult]:
     """Functions that are to have the same archives, and have different ones now."""
-    known = {name for one in behind(scene) for name in one.functions}
-    for group in _groups(scene):
+    known = {name for one in behind(context) for name in one.functions}
+    for group in _groups(context):
         if not known & {pair.name for pair in group}:
             yield from _codes(group)
         yield from _layers(group)
 
 
-def _codes(group: Sequence[Pair]) -> Iterator[Judgement]:
+def _codes(group: Sequence[Pair]) -> Iterator[RuleResult]:
     digests = grouped((pair.live.code_sha256, pair.name) for pair in group if pair.live)
     if len(digests) < 2:  # noqa: PLR2004 - else all are the same
         return
     shown = "; ".join(f"{listed(names)}: {short(digest)}" for digest, names in digests.items())
-    yield Judgement(
+    yield RuleResult(
         "siblings",
         Finding(
-            f"functions that share {group[0].wanted.code.source} run {len(digests)} different codes ({shown})",
+            f"functions that share {group[0].planned.code.source} run {len(digests)} different codes ({shown})",
             "CodeSha256",
             Severity.WARNING,
             "deploy to all of them, and look whether the deployment has a list of functions that lacks some",
@@ -232,7 +232,7 @@ def _codes(group: Sequence[Pair]) -> Iterator[Judgement]:
     )
 
 
-def _layers(group: Sequence[Pair]) -> Iterator[Judgement]:
+def _layers(group: Sequence[Pair]) -> Iterator[RuleResult]:
     """Where they stand on different versions of one layer."""
     for arn in dict.fromkeys(layer for pair in group for layer in pair.layers if layer):
         versions = grouped(
@@ -241,10 +241,10 @@ def _layers(group: Sequence[Pair]) -> Iterator[Judgement]:
         if len(versions) < 2:  # noqa: PLR2004 - else all are the same
             continue
         shown = "; ".join(f"{listed(names)}: {carried}" for carried, names in versions.items())
-        yield Judgement(
+        yield RuleResult(
             "siblings",
             Finding(
-                f"functions that share {group[0].wanted.code.source} stand on {len(versions)} versions of one "
+                f"functions that share {group[0].planned.code.source} stand on {len(versions)} versions of one "
                 f"layer ({shown})",
                 arn,
                 Severity.WARNING,
@@ -257,23 +257,23 @@ def _layers(group: Sequence[Pair]) -> Iterator[Judgement]:
         )
 
 
-def _groups(scene: Scene) -> Iterator[tuple[Pair, ...]]:
+def _groups(context: Context) -> Iterator[tuple[Pair, ...]]:
     """The functions that are to have the same code and layers, and are there."""
     by: dict[tuple[str, tuple[str, ...]], list[Pair]] = {}
-    for pair in scene.there:
-        key = (pair.wanted.code.source, tuple(layer.source for layer in pair.wanted.layers))
+    for pair in context.there:
+        key = (pair.planned.code.source, tuple(layer.source for layer in pair.planned.layers))
         by.setdefault(key, []).append(pair)
     for group in by.values():
         if len(group) > 1:
             yield tuple(group)
 
 
-def deployed(scene: Scene) -> Iterator[Judgement]:
+def deployed(context: Context) -> Iterator[RuleResult]:
     """Code that is live already."""
     found = [
-        (pair.wanted.code.source, pair.name)
-        for pair in scene.there
-        if pair.live and pair.live.code_sha256 == pair.wanted.code.code_sha256
+        (pair.planned.code.source, pair.name)
+        for pair in context.there
+        if pair.live and pair.live.code_sha256 == pair.planned.code.code_sha256
     ]
     for source, names in grouped(found).items():
-        yield Judgement("siblings", Note(f"the code of {source} is live already in {listed(names)}", limit=True))
+        yield RuleResult("siblings", Note(f"the code of {source} is live already in {listed(names)}", limit=True))

@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from datetime import date
 
     from harness.manifest import Manifest, Waiver
-    from harness.preflight.account import Account, Carried, Layer, Live, Undone
-    from harness.preflight.deployment import Pair, WantedArchive
-    from harness.preflight.rule import Judgement, Scene
+    from harness.preflight.account import Account, FunctionVersion, Layer, LayerRef, Undone
+    from harness.preflight.deployment import Pair, PlannedArchive
+    from harness.preflight.rule import Context, RuleResult
 
-RULES: Final[tuple[Callable[[Scene], Iterator[Judgement]], ...]] = (
+RULES: Final[tuple[Callable[[Context], Iterator[RuleResult]], ...]] = (
     function_rules.missing,
     function_rules.package,
     alias_rules.missing,
@@ -68,18 +68,18 @@ class Asked:
     strict: bool = False
 
 
-def compare(asked: Asked, scene: Scene, seconds: float) -> Preflight:
+def compare(asked: Asked, context: Context, seconds: float) -> Preflight:
     """Everything that is to be said.
 
     Args:
         asked: What is asked for.
-        scene: What is to be deployed, and what is there.
+        context: What is to be deployed, and what is there.
         seconds: Wall time so far.
     """
     manifest = asked.manifest
-    results = [*_all_results(asked, scene)]
-    archives = {id(one.archive): one for pair in scene.pairs for one in (pair.wanted.code, *pair.wanted.layers)}
-    lives = [pair.deployed.latest for pair in scene.there if pair.deployed]
+    results = [*_all_results(asked, context)]
+    archives = {id(one.archive): one for pair in context.pairs for one in (pair.planned.code, *pair.planned.layers)}
+    lives = [pair.deployed.latest for pair in context.there if pair.deployed]
     return Preflight(
         report=Report(
             version=__version__,
@@ -87,38 +87,41 @@ def compare(asked: Asked, scene: Scene, seconds: float) -> Preflight:
             architecture=str(manifest.architecture),
             engine=EngineInfo("none"),
             artifacts=tuple(describe(one.archive) for one in archives.values() if one.archive),
-            functions=tuple(FunctionInfo(pair.name, pair.wanted.handler) for pair in scene.pairs),
+            functions=tuple(FunctionInfo(pair.name, pair.planned.handler) for pair in context.pairs),
             results=tuple(results),
             seconds=seconds,
             strict=asked.strict,
             notes=tuple(idle([one for one in manifest.waivers if one.check in PREFLIGHT], results)),
         ),
-        rows=tuple(row(pair, scene.account, {one.wanted.region for one in scene.there}) for pair in scene.pairs),
+        rows=tuple(row(pair, context.account, {one.planned.region for one in context.there}) for pair in context.pairs),
         account=next((live.account for live in lives), None),
-        regions=scene.account.regions,
-        storage=scene.account.storage,
-        others=layer_rules.others(scene),
+        regions=context.account.regions,
+        storage=context.account.storage,
+        others=layer_rules.others(context),
     )
 
 
-def _all_results(asked: Asked, scene: Scene) -> Iterator[Result]:
+def _all_results(asked: Asked, context: Context) -> Iterator[Result]:
     for one in asked.undone:
         if not one.checks:
             yield Result("account", "The account answers.", None, Skipped(one.reason), 0.0)
             return
-    judgements = [one for rule in RULES for one in rule(scene)]
-    undone = (*asked.undone, *scene.account.undone)
+    rule_results = [one for rule in RULES for one in rule(context)]
+    undone = (*asked.undone, *context.account.undone)
     for check in PREFLIGHT:
-        if check not in asked.skip and not scene.there and scene.account.missing and check in NEEDS_ONE:
+        if check not in asked.skip and not context.there and context.account.missing and check in NEEDS_ONE:
             yield Result(check, PREFLIGHT[check], None, NotApplicable("none of the functions is there"), 0.0)
         elif check not in asked.skip:
             yield from _results(
-                check, [one for one in judgements if one.check == check], undone, (asked.manifest.waivers, scene.today)
+                check,
+                [one for one in rule_results if one.check == check],
+                undone,
+                (asked.manifest.waivers, context.today),
             )
 
 
 def _results(
-    check: str, mine: Sequence[Judgement], undone: Sequence[Undone], accepted: tuple[Sequence[Waiver], date]
+    check: str, mine: Sequence[RuleResult], undone: Sequence[Undone], accepted: tuple[Sequence[Waiver], date]
 ) -> Iterator[Result]:
     """What one check says: of each function that it has a finding on, and of the rest together."""
     by: dict[str | None, list[Finding]] = {}
@@ -146,13 +149,13 @@ def row(pair: Pair, account: Account, there: Collection[str | None] = ()) -> Row
         account: Where it is.
         there: The regions in which functions of the manifest are.
     """
-    wanted, live = pair.wanted, pair.live
+    planned, live = pair.planned, pair.live
     if live is None:
-        missing = wanted.name in account.missing
-        return Row(wanted.name, wanted.called, not missing, alone=missing and wanted.region not in there)
+        missing = planned.name in account.missing
+        return Row(planned.name, planned.called, not missing, alone=missing and planned.region not in there)
     return Row(
-        name=wanted.name,
-        called=wanted.called,
+        name=planned.name,
+        called=planned.called,
         exists=True,
         arn=live.arn,
         version=live.version,
@@ -165,47 +168,47 @@ def row(pair: Pair, account: Account, there: Collection[str | None] = ()) -> Row
     )
 
 
-def _all_changes(pair: Pair, live: Live, account: Account) -> Iterator[Change]:
+def _all_changes(pair: Pair, live: FunctionVersion, account: Account) -> Iterator[Change]:
     """What differs, of the version that callers get; then of those that get a part of an alias's calls."""
     changes = tuple(_changes(pair, live, account))
     yield from changes
     for share in pair.shares:
         part = f"{share.part:.0%} of the calls"
         if share.live is None:
-            yield Change("code", f"not known ({part})", short(pair.wanted.code.code_sha256) or "not known")
+            yield Change("code", f"not known ({part})", short(pair.planned.code.code_sha256) or "not known")
             continue
         for change in _changes(pair, share.live, account):
             if change not in changes:
                 yield replace(change, live=f"{change.live} ({part})")
 
 
-def _changes(pair: Pair, live: Live, account: Account) -> Iterator[Change]:
-    wanted = pair.wanted
-    if wanted.code.code_sha256 != live.code_sha256:
-        yield Change("code", short(live.code_sha256), short(wanted.code.code_sha256) or "not known")
+def _changes(pair: Pair, live: FunctionVersion, account: Account) -> Iterator[Change]:
+    planned = pair.planned
+    if planned.code.code_sha256 != live.code_sha256:
+        yield Change("code", short(live.code_sha256), short(planned.code.code_sha256) or "not known")
     now = [str(layer) for layer in live.layers]
     new = [
         _becomes(archive, account.layer(arn), arn, live.layers)
-        for archive, arn in zip(wanted.layers, pair.layers, strict=True)
+        for archive, arn in zip(planned.layers, pair.layers, strict=True)
     ]
     if now != new:
         yield Change("layers", ", ".join(now) or "none", ", ".join(new) or "none")
     for what, has, wants in (
-        ("runtime", live.runtime, wanted.runtime),
-        ("architecture", live.architecture, wanted.architecture),
-        ("handler", live.handler, wanted.handler),
-        ("memory", live.memory, wanted.memory),
-        ("timeout", live.timeout, wanted.timeout),
+        ("runtime", live.runtime, planned.runtime),
+        ("architecture", live.architecture, planned.architecture),
+        ("handler", live.handler, planned.handler),
+        ("memory", live.memory, planned.memory),
+        ("timeout", live.timeout, planned.timeout),
     ):
         if wants is not None and has != wants:
             yield Change(what, str(has), str(wants))
     if live.variables is not None:
-        lacking = [name for name in wanted.variables.names if name not in live.variables.names]
+        lacking = [name for name in planned.variables.names if name not in live.variables.names]
         if lacking:
             yield Change("variables", f"{len(live.variables.names)} set", f"{listed(lacking)} too")
 
 
-def _becomes(archive: WantedArchive, layer: Layer | None, arn: str | None, carried: Sequence[Carried]) -> str:
+def _becomes(archive: PlannedArchive, layer: Layer | None, arn: str | None, carried: Sequence[LayerRef]) -> str:
     """The version that an archive is, or the layer that it will be a version of."""
     if archive.arn:
         return str(archive.arn)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from harness.artifact.entries import Archive
-    from harness.preflight.account import Carried, Layer, Published
+    from harness.preflight.account import Layer, LayerRef, PublishedLayer
     from harness.preflight.deployment import Pair
     from harness.sources.fetch import Sources
 
@@ -34,13 +34,13 @@ def _content(archive: Archive) -> frozenset[tuple[str, Kind, int, int, int, str 
     )
 
 
-def compared(layers: Sequence[Layer], pairs: Sequence[Pair], sources: Sources) -> Iterator[Layer]:
+def with_same_content(layers: Sequence[Layer], pairs: Sequence[Pair], sources: Sources) -> Iterator[Layer]:
     """The layers, each with what has the same files as an archive that is to become it; fetches two of each at most."""
     for layer in layers:
         archives = {
             archive.source: archive.archive
             for pair in pairs
-            for archive, arn in zip(pair.wanted.layers, pair.layers, strict=True)
+            for archive, arn in zip(pair.planned.layers, pair.layers, strict=True)
             if arn == layer.arn and archive.archive and not layer.having(archive.code_sha256)
         }
         carried = {one for pair in pairs if pair.deployed for one in pair.deployed.latest.layers}
@@ -55,7 +55,7 @@ def compared(layers: Sequence[Layer], pairs: Sequence[Pair], sources: Sources) -
         )
 
 
-def _same(archive: Archive, worth: Sequence[Published], sources: Sources) -> Carried | None:
+def _same(archive: Archive, worth: Sequence[PublishedLayer], sources: Sources) -> LayerRef | None:
     for one in worth:
         size, its = archive.zipped_bytes, one.size
         if not size or not its or abs(size - its) * _NEAR > size:

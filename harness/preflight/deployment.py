@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from harness.artifact.entries import Archive
     from harness.model import Report
-    from harness.preflight.account import Carried, Deployed, Live, Storage, Variables
+    from harness.preflight.account import DeployedFunction, FunctionVersion, LayerRef, Storage, Variables
 
 
 @dataclass(frozen=True, slots=True)
-class WantedArchive:
+class PlannedArchive:
     """An archive that is to be deployed.
 
     Attributes:
@@ -28,14 +28,14 @@ class WantedArchive:
     source: str
     code_sha256: str | None
     size: int | None = None
-    arn: Carried | None = None
+    arn: LayerRef | None = None
     called: str | None = None
     archive: Archive | None = None
     gone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class Planned:
     """A function that is to be deployed.
 
     Attributes:
@@ -58,8 +58,8 @@ class Wanted:
     memory: int | None
     timeout: int | None
     variables: Variables
-    code: WantedArchive
-    layers: tuple[WantedArchive, ...]
+    code: PlannedArchive
+    layers: tuple[PlannedArchive, ...]
 
     @property
     def called(self) -> str:
@@ -77,27 +77,27 @@ class Pair:
         layers: The ARN of the layer that each of its archives becomes, without a version; None where that is not known.
     """
 
-    wanted: Wanted
-    deployed: Deployed | None
+    planned: Planned
+    deployed: DeployedFunction | None
     layers: tuple[str | None, ...] = ()
 
     @property
     def name(self) -> str:
         """As the manifest has it."""
-        return self.wanted.name
+        return self.planned.name
 
     @property
-    def live(self) -> Live | None:
+    def live(self) -> FunctionVersion | None:
         """What its callers get now; ``$LATEST`` where they use no alias, or one that is not there; None: not known."""
-        if self.deployed is None or (self.wanted.alias and self.deployed.aliases is None):
+        if self.deployed is None or (self.planned.alias and self.deployed.aliases is None):
             return None
-        alias = self.deployed.alias(self.wanted.alias) if self.wanted.alias else None
+        alias = self.deployed.alias(self.planned.alias) if self.planned.alias else None
         return self.deployed.at(alias.version) if alias else self.deployed.latest
 
     @property
     def shares(self) -> tuple[Share, ...]:
         """What else its callers get: the other versions of the alias that they use."""
-        alias = self.deployed.alias(self.wanted.alias) if self.deployed and self.wanted.alias else None
+        alias = self.deployed.alias(self.planned.alias) if self.deployed and self.planned.alias else None
         if alias is None or self.deployed is None:
             return ()
         return tuple(Share(version, part, self.deployed.at(version)) for version, part in alias.others)
@@ -114,7 +114,7 @@ class Share:
 
     version: str
     part: float
-    live: Live | None = None
+    live: FunctionVersion | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +165,7 @@ class Other:
     """A function of the account that is not in the manifest, and carries versions of its layers."""
 
     arn: str
-    layers: tuple[Carried, ...]
+    layers: tuple[LayerRef, ...]
 
     @property
     def name(self) -> str:

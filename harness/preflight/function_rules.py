@@ -7,31 +7,31 @@ from typing import TYPE_CHECKING, Final
 
 from harness.model import Finding, Note, Severity
 from harness.policy.account import announced
-from harness.preflight.rule import Judgement, grouped, listed
+from harness.preflight.rule import RuleResult, grouped, listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from harness.preflight.deployment import Pair
-    from harness.preflight.rule import Scene
+    from harness.preflight.rule import Context
 
 _NOTICE: Final = timedelta(days=180)
 """How long before AWS's support of a runtime ends a report tells of it: AWS itself does so 180 days before."""
 
 
-def missing(scene: Scene) -> Iterator[Judgement]:
+def missing(context: Context) -> Iterator[RuleResult]:
     """Functions that are not in the account."""
-    absent = [pair for pair in scene.pairs if pair.name in scene.account.missing]
-    called = listed([pair.wanted.function for pair in absent])
+    absent = [pair for pair in context.pairs if pair.name in context.account.missing]
+    called = listed([pair.planned.function for pair in absent])
     rename = (
         "say what it is called in the account: `deployed-as` in the manifest, --deployed-as or --function; the account "
         "is chosen by --profile, the region by AWS_DEFAULT_REGION"
     )
-    if absent and len(absent) == len(scene.pairs):
-        yield Judgement(
+    if absent and len(absent) == len(context.pairs):
+        yield RuleResult(
             "function-missing",
             Finding(
-                f"ResourceNotFoundException: none of the functions is in {_regions(scene)}: {called}",
+                f"ResourceNotFoundException: none of the functions is in {_regions(context)}: {called}",
                 "deployed-as",
                 cause="nothing is deployed yet, or they are called otherwise, or this is not their account or region",
                 remedy=rename,
@@ -39,10 +39,10 @@ def missing(scene: Scene) -> Iterator[Judgement]:
         )
         return
     for pair in absent:
-        yield Judgement(
+        yield RuleResult(
             "function-missing",
             Finding(
-                f"ResourceNotFoundException: {pair.wanted.function} is not in {_place(pair, scene)}: the deployment "
+                f"ResourceNotFoundException: {pair.planned.function} is not in {_place(pair, context)}: the deployment "
                 "would create it",
                 "deployed-as",
                 Severity.WARNING,
@@ -52,19 +52,19 @@ def missing(scene: Scene) -> Iterator[Judgement]:
         )
 
 
-def _place(pair: Pair, scene: Scene) -> str:
-    return pair.wanted.region or _regions(scene)
+def _place(pair: Pair, context: Context) -> str:
+    return pair.planned.region or _regions(context)
 
 
-def _regions(scene: Scene) -> str:
-    return listed(scene.account.regions) or "the account"
+def _regions(context: Context) -> str:
+    return listed(context.account.regions) or "the account"
 
 
-def package(scene: Scene) -> Iterator[Judgement]:
+def package(context: Context) -> Iterator[RuleResult]:
     """Functions that take no archive."""
-    images = tuple(pair.name for pair in scene.there if pair.deployed and pair.deployed.latest.image)
+    images = tuple(pair.name for pair in context.there if pair.deployed and pair.deployed.latest.image)
     if images:
-        yield Judgement(
+        yield RuleResult(
             "function-package",
             Finding(
                 "InvalidParameterValueException: Please provide ImageUri when updating a function with packageType "
@@ -76,15 +76,15 @@ def package(scene: Scene) -> Iterator[Judgement]:
         )
 
 
-def unfinished(scene: Scene) -> Iterator[Judgement]:
+def unfinished(context: Context) -> Iterator[RuleResult]:
     """Functions that are not ready, or whose last update is not done or failed."""
-    lives = [(pair.deployed.latest, pair.name) for pair in scene.there if pair.deployed]
+    lives = [(pair.deployed.latest, pair.name) for pair in context.there if pair.deployed]
     for (state, why), names in grouped(((live.state, live.state_reason), name) for live, name in lives).items():
         if (finding := _state(state, f" ({why})" if why else "")) is not None:
-            yield Judgement("update-unfinished", finding, names)
+            yield RuleResult("update-unfinished", finding, names)
     for (update, why), names in grouped(((live.update, live.update_reason), name) for live, name in lives).items():
         if (finding := _update(update, f" ({why})" if why else "")) is not None:
-            yield Judgement("update-unfinished", finding, names)
+            yield RuleResult("update-unfinished", finding, names)
 
 
 def _state(state: str | None, why: str) -> Finding | None:
@@ -127,20 +127,20 @@ def _update(state: str | None, why: str) -> Finding | None:
     return None
 
 
-def platform(scene: Scene) -> Iterator[Judgement]:
+def platform(context: Context) -> Iterator[RuleResult]:
     """Functions with another runtime or architecture than was verified for."""
     for what, key in (("runtime", "runtime"), ("architecture", "architecture")):
         found = [
-            ((str(getattr(pair.deployed.latest, key)), str(getattr(pair.wanted, key))), pair.name)
-            for pair in scene.there
+            ((str(getattr(pair.deployed.latest, key)), str(getattr(pair.planned, key))), pair.name)
+            for pair in context.there
             if pair.deployed and not pair.deployed.latest.image
         ]
-        for (live, wanted), names in grouped(found).items():
-            if live != wanted:
-                yield Judgement(
+        for (live, planned), names in grouped(found).items():
+            if live != planned:
+                yield RuleResult(
                     "platform",
                     Finding(
-                        f"its {what} is {live}, and the archives are verified for {wanted}",
+                        f"its {what} is {live}, and the archives are verified for {planned}",
                         what,
                         Severity.WARNING,
                         f"let the same deployment that brings the archives change the {what} (`lambda-artifact "
@@ -151,11 +151,11 @@ def platform(scene: Scene) -> Iterator[Judgement]:
                 )
 
 
-def deprecated(scene: Scene) -> Iterator[Judgement]:
+def deprecated(context: Context) -> Iterator[RuleResult]:
     """Runtimes at their end."""
-    for runtime, names in grouped((pair.wanted.runtime, pair.name) for pair in scene.pairs).items():
+    for runtime, names in grouped((pair.planned.runtime, pair.name) for pair in context.pairs).items():
         known = announced(runtime)
-        if known is None or scene.today < known.deprecation - _NOTICE:
+        if known is None or context.today < known.deprecation - _NOTICE:
             continue
         as_of = f"as AWS had announced it by {known.as_of}; it has put such dates off before"
         ends = (
@@ -163,35 +163,35 @@ def deprecated(scene: Scene) -> Iterator[Judgement]:
             f"on, {as_of}"
         )
         remedy = "move to a newer runtime: build and verify the archives for it, and change it in the same deployment"
-        if scene.today < known.deprecation:
-            yield Judgement(
+        if context.today < known.deprecation:
+            yield RuleResult(
                 "runtime-deprecated", Note(f"{runtime} is supported until {known.deprecation}; {ends}", limit=True)
             )
             continue
         refused = None
-        if scene.today >= known.block_update:
+        if context.today >= known.block_update:
             refused = f"AWS refuses to update functions with {runtime} since {known.block_update}, {as_of}"
-        elif scene.today >= known.block_create and scene.account.missing:
+        elif context.today >= known.block_create and context.account.missing:
             refused = f"AWS refuses to create functions with {runtime} since {known.block_create}, {as_of}"
         message = refused or f"{runtime} has no support and no security patches since {known.deprecation}"
         cause = None if refused else ends
-        yield Judgement("runtime-deprecated", Finding(message, "runtime", Severity.WARNING, remedy, cause), names)
+        yield RuleResult("runtime-deprecated", Finding(message, "runtime", Severity.WARNING, remedy, cause), names)
 
 
-def variables(scene: Scene) -> Iterator[Judgement]:
+def variables(context: Context) -> Iterator[RuleResult]:
     """Variables that are declared and not set, and the room for them."""
     unset, full = [], []
-    for pair in scene.there:
+    for pair in context.there:
         live = pair.deployed.latest.variables if pair.deployed else None
         if live is None:
             continue
-        lacking = [(name, size) for name, size in pair.wanted.variables.sizes if name not in live.names]
+        lacking = [(name, size) for name, size in pair.planned.variables.sizes if name not in live.names]
         if lacking:
             unset.append((tuple(sorted(name for name, _ in lacking)), pair.name))
-        if (size := live.size + sum(more + 1 for _, more in lacking)) > scene.limits.environment_bytes and lacking:
+        if (size := live.size + sum(more + 1 for _, more in lacking)) > context.limits.environment_bytes and lacking:
             full.append((size, pair.name))
     for names, functions in grouped(unset).items():
-        yield Judgement(
+        yield RuleResult(
             "variables",
             Finding(
                 f"the manifest declares {listed(names)}, and the function in the account does not set "
@@ -206,11 +206,11 @@ def variables(scene: Scene) -> Iterator[Judgement]:
             functions,
         )
     for size, functions in grouped(full).items():
-        yield Judgement(
+        yield RuleResult(
             "variables",
             Finding(
                 f"with the variables that it does not set yet, it has some {size:,} bytes of them, and Lambda takes "
-                f"{scene.limits.environment_bytes:,}",
+                f"{context.limits.environment_bytes:,}",
                 "environment",
                 Severity.WARNING,
                 "keep what is large in Parameter Store or Secrets Manager",
@@ -220,10 +220,10 @@ def variables(scene: Scene) -> Iterator[Judgement]:
         )
 
 
-def storage(scene: Scene) -> Iterator[Judgement]:
+def storage(context: Context) -> Iterator[RuleResult]:
     """The room for archives, with what the deployment adds."""
-    for room in scene.account.storage:
-        added, unknown = _added(scene, room.region)
+    for room in context.account.storage:
+        added, unknown = _added(context, room.region)
         after = room.used + added
         said = (
             f"{room.used:,} of {room.limit:,} bytes for archives in {room.region} are used, and the deployment adds "
@@ -235,21 +235,21 @@ def storage(scene: Scene) -> Iterator[Judgement]:
         )
         if after > room.limit:
             message = f"CodeStorageExceededException: Code storage limit exceeded: {said}"
-            yield Judgement("code-storage", Finding(message, room.region, remedy=remedy))
+            yield RuleResult("code-storage", Finding(message, room.region, remedy=remedy))
         elif after > room.limit * 9 // 10:
-            yield Judgement("code-storage", Finding(said, room.region, Severity.WARNING, remedy))
+            yield RuleResult("code-storage", Finding(said, room.region, Severity.WARNING, remedy))
 
 
-def _added(scene: Scene, region: str) -> tuple[int, bool]:
+def _added(context: Context, region: str) -> tuple[int, bool]:
     """The bytes that the deployment adds, and whether some are not known."""
     added, unknown = 0, False
     layers: dict[str, int] = {}
-    for pair in scene.pairs:
+    for pair in context.pairs:
         if pair.deployed and pair.deployed.latest.region != region:
             continue
-        code, latest = pair.wanted.code, pair.deployed and pair.deployed.latest
+        code, latest = pair.planned.code, pair.deployed and pair.deployed.latest
         unknown |= code.size is None
-        if latest is None and pair.name not in scene.account.missing:
+        if latest is None and pair.name not in context.account.missing:
             unknown = True  # it could not be asked for
             continue
         if not latest:
@@ -257,8 +257,8 @@ def _added(scene: Scene, region: str) -> tuple[int, bool]:
         elif latest.code_sha256 != code.code_sha256 and code.size:
             keeps = bool(pair.deployed and pair.deployed.aliases)  # what is published stays
             added += code.size if keeps else max(code.size - latest.code_bytes, 0)
-        for layer, arn in zip(pair.wanted.layers, pair.layers, strict=False):
-            known = scene.account.layer(arn)
+        for layer, arn in zip(pair.planned.layers, pair.layers, strict=False):
+            known = context.account.layer(arn)
             if layer.arn is None and not (known and known.having(layer.code_sha256)):
                 layers[layer.source] = layer.size or 0
                 unknown |= layer.size is None

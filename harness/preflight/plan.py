@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from harness.artifact.entries import Role
 from harness.manifest.deployed_names import filled, unnamed
 from harness.model import UsageError
-from harness.preflight.account import Carried, Undone
-from harness.preflight.deployment import Wanted, WantedArchive
+from harness.preflight.account import LayerRef, Undone
+from harness.preflight.deployment import Planned, PlannedArchive
 from harness.preflight.responses import measured
 from harness.sources.aws import AwsUnavailable
 from harness.sources.aws_resources import LambdaFunction, LayerVersion, parse
@@ -28,7 +28,7 @@ OF_LAYER = ("layer-behind", "layer-goes-back", "layer-republished")
 
 
 @dataclass
-class Wanting:
+class PlanReader:
     """Reads each archive once.
 
     Attributes:
@@ -39,9 +39,9 @@ class Wanting:
     sources: Sources
     progress: Callable[[str], None]
     undone: list[Undone] = field(default_factory=list)
-    _known: dict[tuple[str, Role], WantedArchive] = field(default_factory=dict)
+    _known: dict[tuple[str, Role], PlannedArchive] = field(default_factory=dict)
 
-    def functions(self) -> tuple[Wanted, ...]:
+    def functions(self) -> tuple[Planned, ...]:
         """The functions that are to be deployed.
 
         Raises:
@@ -51,12 +51,12 @@ class Wanting:
             raise UsageError("no function is declared: add a [functions.NAME] table with handler, or --handler NAME")
         return tuple(self._function(function) for function in self.manifest.functions)
 
-    def _function(self, function: Function) -> Wanted:
+    def _function(self, function: Function) -> Planned:
         called = function.deployed_as or filled("{function}", function.name)
         if called is None:
             raise UsageError(unnamed(function.name))
         name, alias, region = split(called)
-        return Wanted(
+        return Planned(
             name=function.name,
             function=name,
             alias=alias,
@@ -71,7 +71,7 @@ class Wanting:
             layers=self._layers(function),
         )
 
-    def _layers(self, function: Function) -> tuple[WantedArchive, ...]:
+    def _layers(self, function: Function) -> tuple[PlannedArchive, ...]:
         names: Sequence[str | None] = function.layers_deployed_as or (None,) * len(function.layers)
         found = []
         for source, name in zip(function.layers, names, strict=True):
@@ -79,33 +79,33 @@ class Wanting:
                 found += [self._archive(one, Role.LAYER, name) for one in self.sources.layers((source,))]
             except SourceUnavailable as reason:
                 self._leave(OF_LAYER, str(reason))
-                found.append(WantedArchive(source.text, None, called=name))
+                found.append(PlannedArchive(source.text, None, called=name))
         return tuple(found)
 
-    def _archive(self, source: Source, role: Role, called: str | None) -> WantedArchive:
+    def _archive(self, source: Source, role: Role, called: str | None) -> PlannedArchive:
         key = (source.text if source.path is None else str(source.path), role)
         if key not in self._known:
             self._known[key] = self._read(source, role, called)
         return self._known[key]
 
-    def _read(self, source: Source, role: Role, called: str | None) -> WantedArchive:
+    def _read(self, source: Source, role: Role, called: str | None) -> PlannedArchive:
         named = None if source.path is not None else parse(source.text)
         checks = OF_CODE if role is Role.CODE else OF_LAYER
-        arn = Carried(named.arn) if isinstance(named, LayerVersion) else None
+        arn = LayerRef(named.arn) if isinstance(named, LayerVersion) else None
         self.progress(f"reading {source.text}")
         try:
             if isinstance(named, LambdaFunction | LayerVersion):
                 digest = base64.b64encode(bytes.fromhex(self.sources.sha256(source, role))).decode()
-                return WantedArchive(source.text, digest, arn=arn, called=called)
+                return PlannedArchive(source.text, digest, arn=arn, called=called)
             archive = self.sources.archive(source, role)
         except SourceUnavailable as reason:
             gone = arn is not None and isinstance(reason, AwsUnavailable) and reason.code == _MISSING
             if not gone:  # that it is not there is known, and becomes a finding
                 self._leave(checks, str(reason))
-            return WantedArchive(source.text, None, arn=arn, called=called, gone=gone)
+            return PlannedArchive(source.text, None, arn=arn, called=called, gone=gone)
         if archive.is_folder:
             self._leave(checks, f"{source.text} is a folder, and Lambda gets an archive: name the zip that is deployed")
-        return WantedArchive(source.text, archive.code_sha256, archive.zipped_bytes, called=called, archive=archive)
+        return PlannedArchive(source.text, archive.code_sha256, archive.zipped_bytes, called=called, archive=archive)
 
     def _leave(self, checks: tuple[str, ...], reason: str) -> None:
         undone = Undone(checks, None, reason)

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from harness.preflight import responses
-from harness.preflight.account import Carried, Layer, Published, Undone
+from harness.preflight.account import Layer, LayerRef, PublishedLayer, Undone
 from harness.sources.aws import AwsUnavailable
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ _MISSING: Final = "ResourceNotFoundException"
 
 
 @dataclass(frozen=True, slots=True)
-class Sought:
+class LayerQuery:
     """A layer to look for.
 
     Attributes:
@@ -35,7 +35,7 @@ class Sought:
 
     arn: str
     digests: frozenset[str]
-    carried: tuple[Carried, ...]
+    carried: tuple[LayerRef, ...]
 
     @property
     def region(self) -> str:
@@ -43,12 +43,14 @@ class Sought:
         return self.arn.split(":")[3]
 
 
-def shelves(reader: Reader, sought: Sequence[Sought]) -> tuple[tuple[Layer, ...], tuple[Undone, ...]]:
+def published_layers(
+    reader: Reader, layer_queries: Sequence[LayerQuery]
+) -> tuple[tuple[Layer, ...], tuple[Undone, ...]]:
     """What is published of each; and what could not be asked for."""
     found, undone = list[Layer](), list[Undone]()
-    if not sought:
+    if not layer_queries:
         return (), ()
-    for answer in reader.together(partial(_shelf, reader), sought, "asking AWS about layers"):
+    for answer in reader.together(partial(_published_layer, reader), layer_queries, "asking AWS about layers"):
         if isinstance(answer, Layer):
             found.append(answer)
         else:
@@ -56,7 +58,7 @@ def shelves(reader: Reader, sought: Sequence[Sought]) -> tuple[tuple[Layer, ...]
     return tuple(found), tuple(undone)
 
 
-def _shelf(reader: Reader, one: Sought) -> Layer | Undone:
+def _published_layer(reader: Reader, one: LayerQuery) -> Layer | Undone:
     name = one.arn.rpartition(":")[2]
     client = reader.aws.client("lambda", one.region)
     try:
@@ -73,10 +75,10 @@ def _shelf(reader: Reader, one: Sought) -> Layer | Undone:
         return Undone(OF_LAYERS, None, str(reason))
 
 
-def _looked_at(reader: Reader, one: Sought, listed: Sequence[Published]) -> Layer:
-    """The versions, with digests of the newest, until the wanted ones are found, and of those that are carried."""
+def _looked_at(reader: Reader, one: LayerQuery, listed: Sequence[PublishedLayer]) -> Layer:
+    """The versions, with digests of the newest, until the planned ones are found, and of those that are carried."""
     there = {version.carried for version in listed}
-    known: dict[Carried, Published] = {}
+    known: dict[LayerRef, PublishedLayer] = {}
     left = set(one.digests)
     digests: list[str | None] = []
     for version in listed[:NEWEST]:
@@ -87,12 +89,12 @@ def _looked_at(reader: Reader, one: Sought, listed: Sequence[Published]) -> Laye
         left.discard(digests[-1] or "")
     for carried in one.carried[:NEWEST]:
         if carried in there and carried not in known:
-            known[carried] = _version(reader, one, Published(carried))
+            known[carried] = _version(reader, one, PublishedLayer(carried))
     versions = tuple(known.get(version.carried, version) for version in listed)
     return Layer(one.arn, versions, tuple(carried for carried in one.carried if carried not in there))
 
 
-def _version(reader: Reader, one: Sought, version: Published) -> Published:
+def _version(reader: Reader, one: LayerQuery, version: PublishedLayer) -> PublishedLayer:
     client = reader.aws.client("lambda", one.region)
     carried = version.carried
     call = partial(client.get_layer_version, LayerName=carried.name, VersionNumber=carried.version)

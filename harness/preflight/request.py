@@ -16,13 +16,13 @@ from harness.preflight import json_v1
 from harness.preflight.account import Account, Undone
 from harness.preflight.account_reader import Reader, Unreachable
 from harness.preflight.comparison import Asked, compare
-from harness.preflight.content import compared
+from harness.preflight.content import with_same_content
 from harness.preflight.deployment import Preflight
 from harness.preflight.document import document
-from harness.preflight.pairs import of_layers, pairs, sought
-from harness.preflight.plan import Wanting
-from harness.preflight.published_layers import shelves
-from harness.preflight.rule import Scene
+from harness.preflight.pairs import layer_queries, layer_regions, pairs
+from harness.preflight.plan import PlanReader
+from harness.preflight.published_layers import published_layers
+from harness.preflight.rule import Context
 from harness.reporters import formats
 from harness.sources.fetch import Sources
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import date
 
-    from harness.preflight.deployment import Wanted
+    from harness.preflight.deployment import Planned
     from harness.sources.aws import Aws
 
 __all__ = ["FORMATS", "Preflight", "Settings", "requested", "run", "skipped"]
@@ -47,7 +47,7 @@ class Settings:
     Attributes:
         aws: The user's session.
         cache: The user's cache folder of this tool.
-        progress: Judgement what is being done.
+        progress: Takes what is being done.
         today: For waivers, and for AWS's dates.
         skip: Ids of what not to look for; what nothing else needs is not asked for either.
         strict: Whether a warning fails, too.
@@ -112,30 +112,30 @@ def run(manifest: Manifest, settings: Settings) -> Preflight:
     """
     began = time.perf_counter()
     sources = Sources(settings.cache, settings.progress, settings.aws)
-    wanting = Wanting(manifest, sources, settings.progress)
-    wanted = wanting.functions()
+    plan_reader = PlanReader(manifest, sources, settings.progress)
+    planned = plan_reader.functions()
     reader = Reader(settings.aws, settings.progress)
     try:
-        account = _account(reader, wanted, settings)
-        paired = pairs(wanted, account)
+        account = _account(reader, planned, settings)
+        paired = pairs(planned, account)
         settings.progress("comparing")
-        account = replace(account, layers=tuple(compared(account.layers, paired, sources)))
-        undone: Sequence[Undone] = wanting.undone
+        account = replace(account, layers=tuple(with_same_content(account.layers, paired, sources)))
+        undone: Sequence[Undone] = plan_reader.undone
     except Unreachable as reason:
         account, undone = Account({}, regions=tuple(reader.regions)), (Undone((), None, str(reason)),)
-        paired = pairs(wanted, account)
-    scene = Scene(paired, account, settings.today, limits(), settings.backwards)
+        paired = pairs(planned, account)
+    context = Context(paired, account, settings.today, limits(), settings.backwards)
     asked = Asked(manifest, tuple(undone), settings.skip, settings.strict)
-    return compare(asked, scene, time.perf_counter() - began)
+    return compare(asked, context, time.perf_counter() - began)
 
 
-def _account(reader: Reader, wanted: Sequence[Wanted], settings: Settings) -> Account:
-    account = reader.functions(wanted)
-    layers, undone = shelves(reader, sought(wanted, account))
-    regions = dict.fromkeys(one.region for one in wanted if "code-storage" not in settings.skip)
+def _account(reader: Reader, planned: Sequence[Planned], settings: Settings) -> Account:
+    account = reader.functions(planned)
+    layers, undone = published_layers(reader, layer_queries(planned, account))
+    regions = dict.fromkeys(one.region for one in planned if "code-storage" not in settings.skip)
     storage, unmeasured = reader.storage(tuple(regions))
-    places = () if "layer-shared" in settings.skip else of_layers(wanted, account)
-    others, unlisted = reader.others(wanted, places)
+    places = () if "layer-shared" in settings.skip else layer_regions(planned, account)
+    others, unlisted = reader.others(planned, places)
     return replace(
         account,
         layers=layers,

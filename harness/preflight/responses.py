@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from harness.policy import environment_size
-from harness.preflight.account import Alias, Carried, Live, Published, Storage, Variables
+from harness.preflight.account import Alias, FunctionVersion, LayerRef, PublishedLayer, Storage, Variables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, MutableMapping
@@ -20,11 +20,11 @@ def each(key: str, parse: Callable[[Any], T]) -> Callable[[Any], list[T]]:
     return lambda page: [parse(said) for said in page[key]]
 
 
-def live(said: MutableMapping[str, Any]) -> Live:
+def live(said: MutableMapping[str, Any]) -> FunctionVersion:
     """A function's configuration; its variables are taken out of the answer."""
     arn = str(said["FunctionArn"])
     version = str(said.get("Version", "$LATEST"))
-    return Live(
+    return FunctionVersion(
         arn=":".join(arn.split(":")[:7]),
         name=str(said["FunctionName"]),
         version=version,
@@ -35,7 +35,7 @@ def live(said: MutableMapping[str, Any]) -> Live:
         timeout=int(said.get("Timeout", 0)),
         code_sha256=str(said.get("CodeSha256", "")),
         code_bytes=int(said.get("CodeSize", 0)),
-        layers=tuple(Carried(str(layer["Arn"])) for layer in said.get("Layers") or ()),
+        layers=tuple(LayerRef(str(layer["Arn"])) for layer in said.get("Layers") or ()),
         variables=_variables(said.pop("Environment", None)),
         modified=_moment(said.get("LastModified")),
         image=said.get("PackageType") == "Image",
@@ -71,16 +71,16 @@ def alias(said: Mapping[str, Any]) -> Alias:
     return Alias(str(said["Name"]), str(said["FunctionVersion"]), tuple(one for one in parts if one[1]))
 
 
-def listed(said: Mapping[str, Any]) -> Published:
+def listed(said: Mapping[str, Any]) -> PublishedLayer:
     """A version of a layer, as a listing has it: without its digest."""
-    return Published(Carried(str(said["LayerVersionArn"])), _moment(said.get("CreatedDate")))
+    return PublishedLayer(LayerRef(str(said["LayerVersionArn"])), _moment(said.get("CreatedDate")))
 
 
-def published(said: Mapping[str, Any]) -> Published:
+def published(said: Mapping[str, Any]) -> PublishedLayer:
     """A version of a layer. Where it can be downloaded from is left behind."""
     content = said.get("Content") or {}
-    return Published(
-        Carried(str(said["LayerVersionArn"])),
+    return PublishedLayer(
+        LayerRef(str(said["LayerVersionArn"])),
         _moment(said.get("CreatedDate")),
         str(content.get("CodeSha256", "")) or None,
         int(content.get("CodeSize", 0)),

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 from harness.model import Finding, Note, Severity
 from harness.preflight.account import LATEST
-from harness.preflight.rule import Judgement, grouped, listed, moment
+from harness.preflight.rule import RuleResult, grouped, listed, moment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from harness.preflight.account import Account, Carried, Live, Published
-    from harness.preflight.deployment import Pair, WantedArchive
-    from harness.preflight.rule import Scene
+    from harness.preflight.account import Account, FunctionVersion, LayerRef, PublishedLayer
+    from harness.preflight.deployment import Pair, PlannedArchive
+    from harness.preflight.rule import Context
 
 _ANEW = (
     "build the {what} again, verify it (`lambda-artifact verify`) and upload it. If going back is intended, use "
@@ -25,48 +25,48 @@ _CAUSE = (
 )
 
 
-def code(scene: Scene) -> Iterator[Judgement]:
+def code(context: Context) -> Iterator[RuleResult]:
     """Code archives that are what was published before the version that callers get."""
-    found: dict[tuple[str, ...], list[tuple[Live, str]]] = {}
-    for pair in scene.there:
+    found: dict[tuple[str, ...], list[tuple[FunctionVersion, str]]] = {}
+    for pair in context.there:
         if (older := _older(pair)) is not None and pair.live is not None:
             live = "$LATEST" if pair.live.version == LATEST else f"version {pair.live.version}"
-            key = (pair.wanted.code.source, older.version, live, _way(pair, scene.account))
+            key = (pair.planned.code.source, older.version, live, _way(pair, context.account))
             found.setdefault(key, []).append((older, pair.name))
     for (source, version, live, way), ones in found.items():
         said = (
             f"{source} is the code of version {version} ({moment(ones[0][0].modified)}), and what is live is {live}, "
             "which came later: the deployment would go back"
         )
-        yield _judgement("code", source, said, way, tuple(name for _, name in ones), meant=scene.backwards)
+        yield _result("code", source, said, way, tuple(name for _, name in ones), meant=context.backwards)
 
 
-def layers(scene: Scene) -> Iterator[Judgement]:
+def layers(context: Context) -> Iterator[RuleResult]:
     """Layer archives that are what was published before the version that functions carry."""
     found = [
-        ((archive.source, old, carried, _way(pair, scene.account), _older(pair) is not None), pair.name)
-        for pair in scene.there
-        for archive, old, carried in old_layers(pair, scene.account)
+        ((archive.source, old, carried, _way(pair, context.account), _older(pair) is not None), pair.name)
+        for pair in context.there
+        for archive, old, carried in old_layers(pair, context.account)
     ]
     for (source, old, carried, way, with_code), names in grouped(found).items():
         said = (
             f"{source} is what was published as {old.carried} on {moment(old.created)}, and the function carries "
             f"{carried}: the deployment would go back"
         )
-        once = "" if scene.backwards and with_code else way  # it is said of the code already
-        yield _judgement("layer", source, said, once, names, meant=scene.backwards)
+        once = "" if context.backwards and with_code else way  # it is said of the code already
+        yield _result("layer", source, said, once, names, meant=context.backwards)
 
 
-def _judgement(what: str, source: str, said: str, way: str, names: tuple[str, ...], *, meant: bool) -> Judgement:  # noqa: PLR0913 - a finding's parts
+def _result(what: str, source: str, said: str, way: str, names: tuple[str, ...], *, meant: bool) -> RuleResult:  # noqa: PLR0913 - a finding's parts
     if meant:
-        return Judgement(f"{what}-goes-back", Note("; ".join(filter(None, (said, way))), limit=True), names)
+        return RuleResult(f"{what}-goes-back", Note("; ".join(filter(None, (said, way))), limit=True), names)
     remedy = _ANEW.format(what=what, way=way)
-    return Judgement(f"{what}-goes-back", Finding(said, source, Severity.WARNING, remedy, _CAUSE), names)
+    return RuleResult(f"{what}-goes-back", Finding(said, source, Severity.WARNING, remedy, _CAUSE), names)
 
 
-def old_layers(pair: Pair, account: Account) -> Iterator[tuple[WantedArchive, Published, Carried]]:
+def old_layers(pair: Pair, account: Account) -> Iterator[tuple[PlannedArchive, PublishedLayer, LayerRef]]:
     """Each archive that is an older version of the layer than the function carries: that version, and the carried."""
-    for archive, arn in zip(pair.wanted.layers, pair.layers, strict=True):
+    for archive, arn in zip(pair.planned.layers, pair.layers, strict=True):
         layer = account.layer(arn)
         if archive.arn is not None or layer is None or pair.deployed is None:
             continue
@@ -76,13 +76,13 @@ def old_layers(pair: Pair, account: Account) -> Iterator[tuple[WantedArchive, Pu
                 yield archive, same[0], carried
 
 
-def _older(pair: Pair) -> Live | None:
+def _older(pair: Pair) -> FunctionVersion | None:
     """The published version that has the code which is to be deployed, where what is live came later."""
-    live, wanted = pair.live, pair.wanted.code.code_sha256
-    if live is None or pair.deployed is None or not wanted or live.code_sha256 == wanted:
+    live, planned = pair.live, pair.planned.code.code_sha256
+    if live is None or pair.deployed is None or not planned or live.code_sha256 == planned:
         return None
     published = [one for one in pair.deployed.versions if one.version.isdecimal()]
-    same = [one for one in published if one.code_sha256 == wanted]
+    same = [one for one in published if one.code_sha256 == planned]
     # What $LATEST has came after all that is published, unless it was published itself.
     as_live = [one for one in published if one.code_sha256 == live.code_sha256] if live.version == LATEST else [live]
     newest = max(same, key=_number, default=None)
@@ -91,16 +91,16 @@ def _older(pair: Pair) -> Live | None:
     return newest
 
 
-def _number(version: Live) -> int:
+def _number(version: FunctionVersion) -> int:
     return int(version.version)
 
 
 def _way(pair: Pair, account: Account) -> str:
     """The one way back: to a published version of the function where one has it all, else to versions of layers."""
     old = [published.carried.arn for _, published, _ in old_layers(pair, account)]
-    if (whole := _whole(pair, account)) is not None and pair.wanted.alias:
+    if (whole := _whole(pair, account)) is not None and pair.planned.alias:
         return (
-            f"point the alias {pair.wanted.alias} to version {whole.version} (`aws lambda update-alias`), which has "
+            f"point the alias {pair.planned.alias} to version {whole.version} (`aws lambda update-alias`), which has "
             "this code and these layers; nothing has to be uploaded or published"
         )
     if old:
@@ -108,25 +108,25 @@ def _way(pair: Pair, account: Account) -> str:
     return "this deployment uploads it again, and its layers stay as they are"
 
 
-def _whole(pair: Pair, account: Account) -> Live | None:
+def _whole(pair: Pair, account: Account) -> FunctionVersion | None:
     """The newest published version of the function that has the code and the layers which are to come."""
-    wanted = [*_versions(pair, account)]
-    if pair.deployed is None or not all(wanted):
+    planned = [*_versions(pair, account)]
+    if pair.deployed is None or not all(planned):
         return None
     fits = [
         one
         for one in pair.deployed.versions
         if one.version.isdecimal()
-        and one.code_sha256 == pair.wanted.code.code_sha256
-        and len(one.layers) == len(wanted)
-        and all(layer in versions for layer, versions in zip(one.layers, wanted, strict=True))
+        and one.code_sha256 == pair.planned.code.code_sha256
+        and len(one.layers) == len(planned)
+        and all(layer in versions for layer, versions in zip(one.layers, planned, strict=True))
     ]
     return max(fits, key=_number, default=None)
 
 
-def _versions(pair: Pair, account: Account) -> Iterator[frozenset[Carried]]:
+def _versions(pair: Pair, account: Account) -> Iterator[frozenset[LayerRef]]:
     """For each layer that is to come, the published versions with its content."""
-    for archive, arn in zip(pair.wanted.layers, pair.layers, strict=True):
+    for archive, arn in zip(pair.planned.layers, pair.layers, strict=True):
         if archive.arn:
             yield frozenset([archive.arn])
         else:

@@ -23,7 +23,7 @@ _DIGITS: Final = 12
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class RuleResult:
     """A finding or a note.
 
     Attributes:
@@ -38,7 +38,7 @@ class Judgement:
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class Context:
     """Everything that rules look at.
 
     Attributes:

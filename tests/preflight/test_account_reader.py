@@ -11,8 +11,8 @@ import pytest
 
 from harness.preflight.account import Variables
 from harness.preflight.account_reader import Reader
-from harness.preflight.deployment import Wanted, WantedArchive
-from harness.preflight.published_layers import NEWEST, Sought, shelves
+from harness.preflight.deployment import Planned, PlannedArchive
+from harness.preflight.published_layers import NEWEST, LayerQuery, published_layers
 from harness.preflight.rate_limit import TRIES, Pace
 from harness.sources.aws import Aws, AwsUnavailable
 from tests import aws
@@ -41,9 +41,9 @@ def layered(folder: Path) -> Path:
     return manifest
 
 
-def wanted(name: str, alias: str | None = None) -> Wanted:
-    code = WantedArchive("code.zip", None)
-    return Wanted(
+def planned(name: str, alias: str | None = None) -> Planned:
+    code = PlannedArchive("code.zip", None)
+    return Planned(
         name, name, alias, None, "python3.12", "x86_64", "app.main.handler", None, None, Variables(), code, ()
     )
 
@@ -53,7 +53,7 @@ def asked(account: Account) -> Counter[str]:
     return Counter(re.sub(r"\?.*|(?<=/)(f\d+|parcel-desk-\w+)(?=/)", "…", call) for call in account.calls())
 
 
-def many(account: Account, number: int, *, released: bool = True) -> list[Wanted]:
+def many(account: Account, number: int, *, released: bool = True) -> list[Planned]:
     """So many functions, each with an alias that points to a version."""
     client = account.functions
     for index in range(number):
@@ -68,7 +68,7 @@ def many(account: Account, number: int, *, released: bool = True) -> list[Wanted
         )
         if released:
             client.create_alias(FunctionName=name, Name="live", FunctionVersion="1")
-    return [wanted(f"f{index:03}", "live") for index in range(number)]
+    return [planned(f"f{index:03}", "live") for index in range(number)]
 
 
 @pytest.mark.slow
@@ -117,9 +117,9 @@ class TestCalls:
 
     def test_versions_are_listed_once_where_an_archive_is_looked_for_in_them(self, account: Account) -> None:
         (one,) = many(account, 1)
-        wanted = replace(one, code=WantedArchive("code.zip", "digest"))
+        planned = replace(one, code=PlannedArchive("code.zip", "digest"))
 
-        found = Reader(Aws(), print).functions([wanted]).functions["f000"]
+        found = Reader(Aws(), print).functions([planned]).functions["f000"]
 
         assert [version.version for version in found.versions] == ["1"]
         assert sum(asked(account).values()) == 3
@@ -133,7 +133,7 @@ class TestCalls:
         for name, version in (("live", "60"), ("old", "2"), ("edge", "$LATEST")):
             client.create_alias(FunctionName="f000", Name=name, FunctionVersion=version)
 
-        found = Reader(Aws(), print).functions([wanted("f000")]).functions["f000"]
+        found = Reader(Aws(), print).functions([planned("f000")]).functions["f000"]
 
         assert {version.version for version in found.versions} == {"2", "60"}
         assert asked(account)["GET /2015-03-31/functions/…/versions…"] == 2
@@ -145,7 +145,7 @@ class TestCalls:
             data = packed({"python/a.py": str(number)})
             arn = client.publish_layer_version(LayerName="deps", Content={"ZipFile": data})["LayerArn"]
 
-        (layer,), undone = shelves(Reader(Aws(), print), [Sought(arn, frozenset({"another"}), ())])
+        (layer,), undone = published_layers(Reader(Aws(), print), [LayerQuery(arn, frozenset({"another"}), ())])
 
         assert not undone
         assert len(layer.versions) == 60
@@ -308,7 +308,7 @@ class TestRefusals:
     def test_a_function_of_another_region_is_asked_for_there(self, account: Account) -> None:
         (found,) = many(account, 1, released=False)
         arn = f"arn:aws:lambda:{aws.REGION}:{aws.ACCOUNT}:function:{found.function}"
-        one = Wanted("f", arn, None, aws.REGION, *[getattr(found, key) for key in KEYS])
+        one = Planned("f", arn, None, aws.REGION, *[getattr(found, key) for key in KEYS])
 
         assert Reader(Aws(region="us-east-1"), print).functions([one]).functions["f"].latest.region == aws.REGION
 

@@ -11,10 +11,10 @@ import pytest
 
 from harness.model import Note, Severity
 from harness.preflight import layer_rules
-from harness.preflight.account import Alias, Deployed, Undone, Variables
+from harness.preflight.account import Alias, DeployedFunction, Undone, Variables
 from harness.preflight.comparison import row
-from harness.preflight.deployment import WantedArchive
-from harness.preflight.rule import Scene
+from harness.preflight.deployment import PlannedArchive
+from harness.preflight.rule import Context
 from tests.preflight.values import (
     CODE,
     DEPS1,
@@ -28,111 +28,113 @@ from tests.preflight.values import (
     day,
     deployed,
     findings,
-    judgements,
     live,
     notes,
+    planned,
     room,
+    rule_results,
     scene,
     shelf,
     version,
-    wanted,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from harness.preflight.account import Carried, Layer, Live
+    from harness.preflight.account import FunctionVersion, Layer, LayerRef
 
 ERROR, WARNING = Severity.ERROR, Severity.WARNING
-DECLARED = WantedArchive(DEPS2.arn, "two", arn=DEPS2)
+DECLARED = PlannedArchive(DEPS2.arn, "two", arn=DEPS2)
 
 
-def at(number: str, code: str, modified: int, name: str = "api", layers: Sequence[Carried] = (DEPS1,)) -> Live:
+def at(
+    number: str, code: str, modified: int, name: str = "api", layers: Sequence[LayerRef] = (DEPS1,)
+) -> FunctionVersion:
     return live(name, version=number, code_sha256=code, modified=day(modified), layers=layers)
 
 
-def released(name: str, latest: str, number: str, code: str, modified: int) -> Deployed:
+def released(name: str, latest: str, number: str, code: str, modified: int) -> DeployedFunction:
     """A function whose alias ``live`` points to a version."""
     return deployed(live(name, code_sha256=latest), at(number, code, modified, name), live=number)
 
 
-PAIR = [wanted("api"), wanted("worker")]
+PAIR = [planned("api"), planned("worker")]
 VARIABLES = Variables((("TOKEN", 20), ("URL", 30)), 52)
 
 BEHIND, GOES_BACK = {"alias-behind": WARNING}, {"code-goes-back": WARNING}
 
 
 def shifting(
-    older: str, layers: Sequence[Carried] = (DEPS1,), name: str = "api", main: str = "code1", **aliases: str
-) -> Deployed:
+    older: str, layers: Sequence[LayerRef] = (DEPS1,), name: str = "api", main: str = "code1", **aliases: str
+) -> DeployedFunction:
     """A function whose alias ``live`` sends a tenth of its calls to another version."""
     versions = at("7", main, 4, name), at("6", older, 2, name, layers)
     more = (Alias(alias, number) for alias, number in aliases.items())
-    return Deployed(live(name), (Alias("live", "7", (("6", 0.1),)), *more), versions)
+    return DeployedFunction(live(name), (Alias("live", "7", (("6", 0.1),)), *more), versions)
 
 
-def history(*codes: str, latest: str = "code1", **aliases: str) -> Deployed:
+def history(*codes: str, latest: str = "code1", **aliases: str) -> DeployedFunction:
     """A function whose versions have these codes, the first one's first."""
     return deployed(
         live(code_sha256=latest), *(at(str(number), code, number) for number, code in enumerate(codes, 1)), **aliases
     )
 
 
-CASES: dict[str, tuple[Scene, dict[str, Severity]]] = {
+CASES: dict[str, tuple[Context, dict[str, Severity]]] = {
     # --- what a deployment changes, and nothing else
-    "a new version of the layer is to come": (scene(wanted(), live(), shelf("old")), {}),
-    "nothing changes": (scene(wanted(), live(code_sha256="code2"), shelf("new")), {}),
-    "no layer, and none declared": (scene(wanted(layers=()), live(layers=())), {}),
-    "a first layer": (scene(wanted(), live(layers=())), {}),
-    "a layer by its ARN, another version of it is live": (scene(wanted(layers=[DECLARED]), live()), {}),
+    "a new version of the layer is to come": (scene(planned(), live(), shelf("old")), {}),
+    "nothing changes": (scene(planned(), live(code_sha256="code2"), shelf("new")), {}),
+    "no layer, and none declared": (scene(planned(layers=()), live(layers=())), {}),
+    "a first layer": (scene(planned(), live(layers=())), {}),
+    "a layer by its ARN, another version of it is live": (scene(planned(layers=[DECLARED]), live()), {}),
     "another memory, timeout and handler": (
-        scene(wanted(memory=1024, timeout=60, handler="app.other.handler"), live(), shelf("old")),
+        scene(planned(memory=1024, timeout=60, handler="app.other.handler"), live(), shelf("old")),
         {},
     ),
     # --- functions
     "one function is new": (scene(PAIR, {"api": deployed(live())}, shelf("old")), {"function-missing": WARNING}),
     "none of them is there": (scene(PAIR, {}), {"function-missing": ERROR}),
     "it is a container image": (
-        scene(wanted(layers=()), live(layers=(), image=True, runtime="")),
+        scene(planned(layers=()), live(layers=(), image=True, runtime="")),
         {"function-package": ERROR},
     ),
     "an update is under way": (
-        scene(wanted(), live(update="InProgress"), shelf("old")),
+        scene(planned(), live(update="InProgress"), shelf("old")),
         {"update-unfinished": WARNING},
     ),
     "the last update has failed": (
-        scene(wanted(), live(update="Failed"), shelf("old")),
+        scene(planned(), live(update="Failed"), shelf("old")),
         {"update-unfinished": WARNING},
     ),
-    "it is being set up": (scene(wanted(), live(state="Pending"), shelf("old")), {"update-unfinished": WARNING}),
-    "it could not be set up": (scene(wanted(), live(state="Failed"), shelf("old")), {"update-unfinished": WARNING}),
-    "it is active": (scene(wanted(), live(state="Active"), shelf("old")), {}),
-    "it has not been used for long": (scene(wanted(), live(state="Inactive"), shelf("old")), {}),
-    "the last update has succeeded": (scene(wanted(), live(update="Successful"), shelf("old")), {}),
-    "another runtime is live": (scene(wanted(), live(runtime="python3.11"), shelf("old")), {"platform": WARNING}),
-    "another architecture is live": (scene(wanted(), live(architecture="arm64"), shelf("old")), {"platform": WARNING}),
+    "it is being set up": (scene(planned(), live(state="Pending"), shelf("old")), {"update-unfinished": WARNING}),
+    "it could not be set up": (scene(planned(), live(state="Failed"), shelf("old")), {"update-unfinished": WARNING}),
+    "it is active": (scene(planned(), live(state="Active"), shelf("old")), {}),
+    "it has not been used for long": (scene(planned(), live(state="Inactive"), shelf("old")), {}),
+    "the last update has succeeded": (scene(planned(), live(update="Successful"), shelf("old")), {}),
+    "another runtime is live": (scene(planned(), live(runtime="python3.11"), shelf("old")), {"platform": WARNING}),
+    "another architecture is live": (scene(planned(), live(architecture="arm64"), shelf("old")), {"platform": WARNING}),
     # --- variables
-    "a variable is not set": (scene(wanted(variables=VARIABLES), live(), shelf("old")), {"variables": WARNING}),
+    "a variable is not set": (scene(planned(variables=VARIABLES), live(), shelf("old")), {"variables": WARNING}),
     "all are set, and more": (
         scene(
-            wanted(variables=VARIABLES),
+            planned(variables=VARIABLES),
             live(variables=Variables((*VARIABLES.sizes, ("MORE", 10)), 60)),
             shelf("old"),
         ),
         {},
     ),
     "Lambda does not tell its variables": (
-        scene(wanted(variables=VARIABLES), live(variables=None), shelf("old")),
+        scene(planned(variables=VARIABLES), live(variables=None), shelf("old")),
         {},
     ),
     # --- layers
     "one was attached by hand": (
-        scene(wanted(), live(layers=[DEPS1, HOTFIX]), shelf("new")),
+        scene(planned(), live(layers=[DEPS1, HOTFIX]), shelf("new")),
         {"layer-undeclared": ERROR},
     ),
     "one was attached by hand, and which the archive becomes is told by other functions": (
         scene(
-            [wanted("api"), wanted("worker"), wanted("cleanup")],
+            [planned("api"), planned("worker"), planned("cleanup")],
             {
                 "api": deployed(live("api", layers=[HOTFIX, DEPS1])),
                 "worker": deployed(live("worker")),
@@ -143,28 +145,28 @@ CASES: dict[str, tuple[Scene, dict[str, Severity]]] = {
         {"layer-undeclared": ERROR},
     ),
     "one was attached by hand, and the manifest says what the archive becomes": (
-        scene(wanted(layers=[replace(LAYER, called="deps")]), live(layers=[HOTFIX, DEPS1]), shelf("old")),
+        scene(planned(layers=[replace(LAYER, called="deps")]), live(layers=[HOTFIX, DEPS1]), shelf("old")),
         {"layer-undeclared": ERROR},
     ),
     "one too many, and nothing says which": (
-        scene(wanted(), live(layers=[HOTFIX, DEPS1]), shelf("old"), shelf("else", name="hotfix")),
+        scene(planned(), live(layers=[HOTFIX, DEPS1]), shelf("old"), shelf("else", name="hotfix")),
         {"layers-known": ERROR},
     ),
     "another layer, and nothing says whether the archive becomes it": (
         scene(
-            [wanted("api"), wanted("worker")],
+            [planned("api"), planned("worker")],
             {"api": deployed(live("api")), "worker": deployed(live("worker", layers=[HOTFIX]))},
             shelf("old"),
         ),
         {"layers-known": WARNING},
     ),
     "a vendor's extension that is not declared": (
-        scene(wanted(), live(layers=[EXTENSION, DEPS1]), shelf("old")),
+        scene(planned(), live(layers=[EXTENSION, DEPS1]), shelf("old")),
         {"layer-undeclared": WARNING},
     ),
     "a vendor's extension that is declared, in an older version": (
         scene(
-            wanted(layers=[WantedArchive("", None, arn=version("Datadog-Extension", 66, VENDOR)), LAYER]),
+            planned(layers=[PlannedArchive("", None, arn=version("Datadog-Extension", 66, VENDOR)), LAYER]),
             live(layers=[EXTENSION, DEPS1]),
             shelf("old"),
         ),
@@ -172,7 +174,7 @@ CASES: dict[str, tuple[Scene, dict[str, Severity]]] = {
     ),
     "two archives become two layers, in their order": (
         scene(
-            wanted(layers=[LAYER, replace(LAYER, source="fonts.zip", code_sha256="fonts")]),
+            planned(layers=[LAYER, replace(LAYER, source="fonts.zip", code_sha256="fonts")]),
             live(layers=[DEPS1, version("fonts", 4)]),
             shelf("old"),
             shelf("older", name="fonts"),
@@ -180,57 +182,57 @@ CASES: dict[str, tuple[Scene, dict[str, Severity]]] = {
         {},
     ),
     "the layer was published and not attached, and the code is new": (
-        scene(wanted(), live(code_sha256="code2"), shelf("old", "new")),
+        scene(planned(), live(code_sha256="code2"), shelf("old", "new")),
         {"layer-behind": ERROR},
     ),
     "the layer is published, and the deployment is about to attach it": (
-        scene(wanted(), live(modified=day(6)), shelf("old", "new")),
+        scene(planned(), live(modified=day(6)), shelf("old", "new")),
         {},
     ),
     "the function was changed after a newer layer was published, and kept the old one": (
-        scene(wanted(), live(modified=day(20)), shelf("old", "newer")),
+        scene(planned(), live(modified=day(20)), shelf("old", "newer")),
         {"layer-behind": WARNING},
     ),
     "it was changed so, and what it keeps is what is declared": (
-        scene(wanted(), live(modified=day(20)), shelf("new", "newer")),
+        scene(planned(), live(modified=day(20)), shelf("new", "newer")),
         {},
     ),
     "the deployment goes back": (
-        scene(wanted(), live(layers=[DEPS3]), shelf("oldest", "new", "old")),
+        scene(planned(), live(layers=[DEPS3]), shelf("oldest", "new", "old")),
         {"layer-goes-back": WARNING},
     ),
     "the deployment goes back, which is meant": (
-        scene(wanted(), live(layers=[DEPS3]), shelf("oldest", "new", "old"), backwards=True),
+        scene(planned(), live(layers=[DEPS3]), shelf("oldest", "new", "old"), backwards=True),
         {},
     ),
-    "the deployment goes back to a version by its ARN": (scene(wanted(layers=[DECLARED]), live(layers=[DEPS3])), {}),
+    "the deployment goes back to a version by its ARN": (scene(planned(layers=[DECLARED]), live(layers=[DEPS3])), {}),
     "what is live has the same content as what came before": (
-        scene(wanted(), live(layers=[DEPS2], code_sha256="code2"), shelf("new", "new")),
+        scene(planned(), live(layers=[DEPS2], code_sha256="code2"), shelf("new", "new")),
         {"layer-republished": WARNING},
     ),
     "a version was published again long ago": (
-        scene(wanted(), live(layers=[DEPS3]), shelf("old", "old", "other")),
+        scene(planned(), live(layers=[DEPS3]), shelf("old", "old", "other")),
         {},
     ),
     "the files are the same, and the bytes are not": (
-        scene(wanted(), live(), shelf("old", same=(("layer.zip", DEPS1),))),
+        scene(planned(), live(), shelf("old", same=(("layer.zip", DEPS1),))),
         {"layer-republished": WARNING},
     ),
     "what it carries was deleted": (
-        scene(wanted(), live(), replace(shelf("old", "newer"), gone=(DEPS1,))),
+        scene(planned(), live(), replace(shelf("old", "newer"), gone=(DEPS1,))),
         {"layer-deleted": WARNING},
     ),
     "a declared version was deleted, and is carried": (
-        scene(wanted(layers=[replace(DECLARED, gone=True)]), live(layers=[DEPS2])),
+        scene(planned(layers=[replace(DECLARED, gone=True)]), live(layers=[DEPS2])),
         {"layer-deleted": WARNING},
     ),
     "a declared version was deleted, and would be attached": (
-        scene(wanted(layers=[replace(DECLARED, gone=True)]), live(layers=[])),
+        scene(planned(layers=[replace(DECLARED, gone=True)]), live(layers=[])),
         {"layer-deleted": ERROR},
     ),
     "a declared version was deleted, and the function is new": (
         scene(
-            [wanted("api", layers=[]), wanted("new", layers=[replace(DECLARED, gone=True)])],
+            [planned("api", layers=[]), planned("new", layers=[replace(DECLARED, gone=True)])],
             {"api": deployed(live(layers=[]))},
         ),
         {"layer-deleted": ERROR, "function-missing": WARNING},
@@ -252,7 +254,7 @@ CASES: dict[str, tuple[Scene, dict[str, Severity]]] = {
     ),
     "two functions of different archives run different code": (
         scene(
-            [wanted("api"), wanted("worker", code=replace(CODE, source="worker.zip"))],
+            [planned("api"), planned("worker", code=replace(CODE, source="worker.zip"))],
             {"api": deployed(live("api")), "worker": deployed(live("worker", code_sha256="code0"))},
             shelf("old"),
         ),
@@ -287,7 +289,7 @@ CASES: dict[str, tuple[Scene, dict[str, Severity]]] = {
             PAIR,
             {
                 "api": released("api", "code1", "7", "code1", 4),
-                "worker": Deployed(
+                "worker": DeployedFunction(
                     live("worker"), (Alias("live", "6", (("7", 0.1),)),), (at("6", "code0", 2, "worker"),)
                 ),
             },
@@ -295,13 +297,16 @@ CASES: dict[str, tuple[Scene, dict[str, Severity]]] = {
         ),
         {"alias-behind": WARNING},
     ),
-    "an alias still sends a part of its calls to older code": (scene(wanted(), shifting("code0")), BEHIND),
-    "an alias does so, and another one is declared": (scene(wanted(alias="edge"), shifting("code0", edge="7")), BEHIND),
-    "an alias sends a part of its calls to the same code with other layers": (
-        scene(wanted(), shifting("code1", [DEPS2])),
+    "an alias still sends a part of its calls to older code": (scene(planned(), shifting("code0")), BEHIND),
+    "an alias does so, and another one is declared": (
+        scene(planned(alias="edge"), shifting("code0", edge="7")),
         BEHIND,
     ),
-    "an alias sends a part of its calls to what is the same": (scene(wanted(), shifting("code1")), {}),
+    "an alias sends a part of its calls to the same code with other layers": (
+        scene(planned(), shifting("code1", [DEPS2])),
+        BEHIND,
+    ),
+    "an alias sends a part of its calls to what is the same": (scene(planned(), shifting("code1")), {}),
     "of two aliases one is shifted, and has the newer code already": (
         scene(
             PAIR,
@@ -314,33 +319,33 @@ CASES: dict[str, tuple[Scene, dict[str, Severity]]] = {
         {"alias-behind": WARNING},
     ),
     # --- going back
-    "an older published version of the code is to come": (scene(wanted(), history("code2", "code1")), GOES_BACK),
+    "an older published version of the code is to come": (scene(planned(), history("code2", "code1")), GOES_BACK),
     "it is to come where callers use an alias": (
-        scene(wanted(alias="live"), history("code2", "code1", live="2")),
+        scene(planned(alias="live"), history("code2", "code1", live="2")),
         GOES_BACK,
     ),
     "it is to come, and $LATEST has code that was never published": (
-        scene(wanted(), history("code2", "code0")),
+        scene(planned(), history("code2", "code0")),
         GOES_BACK,
     ),
-    "it is to come, which is meant": (scene(wanted(), history("code2", "code1"), backwards=True), {}),
+    "it is to come, which is meant": (scene(planned(), history("code2", "code1"), backwards=True), {}),
     "a newer published version of the code is to come": (
-        scene(wanted(alias="live"), history("code1", "code2", live="1")),
+        scene(planned(alias="live"), history("code1", "code2", live="1")),
         {},
     ),
-    "$LATEST went back, and the newer version is to come again": (scene(wanted(), history("code1", "code2")), {}),
+    "$LATEST went back, and the newer version is to come again": (scene(planned(), history("code1", "code2")), {}),
     "what is to come was published before and after": (
-        scene(wanted(alias="live"), history("code2", "code1", "code2", live="2")),
+        scene(planned(alias="live"), history("code2", "code1", "code2", live="2")),
         {},
     ),
     "what is to come is live, and was published before": (
-        scene(wanted(), history("code2", "code1", latest="code2")),
+        scene(planned(), history("code2", "code1", latest="code2")),
         {},
     ),
-    "what is to come was never published": (scene(wanted(), history("code0", "code1")), {}),
+    "what is to come was never published": (scene(planned(), history("code0", "code1")), {}),
     "callers went back by their alias, and what they get is declared": (
         scene(
-            wanted(alias="live", code=replace(CODE, code_sha256="code1")),
+            planned(alias="live", code=replace(CODE, code_sha256="code1")),
             deployed(
                 live(code_sha256="code2", layers=[DEPS2]),
                 at("1", "code1", 1),
@@ -352,47 +357,50 @@ CASES: dict[str, tuple[Scene, dict[str, Severity]]] = {
         {},
     ),
     "the digest of what is to come is not known": (
-        scene(wanted(code=replace(CODE, code_sha256=None)), history("code2", "code1")),
+        scene(planned(code=replace(CODE, code_sha256=None)), history("code2", "code1")),
         {},
     ),
     "functions of different archives have an alias of one name": (
         scene(
-            [wanted("api"), wanted("worker", code=replace(CODE, source="worker.zip"))],
+            [planned("api"), planned("worker", code=replace(CODE, source="worker.zip"))],
             {"api": released("api", "code1", "7", "code1", 4), "worker": released("worker", "code0", "6", "code0", 2)},
             shelf("old"),
         ),
         {},
     ),
     "an alias points to $LATEST": (
-        scene(wanted(), deployed(live(), live="$LATEST"), shelf("old")),
+        scene(planned(), deployed(live(), live="$LATEST"), shelf("old")),
         {"alias-latest": WARNING},
     ),
-    "no alias at all": (scene(wanted(), deployed(live()), shelf("old")), {}),
+    "no alias at all": (scene(planned(), deployed(live()), shelf("old")), {}),
     "the alias that is declared is not there": (
-        scene(wanted(alias="live"), deployed(live(), prod="$LATEST"), shelf("old")),
+        scene(planned(alias="live"), deployed(live(), prod="$LATEST"), shelf("old")),
         {"alias-missing": WARNING, "alias-latest": WARNING},
     ),
     "an alias points to a version that was deleted": (
-        scene(wanted(alias="live"), deployed(live(), live="7"), shelf("old")),
+        scene(planned(alias="live"), deployed(live(), live="7"), shelf("old")),
         {"alias-missing": ERROR},
     ),
     "the version that an alias points to could not be asked for": (
         scene(
-            wanted(alias="live"),
+            planned(alias="live"),
             deployed(live(), live="7"),
             shelf("old"),
             undone=(Undone(("alias-behind",), "api", ""),),
         ),
         {},
     ),
-    "aliases that could not be asked for": (scene(wanted(alias="live"), Deployed(live(), None), shelf("old")), {}),
+    "aliases that could not be asked for": (
+        scene(planned(alias="live"), DeployedFunction(live(), None), shelf("old")),
+        {},
+    ),
     # --- the account
-    "the account is full": (scene(wanted(), live(), shelf("old"), storage=(room(75),)), {"code-storage": ERROR}),
+    "the account is full": (scene(planned(), live(), shelf("old"), storage=(room(75),)), {"code-storage": ERROR}),
     "the account is nearly full": (
-        scene(wanted(), live(), shelf("old"), storage=(room(70),)),
+        scene(planned(), live(), shelf("old"), storage=(room(70),)),
         {"code-storage": WARNING},
     ),
-    "the account has room": (scene(wanted(), live(), shelf("old"), storage=(room(60),)), {}),
+    "the account has room": (scene(planned(), live(), shelf("old"), storage=(room(60),)), {}),
 }
 
 
@@ -431,7 +439,7 @@ def test_all_that_is_looked_for_is_found_in_a_case() -> None:
     ],
 )
 def test_a_runtime_at_its_end(runtime: str, today: date, said: str | None) -> None:
-    found = findings(scene(wanted(runtime=runtime), live(runtime=runtime), shelf("old"), today=today))
+    found = findings(scene(planned(runtime=runtime), live(runtime=runtime), shelf("old"), today=today))
 
     assert set(found) == ({"runtime-deprecated"} if said else set())
     if said:
@@ -440,13 +448,13 @@ def test_a_runtime_at_its_end(runtime: str, today: date, said: str | None) -> No
 
 
 def test_half_a_year_before_its_end_there_is_a_note() -> None:
-    of = scene(wanted(runtime="python3.10"), live(runtime="python3.10"), shelf("old"), today=date(2026, 6, 1))
+    of = scene(planned(runtime="python3.10"), live(runtime="python3.10"), shelf("old"), today=date(2026, 6, 1))
 
     assert "python3.10 is supported until 2026-10-31; functions cannot be created with it from" in notes(of)
 
 
 def test_a_function_that_is_new_cannot_be_created_from_a_day_on() -> None:
-    ones = [wanted(runtime="python3.10"), wanted("worker", runtime="python3.10")]
+    ones = [planned(runtime="python3.10"), planned("worker", runtime="python3.10")]
 
     found = findings(scene(ones, {"api": deployed(live(runtime="python3.10"))}, shelf("old"), today=date(2027, 7, 29)))
 
@@ -454,10 +462,10 @@ def test_a_function_that_is_new_cannot_be_created_from_a_day_on() -> None:
 
 
 def test_functions_with_the_same_finding_are_told_of_together() -> None:
-    ones = [wanted(name) for name in ("api", "worker", "cleanup")]
+    ones = [planned(name) for name in ("api", "worker", "cleanup")]
     of = scene(ones, {one.name: deployed(live(one.name), live="$LATEST") for one in ones}, shelf("old"))
 
-    (one,) = [one for one in judgements(of) if one.check == "alias-latest"]
+    (one,) = [one for one in rule_results(of) if one.check == "alias-latest"]
 
     assert one.functions == ("api", "worker", "cleanup")
 
@@ -468,11 +476,11 @@ def test_functions_with_the_same_finding_are_told_of_together() -> None:
         (deployed(live(), at("7", "code1", 3), live="7"), "7"),
         (deployed(live(), prod="7"), "$LATEST"),  # alias-missing says so
         (deployed(live(), live="7"), None),  # the version could not be asked for
-        (Deployed(live(), None), None),
+        (DeployedFunction(live(), None), None),
     ],
 )
-def test_what_callers_get(there: Deployed, version: str | None) -> None:
-    of = scene(wanted(alias="live"), there, shelf("old"))
+def test_what_callers_get(there: DeployedFunction, version: str | None) -> None:
+    of = scene(planned(alias="live"), there, shelf("old"))
 
     shown = row(of.pairs[0], of.account)
 
@@ -481,27 +489,27 @@ def test_what_callers_get(there: Deployed, version: str | None) -> None:
 
 
 def test_what_is_published_already_is_named() -> None:
-    assert f"layer.zip is published already, as {DEPS2.arn}" in notes(scene(wanted(), live(), shelf("old", "new")))
+    assert f"layer.zip is published already, as {DEPS2.arn}" in notes(scene(planned(), live(), shelf("old", "new")))
 
 
 def test_older_versions_that_were_not_looked_at_are_counted() -> None:
     layer = shelf(*"abcdefghijkl")
     unseen = replace(layer.versions[-1], code_sha256=None)
 
-    of = scene(wanted(), live(layers=[version("deps", 12)]), replace(layer, versions=(*layer.versions[:-1], unseen)))
+    of = scene(planned(), live(layers=[version("deps", 12)]), replace(layer, versions=(*layer.versions[:-1], unseen)))
 
     assert "layer.zip is none of the newest 11 of 12 versions of deps" in notes(of)
 
 
 def test_variables_that_do_not_fit_any_more() -> None:
     of = scene(
-        wanted(variables=Variables((("TOKEN", 200),), 202)),
+        planned(variables=Variables((("TOKEN", 200),), 202)),
         live(variables=Variables((("A", 3_990),), 3_992)),
         shelf("old"),
     )
 
     messages = [
-        one.content.message for one in judgements(of) if one.check == "variables" and hasattr(one.content, "message")
+        one.content.message for one in rule_results(of) if one.check == "variables" and hasattr(one.content, "message")
     ]
 
     assert any("some 4,193 bytes of them, and Lambda takes 4,096" in message for message in messages)
@@ -527,11 +535,11 @@ def test_today_is_before_every_end_of_the_cases() -> None:
     ],
 )
 def test_lambdas_words_for_what_went_wrong_are_told(there: dict[str, Any], said: str) -> None:
-    assert said in findings(scene(wanted(), live(**there), shelf("old")))["update-unfinished"].message
+    assert said in findings(scene(planned(), live(**there), shelf("old")))["update-unfinished"].message
 
 
 def test_what_an_alias_sends_elsewhere_is_compared_too() -> None:
-    of = scene(wanted(alias="live"), shifting("code0", [DEPS2], main="code2"), shelf("new", "old"))
+    of = scene(planned(alias="live"), shifting("code0", [DEPS2], main="code2"), shelf("new", "old"))
 
     shown = row(of.pairs[0], of.account)
 
@@ -546,8 +554,8 @@ def test_what_an_alias_sends_elsewhere_is_compared_too() -> None:
 
 
 def test_a_version_that_an_alias_sends_to_and_that_is_not_known_is_said_so() -> None:
-    there = Deployed(live(), (Alias("live", "7", (("6", 0.1),)),), (at("7", "code2", 4),))
-    of = scene(wanted(alias="live"), there, shelf("new"))
+    there = DeployedFunction(live(), (Alias("live", "7", (("6", 0.1),)),), (at("7", "code2", 4),))
+    of = scene(planned(alias="live"), there, shelf("new"))
 
     assert [change.live for change in row(of.pairs[0], of.account).changes or ()] == ["not known (10% of the calls)"]
     assert "6 (not known: it could not be asked for)" in findings(of)["alias-behind"].message
@@ -556,7 +564,7 @@ def test_a_version_that_an_alias_sends_to_and_that_is_not_known_is_said_so() -> 
 ROLLBACKS = {
     "code and layer, to a version of the function": (
         scene(
-            wanted(alias="live", code=replace(CODE, code_sha256="code1")),
+            planned(alias="live", code=replace(CODE, code_sha256="code1")),
             deployed(
                 live(code_sha256="code2", layers=[DEPS3]),
                 at("1", "code1", 1),
@@ -570,18 +578,18 @@ ROLLBACKS = {
         {"code-goes-back", "layer-goes-back"},
     ),
     "a layer alone": (
-        scene(wanted(), live(layers=[DEPS3], modified=day(30)), shelf("new", "other", "other", "x"), backwards=True),
+        scene(planned(), live(layers=[DEPS3], modified=day(30)), shelf("new", "other", "other", "x"), backwards=True),
         f"attach {DEPS1.arn}; no layer has to be published",
         {"layer-goes-back"},
     ),
     "code alone": (
-        scene(wanted(), history("code2", "code1"), shelf("new"), backwards=True),
+        scene(planned(), history("code2", "code1"), shelf("new"), backwards=True),
         "this deployment uploads it again, and its layers stay as they are",
         {"code-goes-back"},
     ),
     "code, and the version that has it has other layers": (
         scene(
-            wanted(alias="live", code=replace(CODE, code_sha256="code1")),
+            planned(alias="live", code=replace(CODE, code_sha256="code1")),
             deployed(
                 live(code_sha256="code2", layers=[DEPS2]),
                 at("1", "code1", 1),
@@ -602,12 +610,12 @@ ROLLBACKS = {
 def test_a_rollback_has_one_advice(case: str, meant: bool) -> None:  # noqa: FBT001 - the case
     of, advice, checks = ROLLBACKS[case]
 
-    every = [one for one in judgements(replace_scene(of, backwards=meant)) if one.check in {*checks, "layer-behind"}]
+    every = [one for one in rule_results(replace_scene(of, backwards=meant)) if one.check in {*checks, "layer-behind"}]
     said = {one.check: one.content.text if isinstance(one.content, Note) else one.content.remedy or "" for one in every}
 
     assert set(said) == checks
     assert [advice in words for words in said.values()].count(True) == (1 if meant else len(checks))
-    others = [one.content for one in judgements(of) if one.check == "layer-republished"]
+    others = [one.content for one in rule_results(of) if one.check == "layer-republished"]
     carried = {layer.arn for pair in of.there if pair.live for layer in pair.live.layers}
     named = {
         arn
@@ -617,8 +625,8 @@ def test_a_rollback_has_one_advice(case: str, meant: bool) -> None:  # noqa: FBT
     assert named <= carried
 
 
-def replace_scene(of: Scene, *, backwards: bool) -> Scene:
-    return Scene(of.pairs, of.account, of.today, of.limits, backwards)
+def replace_scene(of: Context, *, backwards: bool) -> Context:
+    return Context(of.pairs, of.account, of.today, of.limits, backwards)
 
 
 def test_other_functions_that_carry_a_version_of_the_layers_are_listed() -> None:
@@ -629,8 +637,8 @@ def test_other_functions_that_carry_a_version_of_the_layers_are_listed() -> None
         live("vendor", layers=[EXTENSION]),
         live("none", layers=[]),
     )
-    layers = [WantedArchive(EXTENSION.arn, None, arn=EXTENSION), LAYER]
-    of = scene(wanted(layers=layers), live(layers=[EXTENSION, DEPS1]), shelf("old"), others=others)
+    layers = [PlannedArchive(EXTENSION.arn, None, arn=EXTENSION), LAYER]
+    of = scene(planned(layers=layers), live(layers=[EXTENSION, DEPS1]), shelf("old"), others=others)
 
     assert "deps is carried by 2 functions that the manifest does not name: billing (deps:2), report (deps:1)" in notes(
         of
@@ -653,7 +661,7 @@ def test_other_functions_that_carry_a_version_of_the_layers_are_listed() -> None
 )
 def test_a_layer_is_new_only_where_that_is_known(layer: Layer | None, digest: str | None, becomes: str) -> None:
     archive = replace(LAYER, code_sha256=digest, called="deps")
-    of = scene(wanted(layers=[archive]), live(), *([layer] if layer else []))
+    of = scene(planned(layers=[archive]), live(), *([layer] if layer else []))
 
     changes = {change.what: change.new for change in row(of.pairs[0], of.account).changes or ()}
 

@@ -12,18 +12,18 @@ from harness.preflight.account import (
     LATEST,
     Account,
     Alias,
-    Carried,
-    Deployed,
+    DeployedFunction,
+    FunctionVersion,
     Layer,
-    Live,
-    Published,
+    LayerRef,
+    PublishedLayer,
     Storage,
     Variables,
 )
 from harness.preflight.comparison import RULES
-from harness.preflight.deployment import Wanted, WantedArchive
+from harness.preflight.deployment import Planned, PlannedArchive
 from harness.preflight.pairs import pairs
-from harness.preflight.rule import Judgement, Scene
+from harness.preflight.rule import Context, RuleResult
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,19 +39,19 @@ def day(number: int) -> datetime:
     return datetime(2026, 4, 30, tzinfo=UTC) + timedelta(days=number)
 
 
-def version(name: str, number: int, home: str = HOME) -> Carried:
-    return Carried(f"{home}:layer:{name}:{number}")
+def version(name: str, number: int, home: str = HOME) -> LayerRef:
+    return LayerRef(f"{home}:layer:{name}:{number}")
 
 
 DEPS1, DEPS2, DEPS3 = (version("deps", number) for number in (1, 2, 3))
 EXTENSION = version("Datadog-Extension", 65, VENDOR)
 HOTFIX = version("hotfix", 1)
-LAYER = WantedArchive("layer.zip", "new", 1000)
-CODE = WantedArchive("code.zip", "code2", 1000)
+LAYER = PlannedArchive("layer.zip", "new", 1000)
+CODE = PlannedArchive("code.zip", "code2", 1000)
 
 
-def wanted(name: str = "api", layers: Sequence[WantedArchive] = (LAYER,), **more: Any) -> Wanted:  # noqa: ANN401 - any field
-    one = Wanted(
+def planned(name: str = "api", layers: Sequence[PlannedArchive] = (LAYER,), **more: Any) -> Planned:  # noqa: ANN401 - any field
+    one = Planned(
         name=name,
         function=name,
         alias=None,
@@ -68,8 +68,8 @@ def wanted(name: str = "api", layers: Sequence[WantedArchive] = (LAYER,), **more
     return replace(one, **more)
 
 
-def live(name: str = "api", layers: Sequence[Carried] = (DEPS1,), **more: Any) -> Live:  # noqa: ANN401 - the same
-    one = Live(
+def live(name: str = "api", layers: Sequence[LayerRef] = (DEPS1,), **more: Any) -> FunctionVersion:  # noqa: ANN401 - the same
+    one = FunctionVersion(
         arn=f"{HOME}:function:{name}",
         name=name,
         version=LATEST,
@@ -86,44 +86,44 @@ def live(name: str = "api", layers: Sequence[Carried] = (DEPS1,), **more: Any) -
     return replace(one, **more)
 
 
-def deployed(latest: Live, *versions: Live, **aliases: str) -> Deployed:
-    return Deployed(latest, tuple(Alias(name, number) for name, number in aliases.items()), versions)
+def deployed(latest: FunctionVersion, *versions: FunctionVersion, **aliases: str) -> DeployedFunction:
+    return DeployedFunction(latest, tuple(Alias(name, number) for name, number in aliases.items()), versions)
 
 
 def shelf(*digests: str, name: str = "deps", **more: Any) -> Layer:  # noqa: ANN401 - the same
     """A layer whose versions have these contents, the first one's first; one is published each fifth day."""
-    versions = [Published(version(name, at), day(5 * at), digest) for at, digest in enumerate(digests, 1)]
+    versions = [PublishedLayer(version(name, at), day(5 * at), digest) for at, digest in enumerate(digests, 1)]
     return Layer(f"{HOME}:layer:{name}", tuple(reversed(versions)), **more)
 
 
 def scene(
-    ones: Sequence[Wanted] | Wanted,
-    functions: dict[str, Deployed] | Live | Deployed,
+    ones: Sequence[Planned] | Planned,
+    functions: dict[str, DeployedFunction] | FunctionVersion | DeployedFunction,
     *layers: Layer,
     today: date = TODAY,
     backwards: bool = False,
     **more: Any,  # noqa: ANN401 - the same
-) -> Scene:
-    one = (ones,) if isinstance(ones, Wanted) else tuple(ones)
-    if isinstance(functions, Live):
+) -> Context:
+    one = (ones,) if isinstance(ones, Planned) else tuple(ones)
+    if isinstance(functions, FunctionVersion):
         functions = deployed(functions)
-    there = {one[0].name: functions} if isinstance(functions, Deployed) else functions
+    there = {one[0].name: functions} if isinstance(functions, DeployedFunction) else functions
     missing = tuple(each.name for each in one if each.name not in there)
     account = Account(there, missing, layers, **more)
-    return Scene(pairs(one, account), account, today, limits(), backwards)
+    return Context(pairs(one, account), account, today, limits(), backwards)
 
 
-def judgements(of: Scene) -> list[Judgement]:
+def rule_results(of: Context) -> list[RuleResult]:
     return [one for rule in RULES for one in rule(of)]
 
 
-def findings(of: Scene) -> dict[str, Finding]:
+def findings(of: Context) -> dict[str, Finding]:
     """What is wrong, by its id."""
-    return {one.check: one.content for one in judgements(of) if isinstance(one.content, Finding)}
+    return {one.check: one.content for one in rule_results(of) if isinstance(one.content, Finding)}
 
 
-def notes(of: Scene) -> str:
-    return "\n".join(one.content.text for one in judgements(of) if isinstance(one.content, Note))
+def notes(of: Context) -> str:
+    return "\n".join(one.content.text for one in rule_results(of) if isinstance(one.content, Note))
 
 
 def room(used: float, limit: float = 75) -> Storage:
