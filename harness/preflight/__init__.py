@@ -1,1 +1,1 @@
-"""What will be deployed, held against what an account has."""
+"""The manifest compared with what an account has."""

@@ -1,4 +1,4 @@
-"""Holds what is to be deployed against what the account has: pure, from values to a report."""
+"""Compare the manifest with what the account has: pure, from values to a report."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def compare(asked: Asked, context: Context, seconds: float) -> Preflight:
 
     Args:
         asked: What is asked for.
-        context: What is to be deployed, and what is there.
+        context: What the manifest has, and what is there.
         seconds: Wall time so far.
     """
     manifest = asked.manifest

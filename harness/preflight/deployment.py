@@ -1,4 +1,4 @@
-"""What is to be deployed, function by function, beside what is there; and what a deployment would change."""
+"""The functions of the manifest paired with the deployed ones; and what a deployment would change."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """A version that gets a part of an alias's calls, beside the one that it points to.
+    """A version that gets a part of an alias's calls.
 
     Attributes:
         part: Of 1.
@@ -119,7 +119,7 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One thing that differs between what is live and what is declared.
+    """One thing that differs between the deployed version and the manifest.
 
     Attributes:
         what: ``code``, ``layers``, ``runtime``, ``architecture``, ``handler``, ``memory``, ``timeout`` or

@@ -112,7 +112,7 @@ def _update(state: str | None, why: str) -> Finding | None:
             "LastUpdateStatus",
             Severity.WARNING,
             "let it end first (`aws lambda wait function-updated-v2`): meanwhile every other update is refused, and "
-            "what is said here may be outdated",
+            "this report may be outdated",
             "another deployment runs, or somebody changes the function",
         )
     if state == "Failed":

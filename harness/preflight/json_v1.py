@@ -80,7 +80,7 @@ class ReportedFunction(Struct, frozen=True):
 
 
 class PreflightV1(Struct, frozen=True):
-    """What is to be deployed, held against an account."""
+    """The manifest compared with an account."""
 
     schema: Literal["lambda-artifact/preflight/v1"]
     verdict: Literal["pass", "fail", "incomplete"]

@@ -1,4 +1,4 @@
-"""Rules about layers: what functions carry, what is published, and what is to be."""
+"""Rules about layers: attached, published, and declared."""
 
 from __future__ import annotations
 
@@ -265,7 +265,7 @@ def deleted(context: Context) -> Iterator[RuleResult]:
                 "layer again",
                 carried.arn,
                 Severity.WARNING,
-                "keep what is live until nothing uses it; publish the archive again, should there be a way back",
+                "keep the deployed version until nothing uses it; to be able to go back, publish the archive again",
                 "something tidies up versions of layers without regard for functions: there is no rollback to this one",
             ),
             names,

@@ -44,7 +44,7 @@ def layer_regions(planned: Sequence[Planned], account: Account) -> tuple[str, ..
 
 
 def pairs(planned: Sequence[Planned], account: Account) -> tuple[Pair, ...]:
-    """Each function beside what is there, with the layer that each of its archives becomes."""
+    """Each function with the deployed one, with the layer that each of its archives becomes."""
     regions = {name: deployed.latest.region for name, deployed in account.functions.items()}
     places = {
         region: _Region([one for one in planned if regions.get(one.name, region) == region], account)

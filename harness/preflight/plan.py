@@ -1,4 +1,4 @@
-"""What is to be deployed: the manifest and the digests of its archives, without the value of any variable."""
+"""The functions of the manifest with the digests of their archives, without the value of any variable."""
 
 from __future__ import annotations
 

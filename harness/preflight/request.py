@@ -64,7 +64,7 @@ class Settings:
 
 
 def requested(options: argparse.Namespace, environ: Mapping[str, str]) -> Manifest:
-    """What is to be deployed, and what it is called in the account.
+    """What the manifest has, and what it is called in the account.
 
     Raises:
         UsageError: The options or the manifest are wrong.

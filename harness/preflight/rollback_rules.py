@@ -1,4 +1,4 @@
-"""Rules about going back: archives that are what was published before what is live, and the one way to get there."""
+"""Rules about going back: archives that were published before the deployed ones, and the way to get there."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def code(context: Context) -> Iterator[RuleResult]:
             found.setdefault(key, []).append((older, pair.name))
     for (source, version, live, way), ones in found.items():
         said = (
-            f"{source} is the code of version {version} ({moment(ones[0][0].modified)}), and what is live is {live}, "
+            f"{source} is the code of version {version} ({moment(ones[0][0].modified)}), and callers get {live}, "
             "which came later: the deployment would go back"
         )
         yield _result("code", source, said, way, tuple(name for _, name in ones), meant=context.backwards)
@@ -77,7 +77,7 @@ def old_layers(pair: Pair, account: Account) -> Iterator[tuple[PlannedArchive, P
 
 
 def _older(pair: Pair) -> FunctionVersion | None:
-    """The published version that has the code which is to be deployed, where what is live came later."""
+    """The published version that has the code of the manifest, where the deployed version is newer."""
     live, planned = pair.live, pair.planned.code.code_sha256
     if live is None or pair.deployed is None or not planned or live.code_sha256 == planned:
         return None

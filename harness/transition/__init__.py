@@ -1,1 +1,1 @@
-"""From what is live to what will be: both, and the two ways in which they are mixed between two calls."""
+"""The way from the deployed version to the new one: both, and the two mixtures of them between two calls."""

@@ -20,9 +20,9 @@ def verdict(transition: Transition) -> str:
     """What was found, in a few words."""
     errors = _failing(transition)
     if State.AFTER in errors:
-        return "what is to be live does not work"
+        return "the new version does not work"
     if State.BEFORE in errors:
-        return "what is live does not start, and is no way back"
+        return "the deployed version does not start, so there is no rollback"
     if transition.order is Order.ATOMIC:
         return _at_once(transition)
     if transition.order and not transition.undone:
@@ -39,9 +39,9 @@ def _at_once(transition: Transition) -> str:
         return "nothing is updated"
     if any(way.works(State.BEFORE) is False for way in changed):
         does = "finds what it imports" if transition.static else "works"
-        return f"what will be live {does}, and replaces what does not"
+        return f"the new version {does}, and replaces one that does not"
     do = "find what they import" if transition.static else "work"
-    return f"both ends {do}, and nothing is between them"
+    return f"both versions {do}, and no caller meets a mixture"
 
 
 def _changed(transition: Transition) -> list[Way]:
@@ -57,11 +57,11 @@ def advice(transition: Transition) -> str:
     if not transition.groups:
         return "nothing is updated"
     if not all(group.safe for group in transition.groups):
-        return "what is to be live does not work"
+        return "the new version does not work"
     if call := _one_call(transition.ways):
         return f"{call} alone is called, and nothing is mixed"
     if all(way.works(State.BEFORE) is False for way in _changed(transition)):
-        return "what is live does not work, so no order makes it worse"
+        return "the deployed version does not work, so no order makes it worse"
     return _orders(transition)
 
 
@@ -92,8 +92,8 @@ def steps(transition: Transition) -> Iterator[tuple[str, str]]:
             yield (
                 "note",
                 (
-                    f"{_names(without)}: `deployed-as` names no alias; who calls the function without one gets what "
-                    "stands between the two calls, which was not looked at"
+                    f"{_names(without)}: `deployed-as` names no alias; callers without one get the state "
+                    "between the two calls, which was not verified"
                 ),
             )
         return
@@ -113,14 +113,14 @@ def steps(transition: Transition) -> Iterator[tuple[str, str]]:
 
 
 def _back(transition: Transition, way_back: str) -> str:
-    """The way back, as far as what is live works."""
+    """The way back, as far as the deployed version works."""
     changed = _changed(transition)
     broken = [way.name for way in changed if way.works(State.BEFORE) is False]
     unknown = [way.name for way in changed if way.works(State.BEFORE) is None]
     if broken:
-        return f"none for {_names(broken)}: what is live does not work; go back to an older version that does"
+        return f"none for {_names(broken)}: the deployed version does not work; go back to an older one that does"
     if unknown:
-        return f"not known for {_names(unknown)}: what is live could not be looked at"
+        return f"not known for {_names(unknown)}: the deployed version could not be observed"
     return way_back
 
 

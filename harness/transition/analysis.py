@@ -10,11 +10,11 @@ from harness import __version__
 from harness.manifest.deployed_names import alias_of
 from harness.model import Severity
 from harness.session.workspace import describe
-from harness.transition.causes import beside, between
-from harness.transition.observation import AT_START, Look, Looking
-from harness.transition.order import Judging, groups
+from harness.transition.causes import between, with_other_side
+from harness.transition.observation import AT_START, Observed, Observer
+from harness.transition.order import Judge, groups
 from harness.transition.pairs import Mixed, Pair, changes, distinguished, kind, mixed, pairs
-from harness.transition.values import LOOKED_AT, Change, Kind, Order, Seen, Side, State, Transition, Way
+from harness.transition.values import REPORTED, Change, Kind, Order, Seen, Side, State, Transition, Way
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -26,61 +26,61 @@ if TYPE_CHECKING:
     from harness.session.settings import Settings
 
 
-def cross(
+def analyse(
     before: Manifest, after: Manifest, settings: Settings, order: Order | None = None, *, rollback: bool = True
 ) -> Transition:
-    """Look at every function of two manifests in every state between them.
+    """Observed at every function of two manifests in every state between them.
 
     Args:
-        before: What is live.
-        after: What will be.
-        settings: How to look: its engine, its cache, whether anything is started.
+        before: The deployed version.
+        after: The new version.
+        settings: How to observed: its engine, its cache, whether anything is started.
         order: In which order the two calls will be made, where that is settled.
-        rollback: Whether what is live must start.
+        rollback: Whether the deployed version must start.
     """
     began = time.perf_counter()
-    crossing = _Crossing(*distinguished(before, after), Looking(settings), order)
-    ways = crossing.ways()
-    found = groups(ways, crossing.shared)
-    judging = Judging(order, rollback)
+    analysis = _Analysis(*distinguished(before, after), Observer(settings), order)
+    ways = analysis.ways()
+    found = groups(ways, analysis.shared)
+    judge = Judge(order, rollback)
     group_of = {name: group for group in found for name in group.functions}
-    judged = [one for way in ways for one in judging.judged(way, group_of.get(way.name))]
-    judged.sort(key=lambda one: (one.finding.severity is not Severity.ERROR, LOOKED_AT.index(one.state)))
+    judged = [one for way in ways for one in judge.judged(way, group_of.get(way.name))]
+    judged.sort(key=lambda one: (one.finding.severity is not Severity.ERROR, REPORTED.index(one.state)))
     return Transition(
         version=__version__,
-        before=crossing.side(new=False),
-        after=crossing.side(new=True),
-        ran=tuple(crossing.looking.ran.values()),
+        before=analysis.side(new=False),
+        after=analysis.side(new=True),
+        ran=tuple(analysis.observer.ran.values()),
         ways=ways,
         groups=found,
         order=order,
         judged=tuple(judged),
-        undone=tuple(one for way in ways for one in judging.undone(way, group_of.get(way.name))),
+        undone=tuple(one for way in ways for one in judge.undone(way, group_of.get(way.name))),
         seconds=time.perf_counter() - began,
         static=settings.static,
-        notes=tuple(crossing.notes()),
+        notes=tuple(analysis.notes()),
     )
 
 
-class _Crossing:
+class _Analysis:
     """A transition under way."""
 
-    def __init__(self, before: Manifest, after: Manifest, looking: Looking, order: Order | None) -> None:
-        self.before, self.after, self.looking = before, after, looking
+    def __init__(self, before: Manifest, after: Manifest, observer: Observer, order: Order | None) -> None:
+        self.before, self.after, self.observer = before, after, observer
         self.pairs = pairs(before, after)
         every = [self._mixed(pair, state) for pair in self.pairs for state in State]
         self.every = {(one.function.name, one.state): one for one in every if one}
-        looking.prepare(self.every.values())
+        observer.prepare(self.every.values())
         self.changes = {pair.name: tuple(self._changes(pair)) for pair in self.pairs}
         self.states = {pair.name: self._states(pair, order) for pair in self.pairs}
         self.shared = {pair.name: frozenset(self._shared(pair)) for pair in self.pairs}
-        self.looks: dict[tuple[str, State], Look] = {}
+        self._observed_states: dict[tuple[str, State], Observed] = {}
 
     def _mixed(self, pair: Pair, state: State) -> Mixed | None:
         return mixed(pair, state, self.before, self.after)
 
     def _bundle(self, name: str, state: State) -> Bundle | None:
-        return self.looking.bundle(self.every[name, state])
+        return self.observer.bundle(self.every[name, state])
 
     def _changes(self, pair: Pair) -> Iterator[Change]:
         if pair.before and pair.after:
@@ -98,7 +98,7 @@ class _Crossing:
             yield from layers[0] ^ layers[1] if "layers" in changed else ()
 
     def _states(self, pair: Pair, order: Order | None) -> Mapping[State, State]:
-        """The states to look at, each with the one that it is no other than."""
+        """The states to observe, each with the one that it equals."""
         if pair.after is None:
             return {}
         if pair.before is None:
@@ -120,12 +120,12 @@ class _Crossing:
         """What became of every function."""
         wanted = [
             self.every[pair.name, state]
-            for state in LOOKED_AT
+            for state in REPORTED
             for pair in self.pairs
             if self.states[pair.name].get(state) is state
         ]
-        for look in self.looking.looks(wanted):
-            self.looks[look.mixed.function.name, look.mixed.state] = look
+        for observed in self.observer.observe(wanted):
+            self._observed_states[observed.mixed.function.name, observed.mixed.state] = observed
         return tuple(self._way(pair) for pair in self.pairs)
 
     def _way(self, pair: Pair) -> Way:
@@ -142,36 +142,38 @@ class _Crossing:
         return Way(pair.name, kind(pair, found), found, seen_in_order, alias)
 
     def _seen(self, name: str, state: State) -> Seen:
-        look = self.looks[name, state]
-        seen = look.seen
+        observed = self._observed_states[name, state]
+        seen = observed.seen
         if state.order:
-            there = self.looks[name, state.same_code]
-            own = [between(finding, look, there, self.changes[name]) for finding in self._own(look, there)]
+            there = self._observed_states[name, state.same_code]
+            own = [between(finding, observed, there, self.changes[name]) for finding in self._own(observed, there)]
             return replace(seen, findings=tuple(own))
-        # What is live answers so already, or never knew the event: that is noted, and not held against it.
-        unanswered = [finding for _, finding in look.unanswered] if state is State.AFTER else []
-        other = self.looks.get((name, State.BEFORE if state is State.AFTER else State.AFTER))
+        # The deployed version answers so already, or never knew the event: a note, not a finding.
+        unanswered = [finding for _, finding in observed.unanswered] if state is State.AFTER else []
+        other = self._observed_states.get((name, State.BEFORE if state is State.AFTER else State.AFTER))
         findings = (*seen.findings, *unanswered)
-        return replace(seen, findings=tuple(beside(one, look, other) for one in findings) if other else findings)
+        return replace(
+            seen, findings=tuple(with_other_side(one, observed, other) for one in findings) if other else findings
+        )
 
-    def _own(self, look: Look, there: Look) -> Iterator[Finding]:
+    def _own(self, observed: Observed, there: Observed) -> Iterator[Finding]:
         """What goes wrong in a mixed state, and not where the same code has its own configuration."""
         lacking = {(finding.message, finding.where) for finding in there.missing}
-        if look.seen.findings:
+        if observed.seen.findings:
             # Without an engine, the imports decide. What the end lacks as well, and works without, is no fault here.
             fatal = {(finding.message, finding.where) for finding in there.seen.findings}
-            known = lacking - fatal if self.looking.settings.static else set()
-            yield from (one for one in look.seen.findings if (one.message, one.where) not in known)
+            known = lacking - fatal if self.observer.settings.static else set()
+            yield from (one for one in observed.seen.findings if (one.message, one.where) not in known)
             return
         known_events = {number for number, _ in there.unanswered}
-        yield from (finding for number, finding in look.unanswered if number not in known_events)
-        for finding in look.missing:
+        yield from (finding for number, finding in observed.unanswered if number not in known_events)
+        for finding in observed.missing:
             # Of what is imported when the handler starts, the engine has the last word.
             if (finding.message, finding.where) not in lacking and not finding.message.startswith(AT_START):
                 yield finding
 
     def side(self, *, new: bool) -> Side:
-        """What is live, or what will be."""
+        """The deployed version, or the new one."""
         manifest = self.after if new else self.before
         state = State.AFTER if new else State.BEFORE
         archives: dict[tuple[str, str], Archive] = {}
@@ -190,8 +192,9 @@ class _Crossing:
             named = [pair.name for pair in self.pairs if kind(pair, self.changes[pair.name]) is what]
             if named:
                 yield f"{', '.join(named)}: {words}"
-        for (name, state), look in self.looks.items():
-            events = [look.mixed.function.events[number].name for number, _ in look.unanswered]
+        for (name, state), observed in self._observed_states.items():
+            events = [observed.mixed.function.events[number].name for number, _ in observed.unanswered]
             if state is State.BEFORE and events:
-                yield f"{name}: what is live does not answer {', '.join(events)} as expected, which does not count"
-        yield from self.looking.notes(self.before, self.after)
+                listed = ", ".join(events)
+                yield f"{name}: the deployed version does not answer {listed} as expected; this does not count"
+        yield from self.observer.notes(self.before, self.after)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from harness.facts.python.program import Program
     from harness.manifest import Function
     from harness.model import Finding
-    from harness.transition.observation import Look
+    from harness.transition.observation import Observed
     from harness.transition.values import Change, Way
 
 # What Python says of modules: that there is none, that one lacks a name.
@@ -28,7 +28,7 @@ _HANDLER = ("Runtime.HandlerNotFound", "Runtime.MalformedHandlerName", "Runtime.
 _QUOTA = "Function code combined with layers"
 
 
-def between(finding: Finding, here: Look, there: Look, changes: Sequence[Change]) -> Finding:
+def between(finding: Finding, here: Observed, there: Observed, changes: Sequence[Change]) -> Finding:
     """The finding, with the cause that there is in a mixed state and not where the same code has its own settings.
 
     Args:
@@ -42,10 +42,10 @@ def between(finding: Finding, here: Look, there: Look, changes: Sequence[Change]
         reasons.append(finding.cause)
     if (not reasons or there.seen.works is False) and (seen := _same_code(finding, there)):
         reasons.append(seen)
-    return replace(finding, cause="\n".join([stands(here.mixed.state, changes), *reasons]))
+    return replace(finding, cause="\n".join([description(here.mixed.state, changes), *reasons]))
 
 
-def _same_code(finding: Finding, there: Look) -> str | None:
+def _same_code(finding: Finding, there: Observed) -> str | None:
     """What the same code did with its own configuration; None where it was not looked at."""
     configuration = f"the {_side(there.mixed.state)} configuration"
     if there.seen.works is None:
@@ -61,7 +61,7 @@ def _same_code(finding: Finding, there: Look) -> str | None:
     return f"the same code works with {configuration}"
 
 
-def beside(finding: Finding, here: Look, there: Look) -> Finding:
+def with_other_side(finding: Finding, here: Observed, there: Observed) -> Finding:
     """The finding at one end of the way, with what the other end has and this one lacks."""
     if here.subject is None or there.subject is None:
         return finding
@@ -71,8 +71,8 @@ def beside(finding: Finding, here: Look, there: Look) -> Finding:
     return replace(finding, cause=cause or None)
 
 
-def stands(state: State, changes: Sequence[Change]) -> str:
-    """What is live in a mixed state."""
+def description(state: State, changes: Sequence[Change]) -> str:
+    """The code and configuration of a mixed state."""
     first, second = "UpdateFunctionCode", "UpdateFunctionConfiguration"
     code, rest = ("new", "old") if state.new_code else ("old", "new")
     if not state.new_code:
@@ -89,9 +89,9 @@ def _side(state: State) -> str:
     return "new" if state.new_configuration else "old"
 
 
-def _specific(finding: Finding, here: Look, there: Look, changes: Sequence[Change]) -> Iterator[str]:
+def _specific(finding: Finding, here: Observed, there: Observed, changes: Sequence[Change]) -> Iterator[str]:
     if finding.message.startswith(_QUOTA):
-        yield "each code with its own layers fits; Lambda refuses the call, and what was live stays live"
+        yield "each code with its own layers fits; Lambda refuses the call, and the deployed version stays"
         return
     if here.subject is None or there.subject is None:
         return
@@ -116,7 +116,7 @@ def _handler(finding: Finding, here: Function, there: Function) -> Iterator[str]
         yield f"the handler's name is configuration: it is {here.handler} there, and {there.handler} is what is wanted"
 
 
-def _variables(finding: Finding, here: Look, there: Look) -> Iterator[str]:
+def _variables(finding: Finding, here: Observed, there: Observed) -> Iterator[str]:
     mine, other = dict(here.mixed.function.environment), dict(there.mixed.function.environment)
     said = f"{finding.message} {finding.cause or ''}"
     has, lacks = _side(there.mixed.state), _side(here.mixed.state)
@@ -149,7 +149,7 @@ def _without(program: Program) -> str:
     return " and ".join(layer.source for layer in layers) + (" do not" if len(layers) > 1 else " does not")
 
 
-def _versions(finding: Finding, here: Look, other: Program) -> Iterator[str]:
+def _versions(finding: Finding, here: Observed, other: Program) -> Iterator[str]:
     """Distributions that the error passed through and that are another version on the other side."""
     if here.subject is None:
         return
@@ -174,7 +174,7 @@ def _names(message: str) -> Iterator[str]:
 
 
 def behind(way: Way) -> str | None:
-    """Which half of what is live is at fault, as the states show that exchange the other half alone."""
+    """Which half of the deployed version is at fault, as the states show that exchange the other half alone."""
     if (seen := way.at(State.CONFIGURATION_FIRST)) and seen.works:
         does = "works" if seen.init_seconds is not None else "finds what it imports"
         return f"the old configuration is at fault: the same code {does} with the new one"

@@ -8,7 +8,7 @@ from harness.model import Severity
 from harness.reporters import text
 from harness.reporters.document import Document, Fact, NotDone, Table, problem_texts
 from harness.transition.advice import first, steps, stepwise, verdict
-from harness.transition.values import LOOKED_AT, Kind, Order, State
+from harness.transition.values import REPORTED, Kind, Order, State
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,7 +62,7 @@ def _facts(transition: Transition) -> Iterator[Fact]:
 def _not_done(transition: Transition) -> Iterator[NotDone]:
     """What could not be observed: each reason, and for which states and functions."""
     for reason, places in text.gather((one.reason, (one.state, one.function)) for one in transition.undone).items():
-        ordered = sorted(places, key=lambda place: LOOKED_AT.index(place[0]))
+        ordered = sorted(places, key=lambda place: REPORTED.index(place[0]))
         yield NotDone(text.subjects((str(state), name) for state, name in ordered), reason)
 
 

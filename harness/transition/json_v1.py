@@ -21,7 +21,7 @@ OrderName: TypeAlias = Literal["code-first", "configuration-first", "atomic"]
 
 
 class ReportedSide(Struct, frozen=True):
-    """What is live, or what will be."""
+    """The deployed version, or the new one."""
 
     runtime: str
     architecture: str
@@ -86,7 +86,7 @@ class ReportedOrder(Struct, frozen=True):
 
 
 class TransitionV1(Struct, frozen=True, rename={"from_": "from"}):
-    """One transition from what is live to what will be."""
+    """One transition from the deployed version to the new one."""
 
     schema: Literal["lambda-artifact/transition/v1"]
     verdict: Literal["pass", "fail", "incomplete"]

@@ -42,7 +42,7 @@ AT_START = "Runtime."  # Lambda's words for what keeps a handler from starting
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Observed:
     """A function in a state, with what its archives say and how it did.
 
     Attributes:
@@ -87,7 +87,7 @@ class _Answered:
 
 
 @dataclass
-class Looking:
+class Observer:
     """Looks at functions in states; reads each archive once for a runtime, and unpacks it once.
 
     Attributes:
@@ -100,7 +100,7 @@ class Looking:
     _ends: list[Mixed] = field(default_factory=list)
 
     def prepare(self, several: Iterable[Mixed]) -> None:
-        """Make known what will be looked at."""
+        """Prepare the archives of all that will be observed."""
         declared: dict[tuple[str, str], list[Mixed]] = {}
         for one in several:
             declared.setdefault(_platform(one.manifest), []).append(one)
@@ -127,14 +127,14 @@ class Looking:
             yield from aws_notes(manifest, [one for one in sources.deployed if one.text in its])
 
     def bundle(self, mixed: Mixed) -> Bundle | None:
-        """The archives of a function in a state; None where one cannot be had, which the look at it will tell."""
+        """The archives of a function in a state; None where one cannot be had: its observation says why."""
         try:
             return self.workspace(mixed).bundle(mixed.function)
         except SourceUnavailable:
             return None
 
-    def looks(self, several: Sequence[Mixed]) -> Iterator[Look]:
-        """Look at functions: one job of the engine for each pair of archives in each state."""
+    def observe(self, several: Sequence[Mixed]) -> Iterator[Observed]:
+        """Observed at functions: one job of the engine for each pair of archives in each state."""
         jobs: dict[tuple[object, ...], list[Mixed]] = {}
         for one in several:
             key = (one.state, _platform(one.manifest), one.function.code, one.function.layers)
@@ -142,19 +142,19 @@ class Looking:
         for group in jobs.values():
             yield from self._group(group)
 
-    def _group(self, group: Sequence[Mixed]) -> Iterator[Look]:
+    def _group(self, group: Sequence[Mixed]) -> Iterator[Observed]:
         first = group[0]
         try:
             bundle = self.workspace(first).bundle(first.function)
         except SourceUnavailable as reason:
-            yield from (Look(one, Seen(one.state, undone=str(reason))) for one in group)
+            yield from (Observed(one, Seen(one.state, undone=str(reason))) for one in group)
             return
         subjects = [self._subject(one) for one in group]
         refused = _ran(unzipped_size.check, subjects[0], Unavailable(""), self.settings)
         if errors := _errors(refused):
             # Lambda refuses the call that would bring them together, and what was live stays.
             for one, subject in zip(group, subjects, strict=True):
-                yield Look(one, Seen(one.state, findings=errors), subject)
+                yield Observed(one, Seen(one.state, findings=errors), subject)
             return
         answers = {} if self.settings.static else self._answers(group, bundle)
         for one, subject in zip(group, subjects, strict=True):
@@ -164,7 +164,7 @@ class Looking:
     def _subject(self, mixed: Mixed) -> Subject:
         """A function by itself, so that what is found is about what its own handler gets to.
 
-        Only what will be is held against the repository's lists: of everything else, they tell nothing.
+        Only the new version is compared with the repository's lists, which describe nothing else.
         """
         shared = self.workspace(mixed).subject(mixed.function)
         function = mixed.function
@@ -210,13 +210,13 @@ class Looking:
         caveats = tuple(dict.fromkeys((*known, *engine.caveats)))
         self.ran[platform] = Ran(*platform, replace(engine, caveats=caveats))
 
-    def _judged(self, mixed: Mixed, subject: Subject, answer: Observation | Unavailable) -> Look:
+    def _judged(self, mixed: Mixed, subject: Subject, answer: Observation | Unavailable) -> Observed:
         started = _ran(handler_imports.check, subject, answer, self.settings)
         self._limit(mixed, started)
         seen = Seen(mixed.state, findings=_errors(started), undone=_undone(started))
         if not isinstance(answer, Observation) or not isinstance(answer.init, Ready):
             trace = answer.trace if isinstance(answer, Observation) else None
-            return Look(mixed, seen, subject, trace)
+            return Observed(mixed, seen, subject, trace)
         asked = list(self._asked(subject, mixed.function, answer))
         seen = replace(
             seen,
@@ -225,7 +225,7 @@ class Looking:
             events=sum(isinstance(result.outcome, Completed) and not result.findings for result in asked),
         )
         unanswered = tuple((number, finding) for number, result in enumerate(asked) for finding in _errors(result))
-        return Look(mixed, seen, subject, answer.trace, unanswered, self._missing(subject))
+        return Observed(mixed, seen, subject, answer.trace, unanswered, self._missing(subject))
 
     def _limit(self, mixed: Mixed, started: Result) -> None:
         """Keep what could not be judged of a start as what the engine cannot vouch for."""
@@ -247,16 +247,16 @@ class Looking:
         result = _ran(imports_resolve.check, subject, Unavailable(""), self.settings)
         return tuple(finding for finding in _errors(result) if finding.chain)
 
-    def _static(self, mixed: Mixed, subject: Subject) -> Look:
+    def _static(self, mixed: Mixed, subject: Subject) -> Observed:
         """What is known without starting anything."""
         if refused := [archive.source for archive in subject.bundle.archives if archive.refusals]:
             reason = f"{', '.join(refused)} could not be read; archive-integrity says why"
-            return Look(mixed, Seen(mixed.state, undone=reason), subject)
+            return Observed(mixed, Seen(mixed.state, undone=reason), subject)
         missing = self._missing(subject)
-        if mixed.state is State.BEFORE:  # what is live lacks later does not keep it from starting
+        if mixed.state is State.BEFORE:  # what the deployed version lacks later does not keep it from starting
             missing = tuple(finding for finding in missing if not _later(finding, subject))
         named = fault(mixed.function.handler, subject.program)
-        return Look(mixed, Seen(mixed.state, findings=(named,) if named else missing), subject, missing=missing)
+        return Observed(mixed, Seen(mixed.state, findings=(named,) if named else missing), subject, missing=missing)
 
 
 def _later(finding: Finding, subject: Subject) -> bool:

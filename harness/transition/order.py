@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from harness.model import Severity
 from harness.transition.causes import behind
-from harness.transition.values import LOOKED_AT, STEPWISE, Group, Judged, Kind, Order, State, Undone, Way
+from harness.transition.values import REPORTED, STEPWISE, Group, Judged, Kind, Order, State, Undone, Way
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -62,12 +62,12 @@ def _group(ways: Sequence[Way]) -> Group:
 
 
 @dataclass(frozen=True, slots=True)
-class Judging:
+class Judge:
     """What is wrong, as bad as it is in this transition.
 
     Attributes:
         order: What the user declares.
-        rollback: Whether what is live must start.
+        rollback: Whether the deployed version must start.
     """
 
     order: Order | None
@@ -75,7 +75,7 @@ class Judging:
 
     def judged(self, way: Way, group: Group | None) -> Iterator[Judged]:
         """What is wrong with one function, the worst first: the goal, the way back, what is between."""
-        for state in LOOKED_AT:
+        for state in REPORTED:
             seen = way.at(state)
             if seen is None or seen.same_as:
                 continue
@@ -88,12 +88,12 @@ class Judging:
                     yield Judged(state, way.name, self._between(finding, state, way, group))
 
     def _back(self, finding: Finding, way: Way) -> Finding:
-        """What is live does not work: so it does not after a rollback."""
-        stood = "this is what is live, and what a rollback brings back"
+        """The deployed version does not work, and so not after a rollback."""
+        stood = "this is the deployed version, which a rollback brings back"
         cause = "\n".join(one for one in (stood, behind(way), finding.cause) if one)
-        remedy = "make sure that --from… names what is live, and that there is a version to go back to that starts"
+        remedy = "make sure that --from… names the deployed version, and that there is an older one that starts"
         if self.rollback:
-            remedy += "; where this deploy is what mends it, --without-rollback lets it pass"
+            remedy += "; if this deploy fixes it, pass --without-rollback"
         severity = Severity.ERROR if self.rollback else Severity.WARNING
         return replace(finding, severity=severity, cause=cause, remedy=remedy)
 
@@ -127,11 +127,11 @@ class Judging:
 def _remedy(other: Order, way: Way, group: Group | None) -> str:
     """What to do about a mixture that does not work, given the other order."""
     if group is None or not group.safe:
-        return "correct what is to be live first: then see which order is safe"
+        return "correct the new version first: then see which order is safe"
     if other in group.safe:
         return f"update the {other.value.partition('-')[0]} first: {CALLS[other]}"
     if other in group.unknown:
-        return f"look whether the other order is safe, which is not known here; else {CALLS[Order.ATOMIC]}"
+        return f"check whether the other order is safe, which is not known here; else {CALLS[Order.ATOMIC]}"
     both = "; the new code can have the old handler's module for one more deploy"
     handler = both if any(change.what == "handler" for change in way.changes) else ""
     return f"switch at once: {CALLS[Order.ATOMIC]}; {BRIDGE}{handler}"

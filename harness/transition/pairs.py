@@ -27,7 +27,7 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Mixed:
-    """A function as it stands in a state.
+    """A function in a state.
 
     Attributes:
         manifest: Of the side that its code is from, with the runtime and the architecture that hold.

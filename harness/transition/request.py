@@ -13,7 +13,7 @@ from harness.policy import KNOWN_RUNTIMES
 from harness.reporters import formats
 from harness.sources.aws_resources import LambdaFunction, parse
 from harness.transition import json_v1
-from harness.transition.analysis import cross
+from harness.transition.analysis import analyse
 from harness.transition.document import document
 from harness.transition.values import Order, Transition
 
@@ -28,18 +28,18 @@ __all__ = ["FORMATS", "Order", "Transition", "assumed", "run", "sides"]
 FORMATS: Final = formats(document, json_v1.data)
 """What ``--format`` and ``--output`` take."""
 NOTHING_LIVE = (
-    "nothing says what is live: name its manifest with --from, or what of it is other than in the new one with "
+    "nothing names the deployed version: name its manifest with --from, or what differs from the new one with "
     "--from-code, --from-layer, --from-runtime, --from-arch or --from-env"
 )
 SEVERAL = (
     "--from-code {}: the functions have code archives of their own, and one deployed function stands for one of them: "
-    "name what is live of each in a manifest, with --from"
+    "name the deployed version of each in a manifest, with --from"
 )
 NO_HANDLER = "no handler is declared: add a [functions.NAME] table with handler, or --handler NAME"
 
 
 def sides(options: argparse.Namespace, environ: Mapping[str, str]) -> tuple[Manifest, Manifest]:
-    """What is live, and what will be.
+    """The deployed version, and the new one.
 
     Raises:
         UsageError: The options or a manifest are wrong, or say nothing of one side.
@@ -69,7 +69,7 @@ def sides(options: argparse.Namespace, environ: Mapping[str, str]) -> tuple[Mani
     )
     path = options.to_manifest or find(Path.cwd())
     if options.from_manifest is None:
-        # One manifest for both: what is not said of the old side is as on the new one.
+        # One manifest for both: the deployed version defaults to the new values.
         said_of_it = replace(new, **{**given, "env": (*new.env, *options.from_env)})
     else:
         said_of_it = Options(folder=Path.cwd(), **given)
@@ -88,13 +88,13 @@ def sides(options: argparse.Namespace, environ: Mapping[str, str]) -> tuple[Mani
 
 
 def _function(text: str | None) -> LambdaFunction | None:
-    """The function that an option names as what is live; None where it names an archive, or nothing."""
+    """The function that an option names as deployed; None where it names an archive, or nothing."""
     found = parse(text) if text else None
     return found if isinstance(found, LambdaFunction) else None
 
 
 def _as_deployed(before: Manifest, options: argparse.Namespace) -> Manifest:
-    """What is live, with the runtime, the architecture and the handler of the function that it is.
+    """The deployed version, with the runtime, the architecture and the handler of the function that it is.
 
     Raises:
         UsageError: The function is not written in Python.
@@ -107,7 +107,7 @@ def _as_deployed(before: Manifest, options: argparse.Namespace) -> Manifest:
     try:
         live = configuration(Aws(options.profile), function, options.from_code)
     except AwsUnavailable:
-        return before  # nothing of it is known; the look at what is live says why
+        return before  # nothing of it is known; its observation says why
     if live.runtimes and not options.from_runtime:
         if live.runtimes[0] not in KNOWN_RUNTIMES:
             raise UsageError(f"--from-code {options.from_code}: it runs on {live.runtimes[0]}, which is not Python")
@@ -120,15 +120,15 @@ def _as_deployed(before: Manifest, options: argparse.Namespace) -> Manifest:
 
 
 def assumed(options: argparse.Namespace, after: Manifest) -> tuple[str, ...]:
-    """A sentence on each archive of what is live that no option names, and that the new side's stands for."""
+    """A sentence on each deployed archive that no option names, so that the new one is assumed."""
     if options.from_manifest is not None:
         return ()
     found = []
     layered = any(function.layers for function in after.functions)
     if options.from_code and layered and not options.from_layer and not _function(options.from_code):
-        found.append("what is live is taken to have the new layers: --from-layer names others")
+        found.append("the deployed version is assumed to have the new layers: --from-layer names others")
     if options.from_layer and not options.from_code:
-        found.append("what is live is taken to have the new code: --from-code names another")
+        found.append("the deployed version is assumed to have the new code: --from-code names another")
     return tuple(found)
 
 
@@ -153,6 +153,6 @@ def run(
     rollback: bool,
     notes: tuple[str, ...] = (),
 ) -> Transition:
-    """Look at the whole way; the notes are added to the report's."""
-    found = cross(*sides, settings, Order(order) if order else None, rollback=rollback)
+    """Observed at the whole way; the notes are added to the report's."""
+    found = analyse(*sides, settings, Order(order) if order else None, rollback=rollback)
     return replace(found, notes=(*notes, *found.notes))

@@ -26,11 +26,11 @@ class Order(StrEnum):
 
 
 STEPWISE = (Order.CODE_FIRST, Order.CONFIGURATION_FIRST)
-"""The orders in which something stands between the two calls."""
+"""The orders that have a state between the two calls."""
 
 
 class State(StrEnum):
-    """What is live: which code with which configuration."""
+    """Which code is deployed with which configuration."""
 
     BEFORE = "before"
     CODE_FIRST = "code-first"
@@ -58,7 +58,7 @@ class State(StrEnum):
         return Order(self.value) if self in {State.CODE_FIRST, State.CONFIGURATION_FIRST} else None
 
 
-LOOKED_AT = (State.AFTER, State.BEFORE, State.CODE_FIRST, State.CONFIGURATION_FIRST)
+REPORTED = (State.AFTER, State.BEFORE, State.CODE_FIRST, State.CONFIGURATION_FIRST)
 """The order in which states are looked at and reported: the goal, the way back, what is between."""
 
 
@@ -79,7 +79,7 @@ class Change:
         what: ``code``, ``architecture``, ``layers``, ``handler``, ``runtime``, ``memory``, ``timeout`` or
             ``environment``.
         before: What it was; of variables only the names.
-        after: What it will be.
+        after: What it becomes.
     """
 
     what: str
@@ -173,7 +173,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """What is live, or what will be."""
+    """The deployed version, or the new one."""
 
     runtime: str
     architecture: str

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     Call: TypeAlias = Callable[..., tuple[int, str, str]]
 
 DOCS = Path(__file__).parents[2] / "docs"
+ASSUMED = "the deployed version is assumed to have"
 SCHEMA = DOCS / "transition-v1.schema.json"
 HANDLER = "\n\ndef handler(event, context):\n    return {}\n"
 MANIFEST = """\
@@ -167,8 +168,14 @@ def test_what_is_said_of_the_old_layers_holds(
 @pytest.mark.parametrize(
     ("arguments", "note"),
     [
-        (["--from-code", "live/code.zip"], "what is live is taken to have the new layers: --from-layer names others"),
-        (["--from-layer", "live/layer.zip"], "what is live is taken to have the new code: --from-code names another"),
+        (
+            ["--from-code", "live/code.zip"],
+            f"{ASSUMED} the new layers: --from-layer names others",
+        ),
+        (
+            ["--from-layer", "live/layer.zip"],
+            f"{ASSUMED} the new code: --from-code names another",
+        ),
         (ARCHIVES, None),
         (["--from", "live.toml", "--from-code", "live/code.zip"], None),
     ],
@@ -244,7 +251,7 @@ def test_exit_codes_say_whether_it_can_be_deployed_so(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([], "nothing says what is live: name its manifest with --from, or"),
+        ([], "nothing names the deployed version: name its manifest with --from, or"),
         (["--from", "none.toml"], "none.toml: cannot be read"),
         (["--from", "live.toml", "--from-code", "none.zip"], "--from-code: "),
         ([*ARCHIVES, "--order", "codefirst"], "--order codefirst: it takes code-first, configuration-first, atomic"),

@@ -30,7 +30,7 @@ def moto() -> Iterator[str]:
 
 @pytest.fixture
 def account(moto: str, sample: Sample, monkeypatch: pytest.MonkeyPatch) -> Iterator[aws.Account]:
-    """An empty account, which the SDK's own variables lead to; what is to be deployed is built."""
+    """An empty account, which the SDK's own variables lead to; what the manifest has is built."""
     del sample
     for made in aws.accounts(moto):
         for name, value in made.environ.items():

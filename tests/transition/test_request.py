@@ -15,7 +15,7 @@ from harness.engines.protocol import Answered, Answers, Failed, LambdaError, Obs
 from harness.manifest import Architecture
 from harness.model import EngineInfo, ExitCode, Severity
 from harness.transition.advice import advice, steps, verdict
-from harness.transition.analysis import cross
+from harness.transition.analysis import analyse
 from harness.transition.document import rows
 from harness.transition.request import FORMATS
 from harness.transition.values import Kind, Order, State
@@ -34,6 +34,7 @@ ROOT = Path(__file__).parents[2]
 SCHEMA = json.loads((ROOT / "docs" / "transition-v1.schema.json").read_text(encoding="utf-8"))
 HANDLER = "\n\ndef handler(event, context):\n    return {}\n"
 LATER = "\n\ndef handler(event, context):\n    import {}\n    return {{}}\n"
+BACK = "`update-alias` to the version"
 WORKS, FAILS, UNKNOWN = "works", "fails", "unknown"
 
 
@@ -122,13 +123,13 @@ class Desk:
     engine: Toy = field(default_factory=Toy)
     static: bool = False
 
-    def cross(
+    def analyse(
         self, old: Release | Manifest, new: Release | Manifest, order: Order | None = None, *, rollback: bool = True
     ) -> Transition:
         before = old.write(self.folder / "live") if isinstance(old, Release) else old
         after = new.write(self.folder / "next") if isinstance(new, Release) else new
         how = settings(self.cache, self.engine, static=self.static)
-        return cross(before, after, how, order, rollback=rollback)
+        return analyse(before, after, how, order, rollback=rollback)
 
 
 @pytest.fixture
@@ -183,7 +184,7 @@ class TestOrders:
         if safe == "either":  # the archives differ both, in what nobody imports
             old, seen = replace(old, more={"notes.txt": "old"}), (WORKS,) * 4
 
-        transition = desk.cross(old, new)
+        transition = desk.analyse(old, new)
 
         assert outcome(transition) == seen
         assert next(rows(transition))[-1] == safe
@@ -191,21 +192,21 @@ class TestOrders:
         assert transition.static is static
 
     def test_each_pair_of_archives_is_one_job(self, desk: Desk) -> None:
-        desk.cross(
+        desk.analyse(
             Release({"api": "a", "job": "a"}, "a"), Release({"api": "a", "job": "a", "new": ""}, "a b", {"x": ""})
         )
 
         assert [names for _, names in desk.engine.jobs] == [("api", "job", "new"), *[("api", "job")] * 3]
 
     def test_functions_that_share_an_archive_take_the_same_order(self, desk: Desk) -> None:
-        transition = desk.cross(Release({"api": "a", "job": "b"}, "a b"), Release({"api": "c", "job": "b"}, "b c"))
+        transition = desk.analyse(Release({"api": "a", "job": "b"}, "a b"), Release({"api": "c", "job": "b"}, "b c"))
 
         assert [row[-1] for row in rows(transition)] == ["at once", "at once"]
         assert outcome(transition, "job") == (WORKS,) * 4
         assert errors(transition) == [("code-first", "api"), ("configuration-first", "api")]
 
     def test_two_functions_can_need_opposite_orders_and_then_only_a_switch_is_safe(self, desk: Desk) -> None:
-        transition = desk.cross(Release({"api": "a", "job": "b"}, "a b"), Release({"api": "a c", "job": ""}, "a c"))
+        transition = desk.analyse(Release({"api": "a", "job": "b"}, "a b"), Release({"api": "a c", "job": ""}, "a c"))
 
         assert errors(transition) == [("code-first", "api"), ("configuration-first", "job")]
         assert advice(transition) == "no order of the two calls is safe for api, job"
@@ -216,7 +217,7 @@ class TestOrders:
             parts = [release.write(desk.folder / folder / name) for name, release in (("api", api), ("job", job))]
             return manifest(*(one for part in parts for one in part.functions))
 
-        transition = desk.cross(
+        transition = desk.analyse(
             both("live", Release({"api": "a"}, "a"), Release({"job": "b c"}, "b c")),
             both("next", Release({"api": "a b"}, "a b"), Release({"job": "b"}, "b")),
         )
@@ -233,24 +234,24 @@ class TestOrders:
             (None, ExitCode.OK, "configuration first is safe"),
             (Order.CONFIGURATION_FIRST, ExitCode.OK, "configuration first is safe"),
             (Order.CODE_FIRST, ExitCode.FINDINGS, "code first is not safe"),
-            (Order.ATOMIC, ExitCode.OK, "both ends work, and nothing is between them"),
+            (Order.ATOMIC, ExitCode.OK, "both versions work, and no caller meets a mixture"),
         ],
     )
     def test_a_declared_order_is_held_to(self, desk: Desk, order: Order | None, code: ExitCode, said: str) -> None:
-        transition = desk.cross(one("a", "a"), one("a b", "a b"), order)
+        transition = desk.analyse(one("a", "a"), one("a b", "a b"), order)
 
         assert transition.exit_code is code
         assert verdict(transition) == said
 
     def test_of_a_switch_at_once_only_the_ends_are_looked_at(self, desk: Desk) -> None:
-        transition = desk.cross(one("a", "a"), one("b", "b"), Order.ATOMIC)
+        transition = desk.analyse(one("a", "a"), one("b", "b"), Order.ATOMIC)
 
         assert outcome(transition) == (WORKS, "-", "-", WORKS)
         assert transition.exit_code is ExitCode.OK
         assert len(desk.engine.jobs) == 2
 
     def test_the_way_back_is_the_same_way_in_reverse(self, desk: Desk) -> None:
-        way = dict(steps(desk.cross(one("a", "a"), one("a b", "a b"))))
+        way = dict(steps(desk.analyse(one("a", "a"), one("a b", "a b"))))
 
         assert way["order"].startswith("configuration first: `update-function-configuration`")
         assert way["back"] == "the same way in reverse: code first"
@@ -258,13 +259,25 @@ class TestOrders:
     @pytest.mark.parametrize(
         ("old", "new", "safe", "said", "back"),
         [
-            (one("a", "a"), one("b", "b"), "at once, by an alias", "both ends work", "`update-alias` to the version"),
-            (one("a", "a"), one("a", "a b"), "at once, by an alias", "both ends work", "`update-alias` to the version"),
-            (one("a b", "a"), one("a", "a"), "at once, by an alias", "what will be live works", "none for api"),
-            (one("a", "a"), one("a b", "a"), "-", "what is to be live does not work", None),
+            (
+                one("a", "a"),
+                one("b", "b"),
+                "at once, by an alias",
+                "both versions work",
+                "`update-alias` to the version",
+            ),
+            (
+                one("a", "a"),
+                one("a", "a b"),
+                "at once, by an alias",
+                "both versions work",
+                "`update-alias` to the version",
+            ),
+            (one("a b", "a"), one("a", "a"), "at once, by an alias", "the new version works", "none for api"),
+            (one("a", "a"), one("a b", "a"), "-", "the new version does not work", None),
             (one("a", "a"), one("a", "a"), "-", "nothing is updated", None),
         ],
-        ids=["two archives", "one", "what is live is broken", "what will be is", "nothing changes"],
+        ids=["two archives", "one", "the deployed one is broken", "the new one is", "nothing changes"],
     )
     def test_what_a_switch_at_once_means_for_a_function(  # noqa: PLR0913, PLR0917 - the row
         self, desk: Desk, old: Release, new: Release, safe: str, said: str, back: str | None
@@ -272,7 +285,7 @@ class TestOrders:
         before = old.write(desk.folder / "live")
         after = before if old == new else new.write(desk.folder / "next")
 
-        transition = desk.cross(before, after, Order.ATOMIC, rollback=False)
+        transition = desk.analyse(before, after, Order.ATOMIC, rollback=False)
 
         assert next(rows(transition))[-1] == safe
         assert verdict(transition).startswith(said)
@@ -286,35 +299,34 @@ class TestOrders:
     def test_the_alias_that_is_switched_is_named(self, desk: Desk) -> None:
         new = one("b", "b").write(desk.folder / "next", deployed_as="parcel-desk-api:live")
 
-        transition = desk.cross(one("a", "a"), new, Order.ATOMIC)
+        transition = desk.analyse(one("a", "a"), new, Order.ATOMIC)
 
         assert next(rows(transition))[-1] == "at once, alias live"
         assert [label for label, _ in steps(transition)] == ["order", "back"]
 
 
 class TestEnds:
-    """What is live, and what will be."""
+    """The deployed version, and the new one."""
 
     def test_a_goal_that_fails_comes_first_and_the_rest_is_secondary(self, desk: Desk) -> None:
-        transition = desk.cross(one("a", "a"), one("a b", "b"))
+        transition = desk.analyse(one("a", "a"), one("a b", "b"))
 
         assert errors(transition) == [("after", "api")]
         assert [str(one.state) for one in transition.judged] == ["after", "code-first", "configuration-first"]
-        assert verdict(transition) == "what is to be live does not work"
+        assert verdict(transition) == "the new version does not work"
         assert "live/layer.zip has it" in (told(transition, State.AFTER).cause or "")
         assert (
-            told(transition, State.CODE_FIRST).remedy
-            == "correct what is to be live first: then see which order is safe"
+            told(transition, State.CODE_FIRST).remedy == "correct the new version first: then see which order is safe"
         )
 
     def test_a_way_back_that_does_not_start_is_an_error_and_says_which_half_is_at_fault(self, desk: Desk) -> None:
-        transition = desk.cross(one("a b", "a"), one("a", "a b"))
+        transition = desk.analyse(one("a b", "a"), one("a", "a b"))
 
         assert errors(transition) == [("before", "api")]
         finding = told(transition, State.BEFORE)
         assert finding.message == "Runtime.ImportModuleError: Unable to import module 'api': No module named 'b'"
         assert (finding.cause or "").split("\n")[:2] == [
-            "this is what is live, and what a rollback brings back",
+            "this is the deployed version, which a rollback brings back",
             "the old configuration is at fault: the same code works with the new one",
         ]
         assert re.search(
@@ -322,12 +334,12 @@ class TestEnds:
         )
 
     def test_old_code_that_is_at_fault_is_told_from_an_old_layer(self, desk: Desk) -> None:
-        transition = desk.cross(one("a x", "a"), one("a", "a b"))
+        transition = desk.analyse(one("a x", "a"), one("a", "a b"))
 
         assert "the old code is at fault" in (told(transition, State.BEFORE).cause or "")
 
     def test_the_deploy_that_mends_what_is_live_can_be_let_pass(self, desk: Desk) -> None:
-        transition = desk.cross(one("a b", "a"), one("a b", "a b", **{"fix.txt": ""}), rollback=False)
+        transition = desk.analyse(one("a b", "a"), one("a b", "a b", **{"fix.txt": ""}), rollback=False)
 
         assert transition.exit_code is ExitCode.OK
         assert outcome(transition) == (FAILS, FAILS, WORKS, WORKS)
@@ -375,41 +387,41 @@ class TestEnds:
     ) -> None:
         desk.static = static
 
-        transition = desk.cross(old, new, rollback=False)
+        transition = desk.analyse(old, new, rollback=False)
 
         assert outcome(transition) == seen
         said = told(transition, state).cause or ""
         assert cause is None or cause in said
         assert "the same code works with the old configuration" not in said
         if transition.exit_code is ExitCode.OK:
-            assert advice(transition) == "what is live does not work, so no order makes it worse"
-            assert dict(steps(transition))["back"].startswith("none for api: what is live does not work")
+            assert advice(transition) == "the deployed version does not work, so no order makes it worse"
+            assert dict(steps(transition))["back"].startswith("none for api: the deployed version does not work")
 
     def test_what_could_not_be_started_is_not_said_to_work(self, desk: Desk) -> None:
         before, after = (one("a", "a", x=name).write(desk.folder / name) for name in ("live", "next"))
         desk.engine.runtimes = ("python3.13",)
 
-        transition = desk.cross(before, replace(after, runtime="python3.13"))
+        transition = desk.analyse(before, replace(after, runtime="python3.13"))
 
         assert outcome(transition) == (UNKNOWN, UNKNOWN, WORKS, WORKS)
-        assert dict(steps(transition))["back"] == "not known for api: what is live could not be looked at"
+        assert dict(steps(transition))["back"] == "not known for api: the deployed version could not be observed"
 
     def test_without_an_engine_nothing_is_said_to_have_worked(self, desk: Desk) -> None:
         desk.static = True
 
-        transition = desk.cross(one("a b", "a"), one("a", "a b"))
+        transition = desk.analyse(one("a b", "a"), one("a", "a b"))
 
         cause = told(transition, State.BEFORE).cause or ""
         assert "the old configuration is at fault: the same code finds what it imports with the new one" in cause
         assert "works" not in cause
 
     def test_a_mixture_is_no_worse_than_what_is_down_already(self, desk: Desk) -> None:
-        transition = desk.cross(one("a b", "a"), one("a b", "a b", **{"fix.txt": ""}))
+        transition = desk.analyse(one("a b", "a"), one("a b", "a b", **{"fix.txt": ""}))
 
         assert told(transition, State.CODE_FIRST).severity is Severity.WARNING
 
     def test_functions_of_one_side_alone_are_named(self, desk: Desk) -> None:
-        transition = desk.cross(
+        transition = desk.analyse(
             Release({"api": "a", "gone": "x"}, "a"), Release({"api": "a", "extra": "b"}, "a b", {"n": ""})
         )
 
@@ -424,14 +436,14 @@ class TestEnds:
         assert transition.exit_code is ExitCode.OK
 
     def test_nothing_is_mixed_where_one_call_is_enough(self, desk: Desk) -> None:
-        transition = desk.cross(one("a", "a"), one("a", "a b"))
+        transition = desk.analyse(one("a", "a"), one("a", "a b"))
 
         assert outcome(transition) == (WORKS, "as before", "as after", WORKS)
         assert advice(transition) == "UpdateFunctionConfiguration alone is called, and nothing is mixed"
         assert len(desk.engine.jobs) == 2
 
     def test_what_is_unchanged_is_looked_at_once(self, desk: Desk) -> None:
-        transition = desk.cross(one("a", "a"), replace(one("a", "a").write(desk.folder / "live")))
+        transition = desk.analyse(one("a", "a"), replace(one("a", "a").write(desk.folder / "live")))
 
         assert next(rows(transition))[1] == "unchanged"
         assert outcome(transition) == ("as after", "as after", "as after", WORKS)
@@ -445,7 +457,7 @@ class TestEnds:
             monkeypatch.setenv("SOURCE_DATE_EPOCH", when)
             mini(desk.folder / folder / "code.zip", {"api.py": HANDLER})
 
-        transition = desk.cross(old, new)
+        transition = desk.analyse(old, new)
 
         before, after = (side.artifacts[0].sha256 for side in (transition.before, transition.after))
         assert before != after, "the bytes differ, and what is in them does not"
@@ -455,15 +467,15 @@ class TestEnds:
 class TestConfiguration:
     """What ``UpdateFunctionConfiguration`` brings beside layers."""
 
-    def cross(
+    def analyse(
         self, desk: Desk, old: Release, new: Release, was: Mapping[str, object], will: Mapping[str, object]
     ) -> Transition:
-        return desk.cross(old.write(desk.folder / "live", **was), new.write(desk.folder / "next", **will))
+        return desk.analyse(old.write(desk.folder / "live", **was), new.write(desk.folder / "next", **will))
 
     def test_a_variable_that_new_code_reads_has_to_come_first(self, desk: Desk) -> None:
         reading = Release({"api": ""}, "a", {"api.py": f'import os\nos.environ["TOKEN_URL"]{HANDLER}'})
 
-        transition = self.cross(desk, one("", "a"), reading, {}, {"environment": (("TOKEN_URL", "hush-hush"),)})
+        transition = self.analyse(desk, one("", "a"), reading, {}, {"environment": (("TOKEN_URL", "hush-hush"),)})
 
         assert outcome(transition) == (WORKS, FAILS, WORKS, WORKS)
         cause = told(transition, State.CODE_FIRST).cause or ""
@@ -473,7 +485,7 @@ class TestConfiguration:
     def test_values_of_variables_are_never_told(self, desk: Desk) -> None:
         was, will = {"environment": (("A", "canary-old"),)}, {"environment": (("A", "canary-new"),)}
 
-        transition = self.cross(desk, one("", "a"), one("", "a", x=""), was, will)
+        transition = self.analyse(desk, one("", "a"), one("", "a", x=""), was, will)
 
         for text in (render(transition) for render in FORMATS.values()):
             assert "canary" not in text
@@ -484,7 +496,7 @@ class TestConfiguration:
         before, after = old.write(desk.folder / "live"), new.write(desk.folder / "next")
         after = manifest(*(replace(one, name="api") for one in after.functions))
 
-        transition = desk.cross(before, after)
+        transition = desk.analyse(before, after)
 
         assert outcome(transition) == (WORKS, FAILS, FAILS, WORKS)
         cause = told(transition, State.CODE_FIRST).cause or ""
@@ -499,7 +511,7 @@ class TestConfiguration:
         old, new = one("a", "a"), one("a", "a", x="")
         before, after = old.write(desk.folder / "live"), new.write(desk.folder / "next")
 
-        transition = desk.cross(before, replace(after, runtime="python3.13"))
+        transition = desk.analyse(before, replace(after, runtime="python3.13"))
 
         assert [runtime for runtime, _ in desk.engine.jobs] == ["python3.13", "python3.12", "python3.12", "python3.13"]
         assert {ran.runtime for ran in transition.ran} == {"python3.12", "python3.13"}
@@ -508,7 +520,7 @@ class TestConfiguration:
     def test_a_runtime_that_is_not_here_leaves_the_order_unknown(self, desk: Desk) -> None:
         before, after = (one("a", "a", x=folder).write(desk.folder / folder) for folder in ("live", "next"))
 
-        transition = desk.cross(replace(before, runtime="python3.11"), after)
+        transition = desk.analyse(replace(before, runtime="python3.11"), after)
 
         assert outcome(transition) == (UNKNOWN, UNKNOWN, WORKS, WORKS)
         assert transition.exit_code is ExitCode.INCOMPLETE
@@ -520,14 +532,14 @@ class TestConfiguration:
     def test_the_architecture_comes_with_the_code(self, desk: Desk) -> None:
         before, after = (one("a", "a").write(desk.folder / folder) for folder in ("live", "next"))
 
-        transition = desk.cross(before, replace(after, architecture=Architecture.ARM64))
+        transition = desk.analyse(before, replace(after, architecture=Architecture.ARM64))
 
         assert [change.what for change in transition.ways[0].changes if change.of_code] == ["architecture"]
 
     def test_events_come_with_the_code_that_answers_them(self, desk: Desk) -> None:
         late = Release({"api": ""}, "a b", {"api.py": LATER.format("b")})
 
-        transition = self.cross(desk, one("", "a"), late, {}, {"events": (event(),)})
+        transition = self.analyse(desk, one("", "a"), late, {}, {"events": (event(),)})
 
         assert outcome(transition) == (WORKS, FAILS, WORKS, WORKS)
         assert told(transition, State.CODE_FIRST).message == "Runtime.ImportModuleError: No module named 'b'"
@@ -535,7 +547,7 @@ class TestConfiguration:
     def test_what_is_imported_later_counts_without_an_event_too(self, desk: Desk) -> None:
         late = Release({"api": ""}, "a b", {"api.py": LATER.format("b")})
 
-        transition = desk.cross(one("", "a"), late)
+        transition = desk.analyse(one("", "a"), late)
 
         assert outcome(transition) == (WORKS, FAILS, WORKS, WORKS)
         finding = told(transition, State.CODE_FIRST)
@@ -544,10 +556,12 @@ class TestConfiguration:
     def test_an_event_that_old_code_never_understood_is_not_held_against_it(self, desk: Desk) -> None:
         late = Release({"api": ""}, "a", {"api.py": LATER.format("nowhere")})
 
-        transition = self.cross(desk, late, one("", "a", x=""), {"events": (event(),)}, {"memory": 1024})
+        transition = self.analyse(desk, late, one("", "a", x=""), {"events": (event(),)}, {"memory": 1024})
 
         assert outcome(transition) == (WORKS,) * 4
-        assert transition.notes == ("api: what is live does not answer event.json as expected, which does not count",)
+        assert transition.notes == (
+            "api: the deployed version does not answer event.json as expected; this does not count",
+        )
 
 
 class TestArchives:
@@ -572,18 +586,18 @@ class TestArchives:
             for folder in ("live", "next")
         )
 
-        transition = desk.cross(live, future)
+        transition = desk.analyse(live, future)
 
         assert outcome(transition) == (WORKS, WORKS, FAILS, WORKS)
         finding = told(transition, State.CONFIGURATION_FIRST)
         assert finding.message.startswith("Function code combined with layers exceeds the maximum allowed size")
-        assert "Lambda refuses the call, and what was live stays live" in (finding.cause or "")
+        assert "Lambda refuses the call, and the deployed version stays" in (finding.cause or "")
 
     def test_an_archive_that_is_none_leaves_it_unknown(self, desk: Desk) -> None:
         before, after = (one("a", "a", x=folder).write(desk.folder / folder) for folder in ("live", "next"))
         (desk.folder / "live/layer.zip").write_bytes(html_page()(b""))
 
-        transition = desk.cross(before, after)
+        transition = desk.analyse(before, after)
 
         assert outcome(transition) == (UNKNOWN, UNKNOWN, WORKS, WORKS)
         assert transition.exit_code is ExitCode.INCOMPLETE
@@ -601,7 +615,7 @@ class TestArchives:
             )
             return replace(declared, functions=tuple(functions))
 
-        transition = desk.cross(short(before), short(after))
+        transition = desk.analyse(short(before), short(after))
 
         assert [artifact.source.split("/")[-2:] for artifact in transition.before.artifacts] == [
             ["live", "code.zip"],

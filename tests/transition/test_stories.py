@@ -18,7 +18,7 @@ from harness.model import ExitCode, Severity
 from harness.policy import KNOWN_RUNTIMES
 from harness.session.settings import Settings
 from harness.transition.advice import advice
-from harness.transition.analysis import cross
+from harness.transition.analysis import analyse
 from harness.transition.document import rows
 from harness.transition.request import FORMATS
 from harness.transition.values import Order, State
@@ -86,7 +86,7 @@ def test_new_code_with_the_old_layer_in_the_window(engine_name: str, releases: M
     live = side(releases["old code"], releases["old layer"], "api", "cleanup")
     future = side(releases["new code"], releases["new layer"], "api", "cleanup")
 
-    transition = cross(live, future, settings(cache, engine_name))
+    transition = analyse(live, future, settings(cache, engine_name))
 
     assert outcome(transition) == (WORKS, FAILS, WORKS, WORKS, "configuration first")
     assert outcome(transition, "cleanup")[:4] == (WORKS,) * 4
@@ -105,7 +105,7 @@ def test_a_deploy_that_updates_the_code_first_is_stopped(releases: Mapping[str, 
     live = side(releases["old code"], releases["old layer"], "api")
     future = side(releases["new code"], releases["new layer"], "api")
 
-    transition = cross(live, future, settings(cache, "none"), Order.CODE_FIRST)
+    transition = analyse(live, future, settings(cache, "none"), Order.CODE_FIRST)
 
     assert (told(transition, State.CODE_FIRST).severity, transition.exit_code) == (Severity.ERROR, ExitCode.FINDINGS)
 
@@ -116,7 +116,7 @@ def test_old_code_with_the_new_layer_is_the_mirror_image(
     live = side(releases["new code"], releases["new layer"], "api")
     future = side(releases["old code"], releases["old layer"], "api")
 
-    transition = cross(live, future, settings(cache, engine_name))
+    transition = analyse(live, future, settings(cache, engine_name))
 
     assert outcome(transition) == (WORKS, WORKS, FAILS, WORKS, "code first")
     finding = told(transition, State.CONFIGURATION_FIRST)
@@ -131,13 +131,13 @@ def test_a_rollback_that_does_not_start(engine_name: str, releases: Mapping[str,
     live = side(releases["new code"], releases["old layer"], "api")
     future = side(releases["old code"], releases["new layer"], "api")
 
-    transition = cross(live, future, settings(cache, engine_name))
+    transition = analyse(live, future, settings(cache, engine_name))
 
     assert outcome(transition) == (FAILS, WORKS, WORKS, WORKS, "-")
     finding = told(transition, State.BEFORE)
     assert finding.message == LOST
     assert (finding.cause or "").split("\n")[:3] == [
-        "this is what is live, and what a rollback brings back",
+        "this is the deployed version, which a rollback brings back",
         "the old configuration is at fault: the same code works with the new one",
         _has(releases["new layer"], releases["old layer"]),
     ]
@@ -156,7 +156,7 @@ def test_two_libraries_that_change_places_leave_only_a_switch_at_once(
         releases["old layer"], tmp_path / "live-layer.zip", with_distribution("plainxml", "1.0", files=files)
     )
 
-    transition = cross(side(code, layer, "api"), side(sample.code, sample.layer, "api"), settings(cache, "none"))
+    transition = analyse(side(code, layer, "api"), side(sample.code, sample.layer, "api"), settings(cache, "none"))
 
     assert outcome(transition) == (WORKS, FAILS, FAILS, WORKS, "at once")
     assert [one.finding.severity for one in transition.judged] == [Severity.ERROR] * 2
@@ -176,7 +176,7 @@ def test_a_library_whose_versions_do_not_agree_is_named_with_both(tmp_path: Path
         mini(layer, {f"python/{path}": text for path, text in distribution("tinyxml", version, library).items()})
         sides.append(manifest(function("api", "api.handler", code=str(code), layers=(str(layer),))))
 
-    transition = cross(sides[0], sides[1], settings(cache, "process"))
+    transition = analyse(sides[0], sides[1], settings(cache, "process"))
 
     assert outcome(transition) == (WORKS, FAILS, FAILS, WORKS, "at once")
     cause = told(transition, State.CODE_FIRST).cause or ""
