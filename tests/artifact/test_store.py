@@ -105,72 +105,46 @@ class TestTree:
 
 
 def grow(tree: Path) -> None:
+    write(tree, "print()\nevil")
+
+
+def write(tree: Path, text: str) -> None:
     (tree / "app/a.py").chmod(0o644)
-    with (tree / "app/a.py").open("a") as file:
-        file.write("evil")
+    (tree / "app/a.py").write_text(text)
     (tree / "app/a.py").chmod(0o444)
 
 
-def rewrite_in_the_same_length(tree: Path) -> None:
-    (tree / "app/a.py").chmod(0o644)
-    (tree / "app/a.py").write_text("printX)\n")
-    (tree / "app/a.py").chmod(0o444)
-
-
-def open_up(tree: Path) -> None:
-    (tree / "app/a.py").chmod(0o666)
-
-
-def add(tree: Path) -> None:
+def in_folder(tree: Path, change: Callable[[Path], object]) -> None:
     (tree / "app").chmod(0o755)
-    (tree / "app/extra.py").touch()
+    change(tree / "app")
     (tree / "app").chmod(0o555)
 
 
-def take_away(tree: Path) -> None:
-    (tree / "app").chmod(0o755)
-    (tree / "app/a.py").unlink()
-    (tree / "app").chmod(0o555)
-
-
-def replace_by_a_link(tree: Path) -> None:
-    take_away(tree)
-    (tree / "app").chmod(0o755)
-    (tree / "app/a.py").symlink_to("/etc/passwd")
-    (tree / "app").chmod(0o555)
+def replace_by_a_link(app: Path) -> None:
+    (app / "a.py").unlink()
+    (app / "a.py").symlink_to("/etc/passwd")
 
 
 def lose_the_seal(tree: Path) -> None:
     (tree.parent / "seal").unlink()
 
 
-def break_the_seal(tree: Path) -> None:
-    (tree.parent / "seal").write_text('[["", 16')
+TAMPERING: dict[str, Callable[[Path], object]] = {
+    "longer": grow,
+    "of the same length": lambda tree: write(tree, "printX)\n"),
+    "writable": lambda tree: (tree / "app/a.py").chmod(0o666),
+    "another file": lambda tree: in_folder(tree, lambda app: (app / "extra.py").touch()),
+    "without the file": lambda tree: in_folder(tree, lambda app: (app / "a.py").unlink()),
+    "a link": lambda tree: in_folder(tree, replace_by_a_link),
+    "without the seal": lose_the_seal,
+    "a broken seal": lambda tree: (tree.parent / "seal").write_text('[["", 16'),
+    "without the tree": trees.remove,
+}
 
 
-def take_all_away(tree: Path) -> None:
-    take_away(tree)
-    tree.chmod(0o755)
-    (tree / "app").rmdir()
-    tree.rmdir()
-
-
-@pytest.mark.parametrize(
-    "meddle",
-    [
-        grow,
-        rewrite_in_the_same_length,
-        open_up,
-        add,
-        take_away,
-        replace_by_a_link,
-        lose_the_seal,
-        break_the_seal,
-        take_all_away,
-    ],
-)
+@pytest.mark.parametrize("meddle", TAMPERING.values(), ids=TAMPERING.keys())
 def test_a_tampered_tree_is_noticed_and_made_again(
-    meddle: Callable[[Path], None], store: Store, packed: Callable[..., Archive], tmp_path: Path
+    meddle: Callable[[Path], object], store: Store, packed: Callable[..., Archive], tmp_path: Path
 ) -> None:
     made = packed(member("app/a.py"))
     meddle(store.tree(made, LIMIT))

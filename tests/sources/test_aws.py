@@ -178,177 +178,141 @@ def answering(answer: Answer) -> Callable[[Asked, Callable[[], Answer]], Answer]
 
 
 CHOOSE = "AWS_DEFAULT_REGION or an ARN says which region is asked, --profile which account"
+CODE = "s3://builds/code.zip"
+PINNED = f"{CODE}?versionId=v1"
+OBJECT = "arn:aws:s3:::builds/code.zip"
+NO_LIST = "where s3:ListBucket is not allowed, S3 says the same of a key that is not there"
+DENIED = aws.error(403, "AccessDeniedException")
+S3_DENIED = aws.s3_error(403, "AccessDenied", "Access Denied")
+KMS = "User: ci is not authorized to perform: kms:Decrypt on resource: arn:aws:kms:eu-west-1:1:key/2"
+NAMED = (
+    f"User: arn:aws:iam::{aws.ACCOUNT}:user/ci is not authorized to perform: lambda:GetFunction on resource: "
+    f"{FUNCTION} because no identity-based policy allows the lambda:GetFunction action"
+)
+GONE = "The resource you requested does not exist."
+NO_FUNCTION = "lambda:GetFunction: ResourceNotFoundException"
+SECRETS = f"Look at https://u:p@host/x?X-Amz-Signature={SIGNATURE}, said {KEY_ID}.\nNow."
 
 
-def NOT_AWS(code: int, text: str = "function:api", call: str = "lambda:GetFunction") -> str:  # noqa: N802 - a sentence
+def missing(code: str, message: str = GONE) -> Answer:
+    return aws.error(404, code, message)
+
+
+def page(status: int, body: bytes = b"<html>Not Found</html>") -> Answer:
+    return aws.Answer(status, {"Content-Type": "text/html"}, body)
+
+
+def not_aws(code: int, call: str = "lambda:GetFunction") -> str:
     return (
-        f"{text}: 127.0.0.1 answered {call} with HTTP {code}, and not as AWS does: AWS_ENDPOINT_URL says who is asked; "
-        "an emulator may not know this call, or a proxy answers in its place."
+        f"127.0.0.1 answered {call} with HTTP {code}, and not as AWS does: AWS_ENDPOINT_URL says who is asked; an "
+        "emulator may not know this call, or a proxy answers in its place"
     )
+
+
+def denied(call: str, action: str, target: str) -> str:
+    return f"access denied ({call}): the credentials need {action} on {target}"
 
 
 class TestRefusals:
     @pytest.mark.parametrize(
-        ("text", "answer", "said"),
+        ("text", "answer", "reason"),
         [
             (
                 "function:api",
-                aws.error(
-                    403,
-                    "AccessDeniedException",
-                    f"User: arn:aws:iam::{aws.ACCOUNT}:user/ci is not authorized to perform: lambda:GetFunction on "
-                    f"resource: {FUNCTION} because no identity-based policy allows the lambda:GetFunction action",
-                ),
-                (
-                    "function:api: access denied (lambda:GetFunction): the credentials need lambda:GetFunction on "
-                    f"{FUNCTION}."
-                ),
+                aws.error(403, "AccessDeniedException", NAMED),
+                denied("lambda:GetFunction", "lambda:GetFunction", FUNCTION),
             ),
             (
                 "function:api",
-                aws.error(403, "AccessDeniedException"),
-                (
-                    "function:api: access denied (lambda:GetFunction): the credentials need lambda:GetFunction on "
-                    "arn:aws:lambda:*:*:function:api."
-                ),
+                DENIED,
+                denied("lambda:GetFunction", "lambda:GetFunction", "arn:aws:lambda:*:*:function:api"),
+            ),
+            (LAYER, DENIED, denied("lambda:GetLayerVersionByArn", "lambda:GetLayerVersion", LAYER)),
+            (CODE, S3_DENIED, f"{denied('s3:GetObject', 's3:GetObject', OBJECT)}; {NO_LIST}"),
+            (PINNED, S3_DENIED, f"{denied('s3:GetObject', 's3:GetObjectVersion', OBJECT)}; {NO_LIST}"),
+            (
+                CODE,
+                aws.s3_error(403, "AccessDenied", KMS),
+                denied("s3:GetObject", "kms:Decrypt", "arn:aws:kms:eu-west-1:1:key/2"),
             ),
             (
-                LAYER,
-                aws.error(403, "AccessDeniedException"),
-                (
-                    f"{LAYER}: access denied (lambda:GetLayerVersionByArn): the credentials need "
-                    "lambda:GetLayerVersion on "
-                    f"{LAYER}."
-                ),
-            ),
-            (
-                "s3://builds/code.zip",
-                aws.s3_error(403, "AccessDenied", "Access Denied"),
-                (
-                    "s3://builds/code.zip: access denied (s3:GetObject): the credentials need s3:GetObject on "
-                    "arn:aws:s3:::builds/code.zip; where s3:ListBucket is not allowed, S3 says the "
-                    "same of a key that is "
-                    "not there."
-                ),
-            ),
-            (
-                "s3://builds/code.zip?versionId=v1",
-                aws.s3_error(403, "AccessDenied", "Access Denied"),
-                (
-                    "s3://builds/code.zip?versionId=v1: access denied (s3:GetObject): the credentials need "
-                    "s3:GetObjectVersion on arn:aws:s3:::builds/code.zip; where s3:ListBucket is not "
-                    "allowed, S3 says the "
-                    "same of a key that is not there."
-                ),
-            ),
-            (
-                "s3://builds/code.zip",
-                aws.s3_error(
-                    403,
-                    "AccessDenied",
-                    "User: ci is not authorized to perform: kms:Decrypt on resource: arn:aws:kms:eu-west-1:1:key/2",
-                ),
-                (
-                    "s3://builds/code.zip: access denied (s3:GetObject): the credentials need kms:Decrypt on "
-                    "arn:aws:kms:eu-west-1:1:key/2."
-                ),
-            ),
-            (
-                "s3://builds/code.zip",
+                CODE,
                 aws.s3_error(400, "ExpiredToken", "The provided token has expired."),
-                "s3://builds/code.zip: the credentials have expired (s3:GetObject: ExpiredToken): get new ones.",
+                "the credentials have expired (s3:GetObject: ExpiredToken): get new ones",
             ),
             (
                 "function:api",
                 aws.error(403, "ExpiredTokenException", "The security token included in the request is expired"),
-                "function:api: the credentials have expired (lambda:GetFunction: ExpiredTokenException): get new ones.",
+                "the credentials have expired (lambda:GetFunction: ExpiredTokenException): get new ones",
             ),
             (
-                "s3://builds/code.zip",
+                CODE,
                 aws.s3_error(403, "InvalidAccessKeyId", f"The AWS Access Key Id {KEY_ID} does not exist."),
                 (
-                    "s3://builds/code.zip: AWS does not accept the credentials (s3:GetObject: "
-                    "InvalidAccessKeyId): they "
-                    "are wrong, or of another partition."
+                    "AWS does not accept the credentials (s3:GetObject: InvalidAccessKeyId): they are wrong, or of "
+                    "another partition"
                 ),
             ),
             (
-                "s3://builds/code.zip",
+                CODE,
                 aws.s3_error(404, "NoSuchKey", "The specified key does not exist."),
-                "s3://builds/code.zip: there is no such key in the bucket (s3:GetObject: NoSuchKey).",
+                "there is no such key in the bucket (s3:GetObject: NoSuchKey)",
             ),
             (
-                "s3://builds/code.zip",
+                CODE,
                 aws.s3_error(403, "InvalidObjectState", "…"),
-                "s3://builds/code.zip: it is archived (Glacier): restore it first (s3:GetObject: InvalidObjectState).",
+                "it is archived (Glacier): restore it first (s3:GetObject: InvalidObjectState)",
             ),
             (
-                "s3://builds/code.zip?versionId=v1",
+                PINNED,
                 aws.s3_error(405, "MethodNotAllowed", "…"),
-                (
-                    "s3://builds/code.zip?versionId=v1: that version is a delete marker: the object was deleted "
-                    "(s3:GetObject: MethodNotAllowed)."
-                ),
+                "that version is a delete marker: the object was deleted (s3:GetObject: MethodNotAllowed)",
             ),
             (
                 "function:api",
-                aws.error(404, "ResourceNotFoundException", f"Function not found: {FUNCTION}"),
-                (
-                    f"function:api: there is no function api in eu-west-1, account {aws.ACCOUNT}: {CHOOSE} "
-                    "(lambda:GetFunction: ResourceNotFoundException)."
-                ),
+                missing("ResourceNotFoundException", f"Function not found: {FUNCTION}"),
+                f"there is no function api in eu-west-1, account {aws.ACCOUNT}: {CHOOSE} ({NO_FUNCTION})",
             ),
             (
                 "function:api:live",
-                aws.error(404, "ResourceNotFoundException", "The resource you requested does not exist."),
-                (
-                    "function:api:live: there is no function api, or it has no alias live in eu-west-1: "
-                    f"{CHOOSE} (lambda:GetFunction: ResourceNotFoundException)."
-                ),
+                missing("ResourceNotFoundException"),
+                f"there is no function api, or it has no alias live in eu-west-1: {CHOOSE} ({NO_FUNCTION})",
             ),
             (
                 f"{FUNCTION}:7",
-                aws.error(404, "ResourceNotFoundException", ""),
+                missing("ResourceNotFoundException", ""),
                 (
-                    f"{FUNCTION}:7: there is no function api, or it has no version 7 in eu-west-1, account "
-                    f"{aws.ACCOUNT}: {CHOOSE} (lambda:GetFunction: ResourceNotFoundException)."
+                    "there is no function api, or it has no version 7 in eu-west-1, account "
+                    f"{aws.ACCOUNT}: {CHOOSE} ({NO_FUNCTION})"
                 ),
             ),
             (
                 LAYER,
-                aws.error(404, "ResourceNotFoundException", "The resource you requested does not exist."),
+                missing("ResourceNotFoundException"),
                 (
-                    f"{LAYER}: there is no such version of the layer: it was deleted, or never published. Functions "
-                    "that carry it run on, and no function can be given it again: publish the archive again and name "
-                    "that version (`aws lambda list-layer-versions --layer-name deps` lists those that are there) "
-                    "(lambda:GetLayerVersionByArn: ResourceNotFoundException)."
+                    "there is no such version of the layer: it was deleted, or never published. Functions that carry "
+                    "it run on, and no function can be given it again: publish the archive again and name that version "
+                    "(`aws lambda list-layer-versions --layer-name deps` lists those that are there) "
+                    "(lambda:GetLayerVersionByArn: ResourceNotFoundException)"
                 ),
             ),
-            ("function:api", aws.Answer(404, {"Content-Type": "text/html"}, b"<html>Not Found</html>"), NOT_AWS(404)),
-            ("function:api", aws.Answer(404, {"Content-Type": "application/json"}, b"{}"), NOT_AWS(404)),
-            ("function:api", aws.Answer(403, {"Content-Type": "text/html"}, b"Forbidden by policy"), NOT_AWS(403)),
-            (
-                "s3://builds/code.zip",
-                aws.Answer(404, {"Content-Type": "text/html"}, b"<html>Not Found</html>"),
-                NOT_AWS(404, "s3://builds/code.zip", "s3:GetObject"),
-            ),
+            ("function:api", page(404), not_aws(404)),
+            ("function:api", aws.Answer(404, {"Content-Type": "application/json"}, b"{}"), not_aws(404)),
+            ("function:api", page(403, b"Forbidden by policy"), not_aws(403)),
+            (CODE, page(404), not_aws(404, "s3:GetObject")),
             (
                 "function:api",
-                aws.error(
-                    400,
-                    "SomethingNew",
-                    f"Look at https://u:p@host/x?X-Amz-Signature={SIGNATURE}, said {KEY_ID}.\nNow.",
-                ),
-                "function:api: lambda:GetFunction failed: SomethingNew: Look at https://…@host/x?… said …. Now.",
+                aws.error(400, "SomethingNew", SECRETS),
+                "lambda:GetFunction failed: SomethingNew: Look at https://…@host/x?… said …. Now",
             ),
         ],
     )
     def test_one_sentence_names_the_call_the_resource_and_the_action(
-        self, account: Account, tmp_path: Path, text: str, answer: Answer, said: str
+        self, account: Account, tmp_path: Path, text: str, answer: Answer, reason: str
     ) -> None:
         account.once("", answering(answer), times=99)
 
-        assert re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1", why(text, tmp_path)) == said
+        assert re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1", why(text, tmp_path)) == f"{text}: {reason}."
 
     def test_a_bucket_of_another_region_is_found(self, account: Account, tmp_path: Path) -> None:
         account.put("builds", "code.zip", b"not a zip")
