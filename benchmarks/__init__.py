@@ -1,1 +1,1 @@
-"""What the harness is measured with, beside its tests."""
+"""Benchmarks, and the craters: runs over popular distributions and public applications."""

@@ -1,4 +1,4 @@
-"""What is measured: the sample application, and functions in one code archive that share a layer of a given size."""
+"""The artifacts that are measured: the sample application, and functions that share a layer of a given size."""
 
 from __future__ import annotations
 
@@ -290,7 +290,7 @@ def _install(pins: Path, layer: Path) -> None:
 
 
 def environment(function: Function) -> Mapping[str, str]:
-    """What a bare import of the function needs to be told."""
+    """The environment of a bare import of the function."""
     told = {"PATH": "/usr/bin:/bin", "AWS_REGION": "eu-central-1", "AWS_DEFAULT_REGION": "eu-central-1"}
     told |= {"AWS_LAMBDA_FUNCTION_NAME": function.name, "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x"}
     return told | dict(function.environment)

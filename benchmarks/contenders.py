@@ -1,4 +1,4 @@
-"""What is measured with: the harness over caches of its own, and those that it is compared with."""
+"""The programs that are measured: the harness with caches of its own, and its peers."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ Engine = Literal["process", "container", "none"]
 
 
 def static(cache: Path) -> Settings:
-    """How to verify without starting anything."""
+    """The options to verify without starting anything."""
     return Settings(Missing(""), cache, lambda _: None, datetime.now(tz=UTC).date(), static=True)
 
 

@@ -1,4 +1,4 @@
-"""Where it was measured, and with which versions."""
+"""The machine of a measurement, and the versions of its programs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ GIB = 1 << 30
 
 
 def cores() -> int:
-    """Those that this process may use."""
+    """The cores that this process may use."""
     return len(os.sched_getaffinity(0))
 
 

@@ -1,4 +1,4 @@
-"""Measuring processes: wall time, processor time and memory, in runs that alternate."""
+"""Measure processes: wall time, processor time and memory, in runs that alternate."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _OWN = (Path(sys.executable).resolve(), "ruff")
 
 
 class Unmeasurable(Exception):  # noqa: N818 - a reason, which stands in the results
-    """Something cannot be measured here; the message says why."""
+    """A measurement is not possible here; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +51,12 @@ class Sample:
 
 
 def nothing() -> None:
-    """What is to be done before something that needs no preparation."""
+    """No preparation."""
 
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """Something that is measured.
+    """A measured program.
 
     Attributes:
         name: Unique in its scene.
@@ -75,7 +75,7 @@ class Contender:
 
 @dataclass
 class Runs:
-    """What was measured of a scene.
+    """The measurements of a scenario.
 
     Attributes:
         rounds: For each round, each contender's run.

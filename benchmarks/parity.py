@@ -1,4 +1,4 @@
-"""What parity and diagnosis cost: a repository with a lock of 300 packages, and an artifact of 130 MB that lacks one.
+"""The cost of parity and diagnosis: a repository with a lock of 300 packages, and an artifact of 130 MB that lacks one.
 
 ``python -m benchmarks.parity`` prints the seconds of each step, the median of several runs in one process, and its
 share of a whole static verification with facts kept. The first attempt of the outage is what is verified: its
@@ -134,7 +134,7 @@ def measured(manifest: Manifest, cache: Path) -> dict[str, float]:
 
 
 def judged(check: Check, subject: Subject) -> None:
-    """Everything that a check says."""
+    """All findings of a check."""
     with contextlib.suppress(Blocked, Inapplicable, Unavailable):
         list(check.body(subject, Nothing()))
 

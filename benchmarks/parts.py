@@ -41,14 +41,14 @@ LIMIT = 262_144_000
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Something that is measured: ``work`` is, ``before`` is not."""
+    """A measurement of ``work``, without that of ``before``."""
 
     name: str
     work: Callable[[], object]
     before: Callable[[], object] = int
 
     def seconds(self, loops: int) -> float:
-        """What that many take."""
+        """The time of so many."""
         total = 0.0
         for _ in range(loops):
             self.before()
@@ -100,7 +100,7 @@ def parts(manifest: Manifest, scratch: Path) -> tuple[Part, ...]:
 
 
 def sha256(path: Path) -> bytes:
-    """What Lambda and our keys identify an archive by."""
+    """The digest by which Lambda and our keys identify an archive."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").digest()
 
@@ -118,7 +118,7 @@ def extract(path: Path, destination: Path) -> None:
 
 
 def facts(archive: Archive, cache: Path) -> None:
-    """What an archive says."""
+    """The facts of an archive."""
     FactStore(cache / "facts").facts(archive, PYTHON)
 
 

@@ -1,4 +1,4 @@
-"""What was measured, kept as JSON so that a scene can be measured again alone; and the page that tells it."""
+"""The results, as JSON, so that a scenario can be measured again alone, and as a page."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ _WORDS = """\
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """What a line came to.
+    """The result of a line.
 
     Attributes:
         values: One for each round, of wall time.
@@ -74,7 +74,7 @@ class Figure:
 
 @dataclass
 class Results:
-    """All that was measured on one machine.
+    """All results of one machine.
 
     Attributes:
         machine: Where; what was measured on another does not stay beside it.
@@ -103,7 +103,7 @@ class Results:
 
 
 def read(folder: Path, new: Results, *, anywhere: bool = False) -> Results:
-    """What was measured before; nothing of it where that was on another machine or in another way.
+    """Earlier results; none from another machine or another way of measuring.
 
     Args:
         folder: Where it is kept.
@@ -138,7 +138,7 @@ def _rounded(value: object) -> object:
 
 
 def figures(scene: Scene, runs: Runs, cores: int) -> Iterator[Figure]:
-    """What the lines of a scene came to."""
+    """The results of a scenario's lines."""
     for line in scene.lines:
         values, cpu, missing = [], [], set()
         for samples in runs.rounds:

@@ -1,4 +1,4 @@
-"""What is measured together, and what is made of it: each line of the results, with its goal."""
+"""The scenarios that are measured, and each line of their results with its goal."""
 
 from __future__ import annotations
 

@@ -63,12 +63,12 @@ class Run:
 
     @property
     def engine(self) -> Engine:
-        """What starts functions."""
+        """The engine."""
         return engine(self.choice, self.environ, ROOT / ".cache", self.environ.get(IMAGE), None)
 
     @property
     def witness(self) -> Witness:
-        """What tells how things are."""
+        """The output of progress."""
         return Witness(self.engine, f"{self.choice} {self.environ.get(IMAGE)}", self.scratch, self.progress.show)
 
     def verified(self, name: str) -> Report:
@@ -197,7 +197,7 @@ def _static(run: Run, chosen: Sequence[Specimen]) -> int:
 
 
 def _place(error: Exception) -> str:
-    """Where it was raised: ``harness/facts/archive.py:154``."""
+    """The place of an exception: ``harness/facts/archive.py:154``."""
     frame = traceback.extract_tb(error.__traceback__)[-1]
     return f"{os.path.relpath(frame.filename, HARNESS.parent)}:{frame.lineno}"
 

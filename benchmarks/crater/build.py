@@ -34,7 +34,7 @@ _MEMORY_MB = 3008
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """What was installed for a distribution.
+    """The installation of a distribution.
 
     Attributes:
         made_of: What it depends on; another value makes it stale.

@@ -1,4 +1,4 @@
-"""The harness's word beside the runtime's."""
+"""Compare the harness's verdicts with the runtime's results."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _CULPRIT = re.compile(
 
 
 class Judgement(StrEnum):
-    """What an error is."""
+    """The verdict on an error."""
 
     CONFIRMED = "confirmed"  # the runtime says so too
     STANDIN = "the stand-in's"  # so it is where this ran, and not, or not surely, in Lambda
@@ -67,7 +67,7 @@ class Error:
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """Something that does not work.
+    """A failure.
 
     Attributes:
         reason: Why that is so; empty where nobody has explained it.

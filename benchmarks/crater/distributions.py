@@ -1,4 +1,4 @@
-"""Which distributions are looked at, and what a function imports of each."""
+"""The distributions of the crater, and the modules that a function imports of each."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def _names(one: Specimen) -> set[str]:
 
 
 def import_names(files: Iterable[str]) -> tuple[str, ...]:
-    """What a distribution of these files offers to ``import``.
+    """The modules of a distribution of these files.
 
     Its top-level packages and modules; below a namespace, which has no code of its own, the first that have some.
 

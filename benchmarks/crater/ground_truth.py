@@ -1,4 +1,4 @@
-"""What the runtime really does with a layer: imports its modules, loads its libraries; no check has a say in it."""
+"""The ground truth of a layer: the runtime imports its modules and loads its libraries, without any check."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Tried:
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """What came of a layer.
+    """The result of a layer.
 
     Attributes:
         engine: What it was found out in.

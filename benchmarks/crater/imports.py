@@ -22,7 +22,7 @@ LAYERS = Path(__file__).parents[2] / "build" / "crater"
 
 
 class Compared(NamedTuple):
-    """What came of one layer.
+    """The result of one layer.
 
     Attributes:
         modules: How many were compared.

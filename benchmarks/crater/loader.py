@@ -30,13 +30,13 @@ _MAPPED: set[str] = set()  # what was loaded by whatever succeeded
 
 
 class Event(TypedDict):
-    """What is asked for."""
+    """A request."""
 
     modules: list[str]
 
 
 class Tried(TypedDict):
-    """What came of one file or module; ``error`` is empty where it loads.
+    """The result of one file or module; ``error`` is empty where it loads.
 
     ``kind`` is ``module`` for what the event names. A file is an ``extension``, ``unimportable`` where it loads and
     only Python code around it raises, a ``library``, or ``dependent``: a library that cannot be loaded by itself,

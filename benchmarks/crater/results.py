@@ -1,4 +1,4 @@
-"""What came of a run, kept from run to run, and told in a few lines."""
+"""The results of a run, saved from run to run, and their summary."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Results:
 
     @classmethod
     def read(cls, file: Path, known: Collection[str]) -> Results:
-        """What an earlier run left of those that are still listed."""
+        """The results of an earlier run for distributions that are still listed."""
         stored = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
         artifacts = {one["name"]: one for one in stored.get("artifacts", ()) if one["name"] in known}
         return cls(artifacts, {name: why for name, why in stored.get("left_out", {}).items() if name in known})
@@ -99,7 +99,7 @@ class Results:
 
 
 def complaints(row: dict[str, Any]) -> Iterator[str]:
-    """What somebody has to look at."""
+    """The results that need a judgement."""
     for one in row["errors"]:
         if one["judgement"] == Judgement.FALSE_ALARM:
             yield f"FALSE ALARM {one['check']}: {one['message']}\n    where {one['where']}"

@@ -1,4 +1,4 @@
-"""What came of a run, in figures: the lines of the terminal, and the table of the documentation."""
+"""The figures of a run: the lines of the terminal, and the table of the documentation."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Verified:
     found: tuple[Seen, ...]
 
     def count(self, severity: Severity, word: Word | None = None) -> int:
-        """How many findings of that severity, and of that judgement."""
+        """The number of findings of a severity and a judgement."""
         return sum(
             one.severity is severity and (word is None or (one.judgement is not None and one.judgement.word is word))
             for one in self.found
@@ -43,7 +43,7 @@ class Verified:
 
 
 def complaints(done: Sequence[Verified]) -> Iterator[str]:
-    """What has to be mended: in the harness, or in the table of judgements."""
+    """The faults to fix: in the harness, or in the table of judgements."""
     for one in done:
         for found in one.found:
             if found.judgement is None:
@@ -96,7 +96,7 @@ def write(done: Sequence[Verified], page: Path = PAGE) -> None:
 
 
 def checks(done: Sequence[Verified]) -> Iterator[str]:
-    """How often each check said something, most first."""
+    """The number of findings of each check, most first."""
     said = Counter((found.check, found.severity) for one in done for found in one.found)
     for (check, severity), number in said.most_common():
         yield f"{number:>5}  {severity:<7}  {check}"

@@ -1,4 +1,4 @@
-"""What somebody who read an application's code says of a finding."""
+"""The verdicts on findings, by somebody who read the application's code."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ COUNTED = (Severity.ERROR, Severity.WARNING)
 
 
 class Word(StrEnum):
-    """What a finding is."""
+    """A verdict on a finding."""
 
     RIGHT = "right"  # so it is on Lambda, and the remedy mends it
     ARGUABLE = "arguable"  # true, and a team might well not want to hear it

@@ -122,7 +122,7 @@ def load(  # noqa: PLR0913 - what a request says, and what it is held against; a
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """What another tool built, as a scope below the manifest.
+    """The build output of another tool, as a scope below the manifest.
 
     Attributes:
         scope: Its functions, as a manifest would declare them.
@@ -241,7 +241,7 @@ def _without_handler(table: object, name: Callable[[At], str]) -> Iterator[str]:
 
 
 def _placed(name: Callable[[At], str]) -> Callable[[At], Place | None] | None:
-    """Where a place of a file is; None for the command line."""
+    """The file and line of a key; None for the command line."""
     if not isinstance(name, InFile):
         return None
     return lambda at: Place(name.path.name, name.line(at))

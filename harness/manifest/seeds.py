@@ -226,7 +226,7 @@ class _Reader:
 
 
 def _shown(number: int) -> Callable[[re.Match[str]], str]:
-    """What stands where a pattern has the number: ``{number:06}`` has six digits."""
+    """The number in place of a pattern's: ``{number:06}`` has six digits."""
     return lambda found: format(number, f"{found[1] or ''}d")
 
 

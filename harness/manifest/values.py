@@ -35,7 +35,7 @@ class Architecture(StrEnum):
 
 
 class Upload(StrEnum):
-    """How the archives reach Lambda; a direct upload has the smaller limit."""
+    """The way of the archives to Lambda; a direct upload has the smaller limit."""
 
     DIRECT = "direct"
     S3 = "s3"
@@ -52,7 +52,7 @@ class SourceKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Something that holds code or a layer.
+    """An archive of code or a layer, as it is declared.
 
     Attributes:
         text: As the user wrote it.

@@ -1,4 +1,4 @@
-"""What Lambda promises for a runtime: data, each figure with its source, in ``runtimes.toml`` and ``stdlib.toml``."""
+"""Lambda's promises for a runtime: data, each figure with its source, in ``runtimes.toml`` and ``stdlib.toml``."""
 
 from __future__ import annotations
 

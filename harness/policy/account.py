@@ -1,4 +1,4 @@
-"""What AWS announces of runtimes, and how often an account may be asked: data, in ``account.toml``."""
+"""AWS's dates for runtimes, and its limit on requests: data, in ``account.toml``."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Announced:
 
 @cache
 def announced(runtime: str) -> Announced | None:
-    """What AWS has announced of a runtime's end; None for what is not a Python, or has no date yet."""
+    """AWS's dates for the end of a runtime; None for a runtime without dates."""
     document = read_toml("account.toml")
     dates = document["runtimes"].get(runtime)
     if dates is None:
@@ -45,5 +45,5 @@ def announced_runtimes() -> tuple[str, ...]:
 
 
 def requests_per_second() -> int:
-    """How often an account's functions and layers may be asked about, by everybody together."""
+    """AWS's limit on requests about an account's functions and layers, for all clients together."""
     return int(read_toml("account.toml")["control-plane"]["requests-per-second"])

@@ -1,4 +1,4 @@
-"""What stands in the runtime's file system beside programs, libraries and Python: data, in ``files.toml``."""
+"""The runtime's file system, without programs, libraries and Python: data, in ``files.toml``."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class SystemFiles:
 
 @cache
 def system_files(operating_system: str) -> SystemFiles:
-    """Those of an operating system, named as :attr:`RuntimePolicy.operating_system` names it.
+    """The files of an operating system, named as in :attr:`RuntimePolicy.operating_system`.
 
     Raises:
         KeyError: There are none for it.

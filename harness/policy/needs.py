@@ -10,7 +10,7 @@ from harness.policy.documents import read_toml
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """What a module needs.
+    """A module's need of the system.
 
     Attributes:
         module: The module.
@@ -37,7 +37,7 @@ class Need:
 
 @cache
 def needs() -> tuple[Need, ...]:
-    """All that are known."""
+    """All known needs."""
     document = read_toml("needs.toml")
     return tuple(
         Need(

@@ -1,4 +1,4 @@
-"""Which modules the runtime has loaded before it looks into the archives: data, in ``preloaded.toml``."""
+"""The modules that the runtime loads before it looks into the archives: data, in ``preloaded.toml``."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Early:
 
 @cache
 def early(python: tuple[int, int]) -> Early:
-    """What is loaded early in the runtime of one version of Python."""
+    """The modules that the runtime of one version of Python has loaded."""
     document = read_toml("preloaded.toml")
     table = document["standard-library"]
     stdlib = set(table["values"])

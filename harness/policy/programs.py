@@ -1,4 +1,4 @@
-"""Which programs the runtime has: data, in ``programs.toml``."""
+"""The programs of the runtime: data, in ``programs.toml``."""
 
 from __future__ import annotations
 

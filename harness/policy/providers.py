@@ -1,7 +1,7 @@
-"""Which distributions are known to have modules of other names than theirs.
+"""The distributions that are known to have modules of other names than theirs.
 
-``modules.json`` is what the RECORD of wheels says, ``documented.json`` what projects' documentation says, ``alike.txt``
-which distributions have a module of their own name.
+``modules.json`` is made from the RECORD of wheels, ``documented.json`` from projects' documentation; ``alike.txt``
+lists the distributions with a module of their own name.
 """
 
 from __future__ import annotations

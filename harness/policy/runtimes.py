@@ -1,4 +1,4 @@
-"""Reads ``runtimes.toml`` when somebody first asks."""
+"""Read ``runtimes.toml`` and combine it with the standard library of each Python."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def limits() -> Limits:
 
 @cache
 def runtime_policy(runtime: str) -> RuntimePolicy:
-    """What Lambda promises for a runtime, named as Lambda names it.
+    """Lambda's promises for a runtime.
 
     Raises:
         UnknownRuntime: There is no policy for it; the message names those that there are.

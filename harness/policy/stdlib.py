@@ -1,4 +1,4 @@
-"""Reads ``stdlib.toml``: what a Python brings along, and what it brings no longer."""
+"""Read ``stdlib.toml``: the modules of each Python, and those that newer ones removed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The shape of what Lambda promises."""
+"""The values of Lambda's promises."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ class Removed:
 
 @dataclass(frozen=True, slots=True)
 class RuntimePolicy:
-    """What Lambda promises for one runtime.
+    """Lambda's promises for one runtime.
 
     Attributes:
         runtime: Lambda's name of it: ``python3.12``.

@@ -1,1 +1,1 @@
-"""What the user names, as local archives."""
+"""Archives on this machine and in AWS, as the user names them."""
