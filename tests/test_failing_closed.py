@@ -59,6 +59,7 @@ EARNED: Mapping[str, type[BaseException]] = {
         (
             "facts/python/system_requests.py",
             "facts/python/calls.py",
+            "facts/python/code.py",
             "facts/python/routines.py",
             "facts/python/file_uses.py",
         ),

@@ -1,6 +1,6 @@
-"""What is true of the archives, without a judgement."""
+"""Facts of archives, without a judgement."""
 
 from typing import Final
 
-SCHEMA: Final = 24
+SCHEMA: Final = 25
 """Raised with every change of what is found or how it is written, so that older facts are not taken for newer."""

@@ -1,4 +1,4 @@
-"""Everything that one archive's bytes say, found in one pass over them."""
+"""Everything that an archive's bytes say, read in one pass."""
 
 from __future__ import annotations
 

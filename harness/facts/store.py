@@ -1,4 +1,4 @@
-"""Facts kept by the content of the archive that they are about."""
+"""Facts of archives, stored by content."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What first-party code does to the files of a function, and whether the function gets there."""
+"""File accesses of first-party code, and whether a function reaches them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from harness.artifact.bundle import CODE_ROOT
 from harness.facts.python.code import Guard
+from harness.facts.python.developer_files import is_for_developers
 from harness.facts.python.locations import Places
 from harness.model import When
 
@@ -18,12 +19,8 @@ if TYPE_CHECKING:
     from harness.facts.python.program import Program
     from harness.facts.python.walk import Reach
 
-# What lies beside an application and is for its developers: unless a handler reaches it, nobody runs it in a function.
-_ASIDE: Final = re.compile(
-    r"(?:^|/)(?:tests?|testing|e2e|fixtures|scripts?|bin|tools|docs?|examples?|benchmarks?|notebooks|infra|cdk|deploy"
-    r"|migrations|alembic|versions|\.[^/]+)/"
-    r"|(?:^|/)(?:setup|conftest|noxfile|tasks|fabfile|manage|gunicorn[\w.]*|test_[^/]*|[^/]*_test)\.py$"
-)
+# What a migration tool runs, mostly from a developer's machine.
+_MIGRATIONS: Final = re.compile(r"(?:^|/)(?:migrations|alembic|versions)/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +70,8 @@ def file_accesses(program: Program) -> Iterator[FileAccess]:
     moves = any(facts.uses[path].moves for path in program.own if path in facts.uses)
     for file, use in own_uses(program):
         reach = program.graph.reached.get(file)
-        aside = bool(_ASIDE.search(file.removeprefix(f"{CODE_ROOT}/"))) or not file.startswith(f"{CODE_ROOT}/")
+        name = file.removeprefix(f"{CODE_ROOT}/")
+        aside = name == file or is_for_developers(name) or bool(_MIGRATIONS.search(name))
         planned = use.guard is Guard.QUIET or use.elsewhere or use.function in expected
         relative = not use.location.anchor and not use.location.tail.startswith("/")
         if planned or (reach is None and (aside or program.handlers)) or (moves and relative):

@@ -1,4 +1,4 @@
-"""Whether the kernel can start a file, and what it says if not."""
+"""Whether the kernel can start a file, and its error if not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Secrets that a file holds, told by their form; never the secrets themselves."""
+"""Secrets in files, recognised by their form; never the secrets themselves."""
 
 from __future__ import annotations
 

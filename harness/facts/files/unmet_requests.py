@@ -1,4 +1,4 @@
-"""What the code of a function asks of Lambda's system in vain."""
+"""Requests of code to Lambda's system that cannot be met."""
 
 from __future__ import annotations
 

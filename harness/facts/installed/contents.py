@@ -1,4 +1,4 @@
-"""Which distributions Python sees, and what is left of each."""
+"""The distributions that Python finds, and which of their files are there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The distributions that an archive holds, by the metadata that their installer left."""
+"""The distributions of an archive, by the metadata that their installer left."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an editable install leaves in an archive: pointers at a folder of the machine that built."""
+"""Leftovers of editable installs: pointers at a folder of the machine that built."""
 
 from __future__ import annotations
 

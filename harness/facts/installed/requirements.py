@@ -1,4 +1,4 @@
-"""What the installed distributions require of one another on Lambda, and whether it is there."""
+"""Requirements of installed distributions on Lambda."""
 
 from __future__ import annotations
 

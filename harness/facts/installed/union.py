@@ -1,4 +1,4 @@
-"""Code, layers and runtime as one set of distributions, and what is wanting in it."""
+"""Code, layers and runtime as one set of distributions, and what is missing in it."""
 
 from __future__ import annotations
 

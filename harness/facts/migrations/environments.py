@@ -1,4 +1,4 @@
-"""The Alembic environments of an artifact: where they are said to be, and what is there."""
+"""The Alembic environments of an artifact: configured ones, and folders that look like one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which migrations an artifact has, as Alembic's script directory would find them."""
+"""The revisions of an Alembic environment, as Alembic's script directory would find them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the tables of an ELF file say: the versions that it needs and offers, and the Python modules that it is."""
+"""Tables of an ELF file: the versions that it needs and offers, and the Python modules that it is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The compiled modules that an import takes and that cannot be what it is looking for."""
+"""Compiled modules that an import takes and that Python cannot load as that module."""
 
 from __future__ import annotations
 

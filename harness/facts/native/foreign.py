@@ -1,4 +1,4 @@
-"""Native files that were made for another system, another machine or another Python."""
+"""Native files for another system, another machine or another Python."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the dynamic loader does: which file it takes for a library, and what it looks for in vain."""
+"""The dynamic loader's search: the file that it takes for a library, and the libraries that it does not find."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The native files of a program: what each is there for, what loads it, whose it is."""
+"""The role of each native file: what loads it, and whose it is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which versions of symbols native files demand of the libraries that the loader gives them."""
+"""The versions of symbols that native files need of the libraries that the loader gives them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which names a scope binds, and which of them have one value for the whole of it."""
+"""The names that a scope binds, and those that have one value throughout."""
 
 from __future__ import annotations
 

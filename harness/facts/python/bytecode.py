@@ -1,4 +1,4 @@
-"""What a ``.pyc`` file says about itself."""
+"""The header of a ``.pyc`` file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which function a call leads to, across the user's own modules, as far as names tell it simply."""
+"""The function that a call leads to, across first-party modules."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which statements run each time, and which may be left out although nothing fails."""
+"""Statements that run each time, and those that may be left out without a failure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which conditions are decided before a module runs: by the version, the platform, or a type checker's absence."""
+"""Conditions that are decided before a module runs: by the version, the platform, or the absence of a type checker."""
 
 from __future__ import annotations
 

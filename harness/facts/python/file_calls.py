@@ -1,4 +1,4 @@
-"""Which calls read files, and which write them, and which of their arguments is the path."""
+"""Calls that read or write files, and which argument is the path."""
 
 from __future__ import annotations
 

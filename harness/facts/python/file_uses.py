@@ -1,4 +1,4 @@
-"""Which files a module reads and writes by paths that its text tells, where, and under which conditions."""
+"""Files that a module reads and writes by constant paths, with their conditions."""
 
 from __future__ import annotations
 

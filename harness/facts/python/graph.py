@@ -1,4 +1,4 @@
-"""What the handlers reach through imports, and by which chain."""
+"""The import graph: the modules that handlers reach, and by which chain."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ class Graph:
         for statement in module.imports if module else ():
             if statement.never or (statement.lazy and path not in self._own):
                 continue
-            if not self.applies(statement, path):
+            if (statement.unless or statement.after) and not self.applies(statement, path):
                 continue
             certain = statement.certain
             routine = flow.at(statement.line) if flow and statement.lazy else None

@@ -1,4 +1,4 @@
-"""What a module imports, where, and under which conditions."""
+"""The imports of a module, with their conditions."""
 
 from __future__ import annotations
 

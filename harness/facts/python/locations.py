@@ -1,4 +1,4 @@
-"""Where the paths of source code lead in a function, and whether something is there."""
+"""The absolute paths that source code names, and whether something is there."""
 
 from __future__ import annotations
 

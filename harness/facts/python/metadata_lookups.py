@@ -1,4 +1,4 @@
-"""What a module asks of the metadata of distributions: versions by name, entry points by group."""
+"""Look-ups in the metadata of distributions: versions by name, entry points by group."""
 
 from __future__ import annotations
 

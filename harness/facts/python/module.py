@@ -1,4 +1,4 @@
-"""What one Python source file says."""
+"""The facts of one Python source file."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def module(source: bytes, python: tuple[int, int], *, recorded: bool = False) ->
         requests=requests(code) if asking else (),
         revision=revision(tree) if TRIGGER in source else None,
         flow=Flow() if recorded else flow(tree, python),
-        variables=variables(tree) if not recorded and may_read(source) else (),
+        variables=variables(code) if not recorded and may_read(source) else (),
         loading=_loading(source, code, recorded=recorded),
     )
     return _expressible(found) if _SURROGATE.search(source) else found

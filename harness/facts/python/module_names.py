@@ -1,4 +1,4 @@
-"""Which names a module binds, and whether its text tells all of them."""
+"""The names that a module binds, and whether its text shows all of them."""
 
 from __future__ import annotations
 

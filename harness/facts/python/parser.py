@@ -1,4 +1,4 @@
-"""Reads source code that is newer than the Python that the harness runs on."""
+"""Parser for source code that is newer than the Python that the harness runs on."""
 
 from __future__ import annotations
 

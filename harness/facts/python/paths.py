@@ -1,4 +1,4 @@
-"""Paths that source code builds out of constants, as far as its text tells where they lead."""
+"""Paths that source code builds of constants."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which modules a call imports whose argument is computed: by constants in a loop, or by what lies in a package."""
+"""Imports with a computed name: of constants in a loop, or of the modules in a package."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from harness.facts.migrations.environments import environments
+from harness.facts.python.developer_files import is_for_developers
 from harness.facts.python.walk import Reach, Walk
 from harness.model import When
 
@@ -18,12 +19,8 @@ if TYPE_CHECKING:
 
     from harness.facts.python.program import Program
 
-# What is for developers, and nobody's to load by a name that is computed.
-ASIDE: Final = re.compile(
-    r"(?:^|/)(?:tests?|testing|e2e|docs?|examples?|benchmarks?|notebooks|infra|cdk|scripts?|\.[^/]+)/"
-    r"|(?:^|/)(?:test_[^/]*|[^/]*_test|conftest|setup|noxfile|tasks|fabfile|locustfile|gunicorn[\w.]*|manage|wsgi"
-    r"|asgi|(?:local|dev|run)_?[^/]*|[^/]*_?(?:local|dev))\.py$"
-)
+# Settings for other places than Lambda, and servers' entry points.
+_LOCAL: Final = re.compile(r"(?:^|/)(?:wsgi|asgi|(?:local|dev|run)_?[^/]*|[^/]*_?(?:local|dev))\.py$")
 
 
 def possible(program: Program, walk: Walk) -> Mapping[str, Reach]:
@@ -83,7 +80,7 @@ def _name(text: str, names: Mapping[str, str]) -> str | None:
 
 def _near(program: Program, path: str, loader: str) -> bool:
     """Whether a module may well be meant by one that loads modules of any name."""
-    if program.facts.modules[path].loading.script or ASIDE.search(path):
+    if program.facts.modules[path].loading.script or is_for_developers(path) or _LOCAL.search(path):
         return False
     folder = loader.rpartition("/")[0]
     return path.startswith(f"{folder}/")

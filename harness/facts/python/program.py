@@ -1,4 +1,4 @@
-"""The Python program that the archives make: what is the user's own, where modules are found, what handlers reach."""
+"""The Python program that the archives make: first-party files, the search path, what handlers reach."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from harness.artifact.bundle import CODE_ROOT
 from harness.artifact.entries import Role
+from harness.facts.python.developer_files import is_for_developers
 from harness.facts.python.graph import Graph
 from harness.facts.python.possible_imports import possible
 from harness.facts.python.search import Found, Search, site_folders
@@ -28,11 +29,6 @@ if TYPE_CHECKING:
 # What no import names: what macOS adds to archives, templates of files.
 _SMALL = 100  # bytes; what is shorter is alike by chance
 _NO_MODULE = re.compile(r"/(?:\._[^/]*|__MACOSX/.*)$|[{} ]")
-# What is for developers, and nobody's to import; unwanted-files names it.
-_ASIDE = re.compile(
-    r"(?:^|/)(?:tests?|testing|e2e|docs?|examples?|benchmarks?|notebooks|infra|cdk|\.[^/]+)/"
-    r"|(?:^|/)(?:test_[^/]*|[^/]*_test|conftest|setup|noxfile|tasks|fabfile|locustfile|gunicorn[\w.]*)\.py$"
-)
 _USUAL = ("handler", "lambda_handler")
 _MOST_ROUNDS = 4  # of code that is found through folders which other code adds
 _VENDORED = frozenset({"_vendor", "vendor", "vendored", "_vendored", "third_party", "node_modules", "site-packages"})
@@ -123,7 +119,7 @@ class Program:
     @cached_property
     def serving(self) -> tuple[str, ...]:
         """The first-party files that are not for developers alone: a handler reaches them, or nothing says so."""
-        return tuple(path for path in sorted(self.own) if path in self.graph.reached or not _ASIDE.search(path))
+        return tuple(path for path in sorted(self.own) if path in self.graph.reached or not is_for_developers(path))
 
     @property
     def graph(self) -> Graph:

@@ -1,4 +1,4 @@
-"""Where Lambda's Python finds a module: in the code, in a layer, in the runtime, or nowhere."""
+"""Search for modules: in the code, in a layer, in the runtime."""
 
 from __future__ import annotations
 

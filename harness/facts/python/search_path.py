@@ -1,4 +1,4 @@
-"""What code that a handler reaches, or a wrapper script, puts on ``sys.path``."""
+"""Folders that reached code, or a wrapper script, adds to ``sys.path``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Modules that are in the archives and cannot be imported: another of the same name is in front of them."""
+"""Modules of the archives that cannot be imported, because another of the same name is found first."""
 
 from __future__ import annotations
 

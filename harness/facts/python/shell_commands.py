@@ -1,4 +1,4 @@
-"""Which programs a shell starts for a command."""
+"""Programs that a shell command starts."""
 
 from __future__ import annotations
 

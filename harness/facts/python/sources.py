@@ -1,4 +1,4 @@
-"""The Python sources of an archive, each read when it is first asked for, and then kept."""
+"""The Python sources of an archive, each read when it is first used."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What must succeed for a handler to start, and to answer."""
+"""Modules that must load for a handler to start, and to answer."""
 
 from __future__ import annotations
 

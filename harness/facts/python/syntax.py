@@ -1,4 +1,4 @@
-"""Which modules a version of Python refuses to compile, whatever Python the harness runs on."""
+"""Modules that a version of Python does not compile, found with ruff."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a module asks of the system by constant names: programs, libraries, locales, shared memory."""
+"""Requests to the system by constant names: programs, libraries, locales, shared memory."""
 
 from __future__ import annotations
 

@@ -1,13 +1,16 @@
-"""Which variables of its environment a module reads, where nothing stands in for one that is not set."""
+"""Environment variables that a module reads without a default."""
 
 from __future__ import annotations
 
 import ast
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from harness.facts.python.code import Code
+
+
+_ENVIRON: Final = "os.environ"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,33 +32,27 @@ def may_read(source: bytes) -> bool:
     return b"environ" in source or b"getenv" in source
 
 
-def variables(tree: ast.Module) -> tuple[Variable, ...]:
+def variables(code: Code) -> tuple[Variable, ...]:
     """Those without a default, in the order of the lines."""
-    defaulted = {id(node) for node in ast.walk(tree) if isinstance(node, ast.BoolOp) for node in node.values[:-1]}
-    read = (one for node in ast.walk(tree) if id(node) not in defaulted for one in _read(node))
+    read = (one for node in ast.walk(code.tree) if (one := _read(node, code)) and not _has_alternative(node, code))
     return tuple(sorted(read, key=lambda one: one.line))
 
 
-def _read(node: ast.AST) -> Iterator[Variable]:
+def _read(node: ast.AST, code: Code) -> Variable | None:
+    dotted = code.evaluator.dotted
     match node:
-        case ast.Subscript(value=of, slice=ast.Constant(value=str() as name), ctx=ast.Load()) if _is_environ(of):
-            yield Variable(name, node.lineno, raises=True)
-        case ast.Call(func=ast.Attribute(value=of, attr="get"), args=[ast.Constant(value=str() as name), *default]) if (
-            _is_environ(of) and not _stands_in(node, default)
-        ):
-            yield Variable(name, node.lineno, raises=False)
-        case ast.Call(
-            func=ast.Name(id="getenv") | ast.Attribute(value=ast.Name(id="os"), attr="getenv"),
-            args=[ast.Constant(value=str() as name), *default],
-        ) if not _stands_in(node, default):
-            yield Variable(name, node.lineno, raises=False)
+        case ast.Subscript(value=of, slice=ast.Constant(value=str() as name), ctx=ast.Load()):
+            return Variable(name, node.lineno, raises=True) if dotted(of) == _ENVIRON else None
+        case ast.Call(func=func, args=[ast.Constant(value=str() as name), *default], keywords=keywords):
+            values = [*default, *(keyword.value for keyword in keywords)]
+            defaulted = any(not (isinstance(one, ast.Constant) and one.value is None) for one in values)
+            reads = dotted(func) in {"os.getenv", f"{_ENVIRON}.get"}
+            return Variable(name, node.lineno, raises=False) if reads and not defaulted else None
+        case _:
+            return None
 
 
-def _is_environ(node: ast.expr) -> bool:
-    return ast.unparse(node) in {"os.environ", "environ"}
-
-
-def _stands_in(call: ast.Call, default: list[ast.expr]) -> bool:
-    """Whether a value stands in for a variable that is not set: any but None."""
-    given = [*default, *(keyword.value for keyword in call.keywords)]
-    return any(not (isinstance(one, ast.Constant) and one.value is None) for one in given)
+def _has_alternative(node: ast.AST, code: Code) -> bool:
+    """Whether an ``or`` follows it."""
+    parent = code.parents.get(node)
+    return isinstance(parent, ast.BoolOp) and node is not parent.values[-1]

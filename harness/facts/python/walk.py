@@ -1,4 +1,4 @@
-"""A walk along imports and calls: which files it comes to, which functions, and when."""
+"""A walk along imports and calls: the files and functions that it reaches, and when."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Handlers that a variable names, because the function's own setting names that of a library which calls them."""
+"""Handlers that a variable names, because the declared handler is that of a library which calls them."""
 
 from __future__ import annotations
 
