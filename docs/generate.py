@@ -7,12 +7,13 @@ page                   made of
 ``index.md``           ``README.md``, whose links to the published site become links to pages
 ``contributing.md``    ``CONTRIBUTING.md``; ``changelog.md`` and ``benchmarks.md`` likewise
 ``checks/*.md``        the checks' docstrings, and a finding of each: a case of the corpus, verified by the command
-``reference.md``       the command's ``--help`` and the JSON schemas
+``reference.md``       the parsers of the command, and the JSON schemas
 =====================  =========================================================================================
 """
 
 from __future__ import annotations
 
+import argparse
 import functools
 import json
 import logging
@@ -34,6 +35,7 @@ from fixtures.build import build_sample
 from fixtures.corpus import CASES, Case, lay_out
 from harness.catalogue import CATALOGUE
 from harness.check import Need
+from harness.cli import COMMANDS, parser
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -212,14 +214,36 @@ def finding(check: Check, folder: Path) -> tuple[Case, str]:
 
 def reference() -> str:
     """The page of commands and of the JSON reports."""
-    listing = _command("--help")
-    names = re.findall(r"^ {4}([a-z]+)(?: |$)", listing, re.MULTILINE)
-    helps = "".join(f"## {name}\n\n```text\n{_command(name, '--help').rstrip()}\n```\n\n" for name in names)
+    whole = parser(COMMANDS)
+    (commands,) = (action for action in whole._actions if isinstance(action, argparse._SubParsersAction))  # noqa: SLF001 - argparse has no public way to its subparsers
+    helps = "".join(_command_help(name, command) for name, command in commands.choices.items())
     schemas = "".join(_schema(name) for name in SCHEMAS)
     return (
-        f"# Reference\n\nGenerated from the command's own help and from the JSON schemas.\n\n"
-        f"```text\n{listing.rstrip()}\n```\n\n{helps}{schemas}"
+        "# Reference\n\nGenerated from the command's own options and from the JSON schemas. "
+        f"`lambda-artifact --help` and `lambda-artifact COMMAND --help` print the same.\n\n{helps}{schemas}"
     )
+
+
+def _command_help(name: str, command: argparse.ArgumentParser) -> str:
+    what = f"{COMMANDS[name][0]}."
+    text = f"## {name}\n\n{command.description or what[0].upper() + what[1:]}\n\n"
+    for group in command._action_groups:  # noqa: SLF001 - the same
+        rows = "".join(
+            f"| {_name_of(action)} | {(action.help or '').replace('|', '&#124;')} |\n"
+            for action in group._group_actions  # noqa: SLF001 - the same
+            if not isinstance(action, argparse._HelpAction)  # noqa: SLF001 - the same
+        )
+        if rows:
+            text += f"| {(group.title or '').capitalize()} | |\n| --- | --- |\n{rows}\n"
+    epilog = (command.epilog or "").strip()
+    return f"{text}{epilog[:1].upper()}{epilog[1:]}\n\n"
+
+
+def _name_of(action: argparse.Action) -> str:
+    """An option as it is written, or an argument."""
+    value = "" if action.nargs == 0 else f" {action.metavar or action.dest.upper()}"
+    names = [f"`{option}{value}`" for option in action.option_strings]
+    return ", ".join(names) or f"`{action.metavar or action.dest}`"
 
 
 def _schema(name: str) -> str:

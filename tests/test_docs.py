@@ -28,7 +28,7 @@ from harness.engines import interpreters
 from harness.manifest import load
 from harness.manifest.tables import FunctionTable, ManifestTable, VersionStampTable, WaiverTable
 from harness.policy import known_runtimes
-from tests.pages import PAGES, ROOT, RUN, blocks, consoles, essence, outputs, run, shown
+from tests.pages import PAGES, ROOT, RUN, SCENES, blocks, consoles, essence, outputs, run, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,7 +55,7 @@ def needs_an_engine(environ: dict[str, str]) -> None:
 def test_commands_print_what_is_shown(page: str, tmp_path: Path, environ: dict[str, str]) -> None:
     if page in STARTS:
         needs_an_engine(environ)
-    if shutil.which("zip") is None and any("zip " in block.text for block in consoles(page)):
+    if shutil.which("zip") is None and page not in SCENES:  # the others' archives are changed with it
         pytest.skip("zip is not installed")
 
     results = [shown(page, *printed) for printed in outputs(page, tmp_path, environ)]
