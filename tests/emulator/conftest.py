@@ -7,12 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fixtures.broken import mini
-from harness.artifact.archive import read
-from harness.artifact.entries import Role
-from harness.artifact.store import Store
 from harness.engines.choice import Choice, engine
 from harness.manifest import seeds
+from tests.engines.bench import unpacked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -45,9 +42,4 @@ def sown(tmp_path: Path) -> Callable[[str], Seed]:
 def task(cache: Path, tmp_path: Path) -> Callable[[Mapping[str, str]], Path]:
     """From files to the tree that stands at /var/task."""
 
-    def task(files: Mapping[str, str]) -> Path:
-        archive = read(mini(tmp_path / "code.zip", dict(files)), "code.zip", Role.CODE)
-        store = Store(cache / "trees")
-        return store.masked(store.tree(archive, 262_144_000))
-
-    return task
+    return lambda files: unpacked(cache, tmp_path / "code.zip", files)

@@ -8,6 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path  # noqa: TC003 - a dataclass that another process unpickles
 from typing import TYPE_CHECKING
 
+from fixtures.broken import mini
+from harness.artifact.archive import read
+from harness.artifact.entries import Role
+from harness.artifact.store import Store
 from harness.engines.container import ContainerEngine
 from harness.engines.process import ProcessEngine
 from harness.engines.protocol import Engine, Job, Observation, Start
@@ -16,13 +20,21 @@ from harness.policy import runtime_policy
 from harness.probe.processes import peak
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from multiprocessing.connection import Connection
 
 
 def a_job(task: Path, *starts: Start, init_timeout: float = 5.0) -> Job:
     """Starts on one tree."""
     return Job(runtime_policy("python3.12"), "x86_64", task, None, starts, init_timeout)
+
+
+def unpacked(cache: Path, path: Path, files: Mapping[str, str | bytes], modes: Mapping[str, int] | None = None) -> Path:
+    """The tree at /var/task of an archive of these files, which is made at ``path``."""
+    archive = read(mini(path, dict(files), modes=dict(modes or {})), "code.zip", Role.CODE)
+    assert not archive.refusals
+    store = Store(cache / "trees")
+    return store.masked(store.tree(archive, 262_144_000))
 
 
 @dataclass(frozen=True)

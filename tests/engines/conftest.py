@@ -9,16 +9,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fixtures.broken import mini
-from harness.artifact.archive import read
-from harness.artifact.entries import Role
-from harness.artifact.store import Store
 from harness.engines.interpreters import Interpreter, ask
 from harness.engines.protocol import Answered, Unavailable
 from harness.engines.root import Root, prepare
 from harness.policy import runtime_policy
 from tests.conftest import missing, not_wanted
-from tests.engines.bench import Bench, start
+from tests.engines.bench import Bench, start, unpacked
 from tests.engines.bench import made as engine_of
 
 if TYPE_CHECKING:
@@ -55,11 +51,7 @@ def unpack(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..
     """From files to the tree that stands at /var/task, as a verification makes it."""
 
     def unpack(files: Mapping[str, str | bytes], modes: Mapping[str, int] | None = None) -> Path:
-        path = mini(tmp_path_factory.mktemp("code") / "code.zip", dict(files), modes=dict(modes or {}))
-        archive = read(path, "code.zip", Role.CODE)
-        assert not archive.refusals
-        store = Store(cache / "trees")
-        return store.masked(store.tree(archive, 262_144_000))
+        return unpacked(cache, tmp_path_factory.mktemp("code") / "code.zip", files, modes)
 
     return unpack
 
@@ -74,7 +66,7 @@ def interpreter(python: Path) -> Interpreter:
 
 @pytest.fixture(scope="session")
 def made(interpreter: Interpreter, cache: Path) -> Root:
-    """The environment of most tests, made by the first that asks for it."""
+    """The root of most tests, made by the first that asks for it."""
     return prepare(runtime_policy("python3.12"), interpreter, cache, lambda _: None)
 
 
