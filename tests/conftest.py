@@ -28,7 +28,7 @@ SANDBOX = "LAMBDA_ARTIFACT_TEST_SANDBOX"
 STARTING = frozenset({"python", "image", "engine_name", "engines", "machine"})
 """A test that uses one of these fixtures, through others too, starts something; so does what is marked ``docker``."""
 
-STARTING_MODULES = ("test_benchmarks.py", "emulator/test_endings.py", "engines/test_environment.py")
+STARTING_MODULES = ("test_benchmarks.py", "emulator/test_endings.py", "engines/test_root_cache.py")
 """Tests that start something without them, by commands that a page shows for instance."""
 
 CORPUS_MODULES = ("tests/test_verdicts.py", "fixtures/test_corpus.py")
