@@ -13,7 +13,8 @@ import msgspec
 
 from harness import regular_files
 from harness.manifest.errors import NATIVE, InFile, diagnose, on_command_line
-from harness.manifest.resolve import Known, resolve, unknown_runtime
+from harness.manifest.functions import Known, unknown_runtime
+from harness.manifest.resolve import resolve
 from harness.manifest.scopes import Scope
 from harness.manifest.tables import ManifestTable
 from harness.manifest.values import (

@@ -20,7 +20,7 @@ Variable: TypeAlias = Annotated[
         description="a name that Lambda accepts (a letter, then at least one more letter, digit or underscore)",
     ),
 ]
-# Some of these need a capacity provider, which the whole manifest tells; see harness/manifest/resolve.py.
+# Some of these need a capacity provider, which the whole manifest tells; see harness/manifest/functions.py.
 Memory: TypeAlias = Annotated[
     int, Meta(ge=128, le=32_768, description="a whole number of megabytes from 128 to 32,768")
 ]

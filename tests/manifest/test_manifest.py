@@ -24,7 +24,8 @@ from harness.manifest import (
     load,
 )
 from harness.manifest.errors import NATIVE, diagnose
-from harness.manifest.resolve import DEFAULT_RUNTIME, MOST_MEMORY, MOST_TIMEOUT
+from harness.manifest.functions import MOST_MEMORY, MOST_TIMEOUT
+from harness.manifest.resolve import DEFAULT_RUNTIME
 from harness.manifest.tables import FunctionTable, ManifestTable, Memory, Timeout, WaiverTable
 from harness.policy import KNOWN_RUNTIMES, limits
 
