@@ -9,12 +9,8 @@ from hypothesis import strategies as st
 from harness.dependencies.globs import covers, matches, selects
 
 FILES = (
-    "requirements.txt",
-    "requirements-dev.txt",
-    "backend/requirements.txt",
-    "backend/poetry.lock",
-    "backend/deps/base.txt",
-    ".github/x.yml",
+    *("requirements.txt", "requirements-dev.txt", "backend/requirements.txt", "backend/poetry.lock"),
+    *("backend/deps/base.txt", ".github/x.yml"),
 )
 
 

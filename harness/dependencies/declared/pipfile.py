@@ -24,16 +24,8 @@ _OTHER: Final = frozenset({"source", "requires", "scripts", "pipenv"})
 _SYSTEMS: Final = ("git", "hg", "svn", "bzr")
 # Conditions that have a key of their own, which holds the rest of the comparison.
 _CONDITIONS: Final = (
-    "os_name",
-    "sys_platform",
-    "platform_machine",
-    "platform_python_implementation",
-    "platform_release",
-    "platform_system",
-    "platform_version",
-    "python_version",
-    "python_full_version",
-    "implementation_name",
+    *("os_name", "sys_platform", "platform_machine", "platform_python_implementation", "platform_release"),
+    *("platform_system", "platform_version", "python_version", "python_full_version", "implementation_name"),
     "implementation_version",
 )
 

@@ -126,11 +126,7 @@ POETRY = {
     "constraints": (
         '[tool.poetry.dependencies]\na = "^1.2"\nb = "~2.3"\nc = "1.*"\nd = "*"\ne = "1.2"\nf = ">=1,!=1.5,<2"\n',
         [
-            "2 main: a<2.0,>=1.2",
-            "3 main: b<2.4,>=2.3",
-            "4 main: c==1.*",
-            "5 main: d",
-            "6 main: e==1.2",
+            *("2 main: a<2.0,>=1.2", "3 main: b<2.4,>=2.3", "4 main: c==1.*", "5 main: d", "6 main: e==1.2"),
             "7 main: f!=1.5,<2,>=1",
         ],
     ),
@@ -286,19 +282,7 @@ def test_a_specifier_lets_in_what_the_constraint_does(parts: list[str], between:
     found = specifier(constraint)
 
     for version in (
-        "0.0.3",
-        "0.0.4",
-        "0.3.1",
-        "1.0",
-        "1.2",
-        "1.2.9",
-        "1.9",
-        "2.0",
-        "2.1",
-        "3.1.4",
-        "4.0",
-        "1!2.0",
-        "1!3.0",
+        *("0.0.3", "0.0.4", "0.3.1", "1.0", "1.2", "1.2.9", "1.9", "2.0", "2.1", "3.1.4", "4.0", "1!2.0", "1!3.0"),
     ):
         if parsed.allows(Version.parse(version)):
             assert found.contains(version, prereleases=True)
@@ -769,28 +753,8 @@ TEXTS = (
     (SAMPLE / "pyproject.toml").read_text(),
 )
 SCRAPS = (
-    '"',
-    "'",
-    "[",
-    "]",
-    "{",
-    "}",
-    ",",
-    "\n",
-    " = ",
-    "1",
-    "^",
-    "||",
-    "git",
-    "path",
-    "version",
-    "x",
-    " ",
-    "*",
-    "é",
-    ";",
-    "@",
-    "\\",
+    *('"', "'", "[", "]", "{", "}", ",", "\n", " = ", "1", "^", "||", "git", "path", "version", "x", " ", "*", "é"),
+    *(";", "@", "\\"),
 )
 
 

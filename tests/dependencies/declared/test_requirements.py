@@ -201,19 +201,11 @@ def test_what_says_no_name(case: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        "",
-        "# a comment",
-        "   # a comment \\",
-        "--index-url https://x.example/simple",
+        *("", "# a comment", "   # a comment \\", "--index-url https://x.example/simple"),
         "-i https://x.example/simple",
         "--extra-index-url=https://${USER}:${PASSWORD}@x.example",
-        "--only-binary :all:",
-        "--only-binary=:all: --no-binary=a",
-        "--pre",
-        "--require-hashes",
-        "--find-links ./wheels",
-        "--trusted-host x.example",
-        "--use-feature=fast-deps",
+        *("--only-binary :all:", "--only-binary=:all: --no-binary=a", "--pre", "--require-hashes"),
+        *("--find-links ./wheels", "--trusted-host x.example", "--use-feature=fast-deps"),
         "--an-option-of-years-to-come=x",
     ],
 )
@@ -435,27 +427,8 @@ TEXTS = tuple(
     )
 )
 SCRAPS = (
-    "#",
-    "\\",
-    "\n",
-    " ",
-    "-",
-    "--",
-    "-e ",
-    "-r ",
-    "@",
-    ";",
-    "[",
-    "]",
-    "'",
-    '"',
-    "${X}",
-    "é",
-    "\x00",
-    "\x0c",
-    "://",
-    "==",
-    "..",
+    *("#", "\\", "\n", " ", "-", "--", "-e ", "-r ", "@", ";", "[", "]", "'", '"', "${X}", "é", "\x00", "\x0c"),
+    *("://", "==", ".."),
 )
 
 

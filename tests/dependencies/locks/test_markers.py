@@ -55,13 +55,7 @@ def test_the_lists_of_a_condition(marker: str | None, default: tuple[str, ...], 
 @pytest.mark.parametrize(
     "marker",
     [
-        "extra",
-        "extra ==",
-        "(extra == 'x'",
-        "extra == 'x')",
-        "extra == 'x' and",
-        "extra == x y",
-        "extra é",
+        *("extra", "extra ==", "(extra == 'x'", "extra == 'x')", "extra == 'x' and", "extra == x y", "extra é"),
         "(" * 200 + "extra == 'x'" + ")" * 200,
     ],
 )

@@ -65,13 +65,8 @@ class TestGitHub:
         [
             "${{ steps.key.outputs.key }}",
             "layer-${{ steps.key.outputs.key }}-${{ hashFiles('a.txt') }}",
-            "${{ needs.build.outputs.key }}",
-            "${{ inputs.key }}",
-            "${{ vars.KEY }}",
-            "${{ env.KEY }}",
-            "${{ github.sha }}",
-            "${{ github.run_id }}",
-            "${{ hashFiles(env.FILES) }}",
+            *("${{ needs.build.outputs.key }}", "${{ inputs.key }}", "${{ vars.KEY }}", "${{ env.KEY }}"),
+            *("${{ github.sha }}", "${{ github.run_id }}", "${{ hashFiles(env.FILES) }}"),
             "${{ hashFiles(format('{0}/a.txt', env.FOLDER)) }}",
             "${{ toJSON(github) }}",
         ],
@@ -297,10 +292,7 @@ class TestOthers:
 @pytest.mark.parametrize(
     "text",
     [
-        "{{ actions/cache",
-        "actions/cache: [",
-        "actions/cache\x00",
-        "- actions/cache@v4\n",
+        *("{{ actions/cache", "actions/cache: [", "actions/cache\x00", "- actions/cache@v4\n"),
         "jobs: [actions/cache@v4]\n",
         "jobs: {build: {steps: {uses: actions/cache@v4}}}\n",
         "jobs: {build: {steps: [{uses: actions/cache@v4}]}}\n",

@@ -14,16 +14,7 @@ from harness.dependencies.pipelines.shell_words import Commands, Expression, Var
 PIECES = st.sampled_from(
     [
         *"$(){}<>|&;`\"'\\\n #=*",
-        "$(",
-        "${",
-        "${{",
-        "<<E",
-        "HASH=",
-        "sha256sum a.txt",
-        "cat",
-        "for f in a b",
-        "echo",
-        "cp",
+        *("$(", "${", "${{", "<<E", "HASH=", "sha256sum a.txt", "cat", "for f in a b", "echo", "cp"),
     ]
 )
 
