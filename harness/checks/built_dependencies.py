@@ -3,7 +3,7 @@ from collections.abc import Sequence
 from harness.check import Blocked, Engines, Findings, Inapplicable, Subject, define
 from harness.dependencies.comparison import build
 from harness.dependencies.comparison.agreement import provided
-from harness.dependencies.comparison.build import Short, Surplus
+from harness.dependencies.comparison.build import Absent, Surplus
 from harness.dependencies.comparison.built import Presence
 from harness.dependencies.comparison.dependency_lists import DependencyLists
 from harness.dependencies.comparison.imports import named
@@ -52,7 +52,7 @@ def check(subject: Subject, _: Engines) -> Findings:
         yield from _shorts(lists)
         yield from _wrongs(lists)
         yield from _unlocked(lists)
-        for without in build.without(lists):
+        for without in build.incomplete_extras(lists):
             name, lost = without.asked.requirement.name, ", ".join(without.lost)
             yield Finding(
                 f"{without.asked.where} asks for {name}[{without.extra}], and {lost}, which the extra brings, is in no "
@@ -71,7 +71,7 @@ def check(subject: Subject, _: Engines) -> Findings:
 
 
 def _shorts(lists: DependencyLists) -> Findings:
-    judged = [(one, _short(lists, one)) for one in build.short(lists)]
+    judged = [(one, _short(lists, one)) for one in build.absent(lists)]
     absent = {one.line: finding for one, finding in judged if isinstance(finding, Finding) and finding.edits}
     if len(absent) <= MOST:
         yield from (finding for _, finding in judged)
@@ -87,7 +87,7 @@ def _shorts(lists: DependencyLists) -> Findings:
     )
 
 
-def _short(lists: DependencyLists, one: Short) -> Finding | Note:
+def _short(lists: DependencyLists, one: Absent) -> Finding | Note:
     said = f"{one.line.where} asks for {one.line.text}"
     folder = lists.local(one.line.key)
     match one.built.presence:
@@ -118,7 +118,7 @@ def _short(lists: DependencyLists, one: Short) -> Finding | Note:
 
 
 def _wrongs(lists: DependencyLists) -> Findings:
-    found = [*build.wrong(lists)]
+    found = [*build.wrong_versions(lists)]
     for wrong in found[:MOST]:
         one = wrong.installed.distribution
         more = f", and {len(found) - MOST:,} more differ" if len(found) > MOST and wrong is found[MOST - 1] else ""

@@ -97,11 +97,10 @@ class Added:
 def added(lists: DependencyLists) -> Iterator[Added]:
     """The distributions in the build input that nothing deployed declares or requires."""
     deployed = {name for group, needs in lists.needs.items() if not is_development(group) for name in needs}
-    own = lists.project.declared.name if lists.project.declared else None
     known, instead = lists.knows_requirements(deployed), _instead(lists)
     uses = imported(lists.program)
     for name, several in lists.asked.items():
-        if name not in deployed and name != own and name not in instead:
+        if name not in deployed and name != lists.own_name and name not in instead:
             need = next((one for one in lists.group_needs(name) if one.root.group), None)
             if need or known or name in uses:
                 yield Added(several[0], need, uses.get(name))
@@ -221,8 +220,8 @@ class Undeclared:
 def undeclared(lists: DependencyLists) -> Iterator[Undeclared]:
     """The distributions that first-party code imports, and that are there only because another requires them."""
     stated = {name for name, lines in lists.declared.items() if any(not is_development(one.group) for one in lines)}
-    if lists.project.declared and lists.project.declared.name:
-        stated.add(lists.project.declared.name)
+    if lists.own_name:
+        stated.add(lists.own_name)
     along = {
         required
         for name, lines in lists.main.items()

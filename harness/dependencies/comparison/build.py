@@ -58,26 +58,22 @@ def _line(asked: Asked) -> Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Short:
-    """A line that the artifact does not meet by having it at all."""
+class Absent:
+    """A line whose distribution is not in the archives."""
 
     line: Line
     built: Built
 
 
-def short(lists: DependencyLists) -> tuple[Short, ...]:
-    """The lines whose distribution the artifact does not have, as such."""
-    found = (Short(line, lists.built(line.key)) for line in lines(lists) if line.key != _own(lists))
+def absent(lists: DependencyLists) -> tuple[Absent, ...]:
+    """The lines whose distribution is not in the archives, as such."""
+    found = (Absent(line, lists.built(line.key)) for line in lines(lists) if line.key != lists.own_name)
     return tuple(one for one in found if one.built.presence not in {Presence.HERE, Presence.BARE, Presence.ELSEWHERE})
 
 
-def _own(lists: DependencyLists) -> str | None:
-    return lists.project.declared.name if lists.project.declared else None
-
-
 @dataclass(frozen=True, slots=True)
-class Wrong:
-    """A distribution that is there in another version than it was to be.
+class WrongVersion:
+    """A distribution that is there in another version than the expected one.
 
     Attributes:
         wanted: The version, or the specifier.
@@ -90,7 +86,7 @@ class Wrong:
     installed: Installed
 
 
-def wrong(lists: DependencyLists) -> Iterator[Wrong]:
+def wrong_versions(lists: DependencyLists) -> Iterator[WrongVersion]:
     """The distributions that are not at the version that is pinned, locked or asked for."""
     names = [*lists.built_for, *(name for name in lists.locked if lists.locks(name))]
     for name in dict.fromkeys(names):
@@ -103,22 +99,22 @@ def wrong(lists: DependencyLists) -> Iterator[Wrong]:
         refused = next((one for one in lines if accepts(one.requirement, built.version) is False), None)
         expected = lists.expected(name)
         if refused and not refused.version:
-            yield Wrong(str(refused.requirement.specifier), refused.where, built.installed)
+            yield WrongVersion(str(refused.requirement.specifier), refused.where, built.installed)
         elif expected and not same(expected[0], built.version):
-            yield Wrong(expected[0], expected[1], built.installed)
+            yield WrongVersion(expected[0], expected[1], built.installed)
 
 
 @dataclass(frozen=True, slots=True)
-class Without:
-    """A line whose extra asks for what is not there."""
+class IncompleteExtra:
+    """A line with an extra whose requirements are not there."""
 
     asked: Asked
     extra: str
     lost: tuple[str, ...]
 
 
-def without(lists: DependencyLists) -> Iterator[Without]:
-    """The extras of the build input that are not there whole."""
+def incomplete_extras(lists: DependencyLists) -> Iterator[IncompleteExtra]:
+    """The extras of the build input whose requirements are not all there."""
     sources = lists.asked if lists.project.build else {} if lists.lock else lists.main
     for name, several in sources.items():
         if lists.built(name).presence is not Presence.HERE:
@@ -126,7 +122,7 @@ def without(lists: DependencyLists) -> Iterator[Without]:
         for one in several:
             for extra in sorted(one.requirement.extras):
                 if lost := missing_of_extra(lists, name, extra):
-                    yield Without(one, extra, lost)
+                    yield IncompleteExtra(one, extra, lost)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,10 +146,10 @@ def surplus(lists: DependencyLists) -> tuple[Surplus, ...]:
     such as a vendor's layer, and is left alone; so is everything where it is not known what is required.
     """
     deployed = {name for group, needs in lists.needs.items() if not is_development(group) for name in needs}
-    instead = {one.built.installed.distribution.key for one in short(lists) if one.built.installed}
+    instead = {one.built.installed.distribution.key for one in absent(lists) if one.built.installed}
     opaque = bool(lists.project.build and lists.project.build.unnamed)  # these may ask for anything
-    known = not opaque and lists.knows_requirements({*lists.built_for, *deployed} - {_own(lists) or ""})
-    wanted = _all_required(lists, {*deployed, *lists.built_for, *instead, _own(lists) or ""})
+    known = not opaque and lists.knows_requirements({*lists.built_for, *deployed} - {lists.own_name or ""})
+    wanted = _all_required(lists, {*deployed, *lists.built_for, *instead, lists.own_name or ""})
     by_archive: dict[int, list[Installed]] = defaultdict(list)
     for several in lists.union.installed.values():
         for installed in several:
@@ -210,7 +206,7 @@ def _sizes(lists: DependencyLists) -> Mapping[str, int]:
 
 
 @dataclass(frozen=True, slots=True)
-class Open:
+class Unbound:
     """A distribution whose version the next build may choose anew.
 
     Attributes:
@@ -222,19 +218,19 @@ class Open:
     where: str | None
 
 
-def unbound(lists: DependencyLists) -> tuple[Open, ...]:
+def unbound(lists: DependencyLists) -> tuple[Unbound, ...]:
     """The distributions that neither a pin nor a hash nor the lock binds to a version."""
     if lists.project.build is None:
         return ()
     found = []
     for name, several in lists.asked.items():
         if lists.expected(name) is None and not any(one.fixed or one.hashed for one in several):
-            found.append(Open(several[0].text, several[0].where))
+            found.append(Unbound(several[0].text, several[0].where))
     hashed = any(one.hashed for one in lists.project.build.asked)  # then pip refuses whatever has none
     for name in lists.built_for if not hashed else ():
         built = lists.built(name)
         if name not in lists.asked and lists.expected(name) is None and built.version:
-            found.append(Open(f"{name} {built.version}", None))
+            found.append(Unbound(f"{name} {built.version}", None))
     return tuple(found)
 
 

@@ -89,6 +89,11 @@ class DependencyLists:
         """The lock, if its format is not known."""
         return self.project.lock if isinstance(self.project.lock, UnknownLock) else None
 
+    @property
+    def own_name(self) -> str | None:
+        """The name of the project itself."""
+        return self.project.declared.name if self.project.declared else None
+
     @cached_property
     def declared(self) -> Mapping[str, tuple[Asked, ...]]:
         """The declared lines of every list, by name; only those that hold on this runtime."""
@@ -97,9 +102,8 @@ class DependencyLists:
     @cached_property
     def main(self) -> Mapping[str, tuple[Asked, ...]]:
         """The lines that are declared for production, by name, without the project itself."""
-        own = self.project.declared.name if self.project.declared else None
         found = {name: tuple(one for one in several if one.group == MAIN) for name, several in self.declared.items()}
-        return {name: several for name, several in found.items() if several and name != own}
+        return {name: several for name, several in found.items() if several and name != self.own_name}
 
     @cached_property
     def asked(self) -> Mapping[str, tuple[Asked, ...]]:

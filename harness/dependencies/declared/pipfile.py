@@ -65,16 +65,8 @@ def _asked(file: TomlFile, group: Group, category: str) -> Iterator[Asked]:
 
 def _refused(file: TomlFile, stated: object, category: str, name: str) -> None:
     """Take note of what is wrong with an entry: a part of its table, or the version."""
-
-    def is_fine(table: dict[str, Any]) -> bool:
-        try:
-            _requirement(name, table, file.path.parent)
-        except (InvalidRequirement, RecursionError, TypeError):
-            return False
-        return True
-
     table = stated if isinstance(stated, dict) else {}
-    key = culprit(table, is_fine)
+    key = culprit(table, lambda one: _requirement(name, one, file.path.parent))
     if key == "markers":
         file.expected("a marker such as os_name == 'posix'", table[key], category, name, key)
     elif key in _CONDITIONS:

@@ -44,18 +44,15 @@ def poetry_lists(file: TomlFile) -> Iterator[Listed]:
     way = (*_TABLE, "dependencies")
     if main:
         yield Listed(MAIN, "[tool.poetry.dependencies]", (*_asked(file, MAIN, *way, optional=False),))
-    for key in file.table(*_TABLE, "extras") if extras else ():
-        if name := file.name(key, "an extra", *_TABLE, "extras", key):
-            names = {canonicalize_name(text) for _, text in file.strings(*_TABLE, "extras", key)}
-            group = Group(Kind.EXTRA, name)
-            asked = (*_asked(file, group, *way, optional=True, names=names),)
-            yield Listed(group, f"[tool.poetry.extras] {key}", asked)
+    for key, group in file.groups(Kind.EXTRA, *_TABLE, "extras") if extras else ():
+        names = {canonicalize_name(text) for _, text in file.strings(*_TABLE, "extras", key)}
+        asked = (*_asked(file, group, *way, optional=True, names=names),)
+        yield Listed(group, f"[tool.poetry.extras] {key}", asked)
     if file.at(*_TABLE, "dev-dependencies") is not None:
         asked = () if _only_adds(file, DEV.name) else (*_asked(file, DEV, *_TABLE, "dev-dependencies"),)
         yield Listed(DEV, "[tool.poetry.dev-dependencies]", asked)
-    for key in file.table(*_TABLE, "group"):
-        if name := file.name(key, "a group", *_TABLE, "group", key):
-            yield _group(file, key, Group(Kind.GROUP, name))
+    for key, group in file.groups(Kind.GROUP, *_TABLE, "group"):
+        yield _group(file, key, group)
 
 
 def poetry_python(file: TomlFile) -> str | None:
@@ -157,16 +154,8 @@ def _dependency(file: TomlFile, name: str, stated: object, group: Group, *way: s
 
 def _refused(file: TomlFile, name: str, stated: object, *way: str | int) -> None:
     """Take note of what is wrong with a dependency: a part of its table, or the constraint."""
-
-    def is_fine(table: dict[str, Any]) -> bool:
-        try:
-            requirement_of(name, table, file.path.parent)
-        except ValueError:
-            return False
-        return True
-
     table = stated if isinstance(stated, dict) else {}
-    key = culprit(table, is_fine)
+    key = culprit(table, lambda one: requirement_of(name, one, file.path.parent))
     if key in _PARTS:
         file.expected(_PARTS[key], table[key], *way, key)
     else:

@@ -26,14 +26,11 @@ def standard_lists(file: TomlFile, folder: Path) -> Iterator[Listed]:
     if file.at("project", "dependencies") is not None or not _elsewhere(file):
         yield Listed(MAIN, "[project] dependencies", (*file.requirements(MAIN, "project", "dependencies"),))
     extras = ("project", "optional-dependencies")
-    for key in file.table(*extras):
-        if name := file.name(key, "an extra", *extras, key):
-            group = Group(Kind.EXTRA, name)
-            yield Listed(group, f"[project.optional-dependencies] {key}", (*file.requirements(group, *extras, key),))
+    for key, group in file.groups(Kind.EXTRA, *extras):
+        yield Listed(group, f"[project.optional-dependencies] {key}", (*file.requirements(group, *extras, key),))
     yield from _of_setuptools(file, folder)
-    for key in file.table("dependency-groups"):
-        if name := file.name(key, "a group", "dependency-groups", key):
-            yield _group(file, key, Group(Kind.GROUP, name))
+    for key, group in file.groups(Kind.GROUP, "dependency-groups"):
+        yield _group(file, key, group)
     if file.at("tool", "uv", "dev-dependencies") is not None:
         asked = file.requirements(DEV, "tool", "uv", "dev-dependencies")
         yield Listed(DEV, "[tool.uv] dev-dependencies", (*asked,))
@@ -91,9 +88,8 @@ def _of_setuptools(file: TomlFile, folder: Path) -> Iterator[Listed]:
     if _stated(file, "dependencies"):
         yield from _from_files(file, folder, MAIN, *_DYNAMIC, "dependencies", "file")
     extras = (*_DYNAMIC, "optional-dependencies")
-    for key in file.table(*extras) if _stated(file, "optional-dependencies") else ():
-        if name := file.name(key, "an extra", *extras, key):
-            yield from _from_files(file, folder, Group(Kind.EXTRA, name), *extras, key, "file")
+    for key, group in file.groups(Kind.EXTRA, *extras) if _stated(file, "optional-dependencies") else ():
+        yield from _from_files(file, folder, group, *extras, key, "file")
 
 
 def _from_files(file: TomlFile, folder: Path, group: Group, *way: str) -> Iterator[Listed]:
@@ -110,10 +106,8 @@ def _from_files(file: TomlFile, folder: Path, group: Group, *way: str) -> Iterat
 
 def _of_pdm(file: TomlFile) -> Iterator[Listed]:
     tables = ("tool", "pdm", "dev-dependencies")
-    for key in file.table(*tables):
-        if name := file.name(key, "a group", *tables, key):
-            group = Group(Kind.GROUP, name)
-            yield Listed(group, f"[tool.pdm.dev-dependencies] {key}", (*_for_pdm(file, group, *tables, key),))
+    for key, group in file.groups(Kind.GROUP, *tables):
+        yield Listed(group, f"[tool.pdm.dev-dependencies] {key}", (*_for_pdm(file, group, *tables, key),))
 
 
 def _for_pdm(file: TomlFile, group: Group, *way: str) -> Iterator[Asked]:

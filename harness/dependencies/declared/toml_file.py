@@ -12,7 +12,7 @@ from packaging.utils import InvalidName, canonicalize_name
 
 from harness.dependencies.declared.requirement_line import requirement
 from harness.dependencies.declared.toml_lines import Lines
-from harness.dependencies.project import Asked, Group
+from harness.dependencies.project import Asked, Group, Kind
 from harness.dependencies.text_files import parse_toml, read_text, shown
 from harness.dependencies.urls import masked, names_bytes
 
@@ -119,6 +119,12 @@ class TomlFile:
             self.expected(f"the name of {what}, of letters, digits, '.', '_' and '-'", text, *way)
             return None
 
+    def groups(self, kind: Kind, *way: str) -> Iterator[tuple[str, Group]]:
+        """The keys of a table that name extras or groups."""
+        for key in self.table(*way):
+            if name := self.name(key, f"a{'n' if kind is Kind.EXTRA else ''} {kind}", *way, key):
+                yield key, Group(kind, name)
+
     def specifier(self, *way: str) -> str | None:
         """A specifier of versions, as it is written; None where there is none."""
         text = self.string(*way)
@@ -145,9 +151,14 @@ def read_toml(path: Path, folder: Path) -> TomlFile:
     return TomlFile(path, name, parse_toml(text, name), Lines(text))
 
 
-def culprit(table: Mapping[str, Any], is_fine: Callable[[dict[str, Any]], bool]) -> str | None:
-    """The key of a dependency's table that is not fine even alone; None where only the whole is not."""
-    return next((key for key, value in table.items() if not is_fine({"version": "*", key: value})), None)
+def culprit(table: Mapping[str, Any], read: Callable[[dict[str, Any]], object]) -> str | None:
+    """The key of a dependency's table that cannot be read even alone; None where only the whole cannot."""
+    for key, value in table.items():
+        try:
+            read({"version": "*", key: value})
+        except (ValueError, TypeError, RecursionError):
+            return key
+    return None
 
 
 def quoted(found: object) -> str:
