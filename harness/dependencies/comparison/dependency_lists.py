@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from harness.facts.python.program import Program
     from harness.manifest import Manifest
 
-
 _REMOTE = re.compile(r"[a-z][a-z0-9+.-]*:/|git@")
 
 
@@ -112,10 +111,7 @@ class DependencyLists:
 
     @cached_property
     def input(self) -> Mapping[str, str]:
-        """The distributions that the archives are built from, by name, each with its line.
-
-        The requirements that the manifest names; without any, what the lock has for production.
-        """
+        """The lines that the archives are built from, by name: the build input's, or else the lock's for production."""
         if self.project.build:
             return {name: several[0].where for name, several in self.asked.items()}
         return {name: self.locked[name].where for name in self.needs.get(MAIN, ()) if name in self.locked}
@@ -163,10 +159,11 @@ class DependencyLists:
     def locked(self) -> Mapping[str, Locked]:
         """The entry of the lock that holds on this runtime, by name."""
         found: dict[str, Locked] = {}
-        for one in self.lock.packages if self.lock else ():
-            conditions = [one.by_group.get(group, one.marker) for group in one.lists]
-            if any(self._conditions.met(text) for text in conditions) and _comes_before(one, found.get(one.name)):
-                found[one.name] = one
+        for entry in self.lock.packages if self.lock else ():
+            markers = [entry.by_group.get(group, entry.marker) for group in entry.lists]
+            known = found.get(entry.name)
+            if any(map(self._conditions.met, markers)) and (known is None or _rank(entry) > _rank(known)):
+                found[entry.name] = entry
         return found
 
     def locks(self, name: str) -> bool:
@@ -295,16 +292,9 @@ def _root(line: Asked, group: Group | None) -> Root:
     return Root(line.name, frozenset(line.requirement.extras), group, line.where)
 
 
-def _comes_before(one: Locked, other: Locked | None) -> bool:
-    """Whether an entry counts before another of its name where both hold: one for production, else the newer."""
-    if other is None:
-        return True
-    mine, others = MAIN in one.lists, MAIN in other.lists
-    return mine > others or (mine == others and _version(one) > _version(other))
-
-
-def _version(one: Locked) -> Version:
+def _rank(entry: Locked) -> tuple[bool, Version]:
+    """Of entries of one name that hold, one for production counts before the others, and a newer one before older."""
     try:
-        return Version(one.version or "0")
+        return MAIN in entry.lists, Version(entry.version or "0")
     except InvalidVersion:
-        return Version("0")
+        return MAIN in entry.lists, Version("0")
