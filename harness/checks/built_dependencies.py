@@ -34,6 +34,9 @@ def check(subject: Subject, _: Engines) -> Findings:
     Build the archive again from the file that the finding names, with an installer that fails when something is
     missing (`pip install --only-binary=:all:`, `uv pip install`), and key every cache of it on all that it is built
     from. What only developers need is left out by `--no-dev`, `--only main` or `--prod` of the exporting tool.
+
+    A line whose distribution is absent is an error if a handler imports one of its modules at its start or with every
+    event, and else a warning.
     """
     lists = subject.lists
     if not (build.lines(lists) or lists.project.build or lists.unknown):

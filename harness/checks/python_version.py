@@ -47,6 +47,9 @@ def check(subject: Subject, _: Engines) -> Findings:
     pipeline agrees if it has that version among others. A file whose tool nothing in the repository deploys with is a
     warning: remove it if it is left from another time. What is not about this function at all is accepted with a waiver
     that matches its file.
+
+    `requires-python` is an error where the requirements install the project itself, which pip then refuses, and else a
+    warning.
     """
     found = python_pins(subject.manifest)
     yield from _project(subject)
