@@ -1,4 +1,4 @@
-"""What an account has: plain values, without the value of any variable."""
+"""The contents of an account: plain values, without the value of any variable."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Asks an account what it has: at most three calls for each function, without the further pages of lists."""
+"""Read an account: at most three calls for each function, without the further pages of lists."""
 
 from __future__ import annotations
 

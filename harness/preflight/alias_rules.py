@@ -1,4 +1,4 @@
-"""Rules about functions that belong together: their aliases, and whether they stand on the same code and layers."""
+"""Rules about functions that belong together: their aliases, their code and their layers."""
 
 from __future__ import annotations
 

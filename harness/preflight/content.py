@@ -1,4 +1,4 @@
-"""Whether two archives hold the same, whatever their bytes: what a build that is not reproducible hides."""
+"""Compare archives by their files, whatever their bytes: builds that are not reproducible differ in bytes alone."""
 
 from __future__ import annotations
 

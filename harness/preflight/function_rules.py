@@ -1,4 +1,4 @@
-"""Rules about each function by itself: is it there, what is it, what does it need."""
+"""Rules about each function by itself: its existence, platform, state and variables."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which layer of the account each archive becomes: as the manifest says, else as digests and functions tell."""
+"""Match each archive with the layer of the account that it becomes: by the manifest, else by digests and functions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is published of the layers that archives become: listed, and the newest of them looked at."""
+"""List the published versions of the layers that archives become, and read the newest."""
 
 from __future__ import annotations
 

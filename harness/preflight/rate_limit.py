@@ -1,4 +1,4 @@
-"""How often AWS is asked: as often as its quota allows, and less where it says that this is too often."""
+"""Limit the rate of calls to AWS: to its quota, and lower where it throttles."""
 
 from __future__ import annotations
 

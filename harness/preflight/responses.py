@@ -1,4 +1,4 @@
-"""From what Lambda answers to values. The values of variables are measured here, and go no further."""
+"""Parse Lambda's answers. The values of variables are measured here, and go no further."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a rule says: a finding, and the functions that it is about."""
+"""A rule's result: a finding or a note, and the functions that it is about; and what a rule reads."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import base64
 import binascii
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TypeVar
+
+from harness.plain_text import few
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Sequence
@@ -57,7 +59,7 @@ class Context:
 
 
 def grouped(found: Iterable[tuple[K, str]]) -> dict[K, tuple[str, ...]]:
-    """The names of functions by what is to be said of them."""
+    """The names of functions by what is found of them."""
     gathered: dict[K, list[str]] = {}
     for key, name in found:
         gathered.setdefault(key, []).append(name)
@@ -66,8 +68,7 @@ def grouped(found: Iterable[tuple[K, str]]) -> dict[K, tuple[str, ...]]:
 
 def listed(names: Sequence[str], shown: int = _SHOWN) -> str:
     """Names in one line; of many, the first."""
-    more = f" and {len(names) - shown:,} more" if len(names) > shown else ""
-    return ", ".join(names[:shown]) + more
+    return few(names, shown)
 
 
 def short(code_sha256: str | None) -> str:

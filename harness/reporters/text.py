@@ -1,4 +1,4 @@
-"""What the reports for people share: harmless text, findings said once, sizes that can be read."""
+"""Words that reports for people share: grouped findings, counts, sizes, platforms."""
 
 from __future__ import annotations
 

@@ -1,10 +1,11 @@
-"""Which order of the two calls is safe, in words, and how to get there and back."""
+"""Put into words which order of the two calls is safe, and how to get there and back."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from harness.model import Severity
+from harness.plain_text import few
 from harness.transition.order import CALLS, OTHER
 from harness.transition.values import STEPWISE, Kind, Order, State
 
@@ -139,5 +140,4 @@ def first(orders: Sequence[Order]) -> str:
 
 
 def _names(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + more
+    return few(names, _SHOWN)

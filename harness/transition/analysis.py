@@ -1,4 +1,4 @@
-"""The whole way: every function in every state, what is wrong there, and which order is safe."""
+"""Analyse a transition: every function in every state, what is wrong there, and which order is safe."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Why a function fails between two calls: what the other configuration has that this one lacks."""
+"""Explain why a function fails between two calls: what the other configuration has that this one lacks."""
 
 from __future__ import annotations
 

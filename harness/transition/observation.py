@@ -1,4 +1,4 @@
-"""What functions do in a state: started by an engine, answering their events, and what their imports find."""
+"""Observe functions in a state: started by an engine, answering their events, and what their imports find."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which order of updates is safe, and what is wrong on the way."""
+"""Determine which order of updates is safe, and how severe each finding is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a transition is, and what was found of it: orders, states, what each function did in each of them."""
+"""Values of a transition: orders, states, and what each function did in each of them."""
 
 from __future__ import annotations
 
