@@ -18,10 +18,11 @@ from harness.model import (
     Severity,
     Skipped,
     Stage,
+    Verdict,
     When,
 )
-from harness.reporters import FORMATS
-from harness.reporters.document import problem_texts
+from harness.reporters import FORMATS, terminal
+from harness.reporters.document import Document, Table, problem_texts
 from tests.reporters.reports import ALL, EMPTY, HOSTILE, MISSING, MIXED, PASSED, UNAVAILABLE, report, result
 
 ON = "on python3.12, x86_64,"
@@ -271,3 +272,14 @@ def test_a_cause_is_given_once_and_referred_to() -> None:
 
     assert (several.consequence, several.cause) == ("error: layers, 2 functions: api, job", "not built")
     assert (other.title, other.consequence, other.cause, other.steps) == ("odd", "error: code", "as in 1", "add it")
+
+
+def test_a_table_that_is_too_wide_becomes_a_paragraph_for_each_row() -> None:
+    table = Table(("function", "code first", "after"), (("api", "fails", "works"),))
+    document = Document("transition", Verdict.PASS, "safe", (), (), (), table)
+
+    assert "\n  function  code first  after\n  api       fails       works\n" in terminal.render(document)
+    narrow = replace(table, rows=(("api", "fails " * 8, "works"),))
+    shown = terminal.render(replace(document, table=narrow), width=40)
+    assert shown.startswith("PASS  safe\n\n  api\n    code first: fails fails")
+    assert all(len(line) <= 40 for line in shown.splitlines())
