@@ -185,6 +185,7 @@ def manifest_of(options: argparse.Namespace, environ: Mapping[str, str], *, arch
     Raises:
         UsageError: The request is wrong.
     """
+    from harness.catalogue import waivable
     from harness.manifest import find, load
     from harness.policy import KNOWN_RUNTIMES
 
@@ -193,16 +194,10 @@ def manifest_of(options: argparse.Namespace, environ: Mapping[str, str], *, arch
         path,
         declared(options),
         runtimes=KNOWN_RUNTIMES,
-        checks=_waivable if archives else None,
+        checks=waivable if archives else None,
         environ=environ,
         archives=archives,
     )
-
-
-def _waivable() -> Collection[str]:
-    from harness.catalogue import waivable  # it knows all checks, and few manifests have waivers
-
-    return waivable()
 
 
 def engine_of(options: argparse.Namespace) -> Choice:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from harness.model import Report
     from harness.verify import Planned, Verification
@@ -30,13 +30,14 @@ class Request:
             UsageError: The manifest is wrong.
         """
         from harness.cache.folder import cache_folder
+        from harness.catalogue import waivable
         from harness.engines.choice import Choice, engine
         from harness.manifest import load
         from harness.policy import known_runtimes
         from harness.session.settings import Settings
         from harness.verify import Verification
 
-        manifest = load(Path(self.manifest), runtimes=known_runtimes(), checks=_waivable, environ=environ)
+        manifest = load(Path(self.manifest), runtimes=known_runtimes(), checks=waivable, environ=environ)
         cache, choice = cache_folder(environ), Choice(self.engine)
         python = Path(self.python) if self.python else None
         settings = Settings(
@@ -47,12 +48,6 @@ class Request:
             static=choice is Choice.NONE,
         )
         return Verification(manifest, settings)
-
-
-def _waivable() -> Collection[str]:
-    from harness.catalogue import waivable  # it knows all checks, and few manifests have waivers
-
-    return waivable()
 
 
 def planned(verification: Verification) -> tuple[Planned, ...]:

@@ -410,7 +410,18 @@ class TestOutput:
 
 
 class TestOtherCommands:
-    """What tells of the checks, and of the cache."""
+    """The checks, and the cache."""
+
+    @pytest.fixture
+    def own(
+        self, sound: Path, bare: Path, environ: dict[str, str], capsys: pytest.CaptureFixture[str]
+    ) -> dict[str, str]:
+        """An environment with a cache of its own, which one verification has used."""
+        del sound
+        own = {**environ, "LAMBDA_ARTIFACT_CACHE": str(bare / "cache")}
+        run(["verify", *STATIC], own)
+        capsys.readouterr()
+        return own
 
     def test_checks(self, environ: dict[str, str], capsys: pytest.CaptureFixture[str]) -> None:
         assert run(["checks"], environ) == 0
@@ -426,14 +437,9 @@ class TestOtherCommands:
         assert said.startswith(f"# {check.id}\n\n{check.title}\n")
         assert "\n## How to fix\n" in said
 
-    def test_the_cache_is_told_of_and_emptied(
-        self, sound: Path, bare: Path, environ: dict[str, str], capsys: pytest.CaptureFixture[str]
+    def test_the_cache_is_shown_and_emptied(
+        self, own: dict[str, str], bare: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        del sound
-        own = {**environ, "LAMBDA_ARTIFACT_CACHE": str(bare / "cache")}
-        run(["verify", *STATIC], own)
-        capsys.readouterr()
-
         for action, facts in (["show"], 2), ([], 2), (["prune"], 0), (["show"], 0):
             assert run(["cache", *action], own) == 0
             said = capsys.readouterr().out
@@ -443,27 +449,16 @@ class TestOtherCommands:
             assert parts["facts of archives"] == str(facts)
             assert list(parts) == [*PARTS.values(), "together"]
 
-    def test_a_cache_that_is_made_smaller(
-        self, sound: Path, bare: Path, environ: dict[str, str], capsys: pytest.CaptureFixture[str]
-    ) -> None:
-        del sound
-        own = {**environ, "LAMBDA_ARTIFACT_CACHE": str(bare / "cache")}
-        run(["verify", *STATIC], own)
-        capsys.readouterr()
-
+    def test_a_cache_that_is_made_smaller(self, own: dict[str, str], capsys: pytest.CaptureFixture[str]) -> None:
         for options, removed in (["--max-size", "1GB"], 0), (["--older-than", "1h"], 0), (["--max-size", "1 KB"], 2):
             assert run(["cache", "prune", *options], own) == 0
             assert capsys.readouterr().out.startswith(f"removed {removed} of ")
 
     def test_a_cache_in_use_is_not_emptied(
-        self, sound: Path, bare: Path, environ: dict[str, str], capsys: pytest.CaptureFixture[str]
+        self, own: dict[str, str], bare: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        del sound
-        own = {**environ, "LAMBDA_ARTIFACT_CACHE": str(bare / "cache")}
-        run(["verify", *STATIC], own)
         before = sorted((bare / "cache").rglob("*"))
         with using(bare / "cache"), using(bare / "cache"):
-            capsys.readouterr()
             assert run(["cache", "prune"], own) == 3
 
         said, complaint = capsys.readouterr()

@@ -58,29 +58,35 @@ def outcomes(result: pytest.RunResult) -> dict[str, set[str]]:
 class TestCollection:
     """What is collected, and when."""
 
-    def test_by_the_marker(self, project: pytest.Pytester) -> None:
-        result = project.runpytest("-m", "artifact", "--collect-only", "-q")
-
-        assert collected(result) == ITEMS
-
     @pytest.mark.parametrize(
-        "options", [(), ("-m", "not artifact"), ("-m", "not  artifact"), ("-k", "artifact or project")]
+        ("options", "part"),
+        [
+            (("-m", "artifact"), ""),
+            (("-m", "artifact or slow"), ""),
+            (("-m", "(artifact)"), ""),
+            (("-m", "artifact and not slow"), ""),
+            (("-m", "artifact", "-k", "layer"), "layer"),
+        ],
     )
-    def test_not_in_an_ordinary_run(self, project: pytest.Pytester, options: tuple[str, ...]) -> None:
-        result = project.runpytest(*options)
-
-        result.assert_outcomes(passed=1)
-
-    def test_not_in_an_ordinary_run_although_the_manifest_is_named_for_the_fixtures(
-        self, project: pytest.Pytester
-    ) -> None:
-        project.runpytest("--artifact-manifest", MANIFEST).assert_outcomes(passed=1)
-
-    @pytest.mark.parametrize("expression", ["artifact or slow", "(artifact)", "artifact and not slow"])
-    def test_by_an_expression_with_the_marker(self, project: pytest.Pytester, expression: str) -> None:
+    def test_by_the_marker_and_names(self, project: pytest.Pytester, options: tuple[str, ...], part: str) -> None:
         project.makeini("[pytest]\nmarkers = slow")
 
-        assert collected(project.runpytest("-m", expression, "--collect-only", "-q")) == ITEMS
+        assert collected(project.runpytest(*options, "--collect-only", "-q")) == [
+            name for name in ITEMS if part in name
+        ]
+
+    @pytest.mark.parametrize(
+        "options",
+        [
+            (),
+            ("-m", "not artifact"),
+            ("-m", "not  artifact"),
+            ("-k", "artifact or project"),
+            ("--artifact-manifest", MANIFEST),  # for the fixtures
+        ],
+    )
+    def test_not_in_an_ordinary_run(self, project: pytest.Pytester, options: tuple[str, ...]) -> None:
+        project.runpytest(*options).assert_outcomes(passed=1)
 
     def test_beside_the_testpaths_of_the_project(self, project: pytest.Pytester) -> None:
         project.makeini("[pytest]\ntestpaths = tests")
@@ -88,23 +94,17 @@ class TestCollection:
 
         assert collected(project.runpytest("-m", "artifact", "--collect-only", "-q")) == ITEMS
 
-    def test_from_a_folder_below(self, project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
-        project.makeini("[pytest]")
-        monkeypatch.chdir(project.mkdir("below"))
-
-        result = project.runpytest_inprocess("-m", "artifact", "--collect-only", "-q")
-
-        assert collected(result) == ITEMS
-
-    def test_from_a_folder_below_that_is_its_own_root(
-        self, project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+    @pytest.mark.parametrize(("ini", "manifest"), [("[pytest]", MANIFEST), (None, f"../{MANIFEST}")])
+    def test_from_a_folder_below(
+        self, project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, ini: str | None, manifest: str
     ) -> None:
-        monkeypatch.chdir(project.mkdir("below"))
-        options = ("-m", "artifact", *STATIC)
+        if ini:
+            project.makeini(ini)
+        monkeypatch.chdir(project.mkdir("below"))  # without a file of settings above, its own root
 
-        result = project.runpytest_inprocess(*options, "--collect-only", "-q")
+        result = project.runpytest_inprocess("-m", "artifact", *STATIC, "--collect-only", "-q")
 
-        assert collected(result, f"../{MANIFEST}") == ITEMS
+        assert collected(result, manifest) == ITEMS
 
     def test_from_a_pyproject(self, project: pytest.Pytester) -> None:
         text = (project.path / MANIFEST).read_text("utf-8")
@@ -141,11 +141,6 @@ class TestCollection:
 
         result.assert_outcomes(passed=1)
         result.stdout.fnmatch_lines([f"{MANIFEST}::layer-count PASSED*"])
-
-    def test_by_a_part_of_their_names(self, project: pytest.Pytester) -> None:
-        result = project.runpytest("-m", "artifact", "-k", "layer", "--collect-only", "-q")
-
-        assert collected(result) == [name for name in ITEMS if "layer" in name]
 
     def test_without_a_manifest_nothing_is_selected(self, pytester: pytest.Pytester) -> None:
         pytester.makepyfile(test_project=TEST)
@@ -365,7 +360,7 @@ class TestTogether:
 
         assert "failed" not in result.parseoutcomes()
 
-    def test_what_is_wrong_is_told_before_workers_start(self, project: pytest.Pytester) -> None:
+    def test_a_wrong_manifest_ends_it_before_workers_start(self, project: pytest.Pytester) -> None:
         (project.path / MANIFEST).write_text("cod = 1\n", "utf-8")
 
         result = project.runpytest_subprocess("-m", "artifact", "-n", "2")
@@ -374,7 +369,7 @@ class TestTogether:
         result.stderr.fnmatch_lines(["ERROR: *`cod`: unknown key; did you mean `code`?"])
         result.stdout.no_fnmatch_line("*created:*")
 
-    def test_or_at_the_latest_by_them(self, project: pytest.Pytester) -> None:
+    def test_a_wrong_plan_ends_the_workers(self, project: pytest.Pytester) -> None:
         (project.path / MANIFEST).write_text('code = "code.zip"\n', "utf-8")
 
         result = project.runpytest_subprocess("-m", "artifact", "-n", "2")
@@ -416,23 +411,18 @@ class TestOtherPlugins:
         assert "unzipped-size" in outcomes(result)["passed"]
         result.stdout.fnmatch_lines(["*Unable to import module 'app.main': No module named 'tinyxml'"])
 
-    def test_only_what_failed_last(self, pytester: pytest.Pytester) -> None:
-        broken_project(pytester, "migrations-left-out")
-        options = ("-m", "artifact", *STATIC)
+    @pytest.mark.parametrize(
+        ("name", "engine"),
+        [("migrations-left-out", STATIC), ("sound", ("--artifact-engine=process", "--artifact-python=/bin/false"))],
+    )
+    def test_only_what_failed_last(self, pytester: pytest.Pytester, name: str, engine: tuple[str, ...]) -> None:
+        broken_project(pytester, name)
+        options = ("-m", "artifact", "-rA", *engine)
 
-        assert pytester.runpytest(*options).parseoutcomes()["failed"] == 1
-        result = pytester.runpytest(*options, "--lf")
+        failed = outcomes(pytester.runpytest(*options))["failed"]
 
-        assert result.parseoutcomes()["failed"] == 1
-        assert "passed" not in result.parseoutcomes()
-
-    def test_only_what_failed_last_of_a_function(self, project: pytest.Pytester) -> None:
-        options = ("-m", "artifact", "-rA", "--artifact-engine=process", "--artifact-python=/bin/false")
-
-        first = project.runpytest(*options)
-        result = project.runpytest(*options, "--lf")
-
-        assert outcomes(result) == {"failed": outcomes(first)["failed"]} == {"failed": STARTED}
+        assert failed in ({"required-files"}, STARTED)
+        assert outcomes(pytester.runpytest(*options, "--lf")) == {"failed": failed}
 
     def test_junit_has_the_report_of_each_failure(self, pytester: pytest.Pytester) -> None:
         broken_project(pytester, "migrations-left-out")
