@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 COMMANDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
     {
         "verify": ("verify built archives", "verify"),
+        "discover": ("show the functions that other tools have declared here", "discovery.manifest"),
         "transition": ("find the order of updates that is safe", "transition.request"),
         "preflight": ("compare the manifest with the AWS account", "preflight.request"),
         "stamp": ("write into archives what they are built from", "dependencies.stamps"),

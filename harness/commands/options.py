@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import sys
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NoReturn
@@ -19,8 +20,9 @@ if TYPE_CHECKING:
 
     from _typeshed import SupportsWrite
 
+    from harness.discovery.project import Project
     from harness.engines.choice import Choice
-    from harness.manifest import Manifest, Options
+    from harness.manifest import Manifest, Options, Template
     from harness.session.settings import Settings
 
 SOURCE: Final = "a zip, an unpacked folder, s3://bucket/key[?versionId=V], function:NAME[:VERSION or ALIAS] or its ARN"
@@ -104,6 +106,10 @@ def _repeated(metavar: str, text: str) -> Mapping[str, Any]:
 SHARED: Final[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
     {
         "--manifest": _once("FILE", "default: lambda-artifact.toml or pyproject.toml, here or above", Path),
+        "--from": _once("FILE", "what another tool built: a template, a cdk.out/manifest.json, a plan in JSON …", Path),
+        "--parameter": _repeated("NAME=VALUE", "a parameter of the template; may be repeated"),
+        "--stack": _once("NAME", "the stack, where several were built; the stack's name in placeholders"),
+        "--stage": _once("NAME", "the stage, or the environment of samconfig.toml"),
         "--code": _once("X", f"the code: {SOURCE}"),
         "--layer": _repeated("X", f"a layer, in Lambda's order; may be repeated: {LAYER}"),
         "--handler": _repeated("NAME", "module.function; may be repeated"),
@@ -176,7 +182,8 @@ def declared(options: argparse.Namespace) -> Options:
             ("inputs", "input"),
         )
     }
-    return Options(folder=Path.cwd(), **single, **repeated)
+    template = str(given["from"]) if given.get("from") else None
+    return Options(folder=Path.cwd(), template=template, **single, **repeated)
 
 
 def manifest_of(options: argparse.Namespace, environ: Mapping[str, str], *, archives: bool = True) -> Manifest:
@@ -197,7 +204,31 @@ def manifest_of(options: argparse.Namespace, environ: Mapping[str, str], *, arch
         checks=waivable if archives else None,
         environ=environ,
         archives=archives,
+        discover=partial(_template, options) if "parameter" in options else None,
     )
+
+
+def _template(options: argparse.Namespace, chosen: Path | None) -> Template | None:
+    """What another tool built: the file that is named, else what is found here."""
+    from harness.discovery.manifest import template
+
+    return template(project_of(options), chosen)
+
+
+def project_of(options: argparse.Namespace) -> Project:
+    """Where discovery looks, with what the options add.
+
+    Raises:
+        UsageError: A parameter is not written as NAME=VALUE.
+    """
+    from harness.discovery.project import Project, root_of
+
+    for text in options.parameter:
+        if "=" not in text:
+            raise UsageError(f'--parameter: expected NAME=VALUE, found "{text}"')
+    parameters = dict(text.split("=", 1) for text in options.parameter)
+    folder = Path.cwd()
+    return Project(root_of(folder), folder, parameters, options.stack, options.stage)
 
 
 def engine_of(options: argparse.Namespace) -> Choice:

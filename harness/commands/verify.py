@@ -19,7 +19,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``verify``."""
     parser.epilog = EXIT_CODES
     group = parser.add_argument_group("what")
-    add(group, "--manifest", "--code", "--layer", "--handler")
+    add(group, "--manifest", "--from", "--parameter", "--stack", "--stage", "--code", "--layer", "--handler")
     group.add_argument(
         "--require", metavar="GLOB", action="append", default=[], help="a required file; may be repeated"
     )

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from harness.discovery.find import discover
-from harness.discovery.project import Project, root_of
 from harness.discovery.values import Discovery, DiscoveryError
 from harness.manifest import ManifestError, Template, Uncovered
 from harness.manifest.errors import diagnose
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from harness.discovery.project import Project
     from harness.discovery.values import Declared
     from harness.manifest.errors import At
 
@@ -66,21 +66,22 @@ def as_template(project: Project, found: Discovery) -> Template:
         keys = ".".join(str(key) for key in at[1:])
         return f"{where}: {keys}" if keys else str(where)
 
-    raw = {"functions": {function.name: dict(_table(function)) for function in found.functions}}
+    raw = {"functions": {function.name: dict(table(function)) for function in found.functions}}
     try:
-        table = msgspec.convert(raw, ManifestTable)
+        converted = msgspec.convert(raw, ManifestTable)
     except msgspec.ValidationError as error:
         problems = dict.fromkeys(f"{named(at)}: {sentence}" for at, sentence in diagnose(raw, ManifestTable))
         raise ManifestError(tuple(problems) or (f"{named(())}: {error}",)) from None
     return Template(
-        scope=Scope(table, project.root, named, place=place),
+        scope=Scope(converted, project.root, named, place=place),
         uncovered=tuple(Uncovered(one.name, one.reason, one.place) for one in found.uncovered),
         notes=(f"functions from {project.relative(found.file)} ({found.tool})", *found.notes),
         caveats={function.name: function.unknown for function in found.functions},
     )
 
 
-def _table(function: Declared) -> Iterator[tuple[str, Any]]:
+def table(function: Declared) -> Iterator[tuple[str, Any]]:
+    """What a manifest would declare for a function, key by key."""
     yield "handler", function.handler
     yield "runtime", function.runtime
     yield "architecture", function.architecture or "x86_64"
@@ -102,11 +103,3 @@ def _table(function: Declared) -> Iterator[tuple[str, Any]]:
 def _variables(environment: Mapping[str, str]) -> dict[str, str]:
     """The variables that Lambda accepts; what it refuses is the deploy's own error."""
     return {name: value.replace("\0", "") for name, value in environment.items() if _ACCEPTED.fullmatch(name)}
-
-
-def project_of(
-    folder: Path, parameters: Mapping[str, str], stack: str | None, stage: str | None, region: str | None
-) -> Project:
-    """The project of a folder, with what the command line adds."""
-    made = Project(root_of(folder), folder.absolute(), parameters, stack, stage)
-    return made if region is None else Project(made.root, made.folder, parameters, stack, stage, region)

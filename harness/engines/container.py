@@ -161,7 +161,7 @@ class Starts:
         serve = (lambda function, connection: outside.serve(function, run, connection)) if outside else None
         command = [_python(job), "-I", "-S", "-B", "-c", text("container_boot")]
         with (
-            container(self._place, job, start.memory, command) as (name, connection),
+            container(self._place, job, start.memory, command, start.tmp) as (name, connection),
             ContainerStream(connection, time_limit(job, start), serve) as stream,
             self._pool.running(stream),
         ):

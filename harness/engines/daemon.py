@@ -232,7 +232,9 @@ class Place:
 
 
 @contextlib.contextmanager
-def container(place: Place, job: Job, memory: int, command: list[str]) -> Iterator[tuple[str, socket.socket]]:
+def container(
+    place: Place, job: Job, memory: int, command: list[str], tmp: int = 512
+) -> Iterator[tuple[str, socket.socket]]:
     """A running container and the connection to its first process; gone afterwards, however one leaves.
 
     Its standard input closes when our connection does, and the first process ends with it, and the daemon removes what
@@ -245,7 +247,7 @@ def container(place: Place, job: Job, memory: int, command: list[str]) -> Iterat
         place.image,
         command=command[1:],
         entrypoint=command[:1],
-        host_config=api.create_host_config(**_walls(place, job, memory)),
+        host_config=api.create_host_config(**_walls(place, job, memory, tmp)),
         labels=owner(),
         stdin_open=True,
         user="0:0",
@@ -270,12 +272,12 @@ def container(place: Place, job: Job, memory: int, command: list[str]) -> Iterat
                 api.remove_container(name, force=True, v=True)
 
 
-def _walls(place: Place, job: Job, memory: int) -> dict[str, Any]:
+def _walls(place: Place, job: Job, memory: int, tmp: int) -> dict[str, Any]:
     """What a container is shut in."""
     from docker.types import LogConfig, Mount, Ulimit  # noqa: PLC0415 - as above
 
     limits = job.policy.limits
-    room = f"{memory + limits.tmp_mb + OBSERVER_MB}m"
+    room = f"{memory + tmp + OBSERVER_MB}m"
     return {
         "auto_remove": True,
         "cap_drop": ["ALL"],
@@ -291,7 +293,7 @@ def _walls(place: Place, job: Job, memory: int) -> dict[str, Any]:
         "security_opt": ["no-new-privileges"],
         "ulimits": [Ulimit(name="nofile", soft=limits.file_descriptors, hard=limits.file_descriptors)],
         "tmpfs": {
-            "/tmp": f"rw,exec,nosuid,nodev,size={limits.tmp_mb}m,mode=1777",  # noqa: S108 - the container's
+            "/tmp": f"rw,exec,nosuid,nodev,size={tmp}m,mode=1777",  # noqa: S108 - the container's
             "/dev/shm": "ro,size=4k,mode=0000",  # noqa: S108 - Lambda has none
         },
     }

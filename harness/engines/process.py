@@ -170,9 +170,7 @@ class Starts:
         with ExitStack() as stack:
             try:
                 rung, sandbox = stack.enter_context(
-                    self._ladder.sandbox(
-                        self._trees, 1 + start.emulated, self._job.policy.limits.tmp_mb * MB, start.memory * MB
-                    )
+                    self._ladder.sandbox(self._trees, 1 + start.emulated, start.tmp * MB, start.memory * MB)
                 )
             except NotHere as reason:
                 raise Unavailable(f"no sandbox could be started: {reason}.") from None

@@ -23,6 +23,7 @@ class Start:
     Attributes:
         memory: MB.
         timeout: Seconds for each event.
+        tmp: MB of ``/tmp``.
         environment: What the user declares; the runtime's own variables are the engine's business.
         events: JSON texts to invoke it with, one after another.
         asks: The events are questions of ours, which ``harness/probe/questions.py`` answers instead of the handler.
@@ -37,6 +38,7 @@ class Start:
     events: tuple[str, ...] = ()
     asks: bool = False
     emulated: bool = False
+    tmp: int = 512
 
 
 class Outside(Protocol):

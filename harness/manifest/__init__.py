@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from functools import partial
 from types import MappingProxyType
@@ -138,11 +139,17 @@ class Template:
     caveats: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
 
     def completed(self, manifest: Manifest) -> Manifest:
-        """A manifest with what only the template knows."""
+        """A manifest with what only the template knows; most functions' runtime is the manifest's."""
         functions = tuple(
             replace(function, caveats=self.caveats.get(function.name, ())) for function in manifest.functions
         )
-        return replace(manifest, functions=functions, uncovered=self.uncovered, notes=self.notes)
+        common = {
+            key: Counter(getattr(function, key) for function in functions).most_common(1)[0][0]
+            or getattr(manifest, key)
+            for key in ("runtime", "architecture")
+            if functions
+        }
+        return replace(manifest, functions=functions, uncovered=self.uncovered, notes=self.notes, **common)
 
 
 def _template(

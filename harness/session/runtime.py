@@ -88,8 +88,8 @@ class Runtime:
         info = FunctionInfo(
             function.name,
             function.handler,
-            runtime=self.manifest.runtime,
-            architecture=str(self.manifest.architecture),
+            runtime=function.runtime or self.manifest.runtime,
+            architecture=str(function.architecture or self.manifest.architecture),
             declared_at=function.declared_at,
         )
         seen = self.observation(function)
@@ -108,8 +108,9 @@ class Runtime:
 
         Errors are left to the checks: each asks for its answer, and gets the same error.
         """
-        engine, arguments = self.settings.engine, (self._policy, self._architecture, self.settings.progress)
-        threading.Thread(target=engine.prepare, args=arguments, daemon=True).start()
+        first = next(iter(functions))
+        arguments = (*self._target(first), self.settings.progress)
+        threading.Thread(target=self.settings.engine.prepare, args=arguments, daemon=True).start()
         groups = self._groups(functions)
         reached = [self._reached(group) for group in groups]  # analyses the archives before the thread needs them
         with _exhausting(meanwhile):
@@ -129,7 +130,7 @@ class Runtime:
                 other
                 for other in self.manifest.functions
                 if other.name not in self._answers
-                and _archives(other) == _archives(function)
+                and self.workspace.key(other) == self.workspace.key(function)
                 and not scripts.script(other, items)
             ]
             self._start(group, self._reached(group))
@@ -150,7 +151,7 @@ class Runtime:
                 function=f"question {number}",
                 handler=QUESTION,
                 memory=QUESTION_MB,
-                timeout=self._policy.limits.timeout_max_seconds,
+                timeout=subject.policy.limits.timeout_max_seconds,
                 environment=scripts.for_python(subject.manifest.functions, subject.program),
                 events=(question,),
                 asks=True,
@@ -159,7 +160,8 @@ class Runtime:
         )
         answers = [key and self._saved.find(key) for key in self._keys(starts, task, opt)]
         if asked := tuple(start for start, answer in zip(starts, answers, strict=True) if answer is None):
-            job = Job(self._policy, self._architecture, task, opt, asked, self.settings.init_timeout)
+            target = subject.policy, str(subject.manifest.architecture)
+            job = Job(*target, task, opt, asked, self.settings.init_timeout)
             done = self._run(job)
             self._info = self._info or done.info
             replies = iter([_reply(observation) for observation in done.observations])
@@ -169,13 +171,9 @@ class Runtime:
                     self._saved.save(key, answer)
         return tuple(answer or "" for answer in answers)
 
-    @property
-    def _policy(self) -> RuntimePolicy:
-        return self.workspace.policy
-
-    @property
-    def _architecture(self) -> str:
-        return str(self.manifest.architecture)
+    def _target(self, function: Function) -> tuple[RuntimePolicy, str]:
+        """The runtime and the architecture that a function is started with."""
+        return self.workspace.policy_of(function), str(function.architecture or self.manifest.architecture)
 
     @cached_property
     def _saved(self) -> AnswerStore:
@@ -195,7 +193,7 @@ class Runtime:
             with contextlib.suppress(SourceUnavailable):
                 archives = self.workspace.bundle(function).archives
                 if function in functions and not any(archive.refusals for archive in archives):
-                    groups.setdefault(_archives(function), []).append(function)
+                    groups.setdefault(self.workspace.key(function), []).append(function)
         return list(groups.values())
 
     def _reached(self, group: Sequence[Function]) -> tuple[str, ...]:
@@ -229,7 +227,7 @@ class Runtime:
             task, opt = self._trees(self.workspace.bundle(group[0]))
             starts = tuple(_start_of(function) for function in group)
             limit = self.settings.init_timeout
-            answers = self._run(Job(self._policy, self._architecture, task, opt, starts, limit, reached, outside))
+            answers = self._run(Job(*self._target(group[0]), task, opt, starts, limit, reached, outside))
         except Unavailable as reason:
             return {function.name: reason for function in group}
         self._info = answers.info
@@ -274,16 +272,13 @@ def _exhausting(iterable: Iterable[object]) -> Iterator[None]:
         thread.result()
 
 
-def _archives(function: Function) -> object:
-    return function.code, function.layers
-
-
 def _start_of(function: Function) -> Start:
     return Start(
         function=function.name,
         handler=function.handler,
         memory=function.memory,
         timeout=function.timeout,
+        tmp=function.tmp,
         environment=function.environment,
         events=tuple(event.payload for event in function.events),
         emulated=function.seed is not None,

@@ -6,6 +6,7 @@ import contextlib
 import time
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from harness.artifact.bundle import Bundle
@@ -18,8 +19,9 @@ from harness.facts.archive import ArchiveFacts
 from harness.facts.python.program import Program
 from harness.facts.store import FactStore
 from harness.facts.view import Facts
-from harness.manifest import Source
+from harness.manifest import Architecture, Source
 from harness.model import ArtifactInfo, Timing
+from harness.plain_text import few
 from harness.policy import RuntimePolicy, runtime_policy
 from harness.sources.aws import Aws
 from harness.sources.aws_notes import aws_notes
@@ -28,12 +30,14 @@ from harness.sources.local import SourceUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
     from harness.artifact.entries import Archive
     from harness.dependencies.project import Project
     from harness.manifest import Function, Manifest
     from harness.session.settings import Settings
+
+SHOWN = 3
+"""Undecided values of a function that a note names."""
 
 TOO_LARGE = 4
 """Times Lambda's quota: what unpacks to more is not even analysed."""
@@ -41,8 +45,11 @@ TOO_LARGE = 4
 ArchiveKey: TypeAlias = tuple[str, Role]
 """The place of an archive, and what it is used as."""
 
-SetKey: TypeAlias = tuple[Source | None, tuple[Source, ...]]
-"""Code and layers, as functions share them."""
+Version: TypeAlias = tuple[int, int]
+"""Of Python: what an archive's sources mean depends on it."""
+
+SetKey: TypeAlias = tuple[Source | None, tuple[Source, ...], str, Architecture, tuple[Path, ...]]
+"""Code, layers, runtime, architecture and requirements, as functions share them."""
 
 
 def describe(archive: Archive, content_sha256: str | None = None) -> ArtifactInfo:
@@ -84,23 +91,33 @@ class Workspace:
     timings: list[Timing] = field(default_factory=list)
     _archives: dict[ArchiveKey, Archive] = field(default_factory=dict)
     _unavailable: dict[ArchiveKey, SourceUnavailable] = field(default_factory=dict)
-    _facts: dict[ArchiveKey, ArchiveFacts] = field(default_factory=dict)
+    _facts: dict[tuple[ArchiveKey, Version], ArchiveFacts] = field(default_factory=dict)
     _bundles: dict[SetKey, Bundle] = field(default_factory=dict)
     _lists: dict[SetKey, DependencyLists] = field(default_factory=dict)
+    _projects: dict[tuple[Path, ...], Project] = field(default_factory=dict)
 
     @cached_property
     def policy(self) -> RuntimePolicy:
-        """What Lambda promises for the runtime."""
+        """What Lambda promises for the runtime that functions inherit."""
         return runtime_policy(self.manifest.runtime)
 
-    @cached_property
+    def policy_of(self, function: Function) -> RuntimePolicy:
+        """What Lambda promises for a function's runtime."""
+        return runtime_policy(function.runtime) if function.runtime else self.policy
+
+    @property
     def project(self) -> Project:
-        """What the repository says of dependencies.
+        """What the repository says of the dependencies that functions inherit.
 
         Raises:
             MalformedFileError: A file of it is not what it should be.
         """
-        return read_project(self.manifest)
+        return self._project(self.manifest)
+
+    def _project(self, manifest: Manifest) -> Project:
+        if manifest.requirements not in self._projects:
+            self._projects[manifest.requirements] = read_project(manifest)
+        return self._projects[manifest.requirements]
 
     @cached_property
     def sources(self) -> Sources:
@@ -118,15 +135,20 @@ class Workspace:
     @property
     def artifacts(self) -> tuple[ArtifactInfo, ...]:
         """The archives that were read, with the digest of the content of those that were analysed."""
-        none = ArchiveFacts()
-        return tuple(
-            describe(archive, self._facts.get(key, none).digest or None) for key, archive in self._archives.items()
-        )
+        digests = {key: facts.digest for (key, _), facts in self._facts.items() if facts.digest}
+        return tuple(describe(archive, digests.get(key)) for key, archive in self._archives.items())
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What AWS says of the fetched archives that the manifest does not say."""
-        return tuple(aws_notes(self.manifest, self.sources.deployed))
+        manifest = self.manifest
+        uncovered = [f"not covered: {one.name} ({one.place}): {one.reason}" for one in manifest.uncovered]
+        undecided = [
+            f"{function.name}: only the deploy decides {few(function.caveats, SHOWN)}"
+            for function in manifest.functions
+            if function.caveats
+        ]
+        return (*manifest.notes, *uncovered, *undecided, *aws_notes(manifest, self.sources.deployed))
 
     @property
     def unread(self) -> tuple[str, ...]:
@@ -143,7 +165,7 @@ class Workspace:
         Raises:
             SourceUnavailable: One cannot be had.
         """
-        code, layers = key = self._key(function)
+        code, layers, *_ = key = self.key(function)
         if key not in self._bundles:
             self._bundles[key] = Bundle(
                 code=self._archive(code, Role.CODE) if code else None,
@@ -158,17 +180,19 @@ class Workspace:
             SourceUnavailable: An archive cannot be had.
         """
         bundle = self.bundle(function)
-        key = self._key(function)
+        key = self.key(function)
+        manifest = self.manifest.of(function) if function else self.manifest
+        policy = self.policy_of(function) if function else self.policy
         if key not in self._lists:
             program = self._program(key, bundle)
-            self._lists[key] = DependencyLists(program, self.project, self.manifest, partial(self._siblings, key))
-        return Subject(self.manifest, self.policy, bundle, self._lists[key], function)
+            self._lists[key] = DependencyLists(program, self._project(manifest), manifest, partial(self._siblings, key))
+        return Subject(manifest, policy, bundle, self._lists[key], function)
 
     def subjects(self) -> Iterator[Subject]:
         """One subject for each set of archives that functions share."""
         first: dict[SetKey, Function] = {}
         for function in self.manifest.functions:
-            first.setdefault(self._key(function), function)
+            first.setdefault(self.key(function), function)
         yield from (replace(self.subject(function), function=None) for function in first.values())
 
     def reached(self, function: Function) -> tuple[str, ...]:
@@ -204,12 +228,15 @@ class Workspace:
         Raises:
             OSError: The cache cannot be written.
         """
-        for key, facts in self._facts.items():
+        for (key, python), facts in self._facts.items():
             if facts.sources:
-                self._fact_store.keep(self._archives[key], self.policy.python, facts)
+                self._fact_store.keep(self._archives[key], python, facts)
 
-    def _key(self, function: Function | None) -> SetKey:
-        return (function.code, function.layers) if function else (self.manifest.code, self.manifest.layers)
+    def key(self, function: Function | None) -> SetKey:
+        """What functions must share to be verified together."""
+        manifest = self.manifest.of(function) if function else self.manifest
+        code, layers = (function.code, function.layers) if function else (self.manifest.code, self.manifest.layers)
+        return code, layers, manifest.runtime, manifest.architecture, manifest.requirements
 
     def _archive(self, source: Source, role: Role) -> Archive:
         """An archive, read when it is first asked for; what cannot be had is not tried again."""
@@ -233,26 +260,26 @@ class Workspace:
             if self._is_unpacked(archive):
                 self._store.tree(archive, self.policy.limits.unzipped_bytes)
             else:
-                self._facts[_place(source, role)] = self._analysis(archive)
+                python = self.policy.python
+                self._facts[_place(source, role), python] = self._analysis(archive, python)
         except Refused as refused:
             # Only its bytes show it: a checksum or a size that is not the declared one.
-            self._facts[_place(source, role)] = ArchiveFacts()
             return replace(archive, refusals=(refused.refusal,))
         return archive
 
-    def _facts_of(self, source: Source, role: Role) -> ArchiveFacts:
-        archive, key = self._archive(source, role), _place(source, role)
+    def _facts_of(self, source: Source, role: Role, python: Version) -> ArchiveFacts:
+        archive, key = self._archive(source, role), (_place(source, role), python)
         if key not in self._facts:
             with timed(self.timings, f"analysing {source.text}"):
-                self._facts[key] = self._analysis(archive)
+                self._facts[key] = self._analysis(archive, python)
         return self._facts[key]
 
-    def _analysis(self, archive: Archive) -> ArchiveFacts:
+    def _analysis(self, archive: Archive, python: Version) -> ArchiveFacts:
         limit = self.policy.limits.unzipped_bytes
         if archive.refusals or archive.unzipped_bytes > TOO_LARGE * limit:
             return ArchiveFacts()
         tree = self._store.tree(archive, limit) if self._is_unpacked(archive) else None
-        return self._fact_store.facts(archive, self.policy.python, tree)
+        return self._fact_store.facts(archive, python, tree)
 
     def _is_unpacked(self, archive: Archive) -> bool:
         within = archive.unzipped_bytes <= self.policy.limits.unzipped_bytes
@@ -260,18 +287,19 @@ class Workspace:
 
     def _program(self, key: SetKey, bundle: Bundle) -> Program:
         """What Python makes of a set of archives; the same for all functions that share it."""
-        code, layers = key
-        facts = [self._facts_of(code, Role.CODE)] if code else []
-        facts += [self._facts_of(layer, Role.LAYER) for layer in self.sources.layers(layers)]
-        functions = [function for function in self.manifest.functions if self._key(function) == key]
+        code, layers, runtime, architecture, _ = key
+        policy = runtime_policy(runtime)
+        facts = [self._facts_of(code, Role.CODE, policy.python)] if code else []
+        facts += [self._facts_of(layer, Role.LAYER, policy.python) for layer in self.sources.layers(layers)]
+        functions = [function for function in self.manifest.functions if self.key(function) == key]
         in_all = set.intersection(*(set(function.environment) for function in functions)) if functions else set()
         others = [
             function for function in self.manifest.functions if function.code == code and function.layers != layers
         ]
         return Program(
-            policy=self.policy,
+            policy=policy,
             facts=Facts(bundle, tuple(facts)),
-            architecture=str(self.manifest.architecture),
+            architecture=str(architecture),
             handlers=tuple(function.handler for function in functions),
             names=tuple(function.name for function in functions),
             environment=tuple(sorted(in_all)),
@@ -283,7 +311,7 @@ class Workspace:
         """The programs of the functions with other archives, without those that cannot be had."""
         programs: dict[int, Program] = {}
         for function in self.manifest.functions:
-            if self._key(function) != key:
+            if self.key(function) != key:
                 with contextlib.suppress(SourceUnavailable):
                     program = self.subject(function).program
                     programs[id(program)] = program

@@ -160,6 +160,10 @@ class Sources:
 
 
 def _resource(source: Source) -> AwsResource:
+    if source.kind is SourceKind.UNKNOWN:
+        raise SourceUnavailable(
+            f"the layer {source.text} is decided by the deploy: name it in `layers` of the function, or with --layer."
+        )
     if (resource := parse(source.text)) is None:
         raise SourceUnavailable(f"{source.text} names nothing in AWS that archives are downloaded from.")
     return resource

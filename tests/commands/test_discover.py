@@ -1,0 +1,138 @@
+"""``discover``, and ``verify`` where nothing is declared but by another tool."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from harness import cli
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TEMPLATE = {
+    "Globals": {"Function": {"Runtime": "python3.12"}},
+    "Resources": {
+        "Api": {
+            "Type": "AWS::Serverless::Function",
+            "Properties": {
+                "CodeUri": "Api",
+                "Handler": "app.handler",
+                "MemorySize": 256,
+                "Environment": {"Variables": {"SHARED": {"Fn::ImportValue": "Shared"}, "STAGE": "dev"}},
+            },
+        },
+        "Page": {
+            "Type": "AWS::Serverless::Function",
+            "Properties": {"CodeUri": "Page", "Handler": "index.handler", "Runtime": "nodejs22.x"},
+        },
+    },
+}
+MANIFEST = """\
+# From .aws-sam/build/template.yaml (SAM).
+
+[functions."Api"]  # .aws-sam/build/template.yaml:8
+# Not known before the deploy: environment.SHARED: Fn::ImportValue Shared
+handler = "app.handler"
+runtime = "python3.12"
+architecture = "x86_64"
+code = ".aws-sam/build/Api"
+memory = 256
+timeout = 3
+environment = { SHARED = "<Shared>", STAGE = "dev" }
+
+# Not covered: Page (.aws-sam/build/template.yaml:24): it runs on nodejs22.x, and only Python is verified
+"""
+
+
+@pytest.fixture
+def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project that ``sam build`` has built, as the working directory."""
+    build = tmp_path / ".aws-sam" / "build"
+    (build / "Api").mkdir(parents=True)
+    (build / "Api" / "app.py").write_text("import absent\n\n\ndef handler(event, context):\n    return 1\n", "utf-8")
+    (build / "template.yaml").write_text(json.dumps(TEMPLATE, indent=1), "utf-8")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    code = cli.run(arguments, {"LAMBDA_ARTIFACT_CACHE": "cache", "NO_COLOR": "1"})
+    printed = capsys.readouterr()
+    return code, printed.out, printed.err
+
+
+@pytest.mark.usefixtures("built")
+def test_what_is_declared_is_shown_with_its_places(capsys: pytest.CaptureFixture[str]) -> None:
+    code, text, _ = run(capsys, "discover")
+    assert code == 0
+    assert text.startswith(".aws-sam/build/template.yaml (SAM): 1 function to verify\n\nApi  (.aws-sam/build/template")
+    for line in (
+        "  handler            app.handler  (.aws-sam/build/template.yaml:12)",
+        "  not known before the deploy: environment.SHARED: Fn::ImportValue Shared",
+        "  Page  (.aws-sam/build/template.yaml:24): it runs on nodejs22.x, and only Python is verified",
+    ):
+        assert f"\n{line}\n" in text
+
+
+def test_a_manifest_is_written_once(built: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(capsys, "discover", "--write")[0] == 0
+    assert (built / "lambda-artifact.toml").read_text("utf-8") == MANIFEST
+    code, _, problem = run(capsys, "discover", "--write")
+    assert (code, "--write lambda-artifact.toml: File exists" in problem) == (2, True)
+
+
+@pytest.mark.usefixtures("built")
+@pytest.mark.parametrize("written", [False, True])
+def test_the_findings_are_those_of_a_manifest(capsys: pytest.CaptureFixture[str], *, written: bool) -> None:
+    if written:
+        run(capsys, "discover", "--write")
+    code, text, _ = run(capsys, "verify", "--engine", "none", "--format", "json")
+    report = json.loads(text)
+    assert code == 1
+    assert [problem["title"] for problem in report["problems"] if problem["severity"] == "error"] == [
+        "No module named 'absent'"
+    ]
+    assert report["problems"][0]["functions"] == ["Api"]
+    notes = "\n".join(report["notes"])
+    assert ("not covered: Page" in notes) is not written
+
+
+def test_a_manifest_on_top_of_a_template(built: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (built / "lambda-artifact.toml").write_text(
+        'from = ".aws-sam/build/template.yaml"\nrequired-files = ["alembic.ini"]\n\n'
+        '[functions.Api]\nenvironment = { SHARED = "x" }\nmemory = 512\n',
+        "utf-8",
+    )
+    code, text, _ = run(capsys, "verify", "--engine", "none", "--format", "json", "--select", "required-files")
+    assert code == 1
+    assert "alembic.ini" in json.dumps(json.loads(text)["problems"])
+
+
+@pytest.mark.usefixtures("built")
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["verify", "--from", "absent.yaml"], "absent.yaml: cannot be read"),
+        (["verify", "--from", "Api"], "Api"),
+        (["verify", "--parameter", "x"], '--parameter: expected NAME=VALUE, found "x"'),
+        (["discover", "--from", "../../other.yaml"], "is outside of the project"),
+        (["verify", "--handler", "app.handler"], "nothing says where its code is"),
+    ],
+)
+def test_what_is_wrong_with_a_request(capsys: pytest.CaptureFixture[str], arguments: list[str], sentence: str) -> None:
+    code, text, problem = run(capsys, *arguments)
+    assert (code, text) == (2, "")
+    assert sentence in problem
+
+
+def test_nothing_is_declared_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, _, problem = run(capsys, "discover")
+    assert (code, "run `sam build`, `cdk synth`" in problem) == (2, True)
+    code, _, problem = run(capsys, "verify")
+    assert (code, "nothing to verify" in problem) == (2, True)
