@@ -87,13 +87,23 @@ def discover(project: Project, chosen: Path | None = None) -> Discovery | None:
     if chosen is not None:
         build = _named(project, chosen)
         return build.read(project, build.path)
+    path = only(project)
+    return discover(project, path) if path is not None else None
+
+
+def only(project: Project) -> Path | None:
+    """The file of the only build output of a folder; None where nothing was built.
+
+    Raises:
+        DiscoveryError: There are several.
+    """
     found = builds(project)
     if len(found) > 1:
         names = [f"{build.tool} ({project.relative(build.path)})" for build in found]
         raise DiscoveryError(
             f"{' and '.join(names)} were built here: choose one, as in --from {project.relative(found[0].path)}"
         )
-    return found[0].read(project, found[0].path) if found else None
+    return found[0].path if found else None
 
 
 def _named(project: Project, path: Path) -> Build:

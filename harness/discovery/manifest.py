@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from harness.discovery.find import discover
+from harness.discovery.find import discover, only
+from harness.discovery.project import Project, root_of
 from harness.discovery.values import Discovery, DiscoveryError
-from harness.manifest import ManifestError, Template, Uncovered
+from harness.manifest import ManifestError, Options, Template, Uncovered, find, load
 from harness.manifest.errors import diagnose
 from harness.manifest.scopes import Scope
 from harness.manifest.tables import ManifestTable
@@ -19,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from harness.discovery.project import Project
     from harness.discovery.values import Declared
+    from harness.manifest import Manifest
     from harness.manifest.errors import At
 
 DEFAULT_MEMORY: Final = 128
@@ -39,6 +41,30 @@ def template(project: Project, chosen: Path | None) -> Template | None:
     """
     found = discover(project, chosen)
     return as_template(project, found) if found is not None else None
+
+
+def load_file(path: Path, **rest: Any) -> Manifest:  # noqa: ANN401 - those of harness.manifest.load
+    """Load a manifest, or what another tool built, by its path.
+
+    Raises:
+        UsageError: It is wrong.
+    """
+    project = Project(root_of(path.parent), path.parent)
+    discover = partial(template, project)
+    if path.suffix == ".toml":
+        return load(path, discover=discover, **rest)
+    return load(None, Options(folder=path.parent, template=path.name), discover=discover, **rest)
+
+
+def find_file(folder: Path) -> Path | None:
+    """The manifest of a folder, there or above; else what another tool built there.
+
+    Raises:
+        DiscoveryError: Several tools did.
+    """
+    if (manifest := find(folder)) is not None:
+        return manifest
+    return only(Project(root_of(folder), folder))
 
 
 def as_template(project: Project, found: Discovery) -> Template:

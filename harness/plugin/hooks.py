@@ -57,11 +57,11 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", f"{MARKER}: a check of the built archives, collected from a manifest")
     if worker_input(config):  # a worker, whose controller does the rest
         return
-    path = _requested(config)
-    if path is None:
-        return
     distributes = config.getoption("dist", "no") != "no" and sys.platform != "win32"
     try:
+        path = _requested(config)
+        if path is None:
+            return
         if distributes:
             config.pluginmanager.register(Controller(config, path))
             _load(path)
@@ -95,10 +95,10 @@ class Controller:
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
     """Collect a manifest that is asked for: by ``-m artifact``, by option, or by its own path."""
-    option = option_path(parent.config)
-    if file_path.name not in FILE_NAMES and file_path != option:
+    option, selects = option_path(parent.config), _selects_artifacts(parent.config)
+    if file_path.name not in FILE_NAMES and file_path not in (option, selects and find_manifest(parent.config)):
         return None
-    selected = _selects_artifacts(parent.config) and option in (None, file_path)
+    selected = selects and option in (None, file_path)
     if _is_argument(file_path, parent.config) or (selected and _is_manifest(file_path)):
         return ManifestFile.from_parent(parent, path=file_path, nodeid=_node(parent.config, file_path))
     return None
@@ -119,10 +119,10 @@ def _load(path: Path) -> None:
     Raises:
         UsageError: It is wrong.
     """
-    from harness.manifest import load
+    from harness.discovery.manifest import load_file
     from harness.policy import known_runtimes
 
-    load(path, runtimes=known_runtimes(), environ=os.environ)
+    load_file(path, runtimes=known_runtimes(), environ=os.environ)
 
 
 def _requested(config: pytest.Config) -> Path | None:

@@ -31,13 +31,13 @@ class Request:
         """
         from harness.cache.folder import cache_folder
         from harness.catalogue import waivable
+        from harness.discovery.manifest import load_file
         from harness.engines.choice import Choice, engine
-        from harness.manifest import load
         from harness.policy import known_runtimes
         from harness.session.settings import Settings
         from harness.verify import Verification
 
-        manifest = load(Path(self.manifest), runtimes=known_runtimes(), checks=waivable, environ=environ)
+        manifest = load_file(Path(self.manifest), runtimes=known_runtimes(), checks=waivable, environ=environ)
         cache, choice = cache_folder(environ), Choice(self.engine)
         python = Path(self.python) if self.python else None
         settings = Settings(

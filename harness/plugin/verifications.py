@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from harness.verify import Planned, Verification
 
 VERIFICATIONS = pytest.StashKey[dict[Path, "Verification"]]()
+FOUND = pytest.StashKey["Path | None"]()
 REPORTS = pytest.StashKey[dict[Path, dict[str, "Report"]]]()
 WORKER_INPUT = "lambda_artifact"
 """The key under which the controller of pytest-xdist sends its workers the folder of the helper."""
@@ -32,10 +33,16 @@ def option_path(config: pytest.Config) -> Path | None:
 
 
 def find_manifest(config: pytest.Config) -> Path | None:
-    """The manifest in the working directory or above."""
-    from harness.manifest import find
+    """The manifest in the working directory or above, else what another tool built there; looked for once.
 
-    return find(config.invocation_params.dir)
+    Raises:
+        UsageError: Several tools built something there.
+    """
+    if FOUND not in config.stash:
+        from harness.discovery.manifest import find_file
+
+        config.stash[FOUND] = find_file(config.invocation_params.dir)
+    return config.stash[FOUND]
 
 
 def request_of(config: pytest.Config, path: Path) -> Request:
