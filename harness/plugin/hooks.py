@@ -18,6 +18,7 @@ from harness.model import UsageError
 from harness.plugin.fixtures import FunctionError, LambdaRuntime, artifact, lambda_runtime
 from harness.plugin.items import MARKER, ArtifactWarning, CheckItem, ManifestFile
 from harness.plugin.verifications import (
+    FOUND,
     WORKER_INPUT,
     find_manifest,
     option_path,
@@ -91,6 +92,18 @@ class Controller:
     def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
         """Called with the selection of each worker, which is the same in all."""
         self._helper.choose([one.removeprefix(self._prefix) for one in ids if one.startswith(self._prefix)])
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Let the way to a build output be followed that is in a hidden folder, and nothing else in that folder."""
+    sent = worker_input(config).get("manifest")
+    build = Path(sent) if sent else config.stash.get(FOUND, None)
+    base = config.invocation_params.dir
+    if build is None or not build.is_relative_to(base) or not build.relative_to(base).parts[0].startswith("."):
+        return None
+    if collection_path != base and build.is_relative_to(collection_path) and collection_path.is_relative_to(base):
+        return False
+    return True if collection_path.is_relative_to(base / build.relative_to(base).parts[0]) else None
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:

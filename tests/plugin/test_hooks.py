@@ -25,6 +25,12 @@ STATIC = ("--artifact-engine", "none")
 ITEMS = [f"{check.id}[api]" if check.scope is Scope.FUNCTION else check.id for check in CATALOGUE]
 STARTED = {"handler-imports[api]", "handler-responds[api]"}
 ARCHIVES = 2  # of the sound artifact
+TEMPLATE = """\
+Resources:
+  Api:
+    Type: AWS::Serverless::Function
+    Properties: {CodeUri: Api, Handler: app.handler, Runtime: python3.12}
+"""
 TEST = "def test_of_the_project():\n    pass\n"
 
 
@@ -57,6 +63,20 @@ def outcomes(result: pytest.RunResult) -> dict[str, set[str]]:
 
 class TestCollection:
     """What is collected, and when."""
+
+    @pytest.mark.parametrize("options", [(), ("-n", "2")])
+    def test_what_another_tool_built(self, pytester: pytest.Pytester, options: tuple[str, ...]) -> None:
+        build = pytester.path / ".aws-sam" / "build"
+        (build / "Api").mkdir(parents=True)
+        (build / "Api" / "app.py").write_text(
+            "import absent\n\n\ndef handler(event, context):\n    return 1\n", "utf-8"
+        )
+        (build / "Api" / "test_of_a_library.py").write_text("import absent\n", "utf-8")
+        (build / "template.yaml").write_text(TEMPLATE, "utf-8")
+        pytester.makepyfile(test_project=TEST)
+        result = pytester.runpytest_subprocess("-m", "artifact", *STATIC, "-rA", *options)
+        result.stdout.fnmatch_lines(["FAILED .aws-sam/build/template.yaml::imports-resolve*"])
+        assert result.ret == pytest.ExitCode.TESTS_FAILED
 
     @pytest.mark.parametrize(
         ("options", "part"),
