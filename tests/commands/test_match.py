@@ -363,7 +363,7 @@ class TestRequests:
     @pytest.mark.parametrize(
         ("arguments", "said"),
         [
-            ([], "nothing to be matched: name what lies there with --code or --layer"),
+            ([], "nothing to compare: name archives with --code or --layer"),
             (["--code", "none.zip"], "--code none.zip: none.zip does not exist"),
             (["--code", "s3://bucket"], "--code: expected a file, s3://bucket/key, function:NAME or the ARN"),
             (["--code", "arn:aws:lambda:eu-west-1:123456789012:layer:deps:3"], "--code: expected a file"),
