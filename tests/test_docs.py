@@ -39,7 +39,19 @@ if TYPE_CHECKING:
 STARTS = {"README.md", "docs/quickstart.md", "docs/emulator.md", "docs/reports.md", "docs/transition.md"}
 """The pages with commands that start handlers."""
 
-COMMANDS = ("verify", "discover", "stamp", "key", "checks", "explain", "cache", "match", "policy", "preflight", "transition")
+COMMANDS = (
+    "verify",
+    "discover",
+    "stamp",
+    "key",
+    "checks",
+    "explain",
+    "cache",
+    "match",
+    "policy",
+    "preflight",
+    "transition",
+)
 
 
 def needs_an_engine(environ: dict[str, str]) -> None:
