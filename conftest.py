@@ -16,16 +16,19 @@ if TYPE_CHECKING:
 pytest_plugins = ["pytester"]
 
 
+CACHE = Path(__file__).parent / "build" / "test-cache"
+
+
 @pytest.fixture(scope="session")
 def cache() -> Path:
     """The suite's cache folder."""
-    return Path(__file__).parent / "build" / "test-cache"
+    return CACHE
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _cache_in_use(cache: Path) -> Iterator[None]:
+def _cache_in_use() -> Iterator[None]:
     """Hold the cache as commands do: else one that another worker runs removes what a test is about to read."""
-    with using(cache):
+    with using(CACHE):  # not the fixture of that name, which a test's own parameter may hide
         yield
 
 

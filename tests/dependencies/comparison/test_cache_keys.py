@@ -64,7 +64,7 @@ LAYER = "build/layer.zip"
 
 
 @pytest.mark.parametrize(
-    ("cache", "inputs"),
+    ("step", "inputs"),
     [
         ((LAYER, key("requirements.txt")), ("requirements.txt",)),
         ((LAYER, key("**/requirements*.txt")), ("requirements.txt", "deps/requirements-base.txt")),
@@ -89,12 +89,12 @@ LAYER = "build/layer.zip"
         ((LAYER, key("requirements.txt")), ("requirements.txt", "../../shared/base.txt")),
     ],
 )
-def test_a_cache_may_look_like_this(cache: tuple[str, str], inputs: tuple[str, ...], tmp_path: Path) -> None:
-    assert found(tmp_path / "a" / "b", cache, inputs=inputs) == ()
+def test_a_cache_may_look_like_this(step: tuple[str, str], inputs: tuple[str, ...], tmp_path: Path) -> None:
+    assert found(tmp_path / "a" / "b", step, inputs=inputs) == ()
 
 
 @pytest.mark.parametrize(
-    ("cache", "inputs", "missing", "own"),
+    ("step", "inputs", "missing", "own"),
     [
         ((LAYER, key("poetry.lock")), ("requirements.txt",), ["requirements.txt"], True),
         ((LAYER, key("poetry.lock")), ("requirements.txt", "poetry.lock?"), ["requirements.txt"], True),
@@ -114,9 +114,9 @@ def test_a_cache_may_look_like_this(cache: tuple[str, str], inputs: tuple[str, .
     ],
 )
 def test_an_input_that_is_not_in_the_key_is_named(
-    cache: tuple[str, str], inputs: tuple[str, ...], missing: list[str], tmp_path: Path, *, own: bool
+    step: tuple[str, str], inputs: tuple[str, ...], missing: list[str], tmp_path: Path, *, own: bool
 ) -> None:
-    (one,) = found(tmp_path, cache, inputs=inputs)
+    (one,) = found(tmp_path, step, inputs=inputs)
 
     assert (list(one.inputs), one.own) == (missing, own)
 
