@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import hashlib
 import io
 import os
 import tarfile
 import tempfile
+import time
+from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -18,6 +21,11 @@ from harness.engines.protocol import Job, Progress, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from docker import APIClient
+
+EXIT_SECONDS = 2
+"""How long the end of the process waits for the daemon."""
 
 PLATFORMS = {"x86_64": "amd64", "arm64": "arm64"}
 
@@ -77,9 +85,11 @@ def _text_in(daemon: Daemon, image: str, path: str) -> str | None:
     """A text file of an image, read without starting anything; None where there is no such file."""
     from docker.errors import DockerException  # noqa: PLC0415 - as above
 
-    api = daemon.client.api
-    made = api.create_container(image, command=["/"], labels=owner(), network_disabled=True)["Id"]
+    api, name = daemon.client.api, f"{LABEL}-{os.urandom(8).hex()}"
+    leave = partial(_remove_at_exit, api, name)
+    atexit.register(leave)  # Ctrl-C may end the process while this thread waits for the daemon
     try:
+        made = api.create_container(image, command=["/"], name=name, labels=owner(), network_disabled=True)["Id"]
         with contextlib.suppress(DockerException, OSError, KeyError, tarfile.TarError, UnicodeDecodeError):
             stream, _ = api.get_archive(made, path)
             with tarfile.open(fileobj=io.BytesIO(b"".join(stream))) as tar:
@@ -87,8 +97,24 @@ def _text_in(daemon: Daemon, image: str, path: str) -> str | None:
                 return content.read().decode("utf-8") if content else None
     finally:
         with contextlib.suppress(DockerException, OSError):
-            api.remove_container(made, force=True, v=True)
+            api.remove_container(name, force=True, v=True)
+        atexit.unregister(leave)
     return None
+
+
+def _remove_at_exit(api: APIClient, name: str) -> None:
+    """Remove a container that is there, or will be as soon as the daemon has made it."""
+    from docker.errors import DockerException, NotFound  # noqa: PLC0415 - as above
+
+    vars(api).pop("send", None)  # with its limit of time comes a thread, which none can start any more
+    api.timeout = EXIT_SECONDS
+    deadline = time.monotonic() + EXIT_SECONDS
+    with contextlib.suppress(DockerException, OSError, RuntimeError):
+        while time.monotonic() < deadline:
+            with contextlib.suppress(NotFound):
+                api.remove_container(name, force=True, v=True)
+                return
+            time.sleep(0.05)
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import os
 import re
@@ -57,6 +58,12 @@ class Ended:
     def report(self) -> Any:  # noqa: ANN401 - JSON
         """What was found, without what is measured; None where there is no report."""
         return _unmeasured(json.loads(self.output)) if self.output else None
+
+
+def difference(seen: Any, right: Any) -> str:  # noqa: ANN401 - JSON
+    """The lines in which two reports differ."""
+    texts = (json.dumps(report, indent=1).splitlines() for report in (right, seen))
+    return "\n".join(difflib.unified_diff(*texts, "right", "seen", n=2, lineterm=""))
 
 
 def faults(seen: Ended, right: Any, *words: str) -> list[object]:  # noqa: ANN401 - JSON
@@ -198,12 +205,15 @@ class Scene:
         label = "lambda-artifact-harness"
         for what in ("container", "image"):
             asked = ["docker", what, "ls", "--all", "--quiet", "--no-trunc", "--filter", f"label={label}"]
+            state = "{{.State.Status}}" if what == "container" else ""
             done = subprocess.run(asked, env=dict(self.environ), capture_output=True, text=True, check=True)
             for one in done.stdout.split():
-                look = ["docker", what, "inspect", one, "--format", f'{{{{index .Config.Labels "{label}.pid"}}}}']
-                pid = subprocess.run(look, env=dict(self.environ), capture_output=True, text=True, check=False).stdout
-                if pid.strip() and int(pid) in self.pids:
-                    yield f"{what} {one}"
+                form = f'{{{{index .Config.Labels "{label}.pid"}}}} {state}'
+                look = ["docker", what, "inspect", one, "--format", form]
+                seen = subprocess.run(look, env=dict(self.environ), capture_output=True, text=True, check=False).stdout
+                pid, _, status = seen.strip().partition(" ")
+                if pid and int(pid) in self.pids:
+                    yield f"{what} {one} {status}"
 
 
 def ended(run: subprocess.Popen[str], seconds: float = SECONDS) -> Ended:

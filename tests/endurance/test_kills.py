@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.endurance.scene import ended, soon, times
+from tests.endurance.scene import difference, ended, soon, times
 
 if TYPE_CHECKING:
     from tests.endurance.scene import Scene
+
+MADE = " created"
+"""The end of a container's line that never ran: SIGKILL may leave it, and the next run removes it."""
 
 CODES = {signal.SIGKILL: {-signal.SIGKILL}, signal.SIGINT: {130}, signal.SIGTERM: {143, -signal.SIGTERM}}
 
@@ -38,10 +41,10 @@ def test_at_any_moment(scene: Scene, number: signal.Signals) -> None:
             wrong.append((repetition, killed))
         if number != signal.SIGKILL and killed.code != right.code and (killed.output or "Traceback" in killed.errors):
             wrong.append((repetition, killed))
-        if found := soon(scene.left):
+        if found := [one for one in soon(scene.left) if number != signal.SIGKILL or not one.endswith(MADE)]:
             wrong.append((repetition, found))
         if (after := scene.run()).report != right.report:
-            wrong.append((repetition, after))
+            wrong.append((repetition, after.code, difference(after.report, right.report), after.errors))
         if found := [*soon(scene.left), *scene.half_made()]:
             wrong.append((repetition, "after the next", found))
     assert wrong == []
