@@ -99,11 +99,13 @@ def read(project: Project, path: Path) -> Discovery:
     functions = [_function(known, one) for one in resources if one.type == _FUNCTION and one.mode == "managed"]
     if not functions and not resources:
         raise DiscoveryError(f"{path}: it plans no resources: write it with `terraform show -json PLAN`")
+    declared = tuple(one for one in functions if isinstance(one, Declared))
     return Discovery(
         tool="Terraform",
         file=path,
-        functions=tuple(one for one in functions if isinstance(one, Declared)),
+        functions=declared,
         uncovered=tuple(one for one in functions if isinstance(one, Uncovered)),
+        notes=tuple(filter(None, (_stale(one, project.root / one.code) for one in declared))),
     )
 
 
@@ -281,7 +283,7 @@ def _same(address: str, reference: str) -> bool:
     return plain == reference or (reference.split(".")[-2] == "module" and plain.startswith(f"{reference}."))
 
 
-def stale(declared: Declared, path: Path) -> str | None:
+def _stale(declared: Declared, path: Path) -> str | None:
     """A sentence where the archive is not the one that was planned."""
     if declared.sha256 is None or not path.is_file():
         return None
