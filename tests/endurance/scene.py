@@ -62,8 +62,8 @@ class Ended:
 
 def difference(seen: Any, right: Any) -> str:  # noqa: ANN401 - JSON
     """The lines in which two reports differ."""
-    texts = (json.dumps(report, indent=1).splitlines() for report in (right, seen))
-    return "\n".join(difflib.unified_diff(*texts, "right", "seen", n=2, lineterm=""))
+    expected, found = (json.dumps(report, indent=1).splitlines() for report in (right, seen))
+    return "\n".join(difflib.unified_diff(expected, found, "right", "seen", n=2, lineterm=""))
 
 
 def faults(seen: Ended, right: Any, *words: str) -> list[object]:  # noqa: ANN401 - JSON
