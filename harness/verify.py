@@ -36,7 +36,7 @@ def verify(manifest: Manifest, settings: Settings) -> Report:
     """
     verification = Verification(manifest, settings)
     verification.read_repository()
-    results = verification.results(plan(manifest, settings))
+    results = [*verification.results(plan(manifest, settings)), *verification.runtime.undone]
     report = verification.report(results)
     return replace(report, notes=(*report.notes, *idle(manifest.waivers, results)))
 

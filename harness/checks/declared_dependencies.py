@@ -124,15 +124,15 @@ def _undeclared(lists: DependencyLists, shown: str) -> Findings:
     found = sorted(agreement.undeclared(lists), key=lambda one: one.name)
     if not found:
         return
-    told = []
+    undeclared = []
     for one in found:
         along = f", brought along by {one.need.parent.name}" if one.need and one.need.parent else ""
-        told.append(f"{one.name} ({one.place}{along})")
+        undeclared.append(f"{one.name} ({one.place}{along})")
     later = (
         "; what brings it along may leave it out any day" if any(one.need and one.need.parent for one in found) else ""
     )
     yield Finding(
-        f"imported, and not declared in {shown}: {few(told, SHOWN, '; ')}",
+        f"imported, and not declared in {shown}: {few(undeclared, SHOWN, '; ')}",
         str(found[0].place),
         Severity.WARNING,
         f"add to {shown}: {', '.join(one.name for one in found)}{later}",

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 from harness.discovery import document
 from harness.discovery.cloudformation.template import Settings, Template
 from harness.discovery.document import mapping
-from harness.discovery.values import Declared, Discovery, DiscoveryError, Uncovered
+from harness.discovery.values import Declared, Discovery, DiscoveryError
+from harness.manifest import Uncovered
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -47,7 +48,6 @@ def read(project: Project, path: Path) -> Discovery:
         file=path,
         functions=tuple(one for one in functions if isinstance(one, Declared)),
         uncovered=tuple(one for one in functions if isinstance(one, Uncovered)),
-        resources=tuple(resource for stack in stacks for resource in stack.declared()),
     )
 
 

@@ -48,16 +48,19 @@ class Document:
     Attributes:
         path: The file.
         value: What it contains; short intrinsic functions of CloudFormation are written out.
+        within: The keys under which ``value`` stands in the file.
     """
 
     path: Path
     value: Value
+    within: tuple[str, ...] = ()
     _text: str = ""
     _root: Node = None
     _members: dict[int, dict[str, int]] = field(default_factory=dict)
 
     def line(self, keys: Iterable[str | int]) -> int:
         """The line of what stands under these keys, or of the nearest thing above it."""
+        keys = (*self.within, *keys)
         return self._yaml_line(keys) if self._root is not None else self._json_line(keys)
 
     def _yaml_line(self, keys: Iterable[str | int]) -> int:
@@ -122,7 +125,7 @@ def decoded(data: bytes, path: Path) -> str:
 
 def _json(path: Path, text: str) -> Document:
     try:
-        return Document(path, json.loads(text, object_pairs_hook=_unique), text)
+        return Document(path, json.loads(text, object_pairs_hook=_unique), _text=text)
     except json.JSONDecodeError as error:
         raise UnreadableDocumentError(f"{path}:{error.lineno}: not JSON: {error.msg}") from None
     except RecursionError:
@@ -184,7 +187,7 @@ def _yaml(path: Path, text: str) -> Document:
         raise UnreadableDocumentError(f"{path}: it is nested too deep to be a template") from None
     if deep:
         raise UnreadableDocumentError(f"{path}: it is nested too deep to be a template")
-    return Document(path, _Builder(path).value(root), text, root)
+    return Document(path, _Builder(path).value(root), _text=text, _root=root)
 
 
 @dataclass

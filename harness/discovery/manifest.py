@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,9 +17,10 @@ from harness.manifest.errors import diagnose
 from harness.manifest.scopes import Scope
 from harness.manifest.tables import ManifestTable
 from harness.model import Place
+from harness.policy import known_runtimes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from harness.discovery.values import Declared
@@ -40,7 +42,24 @@ def template(project: Project, chosen: Path | None) -> Template | None:
         UsageError: A build cannot be read.
     """
     found = discover(project, chosen)
-    return as_template(project, found) if found is not None else None
+    return as_template(project, _offered(found)) if found is not None else None
+
+
+def _offered(found: Discovery) -> Discovery:
+    """A discovery whose functions for a Python that is not verified are not covered."""
+    known = known_runtimes()
+    others = tuple(
+        Uncovered(one.name, f"{one.runtime} is not one of {', '.join(known)}", one.place, undone=True)
+        for one in found.functions
+        if one.runtime not in known
+    )
+    functions = tuple(one for one in found.functions if one.runtime in known)
+    return replace(found, functions=functions, uncovered=(*found.uncovered, *others))
+
+
+def here(folder: Path) -> Callable[[Path | None], Template | None]:
+    """What reads the templates of a folder's project, for :func:`harness.manifest.load`."""
+    return partial(template, Project(root_of(folder), folder))
 
 
 def load_file(path: Path, **rest: Any) -> Manifest:  # noqa: ANN401 - those of harness.manifest.load
@@ -49,8 +68,7 @@ def load_file(path: Path, **rest: Any) -> Manifest:  # noqa: ANN401 - those of h
     Raises:
         UsageError: It is wrong.
     """
-    project = Project(root_of(path.parent), path.parent)
-    discover = partial(template, project)
+    discover = here(path.parent)
     if path.suffix == ".toml":
         return load(path, discover=discover, **rest)
     return load(None, Options(folder=path.parent, template=path.name), discover=discover, **rest)
@@ -100,7 +118,7 @@ def as_template(project: Project, found: Discovery) -> Template:
         raise ManifestError(tuple(problems) or (f"{named(())}: {error}",)) from None
     return Template(
         scope=Scope(converted, project.root, named, place=place),
-        uncovered=tuple(Uncovered(one.name, one.reason, one.place) for one in found.uncovered),
+        uncovered=found.uncovered,
         notes=(f"functions from {project.relative(found.file)} ({found.tool})", *found.notes),
         caveats={function.name: function.unknown for function in found.functions},
     )

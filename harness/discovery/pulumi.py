@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any, Final
 
 from harness.discovery import document
 from harness.discovery.document import mapping, sequence
-from harness.discovery.values import Declared, Discovery, DiscoveryError, Uncovered
+from harness.discovery.values import IMAGE, Declared, Discovery, DiscoveryError, foreign
+from harness.manifest import Uncovered
 from harness.model import Place
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ _ARCHIVE: Final = "0def7320c3a5731c473e5ecbe6d01bc7"
 _FUNCTION, _LAYER = "aws:lambda/function:Function", "aws:lambda/layerVersion:LayerVersion"
 _UNKNOWN: Final = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 """The text that stands for a value which only the update decides (Pulumi's sdk, ``plugin.UnknownStringValue``)."""
-_PYTHON: Final = re.compile(r"python\d+\.\d+")
 
 
 def is_preview(path: Path) -> bool:
@@ -74,17 +73,19 @@ def _function(  # noqa: PLR0913, PLR0917 - a step, and where it stands
     name = urn.rpartition("::")[2]
     runtime, handler = inputs.get("runtime"), inputs.get("handler")
     code = _path(project, path, inputs.get("code"))
-    reason = None
+    reason, undone = None, True
     if inputs.get("packageType") == "Image" or inputs.get("imageUri"):
-        reason = "it is deployed as an image, and only archives are verified"
-    elif not isinstance(runtime, str) or not _PYTHON.fullmatch(runtime):
-        reason = f"it runs on {runtime}, and only Python is verified"
+        reason, undone = IMAGE, False
+    elif not isinstance(runtime, str) or runtime == _UNKNOWN:
+        reason = "its runtime is not known before the update"
+    elif other := foreign(runtime):
+        reason, undone = other, False
     elif not isinstance(handler, str) or handler == _UNKNOWN:
         reason = "its handler is not known before the update"
     elif code is None:
         reason = "its code is put together by the program, and is no file or folder of the project"
     if reason is not None:
-        return Uncovered(name, reason, place)
+        return Uncovered(name, reason, place, undone)
     unknown: list[str] = []
     return Declared(
         name=name,

@@ -12,7 +12,8 @@ from harness import regular_files
 from harness.discovery.cloudformation.template import Settings, Template
 from harness.discovery.document import UnreadableDocumentError, mapping
 from harness.discovery.project import newest, unbuilt
-from harness.discovery.values import Declared, Discovery, Uncovered
+from harness.discovery.values import Declared, Discovery
+from harness.manifest import Uncovered
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,7 +45,6 @@ def read(project: Project, path: Path, tool: str = "SAM") -> Discovery:
         file=path,
         functions=tuple(one for one in functions if isinstance(one, Declared)),
         uncovered=tuple(one for one in functions if isinstance(one, Uncovered)),
-        resources=tuple(template.declared()),
         notes=tuple(_stale(project, path)),
     )
 
@@ -57,7 +57,7 @@ def _built(project: Project, function: Declared | Uncovered) -> Declared | Uncov
         folder = project.root / text
         if "://" not in text and not text.startswith("arn:") and ".aws-sam" not in text and unbuilt(folder):
             reason = f"{text} has a requirements.txt and nothing is installed in it: run `sam build`, then verify again"
-            return Uncovered(function.name, reason, function.place)
+            return Uncovered(function.name, reason, function.place, undone=True)
     return function
 
 

@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 from harness.discovery import document
 from harness.discovery.cloudformation.template import Settings, Template
-from harness.discovery.document import Document, mapping
-from harness.discovery.values import Declared, Discovery, DiscoveryError, Uncovered
+from harness.discovery.document import mapping
+from harness.discovery.values import Declared, Discovery, DiscoveryError
+from harness.manifest import Uncovered
 from harness.model import Place
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from harness.discovery.document import Document
     from harness.discovery.project import Project
 
 STATE: Final = "serverless-state.json"
@@ -53,7 +55,7 @@ def read(project: Project, path: Path) -> Discovery:
     stack = project.stack or f"{service.get('service', 'service')}-{provider.get('stage', 'dev')}"
     region = str(provider.get("region") or project.region)
     settings = Settings(project.root, project.parameters, stack, region, code, globals=False)
-    template = Template(path, settings, project.parameters, content=_Inner(path, compiled, outer=content))
+    template = Template(path, settings, project.parameters, content=replace(content, value=compiled, within=_TEMPLATE))
     names = {
         str(mapping(function).get("name")): str(key) for key, function in mapping(service.get("functions")).items()
     }
@@ -63,21 +65,7 @@ def read(project: Project, path: Path) -> Discovery:
         file=path,
         functions=tuple(one for one in functions if isinstance(one, Declared)),
         uncovered=tuple(one for one in functions if isinstance(one, Uncovered)),
-        resources=tuple(template.declared()),
     )
-
-
-class _Inner(Document):
-    """The template inside of the state: lines are those of the file."""
-
-    outer: Document
-
-    def __init__(self, path: Path, value: Any, *, outer: Document) -> None:  # noqa: ANN401 - a document's
-        super().__init__(path, value)
-        object.__setattr__(self, "outer", outer)
-
-    def line(self, keys: Any) -> int:  # noqa: ANN401 - as the base class
-        return self.outer.line((*_TEMPLATE, *keys))
 
 
 def _named(

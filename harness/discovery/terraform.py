@@ -15,7 +15,8 @@ import msgspec
 
 from harness import regular_files
 from harness.discovery.document import decoded, mapping, sequence
-from harness.discovery.values import Declared, Discovery, DiscoveryError, Uncovered
+from harness.discovery.values import IMAGE, Declared, Discovery, DiscoveryError, foreign
+from harness.manifest import Uncovered
 from harness.model import Place
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ _LARGEST: Final = 64 * 1024 * 1024
 """Bytes; plans of large states have some 20 million."""
 _MAJOR: Final = "1"
 _FUNCTION, _LAYER = "aws_lambda_function", "aws_lambda_layer_version"
-_PYTHON: Final = re.compile(r"python\d+\.\d+")
 _INDEX: Final = re.compile(r"\[[^\[\]]*\]")
 
 
@@ -138,20 +138,20 @@ def _walk(module: _Module) -> Iterator[_Resource]:
 def _function(plan: _Read, resource: _Resource) -> Declared | Uncovered:
     values, place = resource.values, plan.place(resource.address)
     runtime = values.get("runtime")
-    reason = None
+    reason, undone = None, True
     if values.get("package_type") == "Image" or values.get("image_uri"):
-        reason = "it is deployed as an image, and only archives are verified"
+        reason, undone = IMAGE, False
     elif not isinstance(runtime, str):
         reason = "its runtime is not known before the apply"
-    elif not _PYTHON.fullmatch(runtime):
-        reason = f"it runs on {runtime}, and only Python is verified"
+    elif other := foreign(runtime):
+        reason, undone = other, False
     elif not isinstance(values.get("handler"), str):
         reason = "its handler is not known before the apply"
     code = _archive(plan, values)
     if reason is None and code is None:
         reason = "its code is not known before the apply"
     if reason is not None:
-        return Uncovered(resource.address, reason, place)
+        return Uncovered(resource.address, reason, place, undone)
     unknown: list[str] = []
     environment = _environment(resource, unknown)
     return Declared(

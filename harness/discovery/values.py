@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Final
 
 from harness.model import Place, UsageError
 
@@ -12,25 +13,20 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from harness.manifest import Uncovered
+
+
+_PYTHON: Final = re.compile(r"python\d+\.\d+")
+IMAGE: Final = "it is deployed as an image, and only archives are verified"
+
+
+def foreign(runtime: str) -> str | None:
+    """Why a runtime is not covered; None for a Python."""
+    return None if _PYTHON.fullmatch(runtime) else f"it runs on {runtime}, and only Python is verified"
+
 
 class DiscoveryError(UsageError):
     """What other tools built cannot be read as a whole; the message names the file and the remedy."""
-
-
-@dataclass(frozen=True, slots=True)
-class Trigger:
-    """What invokes a function, from its ``Events``.
-
-    Attributes:
-        name: In the template.
-        kind: As SAM calls it: ``HttpApi``, ``Api``, ``SQS``, ``S3``, ``SNS``, ``Schedule``, ``EventBridgeRule``,
-            ``DynamoDB``, ``Kinesis`` …
-        properties: As evaluated.
-    """
-
-    name: str
-    kind: str
-    properties: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,37 +62,8 @@ class Declared:
     snap_start: bool = False
     deployed_as: str | None = None
     sha256: str | None = None
-    triggers: tuple[Trigger, ...] = ()
     places: Mapping[str, Place] = field(default_factory=lambda: MappingProxyType({}))
     unknown: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Uncovered:
-    """A function that is declared and not verified.
-
-    Attributes:
-        reason: A clause: ``it is deployed as an image``.
-    """
-
-    name: str
-    reason: str
-    place: Place
-
-
-@dataclass(frozen=True, slots=True)
-class Resource:
-    """Something that a template declares and a function may use: a table, a bucket, a queue, a parameter.
-
-    Attributes:
-        kind: Its CloudFormation type.
-        name: Its physical name.
-        properties: As evaluated.
-    """
-
-    kind: str
-    name: str
-    properties: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,5 +80,4 @@ class Discovery:
     file: Path
     functions: tuple[Declared, ...] = ()
     uncovered: tuple[Uncovered, ...] = ()
-    resources: tuple[Resource, ...] = ()
     notes: tuple[str, ...] = ()

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from harness.discovery import document
 from harness.discovery.document import mapping, sequence
-from harness.discovery.values import Declared, Discovery, DiscoveryError, Uncovered
+from harness.discovery.values import IMAGE, Declared, Discovery, DiscoveryError
+from harness.manifest import Uncovered
 from harness.model import Place
 
 if TYPE_CHECKING:
@@ -73,11 +74,11 @@ def _function(
     project: Project, settings: Mapping[str, Any], stage: str, archive: Path | None, place: Place
 ) -> Declared | Uncovered:
     if settings.get("docker_image_uri"):
-        return Uncovered(stage, "it is deployed as an image, and only archives are verified", place)
+        return Uncovered(stage, IMAGE, place)
     if settings.get("slim_handler"):
         return Uncovered(stage, "its slim handler fetches the code from S3 when it starts", place)
     if archive is None:
-        return Uncovered(stage, f"it was not packaged: run `zappa package {stage}`", place)
+        return Uncovered(stage, f"it was not packaged: run `zappa package {stage}`", place, undone=True)
     variables = {**mapping(settings.get("aws_environment_variables"))}
     return Declared(
         name=stage,

@@ -141,11 +141,13 @@ class Uncovered:
 
     Attributes:
         reason: A clause: ``it is deployed as an image``.
+        undone: Whether it should have been verified: it runs on Python, and something about it is not known or built.
     """
 
     name: str
     reason: str
     place: Place
+    undone: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from harness.catalogue import PREFLIGHT, waivable
+from harness.discovery.manifest import here
 from harness.manifest import Manifest, Options, find, load
 from harness.manifest.deployed_names import chosen
 from harness.model import UsageError
@@ -81,7 +82,7 @@ def requested(options: argparse.Namespace, environ: Mapping[str, str]) -> Manife
         env=tuple(options.env),
     )
     path = options.manifest or find(Path.cwd())
-    manifest = load(path, said, runtimes=KNOWN_RUNTIMES, checks=waivable, environ=environ)
+    manifest = load(path, said, runtimes=KNOWN_RUNTIMES, checks=waivable, environ=environ, discover=here(Path.cwd()))
     names = chosen(options.function, manifest.functions)
     return replace(
         manifest,

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 
 from harness.artifact.store import content_key
 from harness.cache.folder import unusable_cache
+from harness.catalogue import named
 from harness.diagnosis import scripts
 from harness.emulator import CAVEAT, Unusable, emulator
 from harness.engines.protocol import Answered, Answers, Failed, Job, Observation, Ready, Start, Unavailable
-from harness.model import EngineInfo, FunctionInfo, Timing
+from harness.model import EngineInfo, FunctionInfo, Result, Skipped, Timing
 from harness.session.answers import AnswerStore, key_of
 from harness.session.workspace import timed
 from harness.sources.local import SourceUnavailable
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from harness.session.workspace import Workspace
 
 STATIC = EngineInfo("none", caveats=("static checks only: no handler was started",))
-RESPONDS = "handler-responds"
+STARTS, RESPONDS = "handler-imports", "handler-responds"
 MB = 1024 * 1024
 QUESTION = "lambda_artifact_question.handler"  # no module: the probe answers in its place
 QUESTION_MB = 2048  # for what all extensions of a large library need, each loaded by itself
@@ -71,6 +72,18 @@ class Runtime:
             for name, answer in self._answers.items()
             if isinstance(answer, Observation)
         }
+
+    @property
+    def undone(self) -> list[Result]:
+        """A result for each function that a template declares for Python and that could not be verified."""
+        check, settings = named(STARTS), self.settings
+        if check.id in settings.skip or (settings.select and check.id not in settings.select):
+            return []
+        return [
+            Result(check.id, check.title, one.name, Skipped(f"{one.name} ({one.place}): {one.reason}"), 0.0)
+            for one in self.manifest.uncovered
+            if one.undone
+        ]
 
     def observation(self, function: Function) -> Observation | None:
         """What is known of a function already."""

@@ -142,7 +142,9 @@ class Workspace:
     def notes(self) -> tuple[str, ...]:
         """What AWS says of the fetched archives that the manifest does not say."""
         manifest = self.manifest
-        uncovered = [f"not covered: {one.name} ({one.place}): {one.reason}" for one in manifest.uncovered]
+        uncovered = [
+            f"not covered: {one.name} ({one.place}): {one.reason}" for one in manifest.uncovered if not one.undone
+        ]
         undecided = [
             f"{function.name}: only the deploy decides {few(function.caveats, SHOWN)}"
             for function in manifest.functions

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from harness.catalogue import waivable
+from harness.discovery.manifest import here
 from harness.manifest import Architecture, Manifest, ManifestError, Options, find, load
 from harness.model import UsageError
 from harness.policy import KNOWN_RUNTIMES
@@ -142,7 +143,7 @@ def _by_its_option(problem: str, given: Collection[str]) -> str:
 
 
 def _load(path: Path | None, options: Options, environ: Mapping[str, str]) -> Manifest:
-    return load(path, options, runtimes=KNOWN_RUNTIMES, checks=waivable, environ=environ)
+    return load(path, options, runtimes=KNOWN_RUNTIMES, checks=waivable, environ=environ, discover=here(options.folder))
 
 
 def run(

@@ -51,7 +51,7 @@ def half_made(cache: Path) -> list[Path]:
         "runtimes/python3.12-1.tmpz/file",
         "trees/1-tree/.draft-z",
         "uses.draft",
-        "roots/x/root/a",
+        "roots/x/a",
     ]
     return [tree(cache, "1-tree.draft-x", 1), *(put(cache / name, 1) for name in names)]
 

@@ -12,7 +12,7 @@ from harness import cli
 if TYPE_CHECKING:
     from pathlib import Path
 
-TEMPLATE = {
+TEMPLATE: dict[str, dict[str, object]] = {
     "Globals": {"Function": {"Runtime": "python3.12"}},
     "Resources": {
         "Api": {
@@ -98,6 +98,33 @@ def test_the_findings_are_those_of_a_manifest(capsys: pytest.CaptureFixture[str]
     assert report["problems"][0]["functions"] == ["Api"]
     notes = "\n".join(report["notes"])
     assert ("not covered: Page" in notes) is not written
+
+
+@pytest.mark.parametrize(
+    ("properties", "code", "reason"),
+    [
+        ({"Runtime": "nodejs22.x"}, 0, None),
+        ({"PackageType": "Image"}, 0, None),
+        ({"Runtime": "python2.7"}, 3, "python2.7 is not one of python3.10"),
+        ({"Runtime": {"Ref": "Later"}}, 3, "its Runtime is not known before the deploy"),
+        ({"CodeUri": {"Fn::ImportValue": "Code"}}, 3, "its code is not known before the deploy"),
+        ({"CodeUri": "../../../elsewhere"}, 3, "is outside of the project"),
+        ({"Layers": [{"Fn::Sub": "arn:aws:lambda:eu-west-1:1:layer:x:${Later}"}]}, 3, "is decided by the deploy"),
+    ],
+)
+def test_a_python_function_that_cannot_be_verified_leaves_the_run_incomplete(
+    built: Path, capsys: pytest.CaptureFixture[str], properties: dict[str, object], code: int, reason: str | None
+) -> None:
+    (built / ".aws-sam" / "build" / "Api" / "app.py").write_text(
+        "def handler(event, context):\n    return 1\n", "utf-8"
+    )
+    own = {"CodeUri": "Api", "Handler": "app.handler", **properties}
+    resources = {**TEMPLATE["Resources"], "Page": {"Type": "AWS::Serverless::Function", "Properties": own}}
+    template = {**TEMPLATE, "Resources": resources, "Parameters": {"Later": {"Type": "String"}}}
+    (build / "template.yaml").write_text(json.dumps(template), "utf-8")
+    found, text, _ = run(capsys, "verify", "--engine", "none", "--format", "json")
+    assert found == code
+    assert reason is None or reason in json.dumps(json.loads(text)["results"])
 
 
 def test_a_manifest_on_top_of_a_template(built: Path, capsys: pytest.CaptureFixture[str]) -> None:

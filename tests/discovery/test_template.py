@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from harness.discovery.cloudformation.template import Settings, Template
-from harness.discovery.values import Declared, DiscoveryError, Uncovered
+from harness.discovery.values import Declared, DiscoveryError
+from harness.manifest import Uncovered
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -94,7 +95,7 @@ def test_what_a_function_declares(tmp_path: Path, properties: dict[str, Any], at
         (function(InlineCode="def handler(): ..."), "its code stands in the template"),
         (lambda_function(Code={"ZipFile": "def handler(): ..."}), "its code stands in the template"),
         (function(Runtime="nodejs22.x"), "it runs on nodejs22.x"),
-        (lambda_function(Runtime={"Ref": "Absent"}), "it runs on a runtime that only the deploy decides"),
+        (lambda_function(Runtime={"Ref": "Absent"}), "its Runtime is not known before the deploy"),
         (lambda_function(Handler=None), "it declares no Handler"),
         (function(CodeUri="../../elsewhere"), "its code, ../../elsewhere, is outside of the project"),
         (lambda_function(Code={"S3Bucket": {"Fn::ImportValue": "B"}, "S3Key": "k"}), "its code is not known before"),
@@ -183,4 +184,4 @@ def test_what_only_the_deploy_decides_is_named(tmp_path: Path) -> None:
         "layers: Fn::ImportValue Shared",
         "memory: Fn::ImportValue Shared",
     ]
-    assert (found.memory, found.layers) == (None, ("layer", "<Shared>"))
+    assert (found.memory, found.layers) == (None, ("layer", "<Fn::ImportValue Shared>"))

@@ -25,7 +25,7 @@ KINDS = {
     "seals of trees": "trees/*/seal",
     "facts": "facts/*.msgpack",
     "seals of runtimes": "runtimes/*/seal",
-    "a runtime's files": "runtimes/*/root/var/**/*.py",
+    "a runtime's files": "runtimes/*/*/var/**/*.py",
     "interpreters": "runtimes/interpreters.json",
     "uses": "uses",
     "locks": "**/*.lock",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -11,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from harness.discovery import document
 from harness.discovery.cloudformation.intrinsics import REGION, Evaluator, Placeholder, loops, unknown
-from harness.discovery.cloudformation.names import physical
 from harness.discovery.document import mapping, sequence
-from harness.discovery.values import Declared, DiscoveryError, Resource, Trigger, Uncovered
+from harness.discovery.values import IMAGE, Declared, DiscoveryError, foreign
+from harness.manifest import Uncovered
 from harness.model import Place
 
 if TYPE_CHECKING:
@@ -25,21 +24,8 @@ if TYPE_CHECKING:
 FUNCTIONS: Final = ("AWS::Serverless::Function", "AWS::Lambda::Function")
 LAYERS: Final = ("AWS::Serverless::LayerVersion", "AWS::Lambda::LayerVersion")
 _STACKS: Final = {"AWS::CloudFormation::Stack": "TemplateURL", "AWS::Serverless::Application": "Location"}
-_EMULATED: Final = (
-    "AWS::DynamoDB::Table",
-    "AWS::DynamoDB::GlobalTable",
-    "AWS::Serverless::SimpleTable",
-    "AWS::S3::Bucket",
-    "AWS::SQS::Queue",
-    "AWS::SNS::Topic",
-    "AWS::SSM::Parameter",
-    "AWS::SecretsManager::Secret",
-    "AWS::Events::EventBus",
-)
 _MOST_RESOURCES: Final = 10_000  # CloudFormation accepts 500 in a template
 _MOST_NESTED: Final = 20  # stacks within stacks; what is deeper refers to itself by way of copies
-# Globals.Function of SAM: mappings are merged, lists are appended, the function's own values win over others.
-_PYTHON: Final = re.compile(r"python\d+\.\d+")
 
 
 @dataclass(frozen=True)
@@ -168,16 +154,6 @@ class Template:
         for stack in self.nested.values():
             yield from stack.functions()
 
-    def declared(self) -> Iterator[Resource]:
-        """The resources that functions may use."""
-        for name, (resource, _) in self.resources.items():
-            kind = str(resource.get("Type"))
-            if kind in _EMULATED and self._exists(resource):
-                properties = mapping(self.evaluator.value(mapping(resource.get("Properties"))))
-                yield Resource(kind, physical(kind, properties, f"{self.settings.stack}-{name}"), properties)
-        for stack in self.nested.values():
-            yield from stack.declared()
-
     def _exists(self, resource: Mapping[str, Any]) -> bool:
         condition = resource.get("Condition")
         return not isinstance(condition, str) or self.evaluator.condition(condition) is not False
@@ -250,17 +226,18 @@ class _Function:
     def read(self) -> Declared | Uncovered:
         """The function; what keeps it from being verified where something does."""
         properties = self._properties()
-        if reason := self._uncovered(properties):
-            return Uncovered(self.shown, reason, self.template.where(self.name))
+        if found := self._uncovered(properties):
+            reason, undone = found
+            return Uncovered(self.shown, reason, self.template.where(self.name), undone)
         content = properties.get("CodeUri", properties.get("Code", properties.get("FunctionCode")))
         code = self.template.archive(content, self.resource)
         if code is None:
-            return Uncovered(self.shown, self._no_code(content), self.template.where(self.name))
+            return Uncovered(self.shown, self._no_code(content), self.template.where(self.name), undone=True)
         layers = list(self._layers())
         return Declared(
             name=self.shown,
-            handler=str(self._known(properties, "Handler", "handler")),
-            runtime=self._runtime(properties),
+            handler=str(properties["Handler"]),
+            runtime=str(properties["Runtime"]),
             code=code,
             place=self.template.where(self.name),
             architecture=self._text(sequence(properties.get("Architectures"))[:1], "architecture"),
@@ -277,7 +254,6 @@ class _Function:
             capacity_provider=bool(mapping(properties.get("CapacityProviderConfig"))),
             snap_start=mapping(properties.get("SnapStart")).get("ApplyOn") == "PublishedVersions",
             deployed_as=self._deployed_as(properties),
-            triggers=tuple(self._triggers(properties)),
             places=self._places(),
             unknown=tuple(dict.fromkeys(self.unknown)),
         )
@@ -291,30 +267,25 @@ class _Function:
         value = self.template.evaluator.value({key: item for key, item in raw.items() if key != "Layers"})
         return mapping(value)
 
-    def _uncovered(self, properties: Mapping[str, Any]) -> str | None:
+    def _uncovered(self, properties: Mapping[str, Any]) -> tuple[str, bool] | None:
+        """Why the function is not verified, and whether it should have been."""
         if properties.get("PackageType") == "Image" or "ImageUri" in properties or self._image(properties.get("Code")):
-            return "it is deployed as an image, and only archives are verified"
+            return IMAGE, False
         if "InlineCode" in properties or "ZipFile" in mapping(properties.get("Code")):
-            return "its code stands in the template, where no archive can lack anything"
-        runtime = self._runtime(properties)
-        if not runtime:
-            return "it declares no Runtime"
-        if not _PYTHON.fullmatch(runtime):
-            return f"it runs on {runtime}, and only Python is verified"
-        if not isinstance(properties.get("Handler"), str) or unknown(properties["Handler"]):
-            missing = ", ".join(unknown(properties.get("Handler")))
-            return f"its Handler is not known before the deploy: {missing}" if missing else "it declares no Handler"
-        return None
+            return "its code stands in the template, where no archive can lack anything", False
+        runtime, handler = properties.get("Runtime"), properties.get("Handler")
+        if missing := unknown(runtime):
+            return f"its Runtime is not known before the deploy: {', '.join(missing)}", True
+        if runtime and (other := foreign(str(runtime))):
+            return other, False
+        if missing := unknown(handler):
+            return f"its Handler is not known before the deploy: {', '.join(missing)}", True
+        lacking = [name for name, value in (("Runtime", runtime), ("Handler", handler)) if not isinstance(value, str)]
+        return (f"it declares no {lacking[0]}", True) if lacking else None
 
     @staticmethod
     def _image(code: object) -> bool:
         return "ImageUri" in mapping(code)
-
-    def _runtime(self, properties: Mapping[str, Any]) -> str:
-        runtime = properties.get("Runtime")
-        if isinstance(runtime, Placeholder) and not _PYTHON.fullmatch(runtime):
-            return f"a runtime that only the deploy decides ({', '.join(runtime.unknown)})"
-        return str(runtime or "")
 
     def _no_code(self, content: object) -> str:
         if missing := unknown(content):
@@ -328,13 +299,9 @@ class _Function:
         value = self.template.evaluator.value(raw)
         for item in value if isinstance(value, list) else [value] if value is not None else []:
             for layer in item if isinstance(item, list) else [item]:
-                self.unknown += [f"layers: {missing}" for missing in unknown(layer)]
-                yield str(layer)
-
-    def _known(self, properties: Mapping[str, Any], key: str, named: str) -> Any:  # noqa: ANN401 - the template's
-        value = properties.get(key)
-        self.unknown += [f"{named}: {name}" for name in unknown(value)]
-        return value
+                missing = unknown(layer)
+                self.unknown += [f"layers: {name}" for name in missing]
+                yield f"<{', '.join(missing)}>" if missing else str(layer)
 
     def _text(self, values: list[Any], named: str) -> str | None:
         self.unknown += [f"{named}: {name}" for name in unknown(values)]
@@ -364,12 +331,6 @@ class _Function:
             return None
         alias = properties.get("AutoPublishAlias")
         return f"{name}:{alias}" if isinstance(alias, str) and not unknown(alias) else name
-
-    def _triggers(self, properties: Mapping[str, Any]) -> Iterator[Trigger]:
-        for name, event in mapping(properties.get("Events")).items():
-            kind = mapping(event).get("Type")
-            if isinstance(kind, str):
-                yield Trigger(str(name), kind, mapping(mapping(event).get("Properties")))
 
     def _places(self) -> dict[str, Place]:
         key = self.template._key(self.name)  # noqa: SLF001 - of this module

@@ -31,8 +31,8 @@ class Role(StrEnum):
 
     MODULE = "an import"
     AGENT = "Lambda, as an extension"
-    PROGRAM = "whoever starts it"
-    LIBRARY = "whoever opens it"
+    PROGRAM = "a program of the function"
+    LIBRARY = "code that opens it"
 
 
 @dataclass(frozen=True, slots=True)
