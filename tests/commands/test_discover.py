@@ -115,9 +115,8 @@ def test_the_findings_are_those_of_a_manifest(capsys: pytest.CaptureFixture[str]
 def test_a_python_function_that_cannot_be_verified_leaves_the_run_incomplete(
     built: Path, capsys: pytest.CaptureFixture[str], properties: dict[str, object], code: int, reason: str | None
 ) -> None:
-    (built / ".aws-sam" / "build" / "Api" / "app.py").write_text(
-        "def handler(event, context):\n    return 1\n", "utf-8"
-    )
+    build = built / ".aws-sam" / "build"
+    (build / "Api" / "app.py").write_text("def handler(event, context):\n    return 1\n", "utf-8")
     own = {"CodeUri": "Api", "Handler": "app.handler", **properties}
     resources = {**TEMPLATE["Resources"], "Page": {"Type": "AWS::Serverless::Function", "Properties": own}}
     template = {**TEMPLATE, "Resources": resources, "Parameters": {"Later": {"Type": "String"}}}
