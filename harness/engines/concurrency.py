@@ -105,9 +105,9 @@ class StartPool(Generic[T]):
         finally:
             self._running.discard(place)
 
-    def compiled(self) -> None:
-        """Wait for the bytecode."""
-        if self._compilation:
+    def compiled(self, start: Start) -> None:
+        """Wait for the bytecode; a question needs next to none of it."""
+        if self._compilation and not start.asks:
             self._compilation.ready()
 
     def observed(self, start: Start, result: dict[str, Any]) -> Observation:

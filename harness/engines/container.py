@@ -172,7 +172,7 @@ class Starts:
                 self._python = ready["python"]
                 if not ready["mounted"]:
                     raise Unseen
-                self._pool.compiled()
+                self._pool.compiled(start)
                 with self._turn:
                     stream.send(b"begin\n")
                     result = stream.message("result")

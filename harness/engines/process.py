@@ -166,7 +166,7 @@ class Starts:
         return self._pool.run(self._start, os.cpu_count() or 1)
 
     def _start(self, start: Start) -> Observation:
-        self._pool.compiled()
+        self._pool.compiled(start)
         with ExitStack() as stack:
             try:
                 rung, sandbox = stack.enter_context(
