@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from harness import __version__
 from harness.catalogue import CATALOGUE, PREFLIGHT, named
 from harness.check import Check, Need, Scope
+from harness.dependencies.repository import within_repository
 from harness.model import NotApplicable, Report, Result, Skipped, UsageError
 from harness.runner import held_against, idle, run
 from harness.session.runtime import Runtime
@@ -147,4 +148,6 @@ class Verification:
             static=settings.static,
             notes=notes,
             source_digests=settings.source_digests,
+            folder=within_repository(self.manifest.folder),
+            manifest=self.manifest.path.name if self.manifest.path else None,
         )

@@ -21,6 +21,7 @@ from harness.session.settings import Settings
 from harness.verify import verify
 from tests.build import TODAY
 from tests.conftest import IMAGE, SANDBOX
+from tests.reporters.schemas import FOR_TOOLS, held
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -122,6 +123,8 @@ def judge(case: Case, report: Report) -> None:
     assert [place for place in case.where if place not in places] == []
     assert not case.chain or case.chain in [finding.chain for _, finding in findings]
     assert [finding for _, finding in findings if not finding.remedy] == []
+    for name in FOR_TOOLS:
+        held(name, report)
 
 
 @each("all")

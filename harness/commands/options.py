@@ -137,7 +137,8 @@ SHARED: Final[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
         "--format": {
             "metavar": "F",
             "default": "terminal",
-            "help": "what goes to standard output: terminal, json, markdown",
+            "help": "what goes to standard output: terminal, json, markdown; of verify also sarif, github, gitlab, "
+            "junit",
         },
         "--output": _repeated("FORMAT=FILE", "one more report, to a file"),
     }

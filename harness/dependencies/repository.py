@@ -27,6 +27,12 @@ def repository_root(folder: Path) -> Path:
     return next((one for one in (absolute, *absolute.parents) if (one / ".git").exists()), absolute)
 
 
+def within_repository(folder: Path) -> str:
+    """A folder as its path from the root of its repository; empty for the root."""
+    absolute = folder.resolve()
+    return "" if absolute == (root := repository_root(absolute)) else absolute.relative_to(root).as_posix()
+
+
 def below(
     folder: Path, deepest: int, left_out: Callable[[Path, Collection[str]], bool] = lambda _path, _names: False
 ) -> Iterator[tuple[Path, int]]:

@@ -39,7 +39,24 @@ def completed(finding: Finding, lists: DependencyLists, *, of_function: bool = F
         spared=spared,
         when=finding.when if finding.when is not None else _when(finding, lists.program),
         source=finding.source or _source(finding.where, lists),
+        trail=finding.trail or _trail(finding.chain, lists),
     )
+
+
+def _trail(chain: tuple[str, ...], lists: DependencyLists) -> tuple[Place | None, ...]:
+    """For each module of a chain its place in the repository, with the line of its import of the next."""
+    program = lists.program
+    if not chain or not lists.project.sources:
+        return ()
+    found = program.search.find(chain[-1])
+    ways = [way.get(found.path) for way in program.reached_by.values()] if isinstance(found, Found) else []
+    step, line = next((way for way in ways if way and way.chain == chain), None), None
+    places: list[Place | None] = []
+    while step:
+        file = _file(step.path, lists)
+        places.insert(0, Place(file, line) if file else None)
+        line, step = step.line, step.parent
+    return tuple(places) if any(places) else ()
 
 
 def _when(finding: Finding, program: Program) -> When | None:
@@ -73,8 +90,13 @@ def _source(where: str, lists: DependencyLists) -> Place | None:
     if place is None:
         return None
     line = int(place["line"]) if place["line"] else None
-    file = next((shown for path, shown in _files(place["path"], lists) if path.is_file()), None)
+    file = _file(place["path"], lists)
     return Place(file, line) if file else None
+
+
+def _file(path: str, lists: DependencyLists) -> str | None:
+    """The first file of the repository that a path can mean, as reports name it."""
+    return next((shown for file, shown in _files(path, lists) if file.is_file()), None)
 
 
 def _files(path: str, lists: DependencyLists) -> Iterator[tuple[Path, str]]:

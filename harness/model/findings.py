@@ -119,6 +119,7 @@ class Finding:
         stage: When it is noticed, where ``when`` does not say.
         source: The place in the repository; None where ``where`` already says it.
         title: What is wrong in a few words, where the message is longer.
+        trail: For each module of the chain its place in the repository; empty where none is known.
     """
 
     message: str
@@ -135,6 +136,7 @@ class Finding:
     stage: Stage | None = None
     source: Place | None = None
     title: str | None = None
+    trail: tuple[Place | None, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -170,6 +170,8 @@ class Report:
         seconds: Wall time.
         source_digests: Whether reports for people have the whole digests of the archives.
         timings: Where the time went, apart from the checks and the starts of the functions.
+        folder: The folder that places are relative to, from the root of the repository; empty for the root.
+        manifest: The name of the manifest in that folder; None where options alone say what is verified.
     """
 
     version: str
@@ -185,6 +187,8 @@ class Report:
     notes: tuple[str, ...] = ()
     source_digests: bool = False
     timings: tuple[Timing, ...] = ()
+    folder: str = ""
+    manifest: str | None = None
 
     def count(self, severity: Severity) -> int:
         """The number of findings of a severity, without waived ones."""

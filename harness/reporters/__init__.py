@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from harness.plain_text import harmless
-from harness.reporters import json_v1, markdown, terminal, verification
+from harness.reporters import github, gitlab, json_v1, junit, markdown, sarif, terminal, verification
 from harness.reporters.layout import WIDTH
 from harness.reporters.markup import LONGEST
 from harness.reporters.text import encodable, map_text
@@ -42,4 +42,12 @@ def formats(document: Callable[[R], Document], data: Callable[[R], Struct]) -> M
     return MappingProxyType({"terminal": as_terminal, "json": as_json, "markdown": as_markdown})
 
 
-FORMATS: Final = formats(verification.document, json_v1.data)
+FORMATS: Final[Mapping[str, Callable[..., str]]] = MappingProxyType(
+    {
+        **formats(verification.document, json_v1.data),
+        "sarif": sarif.render,
+        "github": github.render,
+        "gitlab": gitlab.render,
+        "junit": junit.render,
+    }
+)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, is_dataclass
 from enum import Enum
 from math import isfinite
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, Final, TypeVar, cast
+from urllib.parse import quote
 
 from harness.model import Completed, NotApplicable, Skipped
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 K = TypeVar("K")
 V = TypeVar("V")
+
+SITE: Final = "https://lambda-artifact-harness.example/"
+"""The documentation, as pyproject.toml names it."""
 
 _CHAIN_ENDS = (4, 8)
 _MOST_FUNCTIONS = 10
@@ -40,6 +44,11 @@ def map_text(value: T, change: Callable[[str], str]) -> T:
 def encodable(text: str) -> str:
     """Replaces what UTF-8 cannot express: bytes of file names and of output that were never text."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def page_of(check: str) -> str:
+    """The address of a check's page."""
+    return f"{SITE}checks/{quote(check, errors='replace')}/"
 
 
 def gather(pairs: Iterable[tuple[K, V]]) -> dict[K, list[V]]:

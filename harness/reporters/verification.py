@@ -117,8 +117,8 @@ def _summary(report: Report, failing: Sequence[Problem]) -> str:
     """The verdict in the reader's words: what it means for the functions."""
     if report.verdict is Verdict.FAIL:
         parts = [*_stopped(report, failing)]
-        if report.incomplete and (undone := len(_undone(report))):
-            parts.append(f"{text.count(undone, 'check', 'checks')} could not be done")
+        if report.incomplete and (left := len(undone(report))):
+            parts.append(f"{text.count(left, 'check', 'checks')} could not be done")
         return "; ".join(parts)
     if report.verdict is Verdict.INCOMPLETE:
         return _incomplete(report)
@@ -172,7 +172,7 @@ def _incomplete(report: Report) -> str:
     if not any(isinstance(result.outcome, Completed | Skipped | Crashed) for result in report.results):
         return "nothing was checked"
     starts = [one for one in report.results if one.check == STARTS and isinstance(one.outcome, Skipped)]
-    left = len(_undone(report)) - len(starts)
+    left = len(undone(report)) - len(starts)
     parts = []
     if starts:
         parts.append(f"{_of({str(one.function) for one in starts}, len(report.functions))} could not be judged")
@@ -182,14 +182,14 @@ def _incomplete(report: Report) -> str:
 
 
 def _not_done(report: Report) -> Iterator[NotDone]:
-    undone = _undone(report)
-    crashes = ((one.outcome, (one.check, one.function)) for one in undone if isinstance(one.outcome, Crashed))
+    results = undone(report)
+    crashes = ((one.outcome, (one.check, one.function)) for one in results if isinstance(one.outcome, Crashed))
     for crash, checks in text.gather(crashes).items():
         yield NotDone(text.subjects(checks), crash.summary, crash.traceback)
-    yield from skips(undone)
+    yield from skips(results)
 
 
-def _undone(report: Report) -> list[Result]:
+def undone(report: Report) -> list[Result]:
     """What crashed or was skipped, without what only follows from a handler that does not start."""
     silent = {
         result.function
