@@ -308,3 +308,8 @@ def mapping(value: object) -> dict[str, Any]:
 def sequence(value: object) -> list[Any]:
     """A list as it is; anything else as an empty one."""
     return value if isinstance(value, list) else []
+
+
+def whole(value: object) -> int | None:
+    """A whole number as it is, also where it is written as 128.0; None for anything else."""
+    return int(value) if isinstance(value, int | float) and not isinstance(value, bool) and value % 1 == 0 else None

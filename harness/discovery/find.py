@@ -52,8 +52,7 @@ def _outputs(folder: Path) -> Iterator[Build]:
     yield from (Build("Chalice", path, sam.chalice) for path in _chalice(folder))
     previews = (folder / name for name in pulumi.NAMES)
     yield from (Build("Pulumi", path, pulumi.read) for path in previews if path.is_file() and pulumi.is_preview(path))
-    if (path := folder / zappa.SETTINGS).is_file():
-        yield Build("Zappa", path, zappa.read)
+    yield from (Build("Zappa", folder / name, zappa.read) for name in zappa.SETTINGS if (folder / name).is_file())
 
 
 def _chalice(folder: Path) -> Iterator[Path]:
@@ -120,7 +119,7 @@ def _named(project: Project, path: Path) -> Build:
         raise DiscoveryError(f"--from {path}: it is outside of the project {project.root}: run the command there")
     if path.name == serverless.STATE:
         return Build("Serverless", path, serverless.read)
-    if path.name == zappa.SETTINGS:
+    if path.name in zappa.SETTINGS:
         return Build("Zappa", path, zappa.read)
     if terraform.is_plan(path):
         return Build("Terraform", path, terraform.read)

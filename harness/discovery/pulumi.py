@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from harness.discovery import document
-from harness.discovery.document import mapping, sequence
+from harness.discovery.document import mapping, sequence, whole
 from harness.discovery.values import IMAGE, Declared, Discovery, DiscoveryError, foreign
 from harness.manifest import Uncovered
 from harness.model import Place
@@ -95,19 +95,14 @@ def _function(  # noqa: PLR0913, PLR0917 - a step, and where it stands
         place=place,
         architecture=next(map(str, sequence(inputs.get("architectures"))), None),
         layers=tuple(_layers(inputs, layers, unknown)),
-        memory=_whole(inputs.get("memorySize")),
-        timeout=_whole(inputs.get("timeout")),
-        tmp=_whole(mapping(inputs.get("ephemeralStorage")).get("size")),
+        memory=whole(inputs.get("memorySize")),
+        timeout=whole(inputs.get("timeout")),
+        tmp=whole(mapping(inputs.get("ephemeralStorage")).get("size")),
         environment=_environment(inputs, unknown),
         snap_start=mapping(inputs.get("snapStart")).get("applyOn") == "PublishedVersions",
         deployed_as=inputs["name"] if isinstance(inputs.get("name"), str) and inputs["name"] != _UNKNOWN else None,
         unknown=tuple(unknown),
     )
-
-
-def _whole(value: object) -> int | None:
-    """A whole number; previews write some as 128.0."""
-    return int(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 def _path(project: Project, preview: Path, code: object) -> str | None:

@@ -15,7 +15,7 @@ from harness.manifest import Uncovered
 from harness.model import Place
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from harness.discovery.document import Document
@@ -44,12 +44,16 @@ def read(project: Project, path: Path) -> Discovery:
         raise DiscoveryError(f"{path}: it has no compiled template: run `serverless package`")
     compiled = _resolved(compiled, content.value, 0)
     folder = path.parent
+    given = {PurePosixPath(artifact).name: folder.parent / artifact for artifact in _artifacts(service, content.value)}
 
     def code(found: Any, resource: Mapping[str, Any]) -> str | None:  # noqa: ANN401 - the template's
         del resource
         key = mapping(found).get("S3Key")
-        archive = folder / PurePosixPath(key).name if isinstance(key, str) else None
-        return project.relative(archive) if archive is not None and project.inside(archive) else None
+        if not isinstance(key, str):
+            return None
+        packaged = folder / PurePosixPath(key).name
+        archive = packaged if packaged.is_file() else given.get(packaged.name, packaged)
+        return project.relative(archive) if project.inside(archive) else None
 
     provider = mapping(service.get("provider"))
     stack = project.stack or f"{service.get('service', 'service')}-{provider.get('stage', 'dev')}"
@@ -66,6 +70,18 @@ def read(project: Project, path: Path) -> Discovery:
         functions=tuple(one for one in functions if isinstance(one, Declared)),
         uncovered=tuple(one for one in functions if isinstance(one, Uncovered)),
     )
+
+
+def _artifacts(service: Mapping[str, Any], whole: object) -> Iterator[str]:
+    """The zips that the service brings along (``package.artifact``), which are not copied to ``.serverless``."""
+    configured = mapping(_resolved(service.get("initialServerlessConfig"), whole, 0))
+    for part in (
+        configured,
+        *(one for key in ("functions", "layers") for one in mapping(configured.get(key)).values()),
+    ):
+        artifact = mapping(mapping(part).get("package")).get("artifact")
+        if isinstance(artifact, str):
+            yield artifact
 
 
 def _named(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from harness import regular_files
-from harness.discovery.document import decoded, mapping, sequence
+from harness.discovery.document import decoded, mapping, sequence, whole
 from harness.discovery.values import IMAGE, Declared, Discovery, DiscoveryError, foreign
 from harness.manifest import Uncovered
 from harness.model import Place
@@ -162,9 +162,9 @@ def _function(plan: _Read, resource: _Resource) -> Declared | Uncovered:
         place=place,
         architecture=next((str(name) for name in sequence(values.get("architectures"))), None),
         layers=tuple(_layers(plan, resource, unknown)),
-        memory=_whole(values.get("memory_size")),
-        timeout=_whole(values.get("timeout")),
-        tmp=_whole(_block(values, "ephemeral_storage").get("size")),
+        memory=whole(values.get("memory_size")),
+        timeout=whole(values.get("timeout")),
+        tmp=whole(_block(values, "ephemeral_storage").get("size")),
         environment=environment,
         file_systems=tuple(
             str(block["local_mount_path"])
@@ -183,10 +183,6 @@ def _block(values: Mapping[str, Any], name: str) -> dict[str, Any]:
     """A nested block, which a plan has as a list of one."""
     block = values.get(name)
     return mapping(block[0]) if isinstance(block, list) and block else mapping(block)
-
-
-def _whole(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _archive(plan: _Read, values: Mapping[str, Any]) -> str | None:

@@ -1,11 +1,14 @@
-"""Zappa: ``zappa_settings.json``, and the zip that ``zappa package`` wrote beside it."""
+"""Zappa: its settings, and the zip that ``zappa package`` wrote beside it."""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final
 
+from harness.artifact.archive import read as read_archive
+from harness.artifact.entries import Role
 from harness.discovery import document
-from harness.discovery.document import mapping, sequence
+from harness.discovery.document import mapping, sequence, whole
 from harness.discovery.values import IMAGE, Declared, Discovery, DiscoveryError
 from harness.manifest import Uncovered
 from harness.model import Place
@@ -16,8 +19,10 @@ if TYPE_CHECKING:
 
     from harness.discovery.project import Project
 
-SETTINGS: Final = "zappa_settings.json"
-HANDLER: Final = "handler.lambda_handler"
+SETTINGS: Final = ("zappa_settings.json", "zappa_settings.yml", "zappa_settings.yaml")
+_HANDLER: Final = "handler.lambda_handler"
+_MOUNT: Final = "/mnt/efs"
+_TAG: Final = re.compile(r"\.cpython-3(\d+)[.-]")  # of compiled modules
 _DEEPEST: Final = 10  # stages that extend one another
 
 
@@ -29,7 +34,7 @@ def read(project: Project, path: Path) -> Discovery:
     """
     content = document.read(path)
     stages = {name: stage for name, stage in mapping(content.value).items() if isinstance(stage, dict)}
-    built = {name: _archive(path.parent, _settings(stages, name), name) for name in stages}
+    built = {name: _archive(path.parent, _deployed_as(path.parent, _settings(stages, name), name)) for name in stages}
     name = project.stage or next((name for name, archive in built.items() if archive), next(iter(stages), None))
     if name is None or name not in stages:
         raise DiscoveryError(f"{path}: it has no stage {name}: choose one with --stage ({', '.join(stages) or 'none'})")
@@ -58,16 +63,26 @@ def _settings(stages: Mapping[str, dict[str, Any]], name: str) -> dict[str, Any]
     return merged
 
 
-def _archive(folder: Path, settings: Mapping[str, Any], stage: str) -> Path | None:
-    """The newest zip of a stage: ``PROJECT-STAGE-TIME.zip``."""
+def _deployed_as(folder: Path, settings: Mapping[str, Any], stage: str) -> str:
+    """The function's name in the account."""
     project = str(settings.get("project_name") or folder.absolute().name)
-    slug = "".join(letter if letter.isalnum() else "-" for letter in project.lower())
-    matching = [
-        path
-        for path in folder.glob("*.zip")
-        if f"-{stage}-" in path.name and path.name.lower().replace("_", "-").startswith(slug)
-    ]
-    return max(matching, key=lambda path: path.stat().st_mtime, default=None)
+    return "-".join(re.findall(r"[a-z0-9]+", f"{project}-{stage}".lower()))
+
+
+def _archive(folder: Path, name: str) -> Path | None:
+    """The newest zip of a function: ``NAME-SECONDS.zip``."""
+    packaged = [path for path in folder.glob(f"{name}-*.zip") if path.stem.removeprefix(f"{name}-").isdigit()]
+    return max(packaged, key=lambda path: path.stat().st_mtime, default=None)
+
+
+def _runtime(archive: Path) -> str | None:
+    """The runtime of the Python that packaged an archive, which its compiled modules name; None where none does."""
+    try:
+        entries = read_archive(archive, archive.name, Role.CODE).entries
+    except OSError:
+        return None
+    versions = {found[1] for entry in entries if (found := _TAG.search(entry.name))}
+    return f"python3.{versions.pop()}" if len(versions) == 1 else None
 
 
 def _function(
@@ -79,20 +94,29 @@ def _function(
         return Uncovered(stage, "its slim handler fetches the code from S3 when it starts", place)
     if archive is None:
         return Uncovered(stage, f"it was not packaged: run `zappa package {stage}`", place, undone=True)
-    variables = {**mapping(settings.get("aws_environment_variables"))}
+    runtime = settings.get("runtime") or _runtime(archive)
+    if runtime is None:
+        reason = f"{archive.name} does not show which Python packaged it: set `runtime` in {place.file}"
+        return Uncovered(stage, reason, place, undone=True)
+    architecture, systems = settings.get("architecture"), settings.get("efs_config")
     return Declared(
         name=stage,
-        handler=str(settings.get("lambda_handler") or HANDLER),
-        runtime=str(settings.get("runtime") or "python3.12"),
+        handler=str(settings.get("lambda_handler") or _HANDLER),
+        runtime=str(runtime),
         code=project.relative(archive),
         place=place,
-        architecture=next(map(str, sequence(settings.get("architecture"))), None)
-        if isinstance(settings.get("architecture"), list)
-        else settings.get("architecture"),
+        architecture=architecture if isinstance(architecture, str) else next(iter(sequence(architecture)), None),
         layers=tuple(map(str, sequence(settings.get("layers")))),
-        memory=int(settings.get("memory_size", 512)),
-        timeout=int(settings.get("timeout_seconds", 30)),
-        environment={str(name): str(value) for name, value in variables.items()},
-        deployed_as=str(settings["lambda_function_name"]) if settings.get("lambda_function_name") else None,
-        unknown=() if settings.get("runtime") else ("runtime: Zappa takes that of the Python which packages",),
+        memory=whole(settings.get("memory_size")) or 512,
+        timeout=whole(settings.get("timeout_seconds")) or 30,
+        tmp=whole(mapping(settings.get("ephemeral_storage")).get("Size")),
+        environment={
+            str(name): str(value) for name, value in mapping(settings.get("aws_environment_variables")).items()
+        },
+        file_systems=tuple(
+            str(mapping(system).get("LocalMountPath", _MOUNT))
+            for system in (systems if isinstance(systems, list) else [systems] if systems else [])
+        ),
+        snap_start=settings.get("snap_start") == "PublishedVersions",
+        deployed_as=_deployed_as(archive.parent, settings, stage),
     )
