@@ -150,4 +150,5 @@ class Verification:
             source_digests=settings.source_digests,
             folder=within_repository(self.manifest.folder),
             manifest=self.manifest.path.name if self.manifest.path else None,
+            components=workspace.components if settings.inventory else (),
         )

@@ -65,7 +65,7 @@ class Overheard:
                 return said
             command = [str(word) for word in process.args] if isinstance(process.args, list | tuple) else []
             self.hear(f"the output of {command[:4]}", *said)
-            for report in re.findall(r"--output[ =]\w+=(\S+)", " ".join(command)):
+            for report in re.findall(r"--output[ =][\w.-]+=(\S+)", " ".join(command)):
                 if Path(report).is_file():
                     self.hear(f"the report {report}", Path(report).read_bytes())
             return said

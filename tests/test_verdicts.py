@@ -90,6 +90,7 @@ def verified(engine: Engine | None, manifest: Path, cache: Path) -> Report:
         progress=lambda _: None,
         today=TODAY,
         static=engine is None,
+        inventory=True,
     )
     return verify(load(manifest, runtimes=KNOWN_RUNTIMES), settings)
 

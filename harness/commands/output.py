@@ -48,6 +48,11 @@ class Outputs:
         files = tuple(_file(text, formats) for text in options.output)
         return cls(one_of("--format", options.format, formats), files)
 
+    @property
+    def formats(self) -> frozenset[str]:
+        """The formats that are asked for."""
+        return frozenset({self.shown, *(name for name, _ in self.files)})
+
     def spare(self, *manifests: Manifest) -> None:
         """Refuse a report that would overwrite what it is about, or another report.
 

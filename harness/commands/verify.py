@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.commands.options import EXIT_CODES, Once, add, engine_of, manifest_of, settings_of
 from harness.commands.output import Outputs, show
@@ -55,17 +55,18 @@ def run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
     Raises:
         UsageError: The request is wrong.
     """
-    from harness.reporters import FORMATS
+    from harness.reporters import FORMATS, cyclonedx
     from harness.verify import verify
 
     outputs = Outputs.of(options, FORMATS)
     engine_of(options)
     manifest = manifest_of(options, environ)
     outputs.spare(manifest)
-    chosen = {"select": tuple(options.select), "skip": tuple(options.skip)}
-    with settings_of(
-        options, environ, **chosen, strict=options.strict, source_digests=options.source_digests
-    ) as settings:
+    chosen: dict[str, Any] = {"select": tuple(options.select), "skip": tuple(options.skip)}
+    if inventory := not cyclonedx.FORMATS.keys().isdisjoint(outputs.formats):
+        cyclonedx.available()
+    chosen |= {"strict": options.strict, "source_digests": options.source_digests, "inventory": inventory}
+    with settings_of(options, environ, **chosen) as settings:
         report = verify(manifest, settings)
     text = outputs.write(lambda name, **style: _text(report, name, options, **style), environ)
     return show(text, report.exit_code)

@@ -105,6 +105,29 @@ class ArtifactInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class Component:
+    """A distribution, or a part of one: a library that it bundles, or what its own SBOM names.
+
+    Attributes:
+        ref: Its identity: equal in each place where it is.
+        purl: Its package URL; None for a distribution of a package index, and for a library.
+        index: Whether it is a distribution, by its name and version, of a package index.
+        where: The place of its metadata, or of itself.
+        sha256: Hexadecimal digest of the library, or of the distribution's RECORD.
+        needs: The refs of the components that it depends on.
+    """
+
+    ref: str
+    name: str
+    version: str
+    where: str
+    index: bool = False
+    purl: str | None = None
+    sha256: str | None = None
+    needs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class FunctionInfo:
     """One function, and the cost of its start; None where it was not started or did not get that far.
 
@@ -172,6 +195,7 @@ class Report:
         timings: Where the time went, apart from the checks and the starts of the functions.
         folder: The folder that places are relative to, from the root of the repository; empty for the root.
         manifest: The name of the manifest in that folder; None where options alone say what is verified.
+        components: What the archives are made of, in the order of their names; empty where it was not asked for.
     """
 
     version: str
@@ -189,6 +213,7 @@ class Report:
     timings: tuple[Timing, ...] = ()
     folder: str = ""
     manifest: str | None = None
+    components: tuple[Component, ...] = ()
 
     def count(self, severity: Severity) -> int:
         """The number of findings of a severity, without waived ones."""

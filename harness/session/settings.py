@@ -26,6 +26,7 @@ class Settings:
         static: Whether handlers are deliberately not started.
         init_timeout: Seconds after which an init is stopped.
         source_digests: Whether reports for people have the whole digests of the archives.
+        inventory: Whether the report says what the archives are made of.
         profile: The AWS profile; None for the SDK's default chain.
         today: For the waivers' dates.
     """
@@ -41,3 +42,4 @@ class Settings:
     init_timeout: float = 60.0
     profile: str | None = None
     source_digests: bool = False
+    inventory: bool = False

@@ -16,11 +16,12 @@ from harness.check import Blocked, Subject
 from harness.dependencies.comparison.dependency_lists import DependencyLists
 from harness.dependencies.project_reader import read_project
 from harness.facts.archive import ArchiveFacts
+from harness.facts.installed.inventory import inventory
 from harness.facts.python.program import Program
 from harness.facts.store import FactStore
 from harness.facts.view import Facts
 from harness.manifest import Architecture, Source
-from harness.model import ArtifactInfo, Timing
+from harness.model import ArtifactInfo, Component, Timing
 from harness.plain_text import few
 from harness.policy import RuntimePolicy, runtime_policy
 from harness.sources.aws import Aws
@@ -196,6 +197,21 @@ class Workspace:
         for function in self.manifest.functions:
             first.setdefault(self.key(function), function)
         yield from (replace(self.subject(function), function=None) for function in first.values())
+
+    @property
+    def components(self) -> tuple[Component, ...]:
+        """What the archives that can be had are made of.
+
+        Raises:
+            OSError: An archive cannot be read.
+        """
+        found: set[Component] = set()
+        for function in self.manifest.functions or (None,):
+            with contextlib.suppress(SourceUnavailable):
+                self.subject(function)
+        for lists in self._lists.values():
+            found.update(inventory(lists.union))
+        return tuple(sorted(found, key=lambda one: (one.name, one.version, one.where)))
 
     def reached(self, function: Function) -> tuple[str, ...]:
         """The source files that handlers with this function's archives load when they start, as far as that is known.

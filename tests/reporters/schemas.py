@@ -10,14 +10,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import jsonschema
+from cyclonedx.model.bom import Bom
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
 from lxml import etree
 
-from harness.reporters import FORMATS
+from harness.reporters import FORMATS, cyclonedx
 
 if TYPE_CHECKING:
     from harness.model import Report
 
-FOR_TOOLS: Final = ("sarif", "github", "gitlab", "junit")
+FOR_TOOLS: Final = ("sarif", "github", "gitlab", "junit", *cyclonedx.FORMATS)
 
 COMMAND: Final = re.compile(r"::(?:error|warning) file=[^,:\r\n]+(?:,line=\d+)?,title=[^,:\r\n]+::[^\r\n]+")
 """A workflow command of GitHub as its documentation has it: what separates is escaped in properties."""
@@ -75,6 +78,13 @@ def held(name: str, report: Report) -> Any:  # noqa: ANN401 - what a parser of t
         case "junit":
             junit().assertValid(tree := etree.fromstring(text.encode()))
             return tree
+        case "cyclonedx" | "cyclonedx-1.7":
+            version = SchemaVersion.from_version(cyclonedx.FORMATS[name])
+            assert JsonStrictValidator(version).validate_str(text) is None
+            parsed = json.loads(text)
+            read = Bom.from_json(data=parsed)  # type: ignore[attr-defined]  # a decorator makes it
+            assert len(read.components) == len(parsed.get("components", ()))
+            return parsed
         case _:
             lines = text.splitlines()
             assert [line for line in lines if not COMMAND.fullmatch(line)] == []

@@ -27,7 +27,8 @@ DECLARED = replace(
 @pytest.mark.parametrize("name", FOR_TOOLS)
 @pytest.mark.parametrize("report", ALL.values(), ids=ALL)
 def test_reports_of_every_shape_are_of_the_schema(name: str, report: Report) -> None:
-    held(name, report)
+    hashed = replace(report, artifacts=tuple(replace(one, sha256="ab" * 32) for one in report.artifacts))
+    held(name, hashed)
 
 
 def placed(*, finding: Finding = MISSING, report: Report = DECLARED) -> Report:
