@@ -139,6 +139,15 @@ def complain(problem: str, prefix: str = "lambda-artifact: ") -> None:
         print(printed(f"{prefix}{line}"), file=sys.stderr)
 
 
+def annotate(commands: str) -> None:
+    """Write commands of a CI service to standard error, which it reads too.
+
+    Args:
+        commands: Harmless lines, the last with its end.
+    """
+    sys.stderr.write(commands)
+
+
 def open_streams() -> None:
     """Make sure that there are streams to write to, and that they take any character.
 

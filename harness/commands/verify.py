@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from harness.commands.ci import show_in_ci
 from harness.commands.options import EXIT_CODES, Once, add, engine_of, manifest_of, settings_of
 from harness.commands.output import Outputs, show
 
@@ -69,6 +70,7 @@ def run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
     with settings_of(options, environ, **chosen) as settings:
         report = verify(manifest, settings)
     text = outputs.write(lambda name, **style: _text(report, name, options, **style), environ)
+    show_in_ci(outputs, lambda name: _text(report, name, options), environ)
     return show(text, report.exit_code)
 
 

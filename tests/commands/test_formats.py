@@ -151,3 +151,59 @@ def test_paths_are_from_the_root_of_the_repository(environ: dict[str, str], caps
     found = json.loads(capsys.readouterr().out)
     assert {entry["location"]["path"] for entry in found} == {"services/shop/lambda-artifact.toml"}
     assert "blocker" in {entry["severity"] for entry in found}
+
+
+BROKEN = ["verify", "--engine", "none", "--handler", "absent.handler"]
+IN_GITHUB = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": "summary.md"}
+SUMMARY = {"summary.md": "before\n## Lambda"}
+
+
+@pytest.mark.parametrize(
+    ("service", "arguments", "lines", "files"),
+    [
+        ({}, [], [], {}),
+        (
+            IN_GITHUB,
+            [],
+            ["::error file=", "are annotations", "summary of the step"],
+            SUMMARY,
+        ),
+        ({"GITHUB_ACTIONS": "true"}, [], ["::error file=", "are annotations"], {}),
+        (
+            IN_GITHUB,
+            ["--output", "github=a.txt"],
+            ["summary of the step"],
+            SUMMARY | {"a.txt": "::"},
+        ),
+        (IN_GITHUB, ["--output", "markdown=r.md"], ["::error file="], {"r.md": "## Lambda", "summary.md": "before\n"}),
+        (
+            {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": "none/x"},
+            [],
+            ["was not written: none/x: No such file"],
+            {},
+        ),
+        ({"GITLAB_CI": "true"}, [], ["codequality.json is written"], {"lambda-artifact-codequality.json": "["}),
+        ({"GITLAB_CI": "true"}, ["--output", "gitlab=q.json"], [], {"q.json": "["}),
+    ],
+    ids=["none", "github", "no summary", "own annotations", "own summary", "no folder", "gitlab", "own quality report"],
+)
+def test_a_ci_service_shows_the_report_unasked(  # noqa: PLR0913 - fixtures
+    *,
+    shop: Path,
+    environ: dict[str, str],
+    capsys: pytest.CaptureFixture[str],
+    service: dict[str, str],
+    arguments: list[str],
+    lines: list[str],
+    files: dict[str, str],
+) -> None:
+    (shop / "summary.md").write_text("before\n", "utf-8")
+    plain = {key: value for key, value in environ.items() if not key.startswith(("GITHUB_", "GITLAB_"))}
+    assert run([*BROKEN, *arguments], plain | service) == 1
+    said = capsys.readouterr()
+    assert said.out.startswith("FAIL")
+    assert [line for line in lines if line not in said.err] == []
+    assert lines or said.err == ""
+    for name, text in files.items():
+        assert (shop / name).read_text("utf-8").startswith(text)
+    assert (shop / "lambda-artifact-codequality.json").exists() == ("lambda-artifact-codequality.json" in files)
