@@ -151,4 +151,5 @@ class Verification:
             folder=within_repository(self.manifest.folder),
             manifest=self.manifest.path.name if self.manifest.path else None,
             components=workspace.components if settings.inventory else (),
+            unzipped_limit=workspace.policy.limits.unzipped_bytes,
         )

@@ -79,6 +79,20 @@ class EngineInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class Share:
+    """A part of an archive: a distribution with its version, or a folder.
+
+    Attributes:
+        size: Bytes, unpacked.
+        files: Number of its files.
+    """
+
+    name: str
+    size: int
+    files: int
+
+
+@dataclass(frozen=True, slots=True)
 class ArtifactInfo:
     """One archive, by its content.
 
@@ -92,6 +106,7 @@ class ArtifactInfo:
         files: Number of its files.
         content_sha256: Hexadecimal digest of the unpacked paths, bytes and executable bits, independent of their order,
             times and compression; None where they were not read.
+        shares: What fills it, the largest first; empty where it was not analysed.
     """
 
     role: str
@@ -102,6 +117,7 @@ class ArtifactInfo:
     unzipped_bytes: int
     files: int
     content_sha256: str | None = None
+    shares: tuple[Share, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +151,7 @@ class FunctionInfo:
         init_seconds: Wall time of init.
         init_cpu_seconds: Processor time of init, by which it is judged: other work on this machine does not change it.
         declared_at: The place of its declaration; None where no file declares it.
+        archives: The sources of its archives, the code's first.
     """
 
     name: str
@@ -145,6 +162,7 @@ class FunctionInfo:
     runtime: str | None = None
     architecture: str | None = None
     declared_at: Place | None = None
+    archives: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +210,7 @@ class Report:
         static: Whether the handlers were deliberately not started.
         seconds: Wall time.
         source_digests: Whether reports for people have the whole digests of the archives.
+        unzipped_limit: Bytes that the archives of a function may have unpacked, by Lambda's quota.
         timings: Where the time went, apart from the checks and the starts of the functions.
         folder: The folder that places are relative to, from the root of the repository; empty for the root.
         manifest: The name of the manifest in that folder; None where options alone say what is verified.
@@ -214,6 +233,7 @@ class Report:
     folder: str = ""
     manifest: str | None = None
     components: tuple[Component, ...] = ()
+    unzipped_limit: int = 0
 
     def count(self, severity: Severity) -> int:
         """The number of findings of a severity, without waived ones."""

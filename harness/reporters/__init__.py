@@ -39,7 +39,12 @@ def formats(document: Callable[[R], Document], data: Callable[[R], Struct]) -> M
     def as_markdown(report: R) -> str:
         return markdown.render(document(map_text(report, partial(harmless, longest=LONGEST))))
 
-    return MappingProxyType({"terminal": as_terminal, "json": as_json, "markdown": as_markdown})
+    def as_html(report: R) -> str:
+        from harness.reporters import html  # noqa: PLC0415 - its libraries, for whom asks for it
+
+        return html.render(document(map_text(report, partial(harmless, longest=LONGEST))))
+
+    return MappingProxyType({"terminal": as_terminal, "json": as_json, "markdown": as_markdown, "html": as_html})
 
 
 FORMATS: Final[Mapping[str, Callable[..., str]]] = MappingProxyType(

@@ -12,7 +12,7 @@ from harness.reporters import text
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from harness.model import ArtifactInfo, Finding, Result, Verdict
+    from harness.model import ArtifactInfo, Finding, FunctionInfo, Result, Verdict
     from harness.reporters.timings import Row
 
 
@@ -83,6 +83,9 @@ class Document:
         problems: Explained in any case.
         warnings: Explained in a verbose report only, one short line each in a brief one.
         archives: Each with a word on which side it is from.
+        functions: Those that were verified, and
+        stopped: the names of those that an error stops at their start.
+        unzipped_limit: Bytes that the archives of one function may have unpacked.
         timings: Where the time went.
         seconds: Wall time.
     """
@@ -98,6 +101,9 @@ class Document:
     not_done: tuple[NotDone, ...] = ()
     timings: tuple[Row, ...] = ()
     seconds: float = 0.0
+    functions: tuple[FunctionInfo, ...] = ()
+    stopped: tuple[str, ...] = ()
+    unzipped_limit: int = 0
 
 
 def problem_texts(findings: Iterable[tuple[str, str | None, Finding]]) -> Iterator[ProblemText]:

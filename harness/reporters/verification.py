@@ -42,7 +42,14 @@ def document(report: Report) -> Document:
         archives=tuple(("", one) for one in report.artifacts),
         timings=tuple(timings.rows(report)),
         seconds=report.seconds,
+        functions=report.functions,
+        stopped=tuple({name for one in failing if _stops(one) for name in one.functions}),
+        unzipped_limit=report.unzipped_limit,
     )
+
+
+def _stops(problem: Problem) -> bool:
+    return problem.stage is Stage.START and problem.severity is Severity.ERROR
 
 
 def _problem(problem: Problem, report: Report) -> ProblemText:

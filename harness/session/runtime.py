@@ -104,6 +104,7 @@ class Runtime:
             runtime=function.runtime or self.manifest.runtime,
             architecture=str(function.architecture or self.manifest.architecture),
             declared_at=function.declared_at,
+            archives=self.workspace.sources_of(function),
         )
         seen = self.observation(function)
         if seen is None or not isinstance(seen.init, Ready):

@@ -17,6 +17,7 @@ from harness.dependencies.comparison.dependency_lists import DependencyLists
 from harness.dependencies.project_reader import read_project
 from harness.facts.archive import ArchiveFacts
 from harness.facts.installed.inventory import inventory
+from harness.facts.installed.shares import shares
 from harness.facts.python.program import Program
 from harness.facts.store import FactStore
 from harness.facts.view import Facts
@@ -53,8 +54,8 @@ SetKey: TypeAlias = tuple[Source | None, tuple[Source, ...], str, Architecture, 
 """Code, layers, runtime, architecture and requirements, as functions share them."""
 
 
-def describe(archive: Archive, content_sha256: str | None = None) -> ArtifactInfo:
-    """An archive, as reports show it."""
+def describe(archive: Archive, facts: ArchiveFacts | None = None) -> ArtifactInfo:
+    """An archive with what is known of its contents, as reports show it."""
     return ArtifactInfo(
         role=str(archive.role),
         source=archive.source,
@@ -63,7 +64,8 @@ def describe(archive: Archive, content_sha256: str | None = None) -> ArtifactInf
         zipped_bytes=archive.zipped_bytes,
         unzipped_bytes=archive.unzipped_bytes,
         files=len(archive.files),
-        content_sha256=content_sha256,
+        content_sha256=(facts and facts.digest) or None,
+        shares=shares(archive, facts.distributions) if facts else (),
     )
 
 
@@ -135,9 +137,14 @@ class Workspace:
 
     @property
     def artifacts(self) -> tuple[ArtifactInfo, ...]:
-        """The archives that were read, with the digest of the content of those that were analysed."""
-        digests = {key: facts.digest for (key, _), facts in self._facts.items() if facts.digest}
-        return tuple(describe(archive, digests.get(key)) for key, archive in self._archives.items())
+        """The archives that were read, with the contents of those that were analysed."""
+        facts = {key: found for (key, _), found in self._facts.items()}
+        return tuple(describe(archive, facts.get(key)) for key, archive in self._archives.items())
+
+    def sources_of(self, function: Function) -> tuple[str, ...]:
+        """The names of a function's archives, the code's first, where they were read."""
+        bundle = self._bundles.get(self.key(function))
+        return tuple(archive.source for archive in bundle.archives) if bundle else ()
 
     @property
     def notes(self) -> tuple[str, ...]:
