@@ -213,7 +213,7 @@ class TestUsage:
             (["verify", "--engin", "none"], "unrecognized arguments: --engin none"),
             (["verify", "--engine", "contaner"], f"contaner: it takes {', '.join(ENGINES)}: did you mean container?\n"),
             (["verify", "--engine", "x"], f"--engine x: it takes {', '.join(ENGINES)}\n"),
-            (["verify", "--format", "jsn"], "gitlab, junit: did you mean json?"),
+            (["verify", "--format", "jsn"], ": did you mean json?"),
             (["verify", "--select", "layer-cont"], "no check is named layer-cont: did you mean layer-count?"),
             (["verify", "--skip", "layer-cont"], "no check is named layer-cont: did you mean layer-count?"),
             (["verify", "--output", "json"], "--output json: write it as FORMAT=FILE"),
