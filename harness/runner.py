@@ -12,7 +12,7 @@ from harness.check import Blocked, Check, Engines, Inapplicable, Need, Subject
 from harness.diagnosis import severity
 from harness.diagnosis.attribution import completed
 from harness.engines.protocol import Unavailable
-from harness.model import Completed, Crashed, Finding, NotApplicable, Note, Outcome, Result, Skipped, Waived
+from harness.model import Completed, Crashed, Finding, NotApplicable, Note, Outcome, Result, Severity, Skipped, Waived
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -106,6 +106,22 @@ def held_against(result: Result, started: Mapping[str, bool]) -> Result:
     proved = (severity.disproved(finding, names) for finding in result.outcome.findings)
     findings = tuple(severity.less_spared(finding, failed) for finding in proved)
     return replace(result, outcome=replace(result.outcome, findings=findings))
+
+
+def regraded(result: Result, levels: Mapping[str, str]) -> Result:
+    """A result whose findings have the severity that the manifest gives its check; a note is no finding."""
+    level, outcome = levels.get(result.check), result.outcome
+    if level is None or not isinstance(outcome, Completed | Skipped):
+        return result
+    if level != "note":
+        findings = tuple(replace(one, severity=Severity(level)) for one in outcome.findings)
+        return replace(result, outcome=replace(outcome, findings=findings))
+    notes = tuple(Note(f"{one.message} ({one.where})") for one in outcome.findings)
+    lowered = replace(outcome, findings=())
+    return replace(
+        result,
+        outcome=replace(lowered, notes=(*lowered.notes, *notes)) if isinstance(lowered, Completed) else lowered,
+    )
 
 
 def idle(waivers: Sequence[Waiver], results: Sequence[Result]) -> Iterator[str]:

@@ -12,7 +12,9 @@ from harness.catalogue import CATALOGUE, PREFLIGHT, named
 from harness.check import Check, Need, Scope
 from harness.dependencies.repository import within_repository
 from harness.model import NotApplicable, Report, Result, Skipped, UsageError
-from harness.runner import held_against, idle, run
+from harness.runner import held_against, idle, regraded, run
+from harness.session.baseline import applied, gone
+from harness.session.baseline import read as read_baseline
 from harness.session.runtime import Runtime
 from harness.session.workspace import Workspace, timed
 from harness.sources.local import SourceUnavailable
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from harness.manifest import Function, Manifest
+    from harness.session.baseline import Baseline
     from harness.session.settings import Settings
 
 NO_HANDLER = (
@@ -39,7 +42,8 @@ def verify(manifest: Manifest, settings: Settings) -> Report:
     verification.read_repository()
     results = [*verification.results(plan(manifest, settings)), *verification.runtime.undone]
     report = verification.report(results)
-    return replace(report, notes=(*report.notes, *idle(manifest.waivers, results)))
+    left = gone(report, verification.baseline) if verification.baseline else ()
+    return replace(report, notes=(*report.notes, *idle(manifest.waivers, results), *left))
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,14 +96,23 @@ class Verification:
         """What starts the handlers: each once."""
         return Runtime(self.manifest, self.settings, self.workspace)
 
+    @cached_property
+    def baseline(self) -> Baseline | None:
+        """The findings that were there before; None where none is declared.
+
+        Raises:
+            UsageError: It cannot be read.
+        """
+        return read_baseline(self.manifest.baseline) if self.manifest.baseline else None
+
     def read_repository(self) -> None:
-        """Read what the repository says of dependencies, before anything is verified against it.
+        """Read the baseline, and what the repository says of dependencies, before anything is verified against them.
 
         Raises:
             UsageError: A file of it is not what it should be.
         """
         with timed(self.workspace.timings, "reading the repository"):
-            _ = self.workspace.project
+            _ = self.baseline, self.workspace.project
 
     def results(self, planned: Sequence[Planned]) -> list[Result]:
         """Run planned checks; those that need no runtime run while the handlers start."""
@@ -131,6 +144,10 @@ class Verification:
     def report(self, results: Sequence[Result]) -> Report:
         """Report on the results."""
         workspace, runtime, settings = self.workspace, self.runtime, self.settings
+        levels, artifacts = dict(self.manifest.severity), workspace.artifacts
+        results = [regraded(held_against(result, runtime.started), levels) for result in results]
+        if self.baseline:
+            results = [applied(result, self.baseline, artifacts, settings.today) for result in results]
         notes = workspace.notes
         if settings.source_digests:
             notes += tuple(f"no digest of {text}: it was not read" for text in workspace.unread)
@@ -139,9 +156,9 @@ class Verification:
             runtime=self.manifest.runtime,
             architecture=str(self.manifest.architecture),
             engine=runtime.engine,
-            artifacts=workspace.artifacts,
+            artifacts=artifacts,
             functions=tuple(runtime.describe(function) for function in self.manifest.functions),
-            results=tuple(held_against(result, runtime.started) for result in results),
+            results=tuple(results),
             seconds=time.perf_counter() - self.began,
             timings=tuple(workspace.timings),
             strict=settings.strict,

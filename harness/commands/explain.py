@@ -23,7 +23,8 @@ def run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
         UsageError: There is no such check.
     """
     from harness.catalogue import named
+    from harness.reporters.text import page_of
 
     del environ
     check = named(options.check)
-    return show(f"# {check.id}\n\n{check.doc}\n\nNeeds {check.need}. Since {check.since}.\n")
+    return show(f"# {check.id}\n\n{check.doc}\n\nNeeds {check.need}. Since {check.since}. {page_of(check.id)}\n")

@@ -271,7 +271,7 @@ def files_of(manifest: Manifest) -> tuple[Path, ...]:
     events = (event.path for function in manifest.functions for event in function.events)
     named: Sequence[Path | None] = (
         *(source.path for source in sources if source),
-        *(manifest.path, manifest.project, *manifest.requirements, *manifest.inputs),
+        *(manifest.path, manifest.project, manifest.baseline, *manifest.requirements, *manifest.inputs),
         *events,
     )
     return tuple(path for path in named if path)

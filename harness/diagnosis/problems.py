@@ -51,16 +51,7 @@ class _Seen:
     @property
     def stage(self) -> Stage:
         """When it is noticed."""
-        finding = self.finding
-        if finding.stage:
-            return finding.stage
-        if finding.when is not None:
-            return Stage.START if finding.when.starting else Stage.NEVER if finding.when is When.NEVER else Stage.EVENT
-        if finding.severity is not Severity.ERROR:
-            return Stage.NEVER
-        if self.result.check in _REFUSED or finding.message.startswith(_REFUSAL):
-            return Stage.DEPLOY
-        return Stage.START if finding.message.startswith("Runtime.") else Stage.NEVER
+        return stage(self.result.check, self.finding)
 
     @property
     def rank(self) -> tuple[int, int]:
@@ -72,6 +63,19 @@ class _Seen:
         """The functions that it stops."""
         own = (self.result.function,) if self.result.function else ()
         return tuple(dict.fromkeys((*own, *self.finding.functions)))
+
+
+def stage(check: str, finding: Finding) -> Stage:
+    """When a finding of a check is noticed."""
+    if finding.stage:
+        return finding.stage
+    if finding.when is not None:
+        return Stage.START if finding.when.starting else Stage.NEVER if finding.when is When.NEVER else Stage.EVENT
+    if finding.severity is not Severity.ERROR:
+        return Stage.NEVER
+    if check in _REFUSED or finding.message.startswith(_REFUSAL):
+        return Stage.DEPLOY
+    return Stage.START if finding.message.startswith("Runtime.") else Stage.NEVER
 
 
 _Group: TypeAlias = "list[_Seen]"

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from harness.manifest.tables import ManifestTable
 
 DEFAULT_RUNTIME = "python3.12"
+STARTS = "handler-imports"
+"""The check whose errors are functions that do not start."""
 
 
 def resolve(
@@ -85,6 +87,8 @@ class _Resolver(Functions):
             version_stamps=tuple(self.version_stamps(known.environ)),
             functions=self.distinct(tuple(self.functions())),
             waivers=tuple(self.waivers(known.checks)),
+            baseline=self.baseline(),
+            severity=tuple(self.severity(known.checks)),
         )
         if manifest.code is None and not any(scope.table.functions for scope in self.scopes) and not known.template:
             self.problems.append("nothing to verify: name the archive of the code in `code` or with --code")
@@ -103,12 +107,29 @@ class _Resolver(Functions):
     def waivers(self, checks: Callable[[], Collection[str]] | None) -> Iterator[Waiver]:
         for scope in self.scopes:
             for index, waiver in enumerate(scope.table.waivers):
-                if checks is not None and waiver.check not in (known := checks()):
-                    near = difflib.get_close_matches(waiver.check, known, n=1)
-                    hint = f": did you mean {near[0]}?" if near else "; `lambda-artifact checks` lists them"
-                    where = scope.where("waivers", index, "check")
-                    self.problems.append(f"{where}: no check is named {waiver.check}{hint}")
+                self.known_check(waiver.check, checks, scope.where("waivers", index, "check"))
                 yield Waiver(waiver.check, waiver.match, waiver.reason, waiver.expires)
+
+    def severity(self, checks: Callable[[], Collection[str]] | None) -> Iterator[tuple[str, str]]:
+        for scope in self.scopes:
+            for check, level in scope.table.severity.items():
+                where = scope.where("severity", check)
+                self.known_check(check, checks, where)
+                if check == STARTS and level != "error":
+                    self.problems.append(
+                        f"{where}: a handler that does not start stays an error; [[waivers]] accepts one, with a reason"
+                    )
+                yield check, level
+
+    def known_check(self, check: str, checks: Callable[[], Collection[str]] | None, where: str) -> None:
+        if checks is not None and check not in (known := checks()):
+            near = difflib.get_close_matches(check, known, n=1)
+            hint = f": did you mean {near[0]}?" if near else "; `lambda-artifact checks` lists them"
+            self.problems.append(f"{where}: no check is named {check}{hint}")
+
+    def baseline(self) -> Path | None:
+        declared = first(self.scopes, lambda table: table.baseline)
+        return declared[1].folder / declared[0] if declared else None
 
     def files(self, get: Callable[[ManifestTable], tuple[str, ...] | None], key: str) -> tuple[Path, ...]:
         return self.files_of(self.scopes, get, key) or ()

@@ -43,6 +43,7 @@ Route: TypeAlias = Annotated[Upload, Meta(description='"direct" or "s3"')]
 DeployedFunction: TypeAlias = Annotated[str, Meta(pattern=FUNCTION_PATTERN, description=FUNCTION_WORDS)]
 DeployedLayer: TypeAlias = Annotated[str, Meta(pattern=LAYER_PATTERN, description=LAYER_WORDS)]
 
+Level: TypeAlias = Annotated[Literal["error", "warning", "note"], Meta(description='"error", "warning" or "note"')]
 Known: TypeAlias = Annotated[Literal["known"], Meta(description='"known"')]
 Yes: TypeAlias = Annotated[Literal[True], Meta(description="true")]
 
@@ -111,3 +112,5 @@ class ManifestTable(Settings, frozen=True, kw_only=True):
     upload: Route | None = None
     functions: dict[Text, FunctionTable] = {}
     waivers: tuple[WaiverTable, ...] = ()
+    baseline: Text | None = None
+    severity: dict[Text, Level] = {}

@@ -206,6 +206,8 @@ class Manifest:
         functions: In the order of the file, or of the ``--handler`` options. Empty: only archives are to be verified.
         uncovered: The functions of the template that are not verified.
         notes: Sentences about the build that the template belongs to.
+        baseline: The file of the findings that were there before; it may not exist yet.
+        severity: For each check on other terms ``error``, ``warning`` or ``note``.
     """
 
     path: Path | None
@@ -225,6 +227,8 @@ class Manifest:
     version_stamps: tuple[VersionStamp, ...] = ()
     uncovered: tuple[Uncovered, ...] = ()
     notes: tuple[str, ...] = ()
+    baseline: Path | None = None
+    severity: tuple[tuple[str, str], ...] = ()
 
     def of(self, function: Function) -> Manifest:
         """The manifest with what the function declares of these for itself."""

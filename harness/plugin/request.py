@@ -66,4 +66,4 @@ def reports(verification: Verification, chosen: Sequence[Planned]) -> dict[str, 
     """Run chosen checks together, and report on each alone, by its name."""
     results = verification.results(chosen)
     report = replace(verification.report(results), timings=())
-    return {one.name: replace(report, results=(result,)) for one, result in zip(chosen, results, strict=True)}
+    return {one.name: replace(report, results=(result,)) for one, result in zip(chosen, report.results, strict=True)}

@@ -29,6 +29,7 @@ class ProblemText:
         chain: The imports that lead there.
         also: What else the same steps mend.
         findings: Its findings, each with its check and functions.
+        pages: The addresses of its checks' pages.
     """
 
     severity: Severity
@@ -41,6 +42,7 @@ class ProblemText:
     cause: str = ""
     also: str = ""
     findings: tuple[text.Group, ...] = ()
+    pages: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

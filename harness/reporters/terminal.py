@@ -90,6 +90,7 @@ class _Layout:
         ]
         if self.verbose:
             rows += [("seen", words, False) for words in _findings(problem)]
+            rows += [("page", "\n".join(problem.pages), False)]
         lines = [
             field(label, words, self.width if wrapped else None, indent=_MARGIN, wide=_LABEL)
             for label, words, wrapped in rows

@@ -67,6 +67,7 @@ def _problem(problem: Problem, report: Report) -> ProblemText:
         cause=_cause(problem),
         also=_also(problem, lead, [finding for _, finding in members]),
         findings=text.grouped(members),
+        pages=tuple(dict.fromkeys(text.page_of(result.check) for result, _ in members)),
     )
 
 

@@ -85,6 +85,7 @@ VERBOSE_TEXT = """\
    seen  handler-imports, 2 functions: api, worker: Runtime.ImportModuleError: Unable to import module 'app.main': \
 No module named 'defusedxml'
          /var/task/app/services/carriers/usps.py:7
+   page  https://lambda-artifact-harness.example/checks/handler-imports/
 """
 
 GOLDEN = {
