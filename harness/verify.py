@@ -164,6 +164,7 @@ class Verification:
             strict=settings.strict,
             static=settings.static,
             notes=notes,
+            uncovered=self.manifest.uncovered,
             source_digests=settings.source_digests,
             folder=within_repository(self.manifest.folder),
             manifest=self.manifest.path.name if self.manifest.path else None,

@@ -70,6 +70,7 @@ NAMED = re.compile(
     r"""(?:endpoint URL: "https?://|host name "|server at "|server on '|resolve host '|host=')([\w.:-]+)"""
 )
 NEAR = re.compile(r"(?:127\.[\d.]+|localhost|::1)(?::\d+)?$")
+EMPTY = "AWS, of which only what the template declares is here, and empty"
 AWS = re.compile(r"\.amazonaws\.com|Unable to locate credentials|security token|[Ee]mulated AWS|ClientException")
 
 
@@ -99,7 +100,9 @@ def unjudged(what: str, call: Unreached, function: Function) -> str:
     """The sentence of a check that cannot judge what follows a call: a limit where the manifest knows of it."""
     if function.network_known:
         return f"{what}. As is declared, what follows was not judged"
-    seed = "give it `aws-seed`, which emulates AWS, or " if call.aws and not function.seed else ""
+    seed = ""
+    if call.aws and (function.seed is None or function.seed.implied):
+        seed = f"give it `aws-seed`, {'with what it looks for' if function.seed else 'which emulates AWS'}, or "
     return (
         f"{what}\nWhat follows cannot be judged here: {seed}accept that with "
         f'network-at-init = "known" under [functions.{function.name}]'
@@ -111,23 +114,25 @@ def unreached(
 ) -> Unreached | None:
     """The call for which an init (``event`` is None) or the answer to an event came to nothing; None where none did."""
     failed = any(call.event == event and not call.host for call in seen.calls)
+    # What a template declares is there, and empty: whatever fails after a call of that may succeed on Lambda.
+    empty = seen.emulated and function.seed is not None and function.seed.implied
     calls = _made(seen, event, near=failed or isinstance(end, Exceeded))
     trace = seen.trace if event is None else None
     causes, frames = (trace.causes, trace.frames) if trace else ((), ())
     match end:
         case Failed(error=error):
             by_child = failed and error.type == "CalledProcessError"  # curl, say, in whose process nothing watches
-            if not by_child and not _for_a_call(error, causes, calls):
+            if not by_child and not _for_a_call(error, causes, calls, empty=empty):
                 return None
             frames = frames or frames_of(error.stack)
             said = [str(error), *causes]
         case Exceeded(limit="outside"):
             said = [seen.output[-SHOWN:]]
-        case Exceeded(limit="timeout") if failed or calls:
+        case Exceeded(limit="timeout") if failed or calls or empty:
             said = [seen.output[-SHOWN:]]
-        case Answered() if any(map(_main, calls)):
+        case Answered() if empty or any(map(_main, calls)):
             said = []
-        case Exited(status=status) if status >= 0 and (any(map(_main, calls)) or WORDS.search(seen.output)):
+        case Exited(status=status) if status >= 0 and (empty or any(map(_main, calls)) or WORDS.search(seen.output)):
             said = [seen.output[-SHOWN:]]
         case _:
             return None
@@ -135,10 +140,10 @@ def unreached(
     host = call.host if call else next((found[1] for text in said if (found := NAMED.search(text))), None)
     frame = own_frame(call.frames if call and call.main else frames, program)
     return Unreached(
-        host=host,
+        host=host or (EMPTY if empty else None),
         place=f"{frame.file}:{frame.line}" if frame else None,
         ended="without an answer" if isinstance(end, Answered) else _short(ending(end, function)),
-        aws=any(AWS.search(text) for text in (*said, host or "")),
+        aws=empty or any(AWS.search(text) for text in (*said, host or "")),
     )
 
 
@@ -164,7 +169,7 @@ def _main(call: Call) -> bool:
     return call.main and not NEAR.match(call.host or "")
 
 
-def _for_a_call(error: LambdaError, causes: Sequence[str], calls: Sequence[Call]) -> bool:
+def _for_a_call(error: LambdaError, causes: Sequence[str], calls: Sequence[Call], *, empty: bool) -> bool:
     """Whether an error is one of a call, or nothing but a call explains it."""
     kinds = [error.type, *(cause.partition(":")[0] for cause in causes)]
     texts = [error.message, *causes]
@@ -174,7 +179,7 @@ def _for_a_call(error: LambdaError, causes: Sequence[str], calls: Sequence[Call]
         return True
     if any(cause.startswith(UNSET) for cause in causes) or SYSTEM.search(error.message):
         return False
-    return any(map(_main, calls))
+    return empty or any(map(_main, calls))
 
 
 def _short(text: str) -> str:

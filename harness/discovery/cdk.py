@@ -6,10 +6,11 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
 from harness.discovery import document
+from harness.discovery.cloudformation.services import services
 from harness.discovery.cloudformation.template import Settings, Template
 from harness.discovery.document import mapping
 from harness.discovery.values import Declared, Discovery, DiscoveryError
-from harness.manifest import Uncovered
+from harness.model import Uncovered
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -48,6 +49,7 @@ def read(project: Project, path: Path) -> Discovery:
         file=path,
         functions=tuple(one for one in functions if isinstance(one, Declared)),
         uncovered=tuple(one for one in functions if isinstance(one, Uncovered)),
+        services=services(project.relative(path), path, stacks[0].settings.region, stacks) if stacks else None,
     )
 
 

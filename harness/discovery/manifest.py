@@ -12,11 +12,12 @@ import msgspec
 from harness.discovery.find import discover, only
 from harness.discovery.project import Project, root_of
 from harness.discovery.values import Discovery, DiscoveryError
-from harness.manifest import ManifestError, Options, Template, Uncovered, find, load
+from harness.emulator import lacking
+from harness.manifest import ManifestError, Options, Template, find, load
 from harness.manifest.errors import diagnose
 from harness.manifest.scopes import Scope
 from harness.manifest.tables import ManifestTable
-from harness.model import Place
+from harness.model import Place, Uncovered
 from harness.policy import known_runtimes
 
 if TYPE_CHECKING:
@@ -121,6 +122,8 @@ def as_template(project: Project, found: Discovery) -> Template:
         uncovered=found.uncovered,
         notes=(f"functions from {project.relative(found.file)} ({found.tool})", *found.notes),
         caveats={function.name: function.unknown for function in found.functions},
+        events={function.name: function.events for function in found.functions},
+        services=found.services if lacking() is None else None,
     )
 
 
@@ -138,6 +141,8 @@ def table(function: Declared) -> Iterator[tuple[str, Any]]:
         yield "tmp", function.tmp
     if function.file_systems:
         yield "file-systems", list(function.file_systems)
+    if function.first:
+        yield "events", [f"template:{function.first}"]
     yield "capacity-provider", function.capacity_provider
     yield "snap-start", function.snap_start
     if function.deployed_as:

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from harness.discovery import document
 from harness.discovery.document import mapping, sequence, whole
 from harness.discovery.values import IMAGE, Declared, Discovery, DiscoveryError, foreign
-from harness.manifest import Uncovered
-from harness.model import Place
+from harness.model import Place, Uncovered
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

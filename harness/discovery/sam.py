@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from harness import regular_files
+from harness.discovery.cloudformation.services import services
 from harness.discovery.cloudformation.template import Settings, Template
 from harness.discovery.document import UnreadableDocumentError, mapping
 from harness.discovery.project import newest, unbuilt
 from harness.discovery.values import Declared, Discovery
-from harness.manifest import Uncovered
+from harness.model import Uncovered
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,6 +46,7 @@ def read(project: Project, path: Path, tool: str = "SAM") -> Discovery:
         file=path,
         functions=tuple(one for one in functions if isinstance(one, Declared)),
         uncovered=tuple(one for one in functions if isinstance(one, Uncovered)),
+        services=services(project.relative(path), path, settings.region, [template]),
         notes=tuple(_stale(project, path)),
     )
 

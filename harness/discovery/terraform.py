@@ -16,8 +16,7 @@ import msgspec
 from harness import regular_files
 from harness.discovery.document import decoded, mapping, sequence, whole
 from harness.discovery.values import IMAGE, Declared, Discovery, DiscoveryError, foreign
-from harness.manifest import Uncovered
-from harness.model import Place
+from harness.model import Place, Uncovered
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

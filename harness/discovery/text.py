@@ -66,7 +66,8 @@ def _toml(project: Project, found: Discovery, folder: Path) -> Iterator[str]:
         for clause in function.unknown:
             yield f"# Not known before the deploy: {harmless(clause)}"
         for key, value in table(function):
-            if key != "environment" and value not in ([], False):
+            # An event of the template has no file that a manifest could name.
+            if key not in ("environment", "events") and value not in ([], False):
                 yield f"{key} = {_literal(_moved(project, folder, key, value))}"
         if variables := _variables(function):
             yield f"environment = {{ {', '.join(variables)} }}"

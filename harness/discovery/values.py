@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from harness.manifest import Uncovered
+    from harness.manifest.seeds import Seed
+    from harness.model import Uncovered
 
 
 _PYTHON: Final = re.compile(r"python\d+\.\d+")
@@ -42,6 +43,8 @@ class Declared:
         timeout: Seconds.
         tmp: MB of ``/tmp``.
         sha256: The digest of the code's zip, in Base64, where the tool recorded one.
+        events: JSON texts of what calls it, by the names that the declaration has for them.
+        first: The event by which its code is imported, where its init does not do that.
         places: Where each value is declared, by its key in a manifest.
         unknown: What only a deploy decides, as clauses: ``environment.TABLE: Fn::ImportValue Shared``.
     """
@@ -62,6 +65,8 @@ class Declared:
     snap_start: bool = False
     deployed_as: str | None = None
     sha256: str | None = None
+    events: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    first: str | None = None
     places: Mapping[str, Place] = field(default_factory=lambda: MappingProxyType({}))
     unknown: tuple[str, ...] = ()
 
@@ -73,6 +78,7 @@ class Discovery:
     Attributes:
         tool: ``SAM``, ``CDK``, ``Terraform`` …
         file: The file that was read first.
+        services: The buckets, queues, tables and others that the same build declares; None where it has none.
         notes: Sentences about the build as a whole, such as that its sources are newer.
     """
 
@@ -80,4 +86,5 @@ class Discovery:
     file: Path
     functions: tuple[Declared, ...] = ()
     uncovered: tuple[Uncovered, ...] = ()
+    services: Seed | None = None
     notes: tuple[str, ...] = ()

@@ -10,8 +10,7 @@ from harness.artifact.entries import Role
 from harness.discovery import document
 from harness.discovery.document import mapping, sequence, whole
 from harness.discovery.values import IMAGE, Declared, Discovery, DiscoveryError
-from harness.manifest import Uncovered
-from harness.model import Place
+from harness.model import Place, Uncovered
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
 
 SETTINGS: Final = ("zappa_settings.json", "zappa_settings.yml", "zappa_settings.yaml")
 _HANDLER: Final = "handler.lambda_handler"
+_FIRST: Final = "First"  # Zappa's handler imports the application when the first event comes, whatever is in it
 _MOUNT: Final = "/mnt/efs"
 _TAG: Final = re.compile(r"\.cpython-3(\d+)[.-]")  # of compiled modules
 _DEEPEST: Final = 10  # stages that extend one another
@@ -118,5 +118,7 @@ def _function(
             for system in (systems if isinstance(systems, list) else [systems] if systems else [])
         ),
         snap_start=settings.get("snap_start") == "PublishedVersions",
+        events={_FIRST: "{}"},
+        first=_FIRST,
         deployed_as=_deployed_as(archive.parent, settings, stage),
     )

@@ -47,37 +47,73 @@ class Emulator:
     """The services of some functions.
 
     Args:
-        control: The process's control socket.
         seeds: Which seed each function has.
+        ends: Ends the process that plays them.
+
+    Attributes:
+        asked: The functions that have called one of them.
     """
 
-    def __init__(self, control: socket.socket, seeds: Mapping[str, Seed]) -> None:
-        self._control, self._seeds = control, seeds
+    def __init__(self, seeds: Mapping[str, Seed], ends: contextlib.ExitStack) -> None:
+        self._seeds, self._ends = seeds, ends
         self._lock = threading.Lock()
+        self.asked: set[str] = set()
+        self._control: socket.socket | None = None
+
+    def start(self) -> socket.socket:
+        """The control socket of the process, which starts unless it runs.
+
+        Raises:
+            Unusable: It does not start, or refuses what a seed says.
+        """
+        if self._control is None:
+            self._control = self._ends.enter_context(_running(self._seeds))
+        return self._control
 
     def serve(self, function: str, run: str, connection: socket.socket) -> None:
         """Hand a connection to a function's services, as they are for one of its runs; the caller closes its own.
 
         Raises:
-            OSError: They are gone.
+            OSError: They are gone, or do not start.
         """
+        self.asked.add(function)
         order = json.dumps([os.fspath(self._seeds[function].path), run]).encode()
         with self._lock:
-            socket.send_fds(self._control, [order], [connection.fileno()])
-            if not self._control.recv(1):
+            try:
+                control = self.start()
+            except Unusable as reason:
+                raise ConnectionRefusedError(str(reason)) from None
+            socket.send_fds(control, [order], [connection.fileno()])
+            if not control.recv(1):
                 raise ConnectionResetError("the emulated AWS has ended")
 
 
 @contextlib.contextmanager
 def emulator(seeds: Mapping[str, Seed], progress: Callable[[str], None]) -> Iterator[Emulator]:
-    """The services of functions, seeded and ready; gone afterwards, with all that they hold.
+    """The services of functions, seeded; gone afterwards, with all that they hold.
+
+    They are ready, unless every seed is implied by a template: then they start when the first function calls one.
 
     Raises:
         Unusable: They cannot be had, or refuse what a seed says.
     """
     if reason := lacking():
         raise Unusable(reason)
-    progress("starting the emulated AWS")
+    with contextlib.ExitStack() as ends:
+        outside = Emulator(seeds, ends)
+        if not all(seed.implied for seed in seeds.values()):
+            progress("starting the emulated AWS")
+            outside.start()
+        yield outside
+
+
+@contextlib.contextmanager
+def _running(seeds: Mapping[str, Seed]) -> Iterator[socket.socket]:
+    """The control socket of the process, for as long as it runs.
+
+    Raises:
+        Unusable: It does not start, or refuses what a seed says.
+    """
     control, theirs = socket.socketpair()
     with control, tempfile.TemporaryFile() as errors:
         with theirs:
@@ -92,7 +128,7 @@ def emulator(seeds: Mapping[str, Seed], progress: Callable[[str], None]) -> Iter
                 raise Unusable(f"the emulated AWS does not start: {last}. Is all of it there? {REMEDY}")
             if refused:
                 raise Unusable(refused)
-            yield Emulator(control, seeds)
+            yield control
         finally:
             with contextlib.suppress(OSError):
                 control.shutdown(socket.SHUT_RDWR)  # it ends with its input, and all that it started with theirs

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from moto.moto_server.werkzeug_app import MotoRequestHandler, create_backend_app
 from moto.s3.models import s3_backends
+from moto.secretsmanager.models import secretsmanager_backends
 from werkzeug.serving import ThreadedWSGIServer
 from werkzeug.test import Client
 from werkzeug.wrappers import Response
@@ -120,8 +121,8 @@ def refused(service: str, environ: WSGIEnvironment) -> Response:
 class Seeder:
     """Fills services with what a seed says, through their own protocols."""
 
-    def __init__(self, aws: Aws) -> None:
-        self._client = Client(aws)
+    def __init__(self, aws: Aws, region: str = REGION, *, tolerant: bool = False) -> None:
+        self._client, self._region, self._tolerant = Client(aws), region, tolerant
 
     def fill(self, seed: dict[str, Any]) -> None:
         """Everything.
@@ -131,37 +132,49 @@ class Seeder:
             OSError: A file cannot be read.
         """
         for name, objects in seed["buckets"]:
-            self._call("s3", "PUT", f"/{name}", b"", {})
+            self._call("s3", "PUT", f"/{name}", self._located(), {})
             for held in objects:  # by themselves: they are many, and a request costs forty times as much
                 s3_backends[ACCOUNT]["aws"].put_object(name, held["name"], content(held))
         for name, messages in seed["queues"]:
             attributes = {"FifoQueue": "true", "ContentBasedDeduplication": "true"} if name.endswith(".fifo") else {}
-            url = self._ask("AmazonSQS.CreateQueue", QueueName=name, Attributes=attributes)["QueueUrl"]
+            url = self._ask("AmazonSQS.CreateQueue", QueueName=name, Attributes=attributes).get("QueueUrl", "")
             for number, message in enumerate(messages):
                 self._send(url, number, message)
         for number, held in enumerate(seed["secrets"]):
             token = f"00000000-0000-4000-8000-{number:012d}"
             value = content(held).decode()
             self._ask("secretsmanager.CreateSecret", Name=held["name"], SecretString=value, ClientRequestToken=token)
+            if (made := secretsmanager_backends[ACCOUNT][self._region].secrets.get(held["name"])) is not None:
+                made.arn = f"arn:aws:secretsmanager:{self._region}:{ACCOUNT}:secret:{held['name']}-AbCdEf"  # not by lot
         self._others(seed)
+
+    def _located(self) -> bytes:
+        """What S3 wants to know about a bucket outside of its first region."""
+        inner = f"<LocationConstraint>{self._region}</LocationConstraint>"
+        return (
+            b""
+            if self._region == REGION
+            else f"<CreateBucketConfiguration>{inner}</CreateBucketConfiguration>".encode()
+        )
 
     def _others(self, seed: dict[str, Any]) -> None:
         for held in seed["parameters"]:
             kind = "SecureString" if held["name"] in seed["secure"] else "String"
             self._ask("AmazonSSM.PutParameter", Name=held["name"], Value=content(held).decode(), Type=kind)
         for table in seed["tables"]:
-            self._table(table["name"], table["keys"], [json.loads(item) for item in table["items"]])
+            self._table(table["name"], table["keys"], table["types"], [json.loads(item) for item in table["items"]])
         for alias in seed["keys"]:
             key = self._ask("TrentService.CreateKey")["KeyMetadata"]["KeyId"]
             self._ask("TrentService.CreateAlias", AliasName=alias, TargetKeyId=key)
         for name in seed["topics"]:
-            form = f"Action=CreateTopic&Version=2010-03-31&Name={name}".encode()
-            self._call("sns", "POST", "/", form, {"Content-Type": "application/x-www-form-urlencoded"})
+            fifo = "&Attributes.entry.1.key=FifoTopic&Attributes.entry.1.value=true" if name.endswith(".fifo") else ""
+            form = f"Action=CreateTopic&Version=2010-03-31&Name={name}{fifo}"
+            self._call("sns", "POST", "/", form.encode(), {"Content-Type": "application/x-www-form-urlencoded"})
         for name in seed["event_buses"]:
             self._ask("AWSEvents.CreateEventBus", Name=name)
 
-    def _table(self, name: str, keys: list[str], items: list[dict[str, dict[str, Any]]]) -> None:
-        kinds = [next(iter(items[0][key])) if items else "S" for key in keys]
+    def _table(self, name: str, keys: list[str], types: list[str], items: list[dict[str, dict[str, Any]]]) -> None:
+        kinds = types or [next(iter(items[0][key])) if items else "S" for key in keys]
         self._ask(
             "DynamoDB_20120810.CreateTable",
             TableName=name,
@@ -185,15 +198,19 @@ class Seeder:
         service = TARGETS[target.partition(".")[0]]
         kind = f"application/x-amz-json-{'1.0' if service in {'sqs', 'dynamodb'} else '1.1'}"
         headers = {"X-Amz-Target": target, "Content-Type": kind}
-        answer: dict[str, Any] = json.loads(self._call(service, "POST", "/", json.dumps(request).encode(), headers))
+        answer: dict[str, Any] = json.loads(
+            self._call(service, "POST", "/", json.dumps(request).encode(), headers) or b"{}"
+        )
         return answer
 
     def _call(self, service: str, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> bytes:
-        scope = f"AWS4-HMAC-SHA256 Credential=seed/20000101/{REGION}/{service}/aws4_request"
+        scope = f"AWS4-HMAC-SHA256 Credential=seed/20000101/{self._region}/{service}/aws4_request"
         answer = self._client.open(
             path, method=method, base_url=HOST, data=body, headers={"Authorization": scope, **headers}
         )
         if answer.status_code != HTTPStatus.OK:
+            if self._tolerant:
+                return b""
             raise Refused(answer.get_data(as_text=True)[:SHOWN])
         return answer.get_data()
 
@@ -277,7 +294,7 @@ def serve_seed(control: socket.socket, aws: Aws, seed: dict[str, Any]) -> None:
     """The services as one seed says; each run of a function gets a copy of them."""
     refusal = ""
     try:
-        Seeder(aws).fill(seed)
+        Seeder(aws, seed["region"], tolerant=seed["implied"]).fill(seed)
     except (Refused, OSError, ValueError) as reason:
         refusal = f"the emulated AWS does not take what {seed['name']} says: {reason}"
     control.sendall(json.dumps(refusal).encode() + b"\n")

@@ -185,6 +185,7 @@ class Observation:
         output: What it printed, to a bound.
         compiling: Seconds of processor time that compiling takes in Lambda's init, and not in ``init``.
         calls: To other machines. None of them can have got an answer.
+        emulated: Whether it called the services that it was given in their place.
     """
 
     function: str
@@ -195,6 +196,7 @@ class Observation:
     trace: Trace | None = None
     compiling: float = 0.0
     calls: tuple[Call, ...] = ()
+    emulated: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,18 +27,18 @@ from harness.manifest.values import (
     Options,
     Source,
     SourceKind,
-    Uncovered,
     Upload,
     VersionStamp,
     Waiver,
 )
-from harness.model import Place
+from harness.model import Place, Uncovered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from harness.manifest.errors import At
+    from harness.manifest.seeds import Seed
 
 __all__ = [
     "FILE_NAME",
@@ -51,7 +51,6 @@ __all__ = [
     "Source",
     "SourceKind",
     "Template",
-    "Uncovered",
     "Upload",
     "VersionStamp",
     "Waiver",
@@ -117,7 +116,7 @@ def load(  # noqa: PLR0913 - what a request says, and what it is held against; a
     template = _template(scopes, discover) if discover else None
     if template:
         scopes.append(template.scope)
-    known = Known(runtimes, checks, environ, archives, template is not None)
+    known = Known(runtimes, checks, environ, archives, template.events if template else None)
     manifest = resolve(path, scopes, options.events, known)
     return template.completed(manifest) if template else manifest
 
@@ -131,17 +130,22 @@ class Template:
         uncovered: Its functions that are not verified.
         notes: Sentences about the build.
         caveats: What a function's declaration leaves to the deploy, by its name.
+        events: What each function is called with, as JSON texts by function and name.
+        services: What of AWS the template declares, for functions that start with an emulated one; None: nothing.
     """
 
     scope: Scope[ManifestTable]
     uncovered: tuple[Uncovered, ...] = ()
     notes: tuple[str, ...] = ()
     caveats: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    events: Mapping[str, Mapping[str, str]] = field(default_factory=lambda: MappingProxyType({}))
+    services: Seed | None = None
 
     def completed(self, manifest: Manifest) -> Manifest:
         """A manifest with what only the template knows; most functions' runtime is the manifest's."""
         functions = tuple(
-            replace(function, caveats=self.caveats.get(function.name, ())) for function in manifest.functions
+            replace(function, caveats=self.caveats.get(function.name, ()), seed=self._seed(function))
+            for function in manifest.functions
         )
         common = {
             key: Counter(getattr(function, key) for function in functions).most_common(1)[0][0]
@@ -150,6 +154,16 @@ class Template:
             if functions
         }
         return replace(manifest, functions=functions, uncovered=self.uncovered, notes=self.notes, **common)
+
+    def _seed(self, function: Function) -> Seed | None:
+        """What the function's emulated AWS has: the template's resources, below the content of ``aws-seed``."""
+        if self.services is None or function.name not in self.scope.table.functions:
+            return function.seed
+        if function.seed is not None:
+            return function.seed.over(self.services)
+        from harness.manifest.seeds import ENDPOINTS  # noqa: PLC0415 - few runs need it
+
+        return None if ENDPOINTS & dict(function.environment).keys() else self.services
 
 
 def _template(

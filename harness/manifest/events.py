@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, NoReturn
 from harness import regular_files
 from harness.manifest.values import Event
 
+TEMPLATE = "template:"
+"""What the name of an event begins with that the template has, in place of a file."""
+
 if TYPE_CHECKING:
     from pathlib import Path
 

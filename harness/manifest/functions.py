@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from harness.manifest import deployed_names, events
@@ -13,7 +14,6 @@ from harness.manifest.values import Event, Function, ManifestError, Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-    from pathlib import Path
 
     from harness.manifest.seeds import Seed
     from harness.manifest.tables import FunctionTable, ManifestTable, Settings
@@ -37,14 +37,15 @@ class Known:
         checks: Returns the names that a waiver may have; None where waivers are not checked.
         environ: The environment of the harness.
         archives: Whether archives are read; else only the inputs of their build.
-        template: Whether there is a template, which may have declared functions that are not covered.
+        template: The events that a template's functions are called with, as JSON texts by function and name; None
+            without a template.
     """
 
     runtimes: Collection[str]
     checks: Callable[[], Collection[str]] | None
     environ: Mapping[str, str]
     archives: bool = True
-    template: bool = False
+    template: Mapping[str, Mapping[str, str]] | None = None
 
 
 def unknown_runtime(runtime: str, known: Collection[str]) -> str:
@@ -101,7 +102,7 @@ class Functions:
             memory=value(scopes, lambda settings: settings.memory, DEFAULT_MEMORY),
             timeout=value(scopes, lambda settings: settings.timeout, DEFAULT_TIMEOUT),
             environment=environment(scopes),
-            events=tuple(self.function_events(own[0])),
+            events=tuple(self.function_events(next((scope for scope in own if scope.table.events), own[0]))),
             source=self.source_folder(scopes),
             seed=self.seed(own[0], scopes),
             network_known=own[0].table.network_at_init is not None,
@@ -220,6 +221,9 @@ class Functions:
         texts, scope = (self.events, options) if self.events else (own.table.events, own)
         for index, text in enumerate(texts):
             where = scope.where("events", index)
+            if text.startswith(events.TEMPLATE):
+                yield from self.template_event(text, own.at[-1], where)
+                continue
             path = scope.folder / text
             try:
                 yield events.read(text, path)
@@ -229,6 +233,16 @@ class Functions:
                 self.problems.append(f"{where}: {path} cannot be read: {error.strerror}")
             except (ValueError, RecursionError) as error:
                 self.problems.append(f"{where}: {path} is not JSON: {error}")
+
+    def template_event(self, text: str, function: object, where: str) -> Iterator[Event]:
+        """An event that the template says the function is called with."""
+        there = (self.known.template or {}).get(str(function), {})
+        name = text.removeprefix(events.TEMPLATE)
+        if name in there:
+            yield Event(text, Path(), there[name], None)
+        else:
+            has = f"it has {', '.join(there)}" if there else "it has none of a kind that is known here"
+            self.problems.append(f"{where}: the template has no event {name} of {function}: {has}")
 
 
 def _own(scope: Scope[ManifestTable], name: str) -> Scope[FunctionTable]:

@@ -90,7 +90,7 @@ class _Resolver(Functions):
             baseline=self.baseline(),
             severity=tuple(self.severity(known.checks)),
         )
-        if manifest.code is None and not any(scope.table.functions for scope in self.scopes) and not known.template:
+        if manifest.code is None and not any(scope.table.functions for scope in self.scopes) and known.template is None:
             self.problems.append("nothing to verify: name the archive of the code in `code` or with --code")
         return manifest
 

@@ -6,8 +6,8 @@ import json
 import re
 import tomllib
 from collections import Counter
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
@@ -35,6 +35,8 @@ _SERVICES = ("S3", "SQS", "SECRETS_MANAGER", "SSM", "STS", "KMS", "DYNAMODB", "S
 ENDPOINTS = frozenset(
     {"AWS_ENDPOINT_URL", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", *(f"AWS_ENDPOINT_URL_{name}" for name in _SERVICES)}
 )
+REGION = "us-east-1"
+"""Of the services of a seed file, and of every function."""
 T = TypeVar("T")
 KEY_BYTES = 1024
 NUMBER = re.compile(r"\{number(?::(0?[1-9][0-9]?))?\}")
@@ -61,11 +63,13 @@ class Table:
     Attributes:
         keys: The names of its partition key and, where it has one, its sort key.
         items: JSON texts, with types as DynamoDB's protocol writes them.
+        types: Those of the keys (``S``, ``N`` or ``B``); without them, those that the first item's have.
     """
 
     name: str
     keys: tuple[str, ...]
     items: tuple[str, ...]
+    types: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +83,9 @@ class Seed:
         queues: By name, the messages in each.
         secure: The names of the parameters that are SecureStrings.
         keys: Aliases of keys.
+        region: Of the services.
+        implied: Whether it is no more than what a template declares. What a service then lacks may be there on Lambda,
+            and a resource that the emulated service refuses is left out.
     """
 
     name: str
@@ -92,6 +99,23 @@ class Seed:
     keys: tuple[str, ...] = ()
     topics: tuple[str, ...] = ()
     event_buses: tuple[str, ...] = ()
+    region: str = REGION
+    implied: bool = False
+
+    def over(self, below: Seed) -> Seed:
+        """This seed with what another one has besides; what both have is this one's."""
+        merged: dict[str, Any] = {
+            part: tuple({_name_of(one): one for one in (*getattr(below, part), *getattr(self, part))}.values())
+            for part in _PARTS
+        }
+        return replace(self, region=below.region, **merged)
+
+
+_PARTS = ("buckets", "queues", "secrets", "parameters", "tables", "keys", "topics", "event_buses")
+
+
+def _name_of(part: str | Held | Table | tuple[str, object]) -> str:
+    return part if isinstance(part, str) else part[0] if isinstance(part, tuple) else part.name
 
 
 def read(name: str, path: Path) -> Seed:

@@ -7,7 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.model import Place, UsageError
+from harness.model import Place, Uncovered, UsageError
 
 if TYPE_CHECKING:
     from datetime import date
@@ -133,21 +133,6 @@ class Function:
     def prolonged(self) -> bool:
         """Whether its init may take longer than an on-demand function's."""
         return self.capacity_provider or self.snap_start
-
-
-@dataclass(frozen=True, slots=True)
-class Uncovered:
-    """A function that a template declares and that is not verified.
-
-    Attributes:
-        reason: A clause: ``it is deployed as an image``.
-        undone: Whether it should have been verified: it runs on Python, and something about it is not known or built.
-    """
-
-    name: str
-    reason: str
-    place: Place
-    undone: bool = False
 
 
 @dataclass(frozen=True, slots=True)

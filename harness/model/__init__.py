@@ -17,6 +17,7 @@ from harness.model.report import (
     Share,
     Skipped,
     Timing,
+    Uncovered,
     Verdict,
 )
 
@@ -45,6 +46,7 @@ __all__ = [
     "Skipped",
     "Stage",
     "Timing",
+    "Uncovered",
     "UsageError",
     "Verdict",
     "Waived",

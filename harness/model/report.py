@@ -152,6 +152,7 @@ class FunctionInfo:
         init_cpu_seconds: Processor time of init, by which it is judged: other work on this machine does not change it.
         declared_at: The place of its declaration; None where no file declares it.
         archives: The sources of its archives, the code's first.
+        caveats: What its declaration leaves to the deploy, as clauses.
     """
 
     name: str
@@ -163,6 +164,22 @@ class FunctionInfo:
     architecture: str | None = None
     declared_at: Place | None = None
     archives: tuple[str, ...] = ()
+    caveats: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Uncovered:
+    """A function that a template declares and that is not verified.
+
+    Attributes:
+        reason: A clause: ``it is deployed as an image``.
+        undone: Whether it should have been verified: it runs on Python, and something about it is not known or built.
+    """
+
+    name: str
+    reason: str
+    place: Place
+    undone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +228,7 @@ class Report:
         seconds: Wall time.
         source_digests: Whether reports for people have the whole digests of the archives.
         unzipped_limit: Bytes that the archives of a function may have unpacked, by Lambda's quota.
+        uncovered: The functions of the template that are not verified.
         timings: Where the time went, apart from the checks and the starts of the functions.
         folder: The folder that places are relative to, from the root of the repository; empty for the root.
         manifest: The name of the manifest in that folder; None where options alone say what is verified.
@@ -228,6 +246,7 @@ class Report:
     strict: bool = False
     static: bool = False
     notes: tuple[str, ...] = ()
+    uncovered: tuple[Uncovered, ...] = ()
     source_digests: bool = False
     timings: tuple[Timing, ...] = ()
     folder: str = ""

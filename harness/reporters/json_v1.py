@@ -37,6 +37,7 @@ from harness.reporters.schema_v1 import (
     ReportV1,
     Source,
     Target,
+    UncoveredFunction,
 )
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ def data(report: Report) -> ReportV1:
                 info.runtime,
                 info.architecture,
                 _source(info.declared_at),
+                info.caveats,
             )
             for info in report.functions
         ),
@@ -83,6 +85,10 @@ def data(report: Report) -> ReportV1:
         strict=report.strict,
         static=report.static,
         notes=report.notes,
+        uncovered=tuple(
+            UncoveredFunction(one.name, one.reason, Source(one.place.file, one.place.line or None), one.undone)
+            for one in report.uncovered
+        ),
         timings=tuple(Part(one.name, measured(one.seconds, 3) or 0.0, one.parent) for one in report.timings),
     )
 

@@ -70,6 +70,16 @@ class Function(Struct, frozen=True):
     runtime: Annotated[str | None, Meta(description="What it is declared to run on; null: as the target.")]
     architecture: Annotated[str | None, Meta(description="Null: as the target.")]
     declared_at: Annotated[Source | None, Meta(description="Null: no file declares it.")]
+    caveats: Annotated[tuple[str, ...], Meta(description="What its declaration leaves to the deploy.")]
+
+
+class UncoveredFunction(Struct, frozen=True):
+    """A function that a template declares and that was not verified."""
+
+    name: str
+    reason: str
+    declared_at: Source
+    undone: Annotated[bool, Meta(description="Whether it should have been; then the run is incomplete.")]
 
 
 class ReportedFinding(Struct, frozen=True):
@@ -156,6 +166,7 @@ class ReportV1(Struct, frozen=True):
     strict: Annotated[bool, Meta(description="Whether a warning fails the verification, too.")]
     static: Annotated[bool, Meta(description="Whether the handlers were deliberately not started.")]
     notes: tuple[str, ...]
+    uncovered: Annotated[tuple[UncoveredFunction, ...], Meta(description="Functions of the template without results.")]
     timings: Annotated[
         tuple[Part, ...], Meta(description="Where the time went, beside the seconds of results and functions.")
     ]

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from harness.check import Subject
     from harness.emulator import Emulator
     from harness.manifest import Function, Manifest
+    from harness.manifest.seeds import Seed
     from harness.policy import RuntimePolicy
     from harness.session.settings import Settings
     from harness.session.workspace import Workspace
@@ -60,7 +61,8 @@ class Runtime:
         if self.settings.static:
             return STATIC
         info = self._info or EngineInfo("none")
-        if any(function.seed and self.observation(function) for function in self.manifest.functions):
+        seen = [self.observation(function) for function in self.manifest.functions]
+        if any(one and one.emulated for one in seen):
             info = replace(info, caveats=(*info.caveats, CAVEAT))
         return info
 
@@ -105,6 +107,7 @@ class Runtime:
             architecture=str(function.architecture or self.manifest.architecture),
             declared_at=function.declared_at,
             archives=self.workspace.sources_of(function),
+            caveats=function.caveats,
         )
         seen = self.observation(function)
         if seen is None or not isinstance(seen.init, Ready):
@@ -228,7 +231,11 @@ class Runtime:
             return
         try:
             with emulator(seeds, self.settings.progress) as outside:
-                self._answers |= self._observed(group, reached, outside)
+                answers = self._observed(group, reached, outside)
+            self._answers |= {
+                name: replace(answer, emulated=name in outside.asked) if isinstance(answer, Observation) else answer
+                for name, answer in answers.items()
+            }
         except Unusable as reason:
             if others := [function for function in group if function.name not in seeds]:
                 self._answers |= self._observed(others, reached)
@@ -293,10 +300,18 @@ def _start_of(function: Function) -> Start:
         memory=function.memory,
         timeout=function.timeout,
         tmp=function.tmp,
-        environment=function.environment,
+        environment=(*function.environment, *(_region(function.seed) if function.seed else ())),
         events=tuple(event.payload for event in function.events),
         emulated=function.seed is not None,
     )
+
+
+def _region(seed: Seed) -> Iterator[tuple[str, str]]:
+    """The variables that name the region of the services, where that is another than every function's."""
+    from harness.manifest.seeds import REGION  # noqa: PLC0415 - few runs have a seed
+
+    if seed.region != REGION:
+        yield from (("AWS_REGION", seed.region), ("AWS_DEFAULT_REGION", seed.region))
 
 
 def _reply(seen: Observation) -> str:

@@ -96,8 +96,14 @@ def test_the_findings_are_those_of_a_manifest(capsys: pytest.CaptureFixture[str]
         "No module named 'absent'"
     ]
     assert report["problems"][0]["functions"] == ["Api"]
-    notes = "\n".join(report["notes"])
-    assert ("not covered: Page" in notes) is not written
+    reason, place = (
+        "it runs on nodejs22.x, and only Python is verified",
+        {"file": ".aws-sam/build/template.yaml", "line": 24},
+    )
+    page = {"name": "Page", "reason": reason, "declared_at": place, "undone": False}
+    assert report["uncovered"] == ([] if written else [page])
+    assert ("not covered: Page" in "\n".join(report["notes"])) is not written
+    assert report["functions"][0]["caveats"] == ([] if written else ["environment.SHARED: Fn::ImportValue Shared"])
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 
 from harness.discovery.cloudformation.template import Settings, Template
 from harness.discovery.values import Declared, DiscoveryError
-from harness.manifest import Uncovered
+from harness.model import Uncovered
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -91,6 +91,7 @@ def test_a_report_by_value() -> None:
                 "runtime": None,
                 "architecture": None,
                 "declared_at": None,
+                "caveats": [],
             },
             {
                 "name": "worker",
@@ -101,6 +102,7 @@ def test_a_report_by_value() -> None:
                 "runtime": None,
                 "architecture": None,
                 "declared_at": None,
+                "caveats": [],
             },
         ],
         "results": [
@@ -132,6 +134,7 @@ def test_a_report_by_value() -> None:
         "strict": False,
         "static": False,
         "notes": [],
+        "uncovered": [],
         "timings": [],
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,14 +10,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from harness.discovery import document
+from harness.discovery.cloudformation.events import sample
 from harness.discovery.cloudformation.intrinsics import REGION, Evaluator, Placeholder, loops, unknown
 from harness.discovery.document import mapping, sequence
 from harness.discovery.values import IMAGE, Declared, DiscoveryError, foreign
-from harness.manifest import Uncovered
-from harness.model import Place
+from harness.model import Place, Uncovered
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
     from pathlib import Path
 
     from harness.discovery.document import Document
@@ -154,6 +155,16 @@ class Template:
         for stack in self.nested.values():
             yield from stack.functions()
 
+    def declared(self, kinds: Collection[str]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+        """Of each resource of some types, nested stacks included: its type, its generated name and its properties."""
+        for name, (resource, _) in self.resources.items():
+            kind = str(resource.get("Type"))
+            if kind in kinds and self._exists(resource):
+                properties = mapping(self.evaluator.value(mapping(resource.get("Properties"))))
+                yield kind, f"{self.settings.stack}-{name}", properties
+        for stack in self.nested.values():
+            yield from stack.declared(kinds)
+
     def _exists(self, resource: Mapping[str, Any]) -> bool:
         condition = resource.get("Condition")
         return not isinstance(condition, str) or self.evaluator.condition(condition) is not False
@@ -255,6 +266,7 @@ class _Function:
             snap_start=mapping(properties.get("SnapStart")).get("ApplyOn") == "PublishedVersions",
             deployed_as=self._deployed_as(properties),
             places=self._places(),
+            events=dict(self._events(properties)),
             unknown=tuple(dict.fromkeys(self.unknown)),
         )
 
@@ -324,6 +336,12 @@ class _Function:
             text = ("true" if value else "false") if isinstance(value, bool) else value
             found[str(name)] = "" if text is None else str(text)
         return found
+
+    def _events(self, properties: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        for name, entry in mapping(properties.get("Events")).items():
+            kind, own = str(mapping(entry).get("Type")), mapping(mapping(entry).get("Properties"))
+            if (event := sample(kind, own, self.template.settings.region)) is not None:
+                yield str(name), json.dumps(event)
 
     def _deployed_as(self, properties: Mapping[str, Any]) -> str | None:
         name = properties.get("FunctionName")
