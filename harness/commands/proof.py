@@ -26,6 +26,7 @@ class Passed(msgspec.Struct, frozen=True):
     source: str
     sha256: str
     code_sha256: str | None
+    content_sha256: str | None = None
 
     def __str__(self) -> str:
         return f"{harmless(self.source)} ({digests(self.sha256, is_folder=self.code_sha256 is None)})"

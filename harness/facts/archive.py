@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import mmap
 import tempfile
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness import regular_files
+from harness.artifact.content_digest import ContentDigest
 from harness.artifact.contents import files, read_file
-from harness.artifact.entries import Kind
 from harness.artifact.stamp import STAMP
 from harness.facts.files.impostors import impostor, pointer
 from harness.facts.files.secrets import Secret, secrets
@@ -29,8 +27,6 @@ if TYPE_CHECKING:
 
 _LONGEST_TEXT = 1024 * 1024
 _LONGEST_SHEBANG = 256
-_CHUNK = 4 * 1024 * 1024
-_EXECUTABLE = 0o111
 _LONGEST_SCRIPT = 64 * 1024
 # What is kept whole, beside the metadata of distributions and editable installs' finders: what configures paths.
 _KEPT = (".pth", "alembic.ini", "pyproject.toml")
@@ -60,8 +56,7 @@ class Contents:
         pointers: Pointers of Git LFS, each with the size of the file that it stands for.
         impostors: Files with the name of a library that are neither ELF nor Mach-O nor PE, with what they are.
         secrets: Files that hold secrets.
-        digest: SHA-256 of what is unpacked, in hexadecimal: paths, bytes, and what is executable; empty where nothing
-            was read.
+        digest: SHA-256 of what is unpacked, in hexadecimal: see ``ContentDigest.of``; empty where nothing was read.
     """
 
     sources: tuple[str, ...] = ()
@@ -159,12 +154,12 @@ class _Pass:
         self._notable: list[str] = []
         self._metadata: dict[str, dict[str, str]] = {}
         self._facts = Contents()
-        self._digests: dict[str, str] = {}
+        self._digest = ContentDigest()
 
     def take(self, entry: Entry, content: Content) -> None:
         """Note what one file says."""
         name, head = entry.name, bytes(content[:8])
-        self._digests[name] = _digest_of(content)
+        self._digest.add(entry, content)
         if binary := read_binary(content):
             self._facts.binaries[name] = binary
         elif kind := impostor(name, content):
@@ -203,26 +198,5 @@ class _Pass:
             sources=tuple(self._sources),
             notable=tuple(self._notable),
             distributions=tuple(distribution(folder, texts) for folder, texts in sorted(self._metadata.items())),
-            digest=self._digest(archive),
+            digest=self._digest.of(archive),
         )
-
-    def _digest(self, archive: Archive) -> str:
-        """Over everything that is unpacked, in the order of the paths; folders are implied by what is in them."""
-        whole = hashlib.sha256()
-        for entry in sorted(archive.entries, key=lambda entry: entry.name):
-            if entry.kind is not Kind.DIRECTORY:
-                content = self._digests.get(entry.name) or entry.target or ""
-                line = "\0".join((entry.kind, "x" if entry.mode & _EXECUTABLE else "-", entry.name, content))
-                whole.update(line.encode("utf-8", "surrogateescape") + b"\n")
-        return whole.hexdigest()
-
-
-def _digest_of(content: Content) -> str:
-    """SHA-256, in hexadecimal; what is too large for memory is not left there page by page."""
-    if not isinstance(content, mmap.mmap):
-        return hashlib.sha256(content).hexdigest()
-    digest = hashlib.sha256()
-    for start in range(0, len(content), _CHUNK):
-        digest.update(content[start : start + _CHUNK])
-        content.madvise(mmap.MADV_DONTNEED, start, min(_CHUNK, len(content) - start))
-    return digest.hexdigest()

@@ -104,8 +104,8 @@ class ArtifactInfo:
         zipped_bytes: Size of the archive file; None for a folder.
         unzipped_bytes: Sum of the sizes of its files.
         files: Number of its files.
-        content_sha256: Hexadecimal digest of the unpacked paths, bytes and executable bits, independent of their order,
-            times and compression; None where they were not read.
+        content_sha256: Hexadecimal digest of the unpacked paths, bytes and permissions, independent of their order,
+            times and compression, and of a signature by AWS Signer; None where they were not read.
         shares: What fills it, the largest first; empty where it was not analysed.
     """
 

@@ -48,7 +48,7 @@ class Artifact(Struct, frozen=True):
     files: Count
     content_sha256: Annotated[
         str | None,
-        Meta(description="Of paths, bytes and what is executable, whatever their order and times; null: not read."),
+        Meta(description="Of paths, bytes and permissions, without a signature of AWS Signer; null: not read."),
     ]
 
 

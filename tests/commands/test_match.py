@@ -192,6 +192,50 @@ class TestWhatDidNot:
         assert verified.match("--layer", "code.zip")[0] == 1
 
 
+SIGNATURE = "META_INF/aws_signer_signature_v1.0.SF"
+EXECUTABLE = 0o755 << 16
+LINK = 0o120777 << 16
+
+
+class TestSigned:
+    """AWS Signer adds a file to a zip, and changes nothing else."""
+
+    @pytest.mark.parametrize(
+        ("entries", "code"),
+        [
+            ({SIGNATURE: ("signed", 0)}, 0),
+            ({}, 1),  # zipped again: other bytes, and no signature that explains them
+            ({SIGNATURE: ("signed", 0), "app/more.py": ("", 0)}, 1),
+            ({SIGNATURE: ("signed", 0), "META_INF/more.py": ("", 0)}, 1),
+            ({SIGNATURE: ("signed", 0), "app/main.py": ("def handler(event, context):\n    return 1\n", 0)}, 1),
+            ({SIGNATURE: ("signed", 0), "app/main.py": (None, EXECUTABLE)}, 1),
+            ({SIGNATURE: ("signed", 0), "app/main.py": ("", None)}, 1),
+            ({SIGNATURE: ("app/main.py", LINK)}, 1),
+            ({f"app/{SIGNATURE}": ("signed", 0)}, 1),
+            ({"META_INF/aws_signer_signature_v1.0.SF.py": ("signed", 0)}, 1),
+        ],
+    )
+    def test_content(
+        self, verified: Project, account: Account, entries: dict[str, tuple[str | None, int | None]], code: int
+    ) -> None:
+        """Text (None: as it was) and attributes (None: the entry is gone) of entries."""
+        original = {"app/main.py": ("def handler(event, context):\n    return {}\n", 0)}
+        with zipfile.ZipFile(verified.folder / "signed.zip", "w", zipfile.ZIP_DEFLATED) as file:
+            for name, (text, attributes) in {**original, **entries}.items():
+                if attributes is not None:
+                    info = zipfile.ZipInfo(name, (2026, 1, 1, 0, 0, 0))
+                    info.external_attr = attributes
+                    file.writestr(info, original[name][0] if text is None else text)
+        account.put("builds", "signed.zip", (verified.folder / "signed.zip").read_bytes())
+
+        for named in ("signed.zip", "s3://builds/signed.zip"):
+            found, lines = verified.match("--code", named)
+
+            assert found == code
+            same = f"code {named}: signed by AWS Signer, and else the same as code.zip ({digests(verified.code)})"
+            assert (lines[0] == same) is (code == 0)
+
+
 class TestWhatCannotBeTold:
     def test_an_object_that_is_not_there(self, verified: Project, account: Account) -> None:
         account.put("builds", "code.zip", verified.code)
