@@ -25,6 +25,8 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "preflight": ("compare the manifest with the AWS account", "preflight.request"),
         "stamp": ("write into archives what they are built from", "dependencies.stamps"),
         "key": ("print a key for CI's cache of what is built", "dependencies.stamps"),
+        "attest": ("sign what a verification proved", "attestation.evidence"),
+        "admit": ("admit archives to a deploy by a signed verification", "attestation.admission"),
         "match": ("check that an artifact is the one that was verified", "commands.proof"),
         "policy": ("print the IAM policy that reading from AWS needs", "sources.iam_policy"),
         "checks": ("list the checks: id, what it needs, title", "catalogue"),

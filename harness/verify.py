@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from harness import __version__
-from harness.catalogue import CATALOGUE, PREFLIGHT, named
-from harness.check import Check, Need, Scope
+from harness.check import Need
 from harness.dependencies.repository import within_repository
-from harness.model import NotApplicable, Report, Result, Skipped, UsageError
+from harness.model import NotApplicable, Report, Result, Skipped
+from harness.plan import plan
 from harness.runner import held_against, idle, regraded, run
 from harness.session.baseline import applied, gone
 from harness.session.baseline import read as read_baseline
+from harness.session.identity import configuration_sha256, policy_sha256
 from harness.session.runtime import Runtime
 from harness.session.workspace import Workspace, timed
 from harness.sources.local import SourceUnavailable
@@ -22,14 +24,10 @@ from harness.sources.local import SourceUnavailable
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from harness.manifest import Function, Manifest
+    from harness.manifest import Manifest
+    from harness.plan import Planned
     from harness.session.baseline import Baseline
     from harness.session.settings import Settings
-
-NO_HANDLER = (
-    "no handler is declared: add a [functions.NAME] table with handler, or --handler NAME; --engine none verifies the "
-    "archives alone"
-)
 
 
 def verify(manifest: Manifest, settings: Settings) -> Report:
@@ -44,38 +42,6 @@ def verify(manifest: Manifest, settings: Settings) -> Report:
     report = verification.report(results)
     left = gone(report, verification.baseline) if verification.baseline else ()
     return replace(report, notes=(*report.notes, *idle(manifest.waivers, results), *left))
-
-
-@dataclass(frozen=True, slots=True)
-class Planned:
-    """One check to run: on one function, or on the artifact."""
-
-    check: Check
-    function: Function | None = None
-
-    @property
-    def name(self) -> str:
-        """``handler-imports[api]``, ``unzipped-size``."""
-        return f"{self.check.id}[{self.function.name}]" if self.function else self.check.id
-
-
-def plan(manifest: Manifest, settings: Settings) -> tuple[Planned, ...]:
-    """The checks to run, in the order of the catalogue; needs no archive to be there.
-
-    Raises:
-        UsageError: There is no check of a given name, or a pass would say nothing.
-    """
-    for name in (*settings.select, *settings.skip, *(waiver.check for waiver in manifest.waivers)):
-        if name not in PREFLIGHT or name in settings.select or name in settings.skip:
-            named(name)
-    checks = [c for c in CATALOGUE if c.id not in settings.skip and (not settings.select or c.id in settings.select)]
-    if not (manifest.functions or settings.static) and any(check.starts_handlers for check in checks):
-        raise UsageError(NO_HANDLER)
-    planned: list[Planned] = []
-    for check in checks:
-        functions = manifest.functions if check.scope is Scope.FUNCTION else ()
-        planned += [Planned(check, function) for function in functions or (None,)]
-    return tuple(planned)
 
 
 @dataclass
@@ -151,6 +117,7 @@ class Verification:
         notes = workspace.notes
         if settings.source_digests:
             notes += tuple(f"no digest of {text}: it was not read" for text in workspace.unread)
+        policies = [workspace.policy, *(workspace.policy_of(function) for function in self.manifest.functions)]
         return Report(
             version=__version__,
             runtime=self.manifest.runtime,
@@ -166,6 +133,9 @@ class Verification:
             notes=notes,
             uncovered=self.manifest.uncovered,
             source_digests=settings.source_digests,
+            verified_at=datetime.now(tz=UTC).isoformat(timespec="seconds"),
+            configuration_sha256=configuration_sha256(self.manifest, settings),
+            policy_sha256=policy_sha256(policies, [result.check for result in results]),
             folder=within_repository(self.manifest.folder),
             manifest=self.manifest.path.name if self.manifest.path else None,
             components=workspace.components if settings.inventory else (),

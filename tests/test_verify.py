@@ -14,7 +14,8 @@ from harness.catalogue import CATALOGUE
 from harness.engines.protocol import Answers, Exited, Failed, Job, Progress
 from harness.manifest import Source, SourceKind
 from harness.model import Completed, Crashed, ExitCode, NotApplicable, Outcome, Result, Skipped, UsageError, Verdict
-from harness.verify import Planned, Verification, plan, verify
+from harness.plan import Planned, plan
+from harness.verify import Verification, verify
 from tests.build import FakeEngine, error, event, function, manifest, observation, settings, waiver
 
 if TYPE_CHECKING:

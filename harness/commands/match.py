@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from harness.artifact.entries import Role
-    from harness.commands.proof import Passed
+    from harness.attestation.evidence import ReportedArchive
     from harness.manifest import Source
     from harness.sources.fetch import Sources
 
@@ -82,13 +82,17 @@ class Comparison:
         passed: Those that passed.
         sources: Has the digests of the others.
         lines: One for each archive.
+        code: What passed of the code, as it was named.
+        layers: What passed of the layers, in the order of their names.
         differ: Whether one is not one that passed.
         unknown: Whether one could not be had.
     """
 
-    passed: Sequence[Passed]
+    passed: Sequence[ReportedArchive]
     sources: Sources
     lines: list[str] = field(default_factory=list)
+    code: list[ReportedArchive] = field(default_factory=list)
+    layers: list[ReportedArchive] = field(default_factory=list)
     differ: bool = False
     unknown: bool = False
 
@@ -115,7 +119,7 @@ class Comparison:
         named = [*((Role.CODE, text) for text in codes), *((Role.LAYER, text) for text in layers)]
         if not named:
             raise UsageError("nothing to compare: name archives with --code or --layer")
-        matched: set[Passed] = set()
+        matched: set[ReportedArchive] = set()
         for role, source in [(role, _source(role, text)) for role, text in named]:
             try:
                 matched.update(self._matched(source, role, ""))
@@ -137,7 +141,7 @@ class Comparison:
             self.lines.append(f"{role} not known whether another version gets a part of the calls: {reason}")
             self.unknown = True
 
-    def _matched(self, source: Source, role: Role, part: str) -> Iterator[Passed]:
+    def _matched(self, source: Source, role: Role, part: str) -> Iterator[ReportedArchive]:
         """Those that passed and are at a source."""
         from harness.artifact.entries import Role
 
@@ -148,10 +152,15 @@ class Comparison:
             self.differ = True
         for archive in archives:
             why = ", ".join(filter(None, ("" if archive is source else f"of {source.text}", part)))
-            yield from self._compared(archive, role, of_role, f" ({why})" if why else "")
+            same = self._compared(archive, role, of_role, f" ({why})" if why else "")
+            if not part:
+                (self.layers if role is Role.LAYER else self.code).extend(same[:1])
+            yield from same
 
-    def _compared(self, archive: Source, role: Role, of_role: Sequence[Passed], why: str) -> Sequence[Passed]:
-        from harness.commands.proof import digests
+    def _compared(
+        self, archive: Source, role: Role, of_role: Sequence[ReportedArchive], why: str
+    ) -> Sequence[ReportedArchive]:
+        from harness.attestation.evidence import digests
 
         digest = self.sources.sha256(archive, role)
         if same := [passed for passed in of_role if passed.sha256 == digest]:
@@ -170,7 +179,7 @@ class Comparison:
             self.lines.append("  a folder has passed, which never is an archive: verify the archive itself")
         return ()
 
-    def _signed(self, source: Source, role: Role, of_role: Sequence[Passed]) -> Sequence[Passed]:
+    def _signed(self, source: Source, role: Role, of_role: Sequence[ReportedArchive]) -> Sequence[ReportedArchive]:
         """Those whose content an archive has that AWS Signer has signed: it adds a file that nothing runs."""
         from harness.artifact.content_digest import content_digest, is_signature
         from harness.artifact.entries import Refused
@@ -188,7 +197,7 @@ class Comparison:
         return [passed for passed in of_role if passed.content_sha256 == content]
 
 
-def _all(archives: Sequence[Passed]) -> str:
+def _all(archives: Sequence[ReportedArchive]) -> str:
     return ", ".join(map(str, archives))
 
 

@@ -2,51 +2,19 @@
 
 from __future__ import annotations
 
-import base64
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-import msgspec
-
-from harness import regular_files
+from harness.attestation.evidence import verified
 from harness.catalogue import CATALOGUE
 from harness.model import UsageError, Verdict
 from harness.plain_text import harmless
-from harness.reporters.schema_v1 import SCHEMA
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-
-class Passed(msgspec.Struct, frozen=True):
-    """An archive that a report is about; more of the report is not needed here, whichever release wrote it."""
-
-    role: str
-    source: str
-    sha256: str
-    code_sha256: str | None
-    content_sha256: str | None = None
-
-    def __str__(self) -> str:
-        return f"{harmless(self.source)} ({digests(self.sha256, is_folder=self.code_sha256 is None)})"
-
-
-class _Result(msgspec.Struct, frozen=True):
-    check: str
-
-
-class _Function(msgspec.Struct, frozen=True):
-    name: str
-    init_seconds: float | None = None
-
-
-class _Report(msgspec.Struct, frozen=True):
-    schema: str
-    verdict: str
-    artifacts: tuple[Passed, ...]
-    results: tuple[_Result, ...] = ()
-    functions: tuple[_Function, ...] = ()
+    from harness.attestation.evidence import ReportedArchive
 
 
 class Required(StrEnum):
@@ -69,7 +37,7 @@ class Proof:
         functions: How many are declared.
     """
 
-    artifacts: tuple[Passed, ...]
+    artifacts: tuple[ReportedArchive, ...]
     checks: int
     of: int
     started: int
@@ -105,33 +73,14 @@ def proof_of(path: Path, required: Required = Required.PASSED) -> Proof:
     Raises:
         UsageError: It is no report, or not one of a verification that passed, or proves less than is required.
     """
-    try:
-        report = msgspec.json.decode(regular_files.read(path), type=_Report)
-    except OSError as error:
-        raise UsageError(f"--report {path}: cannot be read: {error.strerror or error}") from error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise UsageError(f"--report {path}: not a JSON report of `verify`: {harmless(str(error))}") from error
-    if report.schema != SCHEMA:
-        raise UsageError(f"--report {path}: expected a report of schema {SCHEMA}, found {harmless(report.schema)}")
+    report = verified(path)
     if report.verdict != Verdict.PASS:
         raise UsageError(
             f"--report {path}: its verdict is {harmless(report.verdict)}, so it proves nothing: verify again"
         )
-    if not report.artifacts:
-        raise UsageError(f"--report {path}: it names no archive, so nothing has passed")
     ran = {result.check for result in report.results}
-    started = sum(function.init_seconds is not None for function in report.functions)
     known = ran | {check.id for check in CATALOGUE}
-    proof = Proof(report.artifacts, len(ran), len(known), started, len(report.functions))
+    proof = Proof(report.artifacts, len(ran), len(known), report.started, len(report.functions))
     if lacks := proof.lacks(required):
         raise UsageError(f"--report {path}: {proof}; --require {required} demands {lacks}: verify again so")
     return proof
-
-
-def digests(sha256: str, *, is_folder: bool = False) -> str:
-    """A digest as files and as Lambda have it; a folder's is of our own making, and Lambda never sees one."""
-    try:
-        as_lambda_prints_it = base64.b64encode(bytes.fromhex(sha256)).decode()
-    except ValueError:
-        return f"sha256 {harmless(sha256)}"
-    return f"folder, sha256 {sha256}" if is_folder else f"sha256 {sha256}, CodeSha256 {as_lambda_prints_it}"

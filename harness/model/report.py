@@ -153,6 +153,7 @@ class FunctionInfo:
         declared_at: The place of its declaration; None where no file declares it.
         archives: The sources of its archives, the code's first.
         caveats: What its declaration leaves to the deploy, as clauses.
+        digests: The SHA-256 of its code and its layers, in Lambda's order; empty where one could not be had.
     """
 
     name: str
@@ -165,6 +166,7 @@ class FunctionInfo:
     declared_at: Place | None = None
     archives: tuple[str, ...] = ()
     caveats: tuple[str, ...] = ()
+    digests: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +232,9 @@ class Report:
         unzipped_limit: Bytes that the archives of a function may have unpacked, by Lambda's quota.
         uncovered: The functions of the template that are not verified.
         timings: Where the time went, apart from the checks and the starts of the functions.
+        verified_at: When the verification ended, in UTC, as RFC 3339 has it.
+        configuration_sha256: The digest of what was asked for.
+        policy_sha256: The digest of what the archives were held against.
         folder: The folder that places are relative to, from the root of the repository; empty for the root.
         manifest: The name of the manifest in that folder; None where options alone say what is verified.
         components: What the archives are made of, in the order of their names; empty where it was not asked for.
@@ -249,6 +254,9 @@ class Report:
     uncovered: tuple[Uncovered, ...] = ()
     source_digests: bool = False
     timings: tuple[Timing, ...] = ()
+    verified_at: str = ""
+    configuration_sha256: str = ""
+    policy_sha256: str = ""
     folder: str = ""
     manifest: str | None = None
     components: tuple[Component, ...] = ()

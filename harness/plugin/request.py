@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from harness.model import Report
-    from harness.verify import Planned, Verification
+    from harness.plan import Planned
+    from harness.verify import Verification
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ def planned(verification: Verification) -> tuple[Planned, ...]:
     Raises:
         UsageError: The manifest is wrong, or a file that it names.
     """
-    from harness.verify import plan
+    from harness.plan import plan
 
     verification.read_repository()
     return plan(verification.manifest, verification.settings)

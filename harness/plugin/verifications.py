@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from harness.model import Report
-    from harness.verify import Planned, Verification
+    from harness.plan import Planned
+    from harness.verify import Verification
 
 VERIFICATIONS = pytest.StashKey[dict[Path, "Verification"]]()
 FOUND = pytest.StashKey["Path | None"]()

@@ -76,6 +76,7 @@ def data(report: Report) -> ReportV1:
                 info.architecture,
                 _source(info.declared_at),
                 info.caveats,
+                info.digests,
             )
             for info in report.functions
         ),
@@ -89,6 +90,9 @@ def data(report: Report) -> ReportV1:
             UncoveredFunction(one.name, one.reason, Source(one.place.file, one.place.line or None), one.undone)
             for one in report.uncovered
         ),
+        verified_at=report.verified_at,
+        configuration_sha256=report.configuration_sha256,
+        policy_sha256=report.policy_sha256,
         timings=tuple(Part(one.name, measured(one.seconds, 3) or 0.0, one.parent) for one in report.timings),
     )
 

@@ -71,6 +71,9 @@ class Function(Struct, frozen=True):
     architecture: Annotated[str | None, Meta(description="Null: as the target.")]
     declared_at: Annotated[Source | None, Meta(description="Null: no file declares it.")]
     caveats: Annotated[tuple[str, ...], Meta(description="What its declaration leaves to the deploy.")]
+    archives: Annotated[
+        tuple[str, ...], Meta(description="SHA-256 of its code and layers, in Lambda's order; empty: one is not here.")
+    ]
 
 
 class UncoveredFunction(Struct, frozen=True):
@@ -167,6 +170,9 @@ class ReportV1(Struct, frozen=True):
     static: Annotated[bool, Meta(description="Whether the handlers were deliberately not started.")]
     notes: tuple[str, ...]
     uncovered: Annotated[tuple[UncoveredFunction, ...], Meta(description="Functions of the template without results.")]
+    verified_at: Annotated[str, Meta(description="When it ended, in UTC, as RFC 3339 has it.")]
+    configuration_sha256: Annotated[str, Meta(description="Of what was asked for: all that the manifest declares.")]
+    policy_sha256: Annotated[str, Meta(description="Of what it was held against: this release, and Lambda's limits.")]
     timings: Annotated[
         tuple[Part, ...], Meta(description="Where the time went, beside the seconds of results and functions.")
     ]

@@ -100,13 +100,15 @@ class Runtime:
 
     def describe(self, function: Function) -> FunctionInfo:
         """A function with what its start cost, as reports show it."""
+        archives = self.workspace.archives_of(function)
         info = FunctionInfo(
             function.name,
             function.handler,
             runtime=function.runtime or self.manifest.runtime,
             architecture=str(function.architecture or self.manifest.architecture),
             declared_at=function.declared_at,
-            archives=self.workspace.sources_of(function),
+            archives=tuple(archive.source for archive in archives),
+            digests=tuple(archive.sha256 for archive in archives),
             caveats=function.caveats,
         )
         seen = self.observation(function)

@@ -141,10 +141,10 @@ class Workspace:
         facts = {key: found for (key, _), found in self._facts.items()}
         return tuple(describe(archive, facts.get(key)) for key, archive in self._archives.items())
 
-    def sources_of(self, function: Function) -> tuple[str, ...]:
-        """The names of a function's archives, the code's first, where they were read."""
+    def archives_of(self, function: Function) -> tuple[Archive, ...]:
+        """A function's archives, the code's first, where they were read."""
         bundle = self._bundles.get(self.key(function))
-        return tuple(archive.source for archive in bundle.archives) if bundle else ()
+        return bundle.archives if bundle else ()
 
     @property
     def notes(self) -> tuple[str, ...]:
