@@ -223,7 +223,7 @@ sys.exit(pytest.main(options))
     "function",
     [
         "harness.manifest:load",
-        "harness.verify:plan",
+        "harness.plan:plan",
         "harness.verify:run",
         "harness.verify:Verification.read_repository",
         "harness.verify:Verification.report",

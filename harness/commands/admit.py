@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.attestation import demand_packages
 from harness.commands.options import LAYER, SOURCE, Once, add
 from harness.commands.output import show
-from harness.commands.progress import Progress
 from harness.model import ExitCode
 from harness.plain_text import printed
 
@@ -32,7 +30,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     option = parser.add_argument
     option("--attestation", metavar="FILE", action=Once, type=Path, required=True, help="what `attest` wrote")
     option("--policy", metavar="FILE", action=Once, type=Path, required=True, help="whom to believe, and what for")
-    option("--code", metavar="X", action=Once, help=f"the code: {SOURCE}")
+    option("--code", metavar="X", action="append", default=[], help=f"the code: {SOURCE}")
     option("--layer", metavar="X", action="append", default=[], help=f"a layer, in Lambda's order: {LAYER}")
     add(parser, "--profile")
 
@@ -48,19 +46,13 @@ def run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """
     demand_packages()
     from harness.attestation.admission import Refused, admission
-    from harness.cache.folder import cache_folder, using
-    from harness.commands.match import Comparison
-    from harness.sources.aws import Aws
-    from harness.sources.fetch import Sources
+    from harness.commands.match import compared
 
     try:
         admitted = admission(options.attestation, options.policy)
     except Refused as refused:
         return show(printed(f"REFUSED  {options.attestation}: {refused}\n"), ExitCode.FINDINGS)
-    folder = cache_folder(environ)
-    with Progress(sys.stderr) as progress, using(folder):
-        comparison = Comparison(admitted.archives, Sources(folder, progress.show, Aws(options.profile)))
-        comparison.compare([options.code] if options.code else [], options.layer)
+    comparison = compared(admitted.archives, options, environ)
     code, lines = comparison.exit_code, [f"{options.attestation}: {admitted.summary}", *comparison.lines]
     if code is ExitCode.OK and (reason := admitted.refusal(comparison.code, comparison.layers)):
         code, lines = ExitCode.FINDINGS, [*lines, reason]

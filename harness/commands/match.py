@@ -59,19 +59,32 @@ def run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
     Raises:
         UsageError: The request is wrong.
     """
-    from harness.cache.folder import cache_folder, using
     from harness.commands.proof import Required, proof_of
-    from harness.sources.aws import Aws
-    from harness.sources.fetch import Sources
 
     required = one_of("--require", options.require, [str(level) for level in Required])
     proof = proof_of(options.report, Required(required))
-    folder = cache_folder(environ)
-    with Progress(sys.stderr) as progress, using(folder):
-        comparison = Comparison(proof.artifacts, Sources(folder, progress.show, Aws(options.profile)))
-        comparison.compare(options.code, options.layer)
+    comparison = compared(proof.artifacts, options, environ)
     lines = [f"{options.report}: {proof}", *comparison.lines]
     return show(printed("\n".join(lines) + "\n"), comparison.exit_code)
+
+
+def compared(
+    passed: Sequence[ReportedArchive], options: argparse.Namespace, environ: Mapping[str, str]
+) -> Comparison:
+    """Compare the archives of ``--code`` and ``--layer`` with those that passed.
+
+    Raises:
+        UsageError: The request is wrong.
+    """
+    from harness.cache.folder import cache_folder, using
+    from harness.sources.aws import Aws
+    from harness.sources.fetch import Sources
+
+    folder = cache_folder(environ)
+    with Progress(sys.stderr) as progress, using(folder):
+        comparison = Comparison(passed, Sources(folder, progress.show, Aws(options.profile)))
+        comparison.compare(options.code, options.layer)
+    return comparison
 
 
 @dataclass

@@ -91,7 +91,11 @@ def test_a_report_by_value() -> None:
                 "runtime": None,
                 "architecture": None,
                 "declared_at": None,
+<<<<<<< HEAD
                 "caveats": [],
+=======
+                "archives": [],
+>>>>>>> b29f961 (Attest and admit: their page, and one way to compare archives)
             },
             {
                 "name": "worker",
@@ -102,7 +106,11 @@ def test_a_report_by_value() -> None:
                 "runtime": None,
                 "architecture": None,
                 "declared_at": None,
+<<<<<<< HEAD
                 "caveats": [],
+=======
+                "archives": [],
+>>>>>>> b29f961 (Attest and admit: their page, and one way to compare archives)
             },
         ],
         "results": [
@@ -134,7 +142,13 @@ def test_a_report_by_value() -> None:
         "strict": False,
         "static": False,
         "notes": [],
+<<<<<<< HEAD
         "uncovered": [],
+=======
+        "verified_at": "",
+        "configuration_sha256": "",
+        "policy_sha256": "",
+>>>>>>> b29f961 (Attest and admit: their page, and one way to compare archives)
         "timings": [],
     }
 
