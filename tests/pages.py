@@ -184,8 +184,9 @@ def shape(value: Any, key: str = "") -> Any:  # noqa: ANN401 - any JSON
     if isinstance(value, dict):
         return {key: shape(inner, key) for key, inner in value.items()}
     if isinstance(value, list):
-        return [] if key in {"caveats", "timings"} else [shape(inner) for inner in value]
-    differs = key in {"sha256", "code_sha256", "version", "python", "sandbox"} or type(value) in (int, float)
+        return [] if key in {"caveats", "timings"} else [shape(inner, key) for inner in value]
+    names = {"archives", "version", "python", "sandbox", "verified_at"}
+    differs = key in names or key.endswith("sha256") or type(value) in (int, float)
     return type(value).__name__ if differs else value
 
 

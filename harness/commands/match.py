@@ -68,9 +68,7 @@ def run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
     return show(printed("\n".join(lines) + "\n"), comparison.exit_code)
 
 
-def compared(
-    passed: Sequence[ReportedArchive], options: argparse.Namespace, environ: Mapping[str, str]
-) -> Comparison:
+def compared(passed: Sequence[ReportedArchive], options: argparse.Namespace, environ: Mapping[str, str]) -> Comparison:
     """Compare the archives of ``--code`` and ``--layer`` with those that passed.
 
     Raises:

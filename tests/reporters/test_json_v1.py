@@ -91,11 +91,8 @@ def test_a_report_by_value() -> None:
                 "runtime": None,
                 "architecture": None,
                 "declared_at": None,
-<<<<<<< HEAD
                 "caveats": [],
-=======
                 "archives": [],
->>>>>>> b29f961 (Attest and admit: their page, and one way to compare archives)
             },
             {
                 "name": "worker",
@@ -106,11 +103,8 @@ def test_a_report_by_value() -> None:
                 "runtime": None,
                 "architecture": None,
                 "declared_at": None,
-<<<<<<< HEAD
                 "caveats": [],
-=======
                 "archives": [],
->>>>>>> b29f961 (Attest and admit: their page, and one way to compare archives)
             },
         ],
         "results": [
@@ -142,13 +136,10 @@ def test_a_report_by_value() -> None:
         "strict": False,
         "static": False,
         "notes": [],
-<<<<<<< HEAD
         "uncovered": [],
-=======
         "verified_at": "",
         "configuration_sha256": "",
         "policy_sha256": "",
->>>>>>> b29f961 (Attest and admit: their page, and one way to compare archives)
         "timings": [],
     }
 
