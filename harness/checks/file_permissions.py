@@ -1,7 +1,7 @@
-from harness.artifact.bundle import where
+from harness.artifact.bundle import Item, where
 from harness.artifact.entries import Kind
 from harness.check import Engines, Findings, Subject, define
-from harness.model import Finding, Severity
+from harness.model import Finding, Fix, Safety, Severity
 from harness.plain_text import few
 
 SHOWN = 5
@@ -37,4 +37,11 @@ def check(subject: Subject, _: Engines) -> Findings:
                 where(first),
                 Severity.ERROR,
                 f"run `chmod -R a+rX` on the folder that {archive.source} is made from, and build it again",
+                fixes=(Fix(Safety.SAFE, archive.source, modes=tuple(map(_readable, unreadable))),),
             )
+
+
+def _readable(item: Item) -> tuple[str, int]:
+    """A file with the permissions that `chmod a+rX` gives it."""
+    mode = item.entry.mode
+    return item.entry.name, mode | (0o555 if mode & 0o111 else 0o444)

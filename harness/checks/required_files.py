@@ -6,7 +6,7 @@ from harness.artifact.bundle import CODE_ROOT, LAYER_ROOT, Item
 from harness.artifact.entries import Kind
 from harness.check import Engines, Findings, Inapplicable, Subject, define
 from harness.diagnosis import absent_files
-from harness.model import Defect, Fault, Finding, Note
+from harness.model import Defect, Fault, Finding, Fix, Note, Safety
 
 MOST_HOPS = 40  # as many links as the kernel follows
 
@@ -41,7 +41,22 @@ def check(subject: Subject, _: Engines) -> Findings:
         else:
             what, remedy = _explain(subject, pattern, wanted, list(matched), files)
             missing = () if files or matched else (Fault(Defect.NO_FILE, wanted),)
-            yield Finding(f"required file {pattern}: {what}", _where(subject, wanted), remedy=remedy, faults=missing)
+            yield Finding(
+                f"required file {pattern}: {what}",
+                _where(subject, wanted),
+                remedy=remedy,
+                faults=missing,
+                fixes=_fixes(subject, wanted) if missing else (),
+            )
+
+
+def _fixes(subject: Subject, wanted: str) -> tuple[Fix, ...]:
+    """The fix: the code archive with the files of the repository, whose folder the manifest names or does not."""
+    found = absent_files.copies(subject.lists, wanted)
+    if not found or subject.bundle.code is None:
+        return ()
+    declared = subject.manifest.source or any(function.source for function in subject.manifest.functions)
+    return (Fix(Safety.SAFE if declared else Safety.UNSAFE, subject.bundle.code.source, copy=found),)
 
 
 def _seen(items: Mapping[str, Item]) -> dict[str, int | None]:

@@ -8,7 +8,7 @@ from harness.artifact.bundle import where
 from harness.check import Engines, Findings, Inapplicable, Subject, define
 from harness.facts.python.bytecode import Bytecode
 from harness.facts.python.search import Found
-from harness.model import Finding, Note, Severity, When
+from harness.model import Finding, Fix, Note, Safety, Severity, When
 from harness.plain_text import MB, megabytes
 
 CACHE = "__pycache__"
@@ -117,6 +117,7 @@ def _wrong(subject: Subject, paths: Sequence[str]) -> Finding:
         where(subject.bundle.items[paths[0]]),
         Severity.ERROR,
         f"compile once more after the last change of the sources, or leave {CACHE} out",
+        fixes=_without(subject, paths, Safety.UNSAFE),
     )
 
 
@@ -138,6 +139,7 @@ def _stale(subject: Subject, paths: Sequence[str], total: int) -> Finding:
         f"compile with `python{'.'.join(map(str, subject.policy.python))} -m compileall -q --invalidation-mode "
         f"unchecked-hash` after everything is installed, or leave {CACHE} out",
         cause,
+        fixes=_without(subject, paths, Safety.SAFE),
     )
 
 
@@ -149,7 +151,14 @@ def _idle(subject: Subject, paths: Sequence[str]) -> Finding | Note:
     place = where(subject.bundle.items[paths[0]])
     if _size(subject, paths) < HEAVY:
         return Note(f"{place}: {said}")
-    return Finding(said, place, Severity.WARNING, f"leave {CACHE} out: `pip install --no-compile`, `zip -x '*.pyc'`")
+    remedy = f"leave {CACHE} out: `pip install --no-compile`, `zip -x '*.pyc'`"
+    return Finding(said, place, Severity.WARNING, remedy, fixes=_without(subject, paths, Safety.SAFE))
+
+
+def _without(subject: Subject, paths: Sequence[str], safety: Safety) -> tuple[Fix]:
+    """The fix: the archive without these files, which are all of one."""
+    items = [subject.bundle.items[path] for path in paths]
+    return (Fix(safety, items[0].archive.source, drop=tuple(item.entry.name for item in items)),)
 
 
 def _source(path: str) -> str:

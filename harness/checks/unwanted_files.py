@@ -9,7 +9,7 @@ from harness.artifact.entries import Kind
 from harness.check import Engines, Findings, Subject, define
 from harness.facts.files.accesses import own_uses
 from harness.facts.python.locations import Places
-from harness.model import Finding, Note, Severity
+from harness.model import Finding, Fix, Note, Safety, Severity
 from harness.plain_text import MB, few, files, megabytes
 
 SHOWN = 3
@@ -18,11 +18,12 @@ NOTED = 5 * MB  # bytes of libraries' own tests, from which on they are worth a 
 
 @dataclass(frozen=True, slots=True)
 class Sort:
-    """One sort of unwanted files: what it is, how to recognise it, what to do."""
+    """One sort of unwanted files: what it is, how to recognise it, what to do, and whether it can just be left out."""
 
     what: str
     expression: re.Pattern[str]
     remedy: str
+    safety: Safety | None = None
 
 
 VENV = Sort(
@@ -36,23 +37,29 @@ SORTS = (
         "the history of the source code",
         re.compile(r"(?:^|/)\.(?:git|hg|svn)/"),
         "copy the folders that the function needs instead of the whole checkout",
+        Safety.UNSAFE,
     ),
     VENV,
-    Sort("packages of Node.js", re.compile(r"/(?<!^/opt/nodejs/)node_modules/"), "leave node_modules out"),
+    Sort(
+        "packages of Node.js", re.compile(r"/(?<!^/opt/nodejs/)node_modules/"), "leave node_modules out", Safety.UNSAFE
+    ),
     Sort(
         "caches of development tools",
         re.compile(rf"(?:^|/)(?:{CACHES}|htmlcov)/|(?:^|/)\.coverage(?:\.[^/]*)?$"),
         "leave them out of the archive",
+        Safety.SAFE,
     ),
     Sort(
         "what macOS and Windows add to folders",
         re.compile(r"(?:^|/)(?:__MACOSX/|(?:\.DS_Store|\._[^/]*|Thumbs\.db|desktop\.ini)$)"),
         "zip with `zip -r archive.zip . -x '*.DS_Store' '__MACOSX/*'`, or in the pipeline",
+        Safety.SAFE,
     ),
     Sort(
         "what editors leave behind",
         re.compile(r"(?:^|/)(?:\.(?:idea|vscode)/|[^/]+(?:\.sw[op]|~|\.orig|\.rej)$)"),
         "leave them out of the archive",
+        Safety.UNSAFE,
     ),
 )
 NESTED = re.compile(r"\.(?:zip|whl|egg|tar|tgz|tar\.(?:gz|bz2|xz|zst)|7z|rar)$")
@@ -156,10 +163,16 @@ def _finding(sort: Sort, items: list[Item]) -> Iterator[Finding]:
     if not items:
         return
     size = sum(item.entry.size for item in items)
+    names: dict[str, list[str]] = defaultdict(list)
+    for item in items:
+        names[item.archive.source].append(item.entry.name)
     shown = megabytes(size) if size >= MB else f"{size:,} bytes"
     yield Finding(
         f"{sort.what}: {files(len(items))}, {shown}: {few((item.path for item in items), SHOWN)}",
         where(items[0]),
         Severity.WARNING,
         sort.remedy,
+        fixes=tuple(Fix(sort.safety, archive, drop=tuple(each)) for archive, each in names.items())
+        if sort.safety
+        else (),
     )

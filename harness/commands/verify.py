@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from harness import regular_files
+from harness.commands import fix
 from harness.commands.ci import show_in_ci
 from harness.commands.options import EXIT_CODES, Once, add, engine_of, manifest_of, settings_of
 from harness.commands.output import Outputs, complain, show
@@ -57,6 +58,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--baseline-reason", metavar="WHY", action=Once, help="why what keeps a function from starting is accepted too"
     )
+    fix.add_options(group)
     group = parser.add_argument_group("output")
     add(group, "--format", "--output")
     group.add_argument(
@@ -70,7 +72,7 @@ def run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """Verify archives and report.
 
     Returns:
-        The exit code that the report earns.
+        The exit code that the report earns; with ``--fix``, what was found before it counts too.
 
     Raises:
         UsageError: The request is wrong.
@@ -82,6 +84,7 @@ def run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
     engine_of(options)
     manifest = manifest_of(options, environ)
     target = _target(options, manifest)
+    fix.check(options)
     outputs.spare(manifest)
     chosen: dict[str, Any] = {"select": tuple(options.select), "skip": tuple(options.skip)}
     if inventory := not cyclonedx.FORMATS.keys().isdisjoint(outputs.formats):
@@ -89,11 +92,17 @@ def run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
     chosen |= {"strict": options.strict, "source_digests": options.source_digests, "inventory": inventory}
     with settings_of(options, environ, **chosen) as settings:
         report = verify(replace(manifest, baseline=None) if target else manifest, settings)
+        code = report.exit_code
+        if options.fix:
+            report = fix.fixed(report, manifest, lambda one: verify(one, settings), unsafe=options.unsafe_fixes)
     if target:
         report = _rebased(report, target, options.baseline_reason, settings.today)
     text = outputs.write(lambda name, **style: _text(report, name, options, **style), environ)
     show_in_ci(outputs, lambda name: _text(report, name, options), environ)
-    return show(text, report.exit_code)
+    if options.diff:
+        text = fix.difference(report, manifest, unsafe=options.unsafe_fixes)
+    # What was fixed lies beside what the manifest names: that is what is deployed, and it is as it was.
+    return show(text, code if options.fix and code else report.exit_code)
 
 
 def _target(options: argparse.Namespace, manifest: Manifest) -> Path | None:
@@ -106,8 +115,8 @@ def _target(options: argparse.Namespace, manifest: Manifest) -> Path | None:
         if options.baseline_reason:
             raise UsageError("--baseline-reason goes with --write-baseline")
         return None
-    if options.select or options.skip:
-        raise UsageError("--write-baseline needs all checks: leave out --select and --skip")
+    if options.select or options.skip or options.fix:
+        raise UsageError("--write-baseline needs all checks and no changes: leave out --select, --skip and --fix")
     named: str = options.write_baseline
     return Path(named) if named else manifest.baseline or manifest.folder / BASELINE
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from harness.dependencies.comparison.dependency_lists import DependencyLists
+    from harness.dependencies.project import Sources
     from harness.facts.python.program import Program
 
 
@@ -48,17 +49,32 @@ def source(lists: DependencyLists, wanted: str) -> str | None:
         lists: What the repository says.
         wanted: The path at which the file should be; it may be a pattern.
     """
+    found = _found(lists, wanted)
+    return _shown(found[0], wanted.removeprefix(f"{CODE_ROOT}/")) if found else None
+
+
+def copies(lists: DependencyLists, wanted: str) -> tuple[tuple[str, str], ...]:
+    """The files that should have been copied: by their names in the code archive, and in the repository."""
+    found = _found(lists, wanted)
+    return tuple((name, _shown(found[0], name)) for name in found[1]) if found else ()
+
+
+def _found(lists: DependencyLists, wanted: str) -> tuple[Sources, list[str]] | None:
+    """The first folder of sources that has such files, and their names in it; none that a link leads out of it."""
     name = wanted.removeprefix(f"{CODE_ROOT}/")
-    if name == wanted:
-        return None
-    for root in lists.project.sources:
+    for root in lists.project.sources if name != wanted else ():
         try:
-            found = next((path for path in root.path.glob(name) if path.is_file()), None)
+            whole = root.path.resolve()
+            found = [path for path in root.path.glob(name) if path.is_file() and path.resolve().is_relative_to(whole)]
         except (OSError, ValueError, NotImplementedError, IndexError):  # what is no pattern for a file system
             return None
         if found:
-            return f"{root.shown}/{name}".removeprefix("./")
+            return root, sorted(path.relative_to(root.path).as_posix() for path in found)
     return None
+
+
+def _shown(root: Sources, name: str) -> str:
+    return f"{root.shown}/{name}".removeprefix("./")
 
 
 def copied(lists: DependencyLists, wanted: str) -> str:

@@ -9,7 +9,7 @@ from harness.dependencies.comparison.agreement import declares, lost_extras
 from harness.dependencies.comparison.built import Presence
 from harness.dependencies.declared.requirements import written_by
 from harness.dependencies.project import MAIN, Kind
-from harness.model import Edit, Place
+from harness.model import Edit, Insert, Place
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -117,8 +117,12 @@ def _ask(lists: DependencyLists, name: str, version: str | None) -> Iterator[Edi
     elif command:
         yield Edit(f"write it again, with {name} in what it is made of: `{command}`", Place(build.shown[0]))
     else:
-        hashed = " with its hashes, or write the file again" if any(one.hashed for one in build.asked) else ""
-        yield Edit(f"add {name}{f'=={version}' if version else ''}{hashed}", Place(build.shown[0]))
+        hashed = any(one.hashed for one in build.asked)
+        pin, how = f"{name}=={version}" if version else name, " with its hashes, or write the file again"
+        lines = [at.line or 1 for one in build.asked if (at := place(one.where)).file == build.shown[0]]
+        # In front of the last requirement, which may go on in further lines.
+        insert = Insert(max(lines, default=1), pin) if version and not hashed else None
+        yield Edit(f"add {pin}{how * hashed}", Place(build.shown[0]), insert)
 
 
 def rebuild(lists: DependencyLists) -> str:

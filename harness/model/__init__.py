@@ -1,6 +1,21 @@
 """What a verification says: findings, outcomes, the report, and its exit code."""
 
-from harness.model.findings import Defect, Edit, Fault, Finding, Note, Place, Problem, Severity, Stage, Waived, When
+from harness.model.findings import (
+    Defect,
+    Edit,
+    Fault,
+    Finding,
+    Fix,
+    Insert,
+    Note,
+    Place,
+    Problem,
+    Safety,
+    Severity,
+    Stage,
+    Waived,
+    When,
+)
 from harness.model.report import (
     UNCONFINED,
     ArtifactInfo,
@@ -33,7 +48,9 @@ __all__ = [
     "ExitCode",
     "Fault",
     "Finding",
+    "Fix",
     "FunctionInfo",
+    "Insert",
     "NotApplicable",
     "Note",
     "Outcome",
@@ -41,6 +58,7 @@ __all__ = [
     "Problem",
     "Report",
     "Result",
+    "Safety",
     "Severity",
     "Share",
     "Skipped",

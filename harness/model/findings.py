@@ -59,16 +59,26 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class Insert:
+    """A line to insert into a file, before the line of that number."""
+
+    line: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Edit:
     """One change to make.
 
     Attributes:
         do: What to do, in the imperative.
         at: The place in the repository to do it; None for somewhere else.
+        insert: The same as a change of that file's text, where it is one.
     """
 
     do: str
     at: Place | None = None
+    insert: Insert | None = None
 
     def __str__(self) -> str:
         """``requirements.txt: add defusedxml==0.7.1``."""
@@ -100,6 +110,31 @@ class Fault:
     name: str
 
 
+class Safety(StrEnum):
+    """What may be lost by a fix: nothing, or something that somebody wants."""
+
+    SAFE = "safe"
+    UNSAFE = "unsafe"
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """A change of one archive that mends a finding.
+
+    Attributes:
+        archive: The archive, as reports name it.
+        drop: The names of entries to leave out.
+        modes: The names of entries, each with its permissions.
+        copy: The names of entries to add, each with the file of the repository that it is copied from.
+    """
+
+    safety: Safety
+    archive: str
+    drop: tuple[str, ...] = ()
+    modes: tuple[tuple[str, int], ...] = ()
+    copy: tuple[tuple[str, str], ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One thing that is wrong.
@@ -119,6 +154,7 @@ class Finding:
         stage: When it is noticed, where ``when`` does not say.
         source: The place in the repository; None where ``where`` already says it.
         title: What is wrong in a few words, where the message is longer.
+        fixes: The changes of archives that mend it, one for each archive.
         trail: For each module of the chain its place in the repository; empty where none is known.
     """
 
@@ -137,6 +173,7 @@ class Finding:
     source: Place | None = None
     title: str | None = None
     trail: tuple[Place | None, ...] = ()
+    fixes: tuple[Fix, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

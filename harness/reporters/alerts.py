@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from harness.diagnosis.fingerprints import fingerprint
@@ -95,7 +95,7 @@ def alerts(report: Report) -> tuple[Alert, ...]:
             place=_place(finding, problem, functions, report),
             fingerprint=f"{mark}:{seen[mark]}",  # findings that differ in their lines alone
             trail=tuple(_in_repository(place, report) for place in finding.trail),
-            edits=tuple(Edit(edit.do, _in_repository(edit.at, report)) for edit in problem.edits),
+            edits=tuple(replace(edit, at=_in_repository(edit.at, report)) for edit in problem.edits),
         )
         made.append(text.map_text(alert, shown))
     return tuple(sorted(made, key=lambda one: one.finding.severity is not Severity.ERROR))

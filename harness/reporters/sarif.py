@@ -13,7 +13,7 @@ from harness.reporters.text import SITE, page_of
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from harness.model import Place, Report
+    from harness.model import Insert, Place, Report
     from harness.reporters.alerts import Alert
 
 Object: TypeAlias = dict[str, object]
@@ -86,6 +86,8 @@ def _result(alert: Alert, rule: int) -> Object:
         "locations": [{"physicalLocation": _physical(alert.place), "logicalLocations": logical}],
         "partialFingerprints": {"lambdaArtifact/v1": alert.fingerprint},
     }
+    if fixes := [_fix(edit.do, edit.at, edit.insert) for edit in alert.edits if edit.at and edit.insert]:
+        result["fixes"] = fixes
     if steps := _steps(alert.finding.chain, alert.trail):
         result["codeFlows"] = [{"threadFlows": [{"locations": steps}]}]
     return result
@@ -106,6 +108,14 @@ def _steps(chain: Sequence[str], trail: Sequence[Place | None]) -> list[Object]:
     ]
     half = MOST_STEPS // 2
     return steps if len(steps) <= MOST_STEPS else [*steps[:half], *steps[-half:]]
+
+
+def _fix(do: str, at: Place, insert: Insert) -> Object:
+    """A line that is inserted into a file."""
+    start: Object = {"startLine": insert.line, "startColumn": 1, "endLine": insert.line, "endColumn": 1}
+    replaced = {"deletedRegion": start, "insertedContent": {"text": f"{insert.text}\n"}}
+    changes = [{"artifactLocation": {"uri": quote(at.file)}, "replacements": [replaced]}]
+    return {"description": {"text": _text(f"{at.file}: {do}")}, "artifactChanges": changes}
 
 
 def _physical(place: Place) -> Object:

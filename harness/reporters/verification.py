@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from harness.diagnosis.problems import STARTS, faults, problems, title
-from harness.model import Completed, Crashed, NotApplicable, Severity, Skipped, Stage, Verdict
+from harness.model import Completed, Crashed, NotApplicable, Safety, Severity, Skipped, Stage, Verdict
 from harness.reporters import text, timings
 from harness.reporters.document import Document, Fact, NotDone, ProblemText, skips
 
@@ -38,7 +38,7 @@ def document(report: Report) -> Document:
         problems=tuple(_problem(one, report) for one in failing),
         warnings=tuple(_problem(one, report) for one in every if one not in failing),
         not_done=tuple(_not_done(report)),
-        facts=tuple(_facts(report)),
+        facts=tuple(_facts(report, every)),
         archives=tuple(("", one) for one in report.artifacts),
         timings=tuple(timings.rows(report)),
         seconds=report.seconds,
@@ -217,7 +217,22 @@ def _quiet(result: Result) -> bool:
     return isinstance(result.outcome, Completed | NotApplicable) and not result.findings
 
 
-def _facts(report: Report) -> Iterator[Fact]:
+def _fixable(report: Report, every: Sequence[Problem]) -> str:
+    """How many problems `--fix` mends: all that is there to do, or a part of it."""
+    zips = {one.source for one in report.artifacts if one.zipped_bytes is not None and ":" not in one.source}
+    safe = unsafe = 0
+    for problem in every:
+        findings = (report.results[number].findings[at] for number, at in problem.findings)
+        levels = {fix.safety for finding in findings for fix in finding.fixes if fix.archive in zips}
+        levels |= {Safety.SAFE for edit in problem.edits if edit.at and edit.insert}
+        safe += Safety.SAFE in levels
+        unsafe += levels == {Safety.UNSAFE}
+    parts = (text.count(safe, "with --fix"), text.count(unsafe, "with --fix --unsafe-fixes"))
+    said = ", ".join(filter(None, parts))
+    return said and f"{said}; --diff shows how"
+
+
+def _facts(report: Report, every: Sequence[Problem]) -> Iterator[Fact]:
     """What the verdict rests on: for a ticket."""
     limits, caveats = text.limits(report), report.engine.caveats
     remarks = [text.count(len(limits), "remark", "remarks") + " on what checks could not judge (-v)"] if limits else []
@@ -225,6 +240,7 @@ def _facts(report: Report) -> Iterator[Fact]:
     counted = _counted(report)
     yield Fact("started", text.started(report), "" if passed else None)
     yield Fact("waived", text.waived(report))
+    yield Fact("fixable", _fixable(report, every))
     yield Fact("checked", counted, counted if report.verdict is Verdict.INCOMPLETE else "")
     yield Fact("verified", _verified(report))
     if report.source_digests:

@@ -251,7 +251,7 @@ def test_what_fails_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.Mo
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("harness.artifact.stamp._copy", full)
+    monkeypatch.setattr("harness.artifact.rewrite._copy", full)
     with pytest.raises(OSError, match="No space left"):
         put_stamp(sound, "first")
 

@@ -52,8 +52,8 @@ def test_what_was_there_passes_and_what_is_new_does_not(
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        (["--select", "unpinned", "--write-baseline"], 2, "leave out --select and --skip"),
-        (["--skip", "unpinned", "--write-baseline"], 2, "leave out --select and --skip"),
+        (["--select", "unpinned", "--write-baseline"], 2, "leave out --select, --skip and --fix"),
+        (["--skip", "unpinned", "--write-baseline"], 2, "leave out --select, --skip and --fix"),
         (["--layer", "s3://none/none", "--write-baseline"], 3, f"{FILE} is not written: not everything could be done"),
         (["--baseline-reason", "x"], 2, "--baseline-reason goes with --write-baseline"),
         (["--write-baseline", "none/x.json"], 2, "--write-baseline none/x.json: No such file or directory"),
