@@ -115,6 +115,8 @@ class Verification:
         if self.baseline:
             results = [applied(result, self.baseline, artifacts, settings.today) for result in results]
         notes = workspace.notes
+        if settings.profile_init:
+            notes += runtime.profile()
         if settings.source_digests:
             notes += tuple(f"no digest of {text}: it was not read" for text in workspace.unread)
         policies = [workspace.policy, *(workspace.policy_of(function) for function in self.manifest.functions)]

@@ -11,9 +11,21 @@ import pytest
 from fixtures.broken import broken, html_page, mini, with_modes, with_wrong_crc
 from fixtures.small_base import CODE, SITE
 from harness.catalogue import CATALOGUE
-from harness.engines.protocol import Answers, Exited, Failed, Job, Progress
+from harness.engines.protocol import Answers, Exited, Failed, Job, Progress, Ready, Unavailable
 from harness.manifest import Source, SourceKind
-from harness.model import Completed, Crashed, ExitCode, NotApplicable, Outcome, Result, Skipped, UsageError, Verdict
+from harness.model import (
+    Completed,
+    Crashed,
+    EngineInfo,
+    ExitCode,
+    Import,
+    NotApplicable,
+    Outcome,
+    Result,
+    Skipped,
+    UsageError,
+    Verdict,
+)
 from harness.plan import Planned, plan
 from harness.verify import Verification, verify
 from tests.build import FakeEngine, error, event, function, manifest, observation, settings, waiver
@@ -21,6 +33,7 @@ from tests.build import FakeEngine, error, event, function, manifest, observatio
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from harness.engines.protocol import Observation
     from harness.manifest import Function, Manifest
     from harness.model import Report
 
@@ -134,6 +147,49 @@ class TestReport:
         assert report.engine.name == "none"
         assert report.engine.caveats == ("static checks only: no handler was started",)
         assert outcomes(report)["handler-imports[api]"] == NotApplicable("static checks only: no handler is started")
+        assert engine.jobs == []
+
+    @pytest.mark.parametrize(
+        ("extra", "says"),
+        [
+            (observation(Ready(0.7)), "the extra start reported no import"),
+            (observation(Failed(error("KeyError", "'X'"), 0.1)), "the extra start reported no import"),
+            (Unavailable("the daemon is gone."), "the daemon is gone."),
+            (ZeroDivisionError("a fault of ours"), "the extra start could not be made"),
+            (replace(observation(Ready(0.7)), imports=(Import("app", None, 0.1, 0.4),)), None),
+        ],
+    )
+    @pytest.mark.parametrize("first", [observation(), observation(Failed(error("KeyError", "'X'"), 0.1))])
+    def test_an_extra_start_changes_no_verdict(
+        self, extra: Observation | Exception, says: str | None, first: Observation, tmp_path: Path
+    ) -> None:
+        class Engine(FakeEngine):
+            def run(self, job: Job, progress: Progress) -> Answers:
+                if not job.starts[0].profiled:
+                    return super().run(job, progress)
+                assert job.starts[0].events == ()
+                if isinstance(extra, Exception):
+                    raise extra
+                return Answers(EngineInfo("another"), (replace(extra, function="api"),))
+
+        def verified(*, profile_init: bool) -> Report:
+            chosen = replace(settings(tmp_path / "cache", Engine({"api": first})), profile_init=profile_init)
+            return verify(manifest(function(events=(event(),))), chosen)
+
+        plain, profiled = verified(profile_init=False), verified(profile_init=True)
+
+        assert [(one.check, one.function, one.outcome) for one in profiled.results] == [
+            (one.check, one.function, one.outcome) for one in plain.results
+        ]
+        assert (profiled.verdict, profiled.engine) == (plain.verdict, plain.engine)
+        assert profiled.functions[0].init_seconds == plain.functions[0].init_seconds
+        assert profiled.notes == ((f"no import profile of api: {says}",) if says else ())
+        assert (profiled.functions[0].profile is None) == bool(says)
+
+    def test_without_a_start_there_is_no_extra_one(self, tmp_path: Path) -> None:
+        chosen = replace(settings(tmp_path / "cache", engine := FakeEngine(), static=True), profile_init=True)
+
+        assert verify(manifest(API), chosen).notes == ("no import profile of api: it was not started",)
         assert engine.jobs == []
 
     def test_an_empty_selection_is_no_pass(self, tmp_path: Path) -> None:

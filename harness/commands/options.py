@@ -138,7 +138,7 @@ SHARED: Final[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
             "metavar": "F",
             "default": "terminal",
             "help": "what goes to standard output: terminal, json, markdown, html; of verify also sarif, github, "
-            "gitlab, junit, cyclonedx, cyclonedx-1.7",
+            "gitlab, junit, speedscope, cyclonedx, cyclonedx-1.7",
         },
         "--output": _repeated("FORMAT=FILE", "one more report, to a file"),
     }

@@ -59,6 +59,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--baseline-reason", metavar="WHY", action=Once, help="why what keeps a function from starting is accepted too"
     )
     fix.add_options(group)
+    group.add_argument(
+        "--profile-init", action="store_true", help="start each handler once more and time its imports, for the report"
+    )
     group = parser.add_argument_group("output")
     add(group, "--format", "--output")
     group.add_argument(
@@ -89,6 +92,7 @@ def run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
     chosen: dict[str, Any] = {"select": tuple(options.select), "skip": tuple(options.skip)}
     if inventory := not cyclonedx.FORMATS.keys().isdisjoint(outputs.formats):
         cyclonedx.available()
+    chosen["profile_init"] = options.profile_init or "speedscope" in outputs.formats
     chosen |= {"strict": options.strict, "source_digests": options.source_digests, "inventory": inventory}
     with settings_of(options, environ, **chosen) as settings:
         report = verify(replace(manifest, baseline=None) if target else manifest, settings)

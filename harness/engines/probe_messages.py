@@ -26,6 +26,7 @@ from harness.engines.protocol import (
     Trace,
     Unavailable,
 )
+from harness.model import Import
 from harness.policy import service_environment
 
 if TYPE_CHECKING:
@@ -39,7 +40,11 @@ STARTING_SECONDS = 30  # for what is around a start: a process, a container, its
 USER, GROUP = 993, 990  # Lambda's sbx_user1051, as functions that print their own user show it
 HOME = "/home/sbx_user1051"  # in its passwd entry, and not there
 BOOTSTRAP = "/var/runtime/bootstrap.py"
-LONGEST_HOST = 300  # a name has at most 253 characters
+LONGEST_NAME = 300  # that of a host has at most 253 characters
+PROFILE_INIT = "LAMBDA_ARTIFACT_PROFILE_INIT"  # as ``bootstrap_patch.py`` reads it
+LONGEST_INIT = 1e6  # seconds
+PYTHON = "(Python starts)"
+"""The name of what is before the first import that is timed."""
 # Variables by which a function decides how its Python starts.
 STEERING = ("PYTHON", "LD_", "AWS_LAMBDA_EXEC_WRAPPER")
 # Frames that are nobody's: the runtime, the import machinery.
@@ -93,9 +98,10 @@ def order(job: Job, start: Start, command: list[str], image: Mapping[str, str]) 
         image: The variables that the image has, where nothing else sets them; the service's and the user's follow.
     """
     service = service_environment(job.policy, start.function, start.handler, start.memory)
+    profiled = {PROFILE_INIT: "1"} if start.profiled else {}
     return {
         "command": command,
-        "environment": {**image, "HOME": HOME, **service, **dict(start.environment)},
+        "environment": {**image, "HOME": HOME, **service, **dict(start.environment), **profiled},
         "cwd": "/var/task",
         "limits": {"RLIMIT_NOFILE": job.policy.limits.file_descriptors, "RLIMIT_CORE": 0},
         "user": USER,
@@ -118,6 +124,7 @@ def observation(start: Start, result: Mapping[str, Any]) -> Observation:
         output=result["output"],
         trace=_trace(result["trace"]),
         calls=(*_calls(result["calls"]), *(Call(None, event) for event in result["failed_calls"])),
+        imports=imports_of(result["imports"]),
     )
 
 
@@ -153,7 +160,39 @@ def _calls(calls: Iterable[object]) -> Iterator[Call]:
         with contextlib.suppress(msgspec.ValidationError):
             call = msgspec.convert(reported, Call)
             if call.host:
-                yield replace(call, host=call.host[:LONGEST_HOST], frames=_frames(call.frames))
+                yield replace(call, host=call.host[:LONGEST_NAME], frames=_frames(call.frames))
+
+
+class _Imports(msgspec.Struct):
+    """When the start and the process began, and each import, all by the system's clock."""
+
+    origin: float
+    began: float
+    imports: tuple[tuple[str, int, float, float], ...]
+
+
+def imports_of(reported: object) -> tuple[Import, ...]:
+    """The imports of a profiled start, with that of Python itself before them; none where it reported none."""
+    try:
+        given = msgspec.convert(reported, _Imports)
+    except msgspec.ValidationError:
+        return ()
+    python = Import(PYTHON, None, 0.0, _seconds(given.began - given.origin))
+    imports = (
+        Import(
+            name[:LONGEST_NAME],
+            of + 1 if 0 <= of < number else None,
+            _seconds(began - given.origin),
+            _seconds(ended - began),
+        )
+        for number, (name, of, began, ended) in enumerate(given.imports)
+    )
+    return (python, *imports)
+
+
+def _seconds(number: float) -> float:
+    """A plausible number of seconds, whatever was reported: a negative number, or none at all."""
+    return min(max(0.0, number), LONGEST_INIT)
 
 
 def _frames(frames: tuple[Frame, ...]) -> tuple[Frame, ...]:

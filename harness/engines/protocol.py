@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import socket
     from pathlib import Path
 
-    from harness.model import EngineInfo
+    from harness.model import EngineInfo, Import
     from harness.policy import RuntimePolicy
 
 Progress: TypeAlias = Callable[[str], None]
@@ -27,6 +27,7 @@ class Start:
         environment: What the user declares; the runtime's own variables are the engine's business.
         events: JSON texts to invoke it with, one after another.
         asks: The events are questions of ours, which ``harness/probe/questions.py`` answers instead of the handler.
+        profiled: The times of its imports are reported; it is never the start that gives a verdict.
         emulated: Its ``AWS_ENDPOINT_URL`` leads to what the job's ``outside`` has for it; else it reaches nothing.
     """
 
@@ -39,6 +40,7 @@ class Start:
     asks: bool = False
     emulated: bool = False
     tmp: int = 512
+    profiled: bool = False
 
 
 class Outside(Protocol):
@@ -184,6 +186,7 @@ class Observation:
         max_rss_bytes: The largest resident size of any of its processes.
         output: What it printed, to a bound.
         compiling: Seconds of processor time that compiling takes in Lambda's init, and not in ``init``.
+        imports: Of a profiled start, in the order that they began in; code under test can forge them.
         calls: To other machines. None of them can have got an answer.
         emulated: Whether it called the services that it was given in their place.
     """
@@ -197,6 +200,7 @@ class Observation:
     compiling: float = 0.0
     calls: tuple[Call, ...] = ()
     emulated: bool = False
+    imports: tuple[Import, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

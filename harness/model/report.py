@@ -144,6 +144,38 @@ class Component:
 
 
 @dataclass(frozen=True, slots=True)
+class Import:
+    """One import of an init.
+
+    Attributes:
+        name: Of the module.
+        within: The number of the import that it is a part of, in the order that they began in; None: of none.
+        began: Seconds since the start began.
+        seconds: Wall time, with all that it imports itself.
+    """
+
+    name: str
+    within: int | None
+    began: float
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class InitProfile:
+    """The imports of an extra start.
+
+    Attributes:
+        seconds: Wall time of that start's init.
+        compiling: Seconds of processor time that compiling adds to it on Lambda.
+        imports: In the order that they began in; the first is that of Python itself.
+    """
+
+    seconds: float
+    compiling: float
+    imports: tuple[Import, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class FunctionInfo:
     """One function, and the cost of its start; None where it was not started or did not get that far.
 
@@ -154,6 +186,7 @@ class FunctionInfo:
         archives: The sources of its archives, the code's first.
         caveats: What its declaration leaves to the deploy, as clauses.
         digests: The SHA-256 of its code and its layers, in Lambda's order; empty where one could not be had.
+        profile: The imports of an extra start; None where none was asked for, or it reported none.
     """
 
     name: str
@@ -167,6 +200,7 @@ class FunctionInfo:
     archives: tuple[str, ...] = ()
     caveats: tuple[str, ...] = ()
     digests: tuple[str, ...] = ()
+    profile: InitProfile | None = None
 
 
 @dataclass(frozen=True, slots=True)

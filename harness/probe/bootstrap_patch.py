@@ -3,7 +3,8 @@
 The runtime client names an error and not its place. This watches the one import that the client makes: where it
 raises, the frames and what is behind the error go to the observer, from the same start that failed; where it succeeds,
 the files of the modules that it loaded. The error itself goes its usual way. Code under test can forge such a report:
-it explains a verdict and never makes one. The same goes for calls to other machines, reported as they are made.
+it explains a verdict and never makes one. The same goes for calls to other machines, reported as they are made, and for
+the times of imports, which an extra start reports.
 
 Nothing is imported that the runtime client does not import before the handler's module, but for ``faulthandler``,
 which writes Python's stack when it crashes, or when the observer asks.
@@ -17,15 +18,19 @@ TYPE_CHECKING = False  # typing is not loaded yet, and a handler might see that 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType, ModuleType, TracebackType
+    from typing import Any
 
 REPORT = "/lambda-artifact/import"
 CALLED = "/lambda-artifact/call"
+IMPORTED = "/lambda-artifact/imports"
+PROFILE_INIT = b"LAMBDA_ARTIFACT_PROFILE_INIT"  # the variable of a start whose imports are timed
 # What Python announces before it resolves a name or connects; ``args`` are the host or the socket, and the address.
 OUTWARD = frozenset({"socket.getaddrinfo", "socket.gethostbyname", "socket.connect", "socket.sendto"})
 MOST_CALLS = 16  # places from which calls are reported
 AGAIN, INSISTENT = 3, 64  # of the calls from one place, those that are reported as well: it tries again; it is a loop
 DUMP_SIGNAL = 62  # of the real-time signals, which nobody uses by accident
 MOST_FRAMES, MOST_CAUSES, LONGEST = 200, 8, 4000
+MOST_IMPORTS, LONGEST_NAME = 6_000, 100
 
 
 def frame_of(frame: FrameType, line: int) -> dict[str, object]:
@@ -163,6 +168,42 @@ def watch_calls(api: str, emulated: str) -> None:
     sys.addaudithook(hook)
 
 
+def timed_imports() -> Callable[[], dict[str, object]]:
+    """Time each import of this thread from here on.
+
+    ``-X importtime`` leaves out what ``importlib.import_module`` imports, the handler's module above all, and says how
+    long and not when.
+
+    Returns:
+        Tells of each import its module, the number of the import that it is a part of (-1: none), and when it began and
+        ended.
+    """
+    import _thread  # noqa: PLC0415 - built in
+    import time  # noqa: PLC0415 - the same
+
+    machinery: Any = sys.modules["_frozen_importlib"]  # what both the import statement and importlib go through
+    original = machinery._find_and_load  # noqa: SLF001 - there is no other way to it
+    began = time.monotonic()
+    main = _thread.get_ident()
+    found: list[list[object]] = []
+    within = [-1]
+
+    def find_and_load(name: str, *arguments: object) -> object:
+        if name in sys.modules or _thread.get_ident() != main or len(found) >= MOST_IMPORTS:
+            return original(name, *arguments)
+        one: list[object] = [name[:LONGEST_NAME], within[-1], time.monotonic(), 0.0]
+        within.append(len(found))
+        found.append(one)
+        try:
+            return original(name, *arguments)
+        finally:
+            within.pop()
+            one[3] = time.monotonic()
+
+    machinery._find_and_load = find_and_load  # noqa: SLF001 - the same
+    return lambda: {"began": began, "imports": found}
+
+
 def patch() -> None:
     """Watch the import of the handler's module, and the calls to other machines."""
     import faulthandler  # noqa: PLC0415 - see the module
@@ -174,6 +215,7 @@ def patch() -> None:
 
     handler = variable(b"_HANDLER")
     watch_calls(variable(b"AWS_LAMBDA_RUNTIME_API"), variable(b"AWS_ENDPOINT_URL"))
+    profile = timed_imports() if PROFILE_INIT in environ else None
 
     faulthandler.enable(2, all_threads=False)
     faulthandler.register(DUMP_SIGNAL, 2, all_threads=False)
@@ -189,16 +231,19 @@ def patch() -> None:
         except BaseException as error:
             attempt(failure, error)
             raise
+        finally:
+            if profile:
+                attempt(profile, path=IMPORTED)
         attempt(loaded)
         return module
 
     importlib.import_module = import_module
 
 
-def attempt(make: Callable[..., dict[str, object]], *arguments: object) -> None:
+def attempt(make: Callable[..., dict[str, object]], *arguments: object, path: str = REPORT) -> None:
     """Report; what goes wrong with that is nobody's error."""
     try:  # noqa: SIM105 - contextlib is not loaded yet, and a handler might see that it were
-        report(make(*arguments))
+        report(make(*arguments), path)
     except Exception:  # noqa: BLE001, S110 - the runtime goes on as if nothing were watching
         pass
 

@@ -167,6 +167,7 @@ def observe(start: dict[str, Any], api: RuntimeApi, output: Output, tree: Tree) 
         "trace": imported if "frames" in imported else waiting or (dumped(text) if crashed else None),
         "calls": api.calls,
         "failed_calls": failed,
+        "imports": {**(api.imports or {}), "origin": began},
         "modules": [one for one in modules if isinstance(one, str)] if isinstance(modules, list) else [],
     }
 

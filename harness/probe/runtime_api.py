@@ -26,6 +26,8 @@ REPORT = "/lambda-artifact/import"
 """Where the runtime's bootstrap reports how the import of the handler's module went; see ``bootstrap_patch.py``."""
 CALLED = "/lambda-artifact/call"
 """Where it reports a call to another machine."""
+IMPORTED = "/lambda-artifact/imports"
+"""Where an extra start reports when its imports began and ended."""
 
 CLIENT = "aws-lambda-python/"
 """How AWS's runtime client introduces itself (``User-Agent``)."""
@@ -57,6 +59,7 @@ class RuntimeApi:
         imported: What the bootstrap reported of the import; see ``bootstrap_patch.py``. Anybody can report anything.
         calls: What it reported of calls to other machines, each with the number of the ``event`` that it was made at,
             or None for init. Anybody can report these, too.
+        imports: What it reported of the times of imports. The same goes for them.
         answers: One entry for each event that was answered, in order.
         handed_out: When the event under way was handed out; None while there is none.
     """
@@ -77,6 +80,7 @@ class RuntimeApi:
         self.init_error: dict[str, Any] | None = None
         self.imported: dict[str, Any] | None = None
         self.calls: list[dict[str, Any]] = []
+        self.imports: dict[str, Any] | None = None
         self.answers: list[dict[str, Any]] = []
         self.handed_out: float | None = None
         self._listening, self._admits = listening, admits
@@ -176,6 +180,8 @@ class RuntimeApi:
                 self.init_error = self.init_error or _error_of(error_type, body)
             elif path == REPORT:
                 self.imported = self.imported or _object(body)
+            elif path == IMPORTED:
+                self.imports = self.imports or _object(body)
             elif path == CALLED:
                 self._called(_object(body))
             elif self.ping and self.settled_at is None and path == answers[1]:

@@ -7,7 +7,18 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from harness.plain_text import harmless
-from harness.reporters import cyclonedx, github, gitlab, json_v1, junit, markdown, sarif, terminal, verification
+from harness.reporters import (
+    cyclonedx,
+    github,
+    gitlab,
+    json_v1,
+    junit,
+    markdown,
+    sarif,
+    speedscope,
+    terminal,
+    verification,
+)
 from harness.reporters.layout import WIDTH
 from harness.reporters.markup import LONGEST
 from harness.reporters.text import encodable, map_text
@@ -54,6 +65,7 @@ FORMATS: Final[Mapping[str, Callable[..., str]]] = MappingProxyType(
         "github": github.render,
         "gitlab": gitlab.render,
         "junit": junit.render,
+        "speedscope": speedscope.render,
         **{name: cyclonedx.renderer(version) for name, version in cyclonedx.FORMATS.items()},
     }
 )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from harness.diagnosis.problems import STARTS, faults, problems, title
 from harness.model import Completed, Crashed, NotApplicable, Safety, Severity, Skipped, Stage, Verdict
-from harness.reporters import text, timings
+from harness.reporters import init_costs, text, timings
 from harness.reporters.document import Document, Fact, NotDone, ProblemText, skips
 
 if TYPE_CHECKING:
@@ -28,15 +28,18 @@ _NAME: Final = re.compile(r"(?:^|; )([\w.-]+) \(")
 
 def document(report: Report) -> Document:
     """The whole report; what fails the verification is explained in any case."""
+    failing: list[Problem] = []
+    rest: list[Problem] = []
     every = problems(report)
-    failing = [one for one in every if one.severity is Severity.ERROR or report.strict]
+    for one in every:
+        (failing if one.severity is Severity.ERROR or report.strict else rest).append(one)
     counted = f"; {_counted(report)}" if report.verdict is Verdict.PASS else ""
     return Document(
         subject="artifact",
         verdict=report.verdict,
         summary=_summary(report, failing) + counted,
         problems=tuple(_problem(one, report) for one in failing),
-        warnings=tuple(_problem(one, report) for one in every if one not in failing),
+        warnings=tuple(_problem(one, report) for one in rest),
         not_done=tuple(_not_done(report)),
         facts=tuple(_facts(report, every)),
         archives=tuple(("", one) for one in report.artifacts),
@@ -239,6 +242,7 @@ def _facts(report: Report, every: Sequence[Problem]) -> Iterator[Fact]:
     passed = report.verdict is Verdict.PASS
     counted = _counted(report)
     yield Fact("started", text.started(report), "" if passed else None)
+    yield from (Fact("init of", line) for line in init_costs.briefly(report.functions))
     yield Fact("waived", text.waived(report))
     yield Fact("fixable", _fixable(report, every))
     yield Fact("checked", counted, counted if report.verdict is Verdict.INCOMPLETE else "")

@@ -6,7 +6,7 @@ import contextlib
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from harness.artifact.store import content_key
@@ -15,7 +15,8 @@ from harness.catalogue import named
 from harness.diagnosis import scripts
 from harness.emulator import CAVEAT, Unusable, emulator
 from harness.engines.protocol import Answered, Answers, Failed, Job, Observation, Ready, Start, Unavailable
-from harness.model import EngineInfo, FunctionInfo, Result, Skipped, Timing
+from harness.model import EngineInfo, FunctionInfo, InitProfile, Result, Skipped, Timing
+from harness.plain_text import few
 from harness.session.answers import AnswerStore, key_of
 from harness.session.workspace import timed
 from harness.sources.local import SourceUnavailable
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 STATIC = EngineInfo("none", caveats=("static checks only: no handler was started",))
 STARTS, RESPONDS = "handler-imports", "handler-responds"
 MB = 1024 * 1024
+MOST_NAMES = 5
 QUESTION = "lambda_artifact_question.handler"  # no module: the probe answers in its place
 QUESTION_MB = 2048  # for what all extensions of a large library need, each loaded by itself
 
@@ -53,6 +55,7 @@ class Runtime:
     settings: Settings
     workspace: Workspace
     _answers: dict[str, Observation | Unavailable] = field(default_factory=dict)
+    _profiles: dict[str, Observation | Unavailable] = field(default_factory=dict)
     _info: EngineInfo | None = None
 
     @property
@@ -110,6 +113,7 @@ class Runtime:
             archives=tuple(archive.source for archive in archives),
             digests=tuple(archive.sha256 for archive in archives),
             caveats=function.caveats,
+            profile=self._profile(function),
         )
         seen = self.observation(function)
         if seen is None or not isinstance(seen.init, Ready):
@@ -121,6 +125,38 @@ class Runtime:
             init_cpu_seconds=seen.init.cpu_seconds + seen.compiling,
             max_rss_mb=seen.max_rss_bytes / MB,
         )
+
+    def profile(self) -> tuple[str, ...]:
+        """Start each function that was observed once more, with its imports timed; no verdict depends on it.
+
+        Returns:
+            What could not be done, in a sentence for each reason.
+        """
+        observed = [function for function in self.manifest.functions if self.observation(function)]
+        for group in self._groups(observed):
+            with contextlib.suppress(Exception):  # whatever it is, the verdict stands
+                self._profiles |= self._started(group, (), profiled=True)
+        failed: dict[str, list[str]] = {}
+        for function in self.manifest.functions:
+            if not self._profile(function):
+                failed.setdefault(self._unprofiled(function), []).append(function.name)
+        return tuple(f"no import profile of {few(names, MOST_NAMES)}: {reason}" for reason, names in failed.items())
+
+    def _unprofiled(self, function: Function) -> str:
+        """Why there is no profile of a function."""
+        match self._profiles.get(function.name):
+            case Unavailable() as reason:
+                return str(reason)
+            case Observation():
+                return "the extra start reported no import"
+            case None:
+                return "the extra start could not be made" if self.observation(function) else "it was not started"
+
+    def _profile(self, function: Function) -> InitProfile | None:
+        seen = self._profiles.get(function.name)
+        if not isinstance(seen, Observation) or not seen.imports:
+            return None
+        return InitProfile(seen.init.seconds, seen.compiling, seen.imports)
 
     def start(self, functions: Collection[Function], meanwhile: Iterable[object]) -> None:
         """Start functions, and exhaust an iterable in a thread meanwhile, for as long as nothing interrupts it.
@@ -135,7 +171,7 @@ class Runtime:
         with _exhausting(meanwhile):
             for group, paths in zip(groups, reached, strict=True):
                 with contextlib.suppress(Exception):
-                    self._start(group, paths)
+                    self._answers |= self._started(group, paths)
 
     def observe(self, function: Function) -> Observation:
         """What happened when the function was started; starts all that share its archives at the first call.
@@ -152,7 +188,7 @@ class Runtime:
                 and self.workspace.key(other) == self.workspace.key(function)
                 and not scripts.script(other, items)
             ]
-            self._start(group, self._reached(group))
+            self._answers |= self._started(group, self._reached(group))
         answer = self._answers[function.name]
         if isinstance(answer, Unavailable):
             raise answer
@@ -225,35 +261,41 @@ class Runtime:
         with timed(self.workspace.timings, "following the imports"):
             return self.workspace.reached(group[0])
 
-    def _start(self, group: Sequence[Function], reached: tuple[str, ...]) -> None:
+    def _started(
+        self, group: Sequence[Function], reached: tuple[str, ...], *, profiled: bool = False
+    ) -> dict[str, Observation | Unavailable]:
         """Start functions, those with a seed with their emulated AWS; where that cannot be had, the others alone."""
         seeds = {function.name: function.seed for function in group if function.seed is not None}
+        observed = partial(self._observed, reached=reached, profiled=profiled)
         if not seeds:
-            self._answers |= self._observed(group, reached)
-            return
+            return observed(group)
         try:
             with emulator(seeds, self.settings.progress) as outside:
-                answers = self._observed(group, reached, outside)
-            self._answers |= {
+                answers = observed(group, outside)
+            return {
                 name: replace(answer, emulated=name in outside.asked) if isinstance(answer, Observation) else answer
                 for name, answer in answers.items()
             }
         except Unusable as reason:
-            if others := [function for function in group if function.name not in seeds]:
-                self._answers |= self._observed(others, reached)
-            self._answers |= dict.fromkeys(seeds, Unavailable(f"{reason}."))
+            others = [function for function in group if function.name not in seeds]
+            return {**(observed(others) if others else {}), **dict.fromkeys(seeds, Unavailable(f"{reason}."))}
 
     def _observed(
-        self, group: Sequence[Function], reached: tuple[str, ...], outside: Emulator | None = None
+        self,
+        group: Sequence[Function],
+        outside: Emulator | None = None,
+        *,
+        reached: tuple[str, ...],
+        profiled: bool,
     ) -> dict[str, Observation | Unavailable]:
         try:
             task, opt = self._trees(self.workspace.bundle(group[0]))
-            starts = tuple(_start_of(function) for function in group)
+            starts = tuple(map(_profiled if profiled else _start_of, group))
             limit = self.settings.init_timeout
             answers = self._run(Job(*self._target(group[0]), task, opt, starts, limit, reached, outside))
         except Unavailable as reason:
             return {function.name: reason for function in group}
-        self._info = answers.info
+        self._info = self._info if profiled else answers.info
         return {observation.function: observation for observation in answers.observations}
 
     def _trees(self, bundle: Bundle) -> tuple[Path, Path | None]:
@@ -314,6 +356,11 @@ def _region(seed: Seed) -> Iterator[tuple[str, str]]:
 
     if seed.region != REGION:
         yield from (("AWS_REGION", seed.region), ("AWS_DEFAULT_REGION", seed.region))
+
+
+def _profiled(function: Function) -> Start:
+    """The extra start: without events, since it is about init alone."""
+    return replace(_start_of(function), events=(), profiled=True)
 
 
 def _reply(seen: Observation) -> str:

@@ -26,6 +26,7 @@ class Settings:
         static: Whether handlers are deliberately not started.
         init_timeout: Seconds after which an init is stopped.
         source_digests: Whether reports for people have the whole digests of the archives.
+        profile_init: Whether each handler is started once more, with its imports timed.
         inventory: Whether the report says what the archives are made of.
         profile: The AWS profile; None for the SDK's default chain.
         today: For the waivers' dates.
@@ -43,3 +44,4 @@ class Settings:
     profile: str | None = None
     source_digests: bool = False
     inventory: bool = False
+    profile_init: bool = False

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.model import ArtifactInfo, Completed, FunctionInfo, Severity, Share
+from harness.model import ArtifactInfo, Completed, FunctionInfo, Import, InitProfile, Severity, Share
 from harness.reporters import FORMATS, verification
-from harness.reporters.html import import_graph, treemap
+from harness.reporters.html import import_graph, treemap, waterfall
 from tests.reporters.reports import ALL, CODE, ENEMY, HOSTILE, LAYER, MISSING, MIXED, PASSED, report, result
 
 if TYPE_CHECKING:
@@ -27,17 +27,36 @@ FILLED = replace(LAYER, unzipped_bytes=150, files=3, shares=(Share("numpy 2.5", 
 ENEMY_ARCHIVE = ArtifactInfo(
     ENEMY, ENEMY, ENEMY, ENEMY, 1, 30, 1, ENEMY, (Share(ENEMY, 20, 1), Share(f"{ENEMY}2", 10, 1))
 )
+PROFILE = InitProfile(
+    1.0,
+    0.25,
+    (
+        Import("(Python starts)", None, 0.0, 0.1),
+        Import("app.main", None, 0.1, 0.8),
+        Import("app", 1, 0.1, 0.1),
+        Import("numpy", 1, 0.3, 0.5),
+        Import("numpy.core", 3, 0.4, 0.3),
+        Import("tiny", 4, 0.4, 0.001),
+    ),
+)
+HOSTILE_PROFILE = InitProfile(float("nan"), 1.0, (Import(ENEMY, None, 9.0, 1e6), Import(ENEMY, 0, 0.0, 1e6)))
 ATTACK = replace(
     HOSTILE,
     artifacts=(ENEMY_ARCHIVE,),
-    functions=(FunctionInfo(ENEMY, f"{ENEMY}.x", archives=(ENEMY,), runtime=ENEMY),),
+    functions=(FunctionInfo(ENEMY, f"{ENEMY}.x", archives=(ENEMY,), runtime=ENEMY, profile=HOSTILE_PROFILE),),
     results=(
         result(ENEMY, Completed((replace(MISSING, chain=(ENEMY, f"{ENEMY}b", ENEMY)),)), ENEMY),
         *HOSTILE.results,
     ),
     unzipped_limit=40,
 )
-REPORTS = {**ALL, "attack": ATTACK, "filled": replace(PASSED, artifacts=(FILLED,), unzipped_limit=200)}
+PROFILED = replace(PASSED, functions=(FunctionInfo("api", "app.main.handler", profile=PROFILE),))
+REPORTS = {
+    **ALL,
+    "profiled": PROFILED,
+    "attack": ATTACK,
+    "filled": replace(PASSED, artifacts=(FILLED,), unzipped_limit=200),
+}
 each = pytest.mark.parametrize("said", REPORTS.values(), ids=REPORTS)
 
 
@@ -57,7 +76,8 @@ def test_a_page_is_valid_and_loads_and_runs_nothing(said: Report) -> None:
     elements = list(parsed(page).iter("*"))
 
     assert {one.tag.removeprefix(HTML).removeprefix(SVG) for one in elements} <= {
-        *("html", "head", "meta", "title", "style", "body", "a", "header", "nav", "main", "section", "h1", "h2", "h3"),
+        *("html", "head", "meta", "title", "style", "body", "a", "header", "nav", "main", "section"),
+        *("h1", "h2", "h3", "h4"),
         *("p", "b", "br", "code", "pre", "span", "div", "dl", "dt", "dd", "ul", "li", "details", "summary"),
         *("figure", "figcaption", "table", "thead", "tbody", "tr", "th", "td", "svg", "rect", "text", "line", "path"),
     }
@@ -103,12 +123,15 @@ def test_hostile_text_is_shown_to_the_letter() -> None:
     assert shown.count(letters) > 25
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("long", "listed"), [("x", 5_000), (f"{ENEMY} {'<&>' * 2_000}", 100)], ids=["short", "long"])
 def test_five_thousand_findings_are_less_than_two_megabytes(long: str, listed: int) -> None:
     findings = tuple(replace(MISSING, message=f"{number} {long}", cause=long, remedy=long) for number in range(5_000))
+    imports = tuple(Import(f"m{number}.{long}", number - 1 if number else None, 0.1, 0.9) for number in range(200))
     archives = tuple(replace(FILLED, source=f"{number} {long}") for number in range(500))
     functions = tuple(
-        FunctionInfo(f"{n} {long}", "app.main.handler", archives=(archives[n].source,)) for n in range(500)
+        FunctionInfo(f"{n} {long}", "a.b", archives=(archives[n].source,), profile=InitProfile(1.0, 0.0, imports))
+        for n in range(500)
     )
     said = report(result("a", Completed(findings)))
     page = FORMATS["html"](
@@ -201,3 +224,27 @@ def test_a_warning_is_explained_as_an_error_is() -> None:
     page = FORMATS["html"](report(result("a", Completed((finding,)))))
     assert 'class="problem warning"' in page
     assert "Build the layer from requirements.txt again" in page
+
+
+def test_a_waterfall_has_what_can_be_seen_of_an_init() -> None:
+    ((one),) = waterfall.waterfalls(PROFILED.functions)
+
+    assert one.imported == pytest.approx(0.9)
+    assert one.left == 1
+    assert [(bar.name, bar.depth, bar.importer) for bar in one.bars] == [
+        ("(Python starts)", 0, "the runtime"),
+        ("app.main", 0, "the runtime"),
+        ("app", 1, "the runtime"),
+        ("numpy", 1, "app.main"),
+        ("numpy.core", 2, "numpy"),
+    ]
+    assert [place for bar in one.bars[:2] for place in (bar.left, bar.width)] == pytest.approx([0, 10, 10, 80])
+    assert [bar.own for bar in one.bars] == pytest.approx([0.1, 0.2, 0.1, 0.2, 0.299])
+    assert [(cost.package, cost.modules, cost.importer) for cost in one.costs] == [
+        ("numpy", 2, "app.main"),
+        ("app", 2, "the runtime"),
+        ("(Python starts)", 1, "the runtime"),
+        ("tiny", 1, "numpy.core"),
+    ]
+    assert sum(cost.seconds for cost in one.costs) == pytest.approx(one.imported)
+    assert "init of     api in 1.00 s: numpy 0.50 s (imported by app.main), tiny" in FORMATS["terminal"](PROFILED)

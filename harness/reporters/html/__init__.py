@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from harness.plain_text import printed
 from harness.reporters import text, timings
-from harness.reporters.html import import_graph, treemap
+from harness.reporters.html import import_graph, treemap, waterfall
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -28,6 +28,7 @@ _BUDGETS: Final[Mapping[str, int]] = {
     "rows": 600 * _KB,
     "not_done": 100 * _KB,
     "functions": 120 * _KB,
+    "inits": 300 * _KB,
     "maps": 150 * _KB,
     "archives": 80 * _KB,
     "facts": 120 * _KB,
@@ -68,6 +69,7 @@ def render(document: Document) -> str:
         "rows": (part.row(number, one) for number, one in several[len(problems.parts) :]),
         "not_done": map(part.not_done, document.not_done),
         "functions": (part.function(one, one.name in document.stopped) for one in document.functions),
+        "inits": (part.init(one, at == 0) for at, one in enumerate(waterfall.waterfalls(document.functions))),
         "maps": map(part.treemap, treemap.maps(document)),
         "archives": (part.archive(*one) for one in document.archives),
         "facts": (part.fact(one) for one in document.facts if one.words),
