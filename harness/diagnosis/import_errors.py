@@ -134,7 +134,7 @@ def _add(what: str, top: str, program: Program) -> str:
     if not program.facts.bundle.layers:
         return (
             f"name the layer that has {top!r} (--layer, or layers in the manifest); if there is none, add "
-            f"{what.rstrip(',')} to what the archive is built from"
+            f"{what} to what the archive is built from"
         )
     return f"add {what} to the requirements that the layer is built from, and build the layer again"
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from harness.model import Severity, Stage
 from harness.plain_text import printed_json
+from harness.reporters import text
 from harness.reporters.alerts import alerts, home, not_done
 
 if TYPE_CHECKING:
@@ -16,9 +17,10 @@ if TYPE_CHECKING:
 
 
 def render(report: Report) -> str:
-    """An entry for each finding that counts, and one for each reason why checks could not be done."""
+    """An entry for each problem at each of its places, and one for each reason why checks could not be done."""
     found = [
-        _entry(alert.message, alert.check, alert.fingerprint, _severity(alert), alert.place) for alert in alerts(report)
+        _entry(first.message, first.check, first.fingerprint, _severity(first), first.place)
+        for first, *_ in text.gather(((alert.problem, alert.finding.where), alert) for alert in alerts(report)).values()
     ]
     for one in not_done(report):
         said = f"could not be done: {one.subjects}\n{one.reason}"
