@@ -8,11 +8,12 @@ from importlib.util import find_spec
 from harness.model import UsageError
 
 
-def demand_packages() -> None:
+def demand_packages(*names: str) -> None:
     """Say what is missing where the extra that signs is not installed.
 
     Raises:
         UsageError: It is not.
     """
-    if not (find_spec("securesystemslib") and find_spec("cryptography")):
-        raise UsageError("signatures need more packages: pip install 'lambda-artifact-harness[attest]'")
+    if not all(find_spec(name) for name in names):
+        extra = "sigstore" if "sigstore" in names else "attest"
+        raise UsageError(f"signatures need more packages: pip install 'lambda-artifact-harness[{extra}]'")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from harness import regular_files
+from harness.attestation import demand_packages
 from harness.attestation.evidence import ReportedArchive, code_sha256
 from harness.attestation.keys import envelope_of, is_signed_by, public_key
 from harness.attestation.statement import PAYLOAD_TYPE, PREDICATE_TYPE, STATEMENT_TYPE, Level, Statement
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from securesystemslib.dsse import Envelope
-
 UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 SKEW = timedelta(minutes=5)
 """How far clocks of machines differ; an attestation from later is not of this world."""
@@ -31,16 +30,38 @@ class Refused(Exception):  # noqa: N818 - a verdict about an attestation, not an
     """An attestation does not admit; the message says why."""
 
 
-class Signer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A key, and the verifier that it may speak for.
+class Signer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
+    """A key or an identity of Sigstore, and the verifier that it may speak for; paths are relative to the policy.
 
     Attributes:
-        key: The path of its public half in PEM, relative to the policy.
         verifier: The verifier's URI.
+        key: The path of a public key in PEM.
+        identity: A URI or a mail address, which
+        issuer: vouches for.
+        trusted_root: The path of Sigstore's root of trust, where it is not the public one.
     """
 
-    key: str
     verifier: str
+    key: str | None = None
+    identity: str | None = None
+    issuer: str | None = None
+    trusted_root: str | None = None
+
+    def payload(self, text: bytes, folder: Path) -> tuple[str, bytes] | None:
+        """The type and the payload of what this signer has signed; None where it has not.
+
+        Raises:
+            UsageError: What the policy says of it cannot be read.
+        """
+        if self.key is not None:
+            envelope = envelope_of(text)
+            signed = envelope and is_signed_by(envelope, public_key(folder / self.key))
+            return (envelope.payload_type, envelope.payload) if envelope and signed else None
+        demand_packages("sigstore")
+        from harness.attestation.identities import payload_of  # noqa: PLC0415 - needs an extra
+
+        root = folder / self.trusted_root if self.trusted_root else None
+        return payload_of(text, self.identity or "", self.issuer or "", root)
 
 
 class AdmissionPolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
@@ -107,8 +128,9 @@ def read_policy(path: Path) -> AdmissionPolicy:
         near = nearest(policy.level, levels)
         hint = f"; did you mean {near}?" if near else ""
         raise UsageError(f'--policy {path}: level: expected {", ".join(levels)}, found "{policy.level}"{hint}')
-    if not policy.signers:
-        raise UsageError(f"--policy {path}: signers: name at least one key with the verifier that it speaks for")
+    if not policy.signers or not all(one.key or (one.identity and one.issuer) for one in policy.signers):
+        expected = "at least one, each with a verifier, and a key or an identity and its issuer"
+        raise UsageError(f"--policy {path}: signers: expected {expected}")
     _age(policy, path)
     return policy
 
@@ -125,38 +147,31 @@ def admission(attestation: Path, policy_file: Path, now: datetime | None = None)
         text = regular_files.read(attestation)
     except OSError as error:
         raise UsageError(f"--attestation {attestation}: cannot be read: {error.strerror or error}") from error
+    signed = [(signer, signer.payload(text, policy_file.parent)) for signer in policy.signers]
+    payloads = {payload for _, payload in signed if payload}
+    if len(payloads) != 1:
+        raise Refused("no signer of the policy has signed this: it was changed since, or somebody else signed it")
+    payload_type, payload = payloads.pop()
+    if payload_type != PAYLOAD_TYPE:
+        raise Refused(f"its payload is {harmless(payload_type)}, and not {PAYLOAD_TYPE}")
+    verifiers = {signer.verifier for signer, found in signed if found}
     try:
-        envelope = envelope_of(text)
-    except ValueError as error:
-        raise Refused(f"it is no DSSE envelope: {harmless(str(error))}") from error
-    verifiers = _believed(envelope, policy, policy_file.parent)
-    if envelope.payload_type != PAYLOAD_TYPE:
-        raise Refused(f"its payload is {harmless(envelope.payload_type)}, and not {PAYLOAD_TYPE}")
-    try:
-        said = msgspec.json.decode(envelope.payload, type=Statement)
+        said = msgspec.json.decode(payload, type=Statement)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Refused(f"its payload is no statement about a verification: {harmless(str(error))}") from error
     for reason in _refusals(said, policy, verifiers, _age(policy, policy_file), now or datetime.now(tz=UTC)):
         raise Refused(reason)
     extension, predicate = said.predicate.extension, said.predicate
+    names = {subject.sha256: subject.name for subject in said.subject}
     archives = tuple(
-        ReportedArchive(role, subject.name, subject.sha256, code_sha256(subject.sha256), content)
-        for subject, role, content in zip(said.subject, extension.roles, extension.contents, strict=True)
+        ReportedArchive(one.role, names[one.sha256], one.sha256, code_sha256(one.sha256), one.content)
+        for one in extension.archives
     )
     return Admission(
         archives,
         tuple(function.archives for function in extension.functions),
         f"verified by {harmless(predicate.verifier.id)} at {harmless(predicate.timeVerified)}, level {policy.level}",
     )
-
-
-def _believed(envelope: Envelope, policy: AdmissionPolicy, folder: Path) -> set[str]:
-    """The verifiers that the signers of an envelope may speak for."""
-    keys = [(public_key(folder / signer.key), signer.verifier) for signer in policy.signers]
-    verifiers = {verifier for key, verifier in keys if is_signed_by(envelope, key)}
-    if not verifiers:
-        raise Refused("no key of the policy has signed this: it was changed since, or somebody else signed it")
-    return verifiers
 
 
 def _refusals(
@@ -166,7 +181,7 @@ def _refusals(
     if (said.type, said.predicateType) != (STATEMENT_TYPE, PREDICATE_TYPE):
         yield f"it states {harmless(said.predicateType)}, and not {PREDICATE_TYPE}"
     if predicate.verifier.id not in verifiers:
-        yield f"its key may not speak for {harmless(predicate.verifier.id)}, but for {', '.join(sorted(verifiers))}"
+        yield f"its signer may not speak for {harmless(predicate.verifier.id)}, but for {', '.join(sorted(verifiers))}"
     if predicate.verificationResult != "PASSED":
         yield "the verification failed"
     if Level(policy.level).attested not in predicate.verifiedLevels:
@@ -180,7 +195,7 @@ def _refusals(
     ):
         if expected not in {None, found}:
             yield f"its {name} is {harmless(found)}, and not {expected}"
-    if not said.subject or not len(said.subject) == len(extension.roles) == len(extension.contents):
+    if not said.subject or {one.sha256 for one in said.subject} != {one.sha256 for one in extension.archives}:
         yield "it does not say which archives passed"
 
 

@@ -68,6 +68,14 @@ class Policy(msgspec.Struct, frozen=True):
     digest: dict[str, str]
 
 
+class AttestedArchive(msgspec.Struct, frozen=True):
+    """One subject; ``content`` is the digest of its content, which AWS Signer does not change."""
+
+    role: Literal["code", "layer"]
+    sha256: str
+    content: str | None
+
+
 class FunctionArchives(msgspec.Struct, frozen=True):
     """A function, with the SHA-256 of its code and its layers in Lambda's order."""
 
@@ -80,14 +88,12 @@ class Extension(msgspec.Struct, frozen=True, rename="camel"):
 
     Attributes:
         configuration: The digest of what was declared and chosen.
-        roles: For each subject ``code`` or ``layer``.
-        contents: For each subject the digest of its content, which AWS Signer does not change; null where unknown.
+        archives: The subjects, whose order and names other signers may change.
         functions: The functions that were verified; none where only archives were.
     """
 
     configuration: dict[str, str]
-    roles: tuple[Literal["code", "layer"], ...]
-    contents: tuple[str | None, ...]
+    archives: tuple[AttestedArchive, ...]
     functions: tuple[FunctionArchives, ...] = ()
 
 
@@ -137,8 +143,7 @@ def statement(evidence: Evidence, verifier: str, resource: str | None) -> Statem
             slsaVersion=SLSA_VERSION,
             extension=Extension(
                 configuration={"sha256": evidence.configuration_sha256},
-                roles=tuple(archive.role for archive in evidence.archives),
-                contents=tuple(archive.content_sha256 for archive in evidence.archives),
+                archives=tuple(AttestedArchive(a.role, a.sha256, a.content_sha256) for a in evidence.archives),
                 functions=evidence.functions,
             ),
         ),

@@ -44,7 +44,7 @@ def run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
     Raises:
         UsageError: The request is wrong.
     """
-    demand_packages()
+    demand_packages("securesystemslib", "cryptography")
     from harness.attestation.admission import Refused, admission
     from harness.commands.match import compared
 

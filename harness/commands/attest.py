@@ -33,8 +33,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--key",
         metavar="K",
         action=Once,
-        required=True,
         help="a private key in PEM, or awskms:ID, with the ID, alias or ARN of a key of AWS KMS",
+    )
+    option(
+        "--predicate",
+        action="store_true",
+        help="print the predicate alone, for what signs by itself: GitHub's actions/attest, cosign",
     )
     option("--verifier", metavar="URI", action=Once, help="who verified; default: this harness")
     option("--resource", metavar="URI", action=Once, help="what the archives are; default: the first one's digest")
@@ -49,18 +53,25 @@ def run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
     Raises:
         UsageError: The request is wrong.
     """
-    demand_packages()
     import msgspec
 
     from harness.attestation.evidence import evidence
-    from harness.attestation.keys import Unreachable, signed
     from harness.attestation.statement import VERIFIER, statement
+
+    if (options.key is None) is not options.predicate:
+        raise UsageError("name the key that signs with --key, or ask for the predicate alone with --predicate")
 
     for name in ("verifier", "resource"):
         if (uri := getattr(options, name)) is not None and ":" not in uri:
             raise UsageError(f"--{name}: expected a URI, found {uri}")
     proven = evidence(options.report, options.transition)
-    payload = msgspec.json.encode(statement(proven, options.verifier or VERIFIER, options.resource))
+    said = statement(proven, options.verifier or VERIFIER, options.resource)
+    if options.predicate:
+        return show(msgspec.json.format(msgspec.json.encode(said.predicate), indent=2).decode() + "\n")
+    demand_packages("securesystemslib", "cryptography")
+    from harness.attestation.keys import Unreachable, signed
+
+    payload = msgspec.json.encode(said)
     try:
         return show(signed(payload, options.key, environ), ExitCode.OK)
     except Unreachable as reason:

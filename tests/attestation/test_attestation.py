@@ -33,6 +33,7 @@ from securesystemslib.signer import CryptoSigner, SSlibKey
 
 from harness.cli import run
 from tests import aws
+from tests.attestation.sigstore_world import Sigstore
 from tests.canaries import canaries_in
 
 if TYPE_CHECKING:
@@ -139,7 +140,8 @@ class Release:
         return done
 
     def attest(self, *arguments: str, key: str = "gate.pem", **environ: str) -> Done:
-        done = self.run("attest", "--report", "verify.json", "--key", key, "--verifier", GATE, *arguments, **environ)
+        keys = ("--key", key) if key else ()
+        done = self.run("attest", "--report", "verify.json", *keys, "--verifier", GATE, *arguments, **environ)
         if done.returncode == 0:
             (self.folder / "attestation.json").write_text(done.stdout)
         return done
@@ -215,7 +217,7 @@ def _payload(envelope: dict[str, Any], old: bytes, new: bytes) -> None:
     envelope["payload"] = base64.b64encode(said.replace(old, new)).decode()
 
 
-UNSIGNED = "no key of the policy has signed this"
+UNSIGNED = "no signer of the policy has signed this"
 
 
 @pytest.mark.parametrize(
@@ -226,8 +228,8 @@ UNSIGNED = "no key of the policy has signed this"
         (lambda e: e.update(payloadType="application/vnd.other+json"), UNSIGNED),
         (lambda e: e.update(signatures=[]), UNSIGNED),
         (lambda e: e["signatures"][0].update(sig=base64.b64encode(bytes(64)).decode()), UNSIGNED),
-        (lambda e: e["signatures"][0].pop("sig"), "no DSSE envelope"),
-        (lambda e: e.pop("payload"), "no DSSE envelope"),
+        (lambda e: e["signatures"][0].pop("sig"), UNSIGNED),
+        (lambda e: e.pop("payload"), UNSIGNED),
         (lambda e: e.update(payload="&&&"), "REFUSED"),
     ],
 )
@@ -265,8 +267,8 @@ def _ago(**past: int) -> str:
         (lambda s: s.update(predicateType="https://slsa.dev/provenance/v1"), "and not https://slsa.dev/verification"),
         (lambda s: s.update(subject=s["subject"][:1]), "does not say which archives passed"),
         (lambda s: s.update(subject=[]), "does not say which archives passed"),
-        (lambda s: s["subject"].reverse(), "what passed is"),
-        (lambda s: s["subject"][0].update(digest={"sha512": "0"}), "what passed is"),
+        (lambda s: s["subject"][0].update(digest={"sha512": "0"}), "does not say which archives passed"),
+        (lambda s: s["subject"][0]["digest"].update(sha256="0" * 64), "does not say which archives passed"),
         (lambda s: s.pop("predicate"), "no statement about a verification"),
     ],
 )
@@ -335,6 +337,47 @@ def test_levels(release: Release, changes: dict[str, Any], attested: set[str]) -
     assert set(predicate["verifiedLevels"]) == {f"LAMBDA_ARTIFACT_{level}_V1" for level in attested}
     assert predicate["verificationResult"] == ("PASSED" if attested else "FAILED")
     assert (release.admit("code.zip", *LAYERS)[0] == 0) is ("ANSWERED" in attested)
+
+
+IDENTITY, ISSUER = "https://github.com/shop/api/.github/workflows/gate.yml@refs/heads/main", "https://token.example"
+
+
+@pytest.mark.parametrize(
+    ("signer", "change", "code"),
+    [
+        ({}, lambda _: None, 0),
+        ({"identity": IDENTITY.replace("main", "other")}, lambda _: None, 1),
+        ({"issuer": "https://other.example"}, lambda _: None, 1),
+        ({"verifier": "x:y"}, lambda _: None, 1),
+        ({"trusted-root": "other.json"}, lambda _: None, 1),
+        ({"trusted-root": "none.json"}, lambda _: None, 2),
+        ({}, lambda b: _payload(b["dsseEnvelope"], b"STARTED", b"STARTER"), 1),
+        ({}, lambda b: b["verificationMaterial"].update(tlogEntries=[]), 1),
+    ],
+)
+def test_an_identity_of_sigstore(
+    release: Release, signer: dict[str, str], change: Callable[[dict[str, Any]], None], code: int
+) -> None:
+    sigstore = Sigstore()
+    (release.folder / "root.json").write_text(sigstore.trusted_root)
+    (release.folder / "other.json").write_text(Sigstore().trusted_root)
+    believed = {"verifier": GATE, "identity": IDENTITY, "issuer": ISSUER, "trusted-root": "root.json"}
+    release.policy(signers=[believed | signer])
+    predicate = json.loads(release.attest("--predicate", key="").stdout)
+    # As GitHub does it: in an order of its own.
+    subjects = [{"name": name, "digest": {"sha256": release.digests[name]}} for name in reversed(ARCHIVES)]
+    said = {
+        "_type": "https://in-toto.io/Statement/v1",
+        "subject": subjects,
+        "predicateType": "https://slsa.dev/verification_summary/v1",
+        "predicate": predicate,
+    }
+    bundle = sigstore.bundle(json.dumps(said).encode(), IDENTITY, ISSUER)
+    change(bundle)
+    (release.folder / "attestation.json").write_text(json.dumps(bundle))
+
+    assert release.admit("code.zip", *LAYERS)[0] == code
+    assert release.admit("code.zip", *reversed(LAYERS))[0] == max(code, 1)
 
 
 def transition(release: Release, **changes: object) -> dict[str, Any]:
