@@ -9,7 +9,7 @@ import pytest
 from harness.check import Blocked
 from harness.checks.declared_dependencies import check
 from harness.dependencies.project import Project, UnknownLock
-from harness.model import Defect, Edit, Fault, Finding, Note, Place, Severity, When
+from harness.model import Defect, Edit, Fault, Finding, Insert, Note, Place, Severity, When
 from tests.build import asked, building, declaring, findings, function, locking, manifest, program_of, said, wheel
 
 CODE = {"app/__init__.py": "", "app/main.py": "import fastapi\n\n\ndef handler(event, context):\n    pass\n"}
@@ -205,7 +205,7 @@ def test_the_remedy_names_each_file_and_what_to_do_in_it() -> None:
         f"1. requirements.txt: add httpx==0.28.1\n2. {again}",
         "/var/task/app/main.py:1 imports it",
         when=When.AT_START,
-        edits=(Edit("add httpx==0.28.1", Place("requirements.txt")), Edit(again)),
+        edits=(Edit("add httpx==0.28.1", Place("requirements.txt"), Insert(1, "httpx==0.28.1")), Edit(again)),
         faults=(Fault(Defect.NO_DISTRIBUTION, "httpx"),),
     )
 
