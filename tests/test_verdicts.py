@@ -124,7 +124,7 @@ def judge(case: Case, report: Report) -> None:
     assert [place for place in case.where if place not in places] == []
     assert not case.chain or case.chain in [finding.chain for _, finding in findings]
     assert [finding for _, finding in findings if not finding.remedy] == []
-    for name in FOR_TOOLS:
+    for name in (*FOR_TOOLS, "html"):
         held(name, report)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from harness.reporters import text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from harness.model import FunctionInfo, Import, InitProfile
 
@@ -53,16 +53,16 @@ def costs(profile: InitProfile) -> tuple[Cost, ...]:
     return tuple(sorted(found, key=lambda cost: -cost.seconds))
 
 
-def briefly(functions: Sequence[FunctionInfo]) -> Iterator[str]:
-    """The packages that cost most in the init of each function, in one line."""
-    for function in functions:
-        if function.profile:
-            shown = [
-                f"{cost.package} {cost.seconds:.2f} s (imported by {cost.importer})"
-                for cost in costs(function.profile)
-                if cost.importer != _RUNTIME
-            ]
-            yield f"{function.name} in {function.profile.seconds:.2f} s: {', '.join(shown[:_SHOWN])}"
+def in_words(functions: Sequence[FunctionInfo]) -> tuple[str, ...]:
+    """The packages that cost most in the init of each function, a line for each, the slowest first."""
+    profiled = [(one.name, one.profile) for one in functions if one.profile]
+    profiled.sort(key=lambda one: -one[1].seconds)
+    return tuple(f"{name} in {profile.seconds:.2f} s: {_most(profile)}" for name, profile in profiled)
+
+
+def _most(profile: InitProfile) -> str:
+    several = [one for one in costs(profile) if one.importer != _RUNTIME][:_SHOWN]
+    return ", ".join(f"{one.package} {one.seconds:.2f} s (imported by {one.importer})" for one in several)
 
 
 def importer(one: Import, imports: Sequence[Import]) -> str:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _MOST_NAMES: Final = 6
 _MOST_ALSO: Final = 3
+_MOST_INITS: Final = 3  # in a brief report
 _RESPONDS: Final = "handler-responds"
 # Lines of a cause that the title, the functions and the chain repeat.
 _REPEATED: Final = re.compile(
@@ -242,7 +243,8 @@ def _facts(report: Report, every: Sequence[Problem]) -> Iterator[Fact]:
     passed = report.verdict is Verdict.PASS
     counted = _counted(report)
     yield Fact("started", text.started(report), "" if passed else None)
-    yield from (Fact("init of", line) for line in init_costs.briefly(report.functions))
+    for number, words in enumerate(init_costs.in_words(report.functions)):
+        yield Fact("init of", words, None if number < _MOST_INITS else "")
     yield Fact("waived", text.waived(report))
     yield Fact("fixable", _fixable(report, every))
     yield Fact("checked", counted, counted if report.verdict is Verdict.INCOMPLETE else "")

@@ -160,7 +160,7 @@ class TestReport:
         assert api["live"]["variables_bytes"] > 50
         assert said.report["account"]["id"] == aws.ACCOUNT
 
-    @pytest.mark.parametrize("form", ["terminal", "markdown"])
+    @pytest.mark.parametrize("form", ["terminal", "markdown", "html"])
     @pytest.mark.usefixtures("desk")
     def test_it_is_told_to_people(self, capsys: pytest.CaptureFixture[str], environ: dict[str, str], form: str) -> None:
         said = preflight(capsys, environ, "--deployed-as", "parcel-desk-{function}", form=form)
@@ -199,7 +199,7 @@ class TestReport:
         environ: dict[str, str],
     ) -> None:
         caplog.set_level("DEBUG")
-        reports = {form: tmp_path / f"report.{form}" for form in ("json", "markdown", "terminal")}
+        reports = {form: tmp_path / f"report.{form}" for form in ("json", "markdown", "terminal", "html")}
 
         said = preflight(capsys, environ, *(f"--output={form}={path}" for form, path in reports.items()))
 

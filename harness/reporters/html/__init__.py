@@ -100,7 +100,12 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"size": text.size, "about": text.about, "percent": lambda value: f"{value:.2f}%"}
+    environment.filters |= {
+        "size": text.size,
+        "about": text.about,
+        "lines": lambda words: Markup("<br>").join(words.split("\n")),
+        "percent": lambda share: f"{share:.2f}%",
+    }
     return environment
 
 
