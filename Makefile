@@ -6,12 +6,13 @@
 # make bench                        what checks cost
 # make crater                       verifies layers of popular distributions, and compares with what the runtime does
 # make crater-apps                  verifies applications that lie built in a folder, and shows what nobody has judged yet
+# make crater-outputs               reads what other tools built in public repositories, and compares with SAM's translator
 # ARGS="…" is handed on, as in `make test ARGS="-k zip"` or `make verify ARGS="--engine process"`.
 #
 # make itself exits with 2 whenever a command failed. A pipeline that must tell findings (1) from a wrong request (2)
 # or an incomplete run (3) calls .venv/bin/lambda-artifact after `make setup`.
 
-.PHONY: verify test quick lint format docs lock setup sample standin clean crater crater-apps bench
+.PHONY: verify test quick lint format docs lock setup sample standin clean crater crater-apps crater-outputs bench
 .DEFAULT_GOAL := verify
 .DELETE_ON_ERROR:
 
@@ -105,3 +106,7 @@ crater: $(STAMP)
 # ARGS="--folder DIR" names the folder, ARGS="--engine process" starts the functions, too; docs/crater-apps.md says more.
 crater-apps: $(STAMP)
 	@$(BIN)/python -m benchmarks.crater_apps $(ARGS)
+
+# Needs the repositories of benchmarks/crater_outputs/outputs.txt: ARGS="--folder DIR" names the folder that has them.
+crater-outputs: $(STAMP)
+	@$(BIN)/python -m benchmarks.crater_outputs $(ARGS)

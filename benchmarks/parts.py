@@ -18,10 +18,12 @@ from typing import TYPE_CHECKING
 
 import pyperf  # type: ignore[import-untyped]  # it ships no types
 import ruff  # type: ignore[import-untyped]  # it ships no types
+import yaml
 
 from benchmarks.contenders import remove, static
 from harness.artifact.entries import Role
 from harness.artifact.store import Store
+from harness.discovery.manifest import here
 from harness.facts.store import FactStore
 from harness.manifest import Options, load
 from harness.policy import KNOWN_RUNTIMES
@@ -96,7 +98,44 @@ def parts(manifest: Manifest, scratch: Path) -> tuple[Part, ...]:
         Part("ruff analyze graph", partial(analyse, tree / "python")),
         Part("graph, cold", partial(reach, manifest, fresh), empty),
         Part("graph, cached", partial(reach, manifest, kept)),
+        Part("300 functions of a SAM build", partial(discovered, sam_build(scratch / "sam", 300))),
     )
+
+
+def sam_build(folder: Path, count: int) -> Path:
+    """A project in which ``sam build`` was run, with so many functions."""
+    build = folder / ".aws-sam" / "build"
+    names = [f"Function{number}" for number in range(count)]
+    variables = {"TABLE": {"Ref": "Table"}, "TABLE_ARN": {"Fn::GetAtt": ["Table", "Arn"]}, "STAGE": {"Ref": "Stage"}}
+    resources = {
+        name: {
+            "Type": "AWS::Serverless::Function",
+            "Properties": {
+                "CodeUri": name,
+                "Handler": "app.handler",
+                "Layers": [{"Ref": "Layer"}],
+                "Environment": {"Variables": variables},
+                "Events": {"Http": {"Type": "HttpApi", "Properties": {"Path": f"/{name}", "Method": "get"}}},
+            },
+        }
+        for name in names
+    }
+    resources["Layer"] = {"Type": "AWS::Serverless::LayerVersion", "Properties": {"ContentUri": "Layer"}}
+    resources["Table"] = {"Type": "AWS::Serverless::SimpleTable", "Properties": {}}
+    template = {
+        "Parameters": {"Stage": {"Type": "String", "Default": "dev"}},
+        "Globals": {"Function": {"Runtime": "python3.12", "MemorySize": 256}},
+        "Resources": resources,
+    }
+    for name in (*names, "Layer"):
+        (build / name).mkdir(parents=True, exist_ok=True)
+    (build / "template.yaml").write_text(yaml.safe_dump(template), "utf-8")
+    return folder
+
+
+def discovered(folder: Path) -> Manifest:
+    """The functions of a project without a manifest."""
+    return load(None, Options(folder=folder), runtimes=KNOWN_RUNTIMES, discover=here(folder))
 
 
 def sha256(path: Path) -> bytes:

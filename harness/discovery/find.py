@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from harness.discovery import cdk, pulumi, sam, serverless, terraform, zappa
@@ -83,15 +83,12 @@ def discover(project: Project, chosen: Path | None = None) -> Discovery | None:
         DiscoveryError: There are several, or the chosen one is of no known form.
         UsageError: It cannot be read.
     """
-    if chosen is not None:
-        build = _named(project, chosen)
-        return build.read(project, build.path)
-    path = only(project)
-    return discover(project, path) if path is not None else None
+    build = _named(project, chosen) if chosen is not None else only(project)
+    return build.read(project, build.path) if build is not None else None
 
 
-def only(project: Project) -> Path | None:
-    """The file of the only build output of a folder; None where nothing was built.
+def only(project: Project) -> Build | None:
+    """The only build output of a folder; None where nothing was built.
 
     Raises:
         DiscoveryError: There are several.
@@ -102,7 +99,7 @@ def only(project: Project) -> Path | None:
         raise DiscoveryError(
             f"{' and '.join(names)} were built here: choose one, as in --from {project.relative(found[0].path)}"
         )
-    return found[0].path if found else None
+    return found[0] if found else None
 
 
 def _named(project: Project, path: Path) -> Build:
@@ -117,10 +114,31 @@ def _named(project: Project, path: Path) -> Build:
         path = next((one for one in inside if one.is_file()), path)
     if not project.inside(path):
         raise DiscoveryError(f"--from {path}: it is outside of the project {project.root}: run the command there")
+    if (build := _by_name(path) or _by_content(path)) is not None:
+        return build
+    raise DiscoveryError(
+        f"--from {path}: no known form: name a CloudFormation template, a cdk.out/manifest.json, a plan in JSON, a "
+        "serverless-state.json, a Pulumi preview or a zappa_settings.json"
+    )
+
+
+def _by_name(path: Path) -> Build | None:
+    """By its name; of a template that says where archives will be, what lies beside it and says where they are."""
+    if path.match(str(sam.BUILT)):
+        return Build("SAM", path, sam.read)
     if path.name == serverless.STATE:
         return Build("Serverless", path, serverless.read)
     if path.name in zappa.SETTINGS:
         return Build("Zappa", path, zappa.read)
+    if path.name.startswith("cloudformation-template-") and (state := path.with_name(serverless.STATE)).is_file():
+        return Build("Serverless", state, serverless.read)
+    if path.name.endswith(".template.json") and (assembly := path.with_name(cdk.MANIFEST)).is_file():
+        stack = path.name.partition(".")[0]
+        return Build("CDK", assembly, lambda project, path: cdk.read(replace(project, stack=stack), path))
+    return None
+
+
+def _by_content(path: Path) -> Build | None:
     if terraform.is_plan(path):
         return Build("Terraform", path, terraform.read)
     content = mapping(read_document(path).value)
@@ -129,9 +147,4 @@ def _named(project: Project, path: Path) -> Build:
         return Build("Chalice", path, sam.chalice) if chalice else Build("SAM", path, sam.read)
     if "artifacts" in content:
         return Build("CDK", path, cdk.read)
-    if "steps" in content:
-        return Build("Pulumi", path, pulumi.read)
-    raise DiscoveryError(
-        f"--from {path}: no known form: name a CloudFormation template, a cdk.out/manifest.json, a plan in JSON, a "
-        "serverless-state.json, a Pulumi preview or a zappa_settings.json"
-    )
+    return Build("Pulumi", path, pulumi.read) if "steps" in content else None

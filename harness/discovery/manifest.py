@@ -83,7 +83,8 @@ def find_file(folder: Path) -> Path | None:
     """
     if (manifest := find(folder)) is not None:
         return manifest
-    return only(Project(root_of(folder), folder))
+    build = only(Project(root_of(folder), folder))
+    return build.path if build is not None else None
 
 
 def as_template(project: Project, found: Discovery) -> Template:

@@ -114,6 +114,9 @@ def test_the_findings_are_those_of_a_manifest(capsys: pytest.CaptureFixture[str]
         ({"Runtime": "python2.7"}, 3, "python2.7 is not one of python3.10"),
         ({"Runtime": {"Ref": "Later"}}, 3, "its Runtime is not known before the deploy"),
         ({"CodeUri": {"Fn::ImportValue": "Code"}}, 3, "its code is not known before the deploy"),
+        ({"CodeUri": {"Bucket": {"Fn::Sub": "code-${AWS::AccountId}"}, "Key": "a.zip"}}, 3, "AWS::AccountId"),
+        ({"CodeUri": {"Bucket": {"Ref": "Made"}, "Key": "a.zip"}}, 3, "a generated name"),
+        ({"Layers": [{"Fn::Sub": "arn:aws:lambda:eu-west-1:${AWS::AccountId}:layer:x:1"}]}, 3, "decided by the deploy"),
         ({"CodeUri": "../../../elsewhere"}, 3, "is outside of the project"),
         ({"Layers": [{"Fn::Sub": "arn:aws:lambda:eu-west-1:1:layer:x:${Later}"}]}, 3, "is decided by the deploy"),
     ],
@@ -124,7 +127,12 @@ def test_a_python_function_that_cannot_be_verified_leaves_the_run_incomplete(
     build = built / ".aws-sam" / "build"
     (build / "Api" / "app.py").write_text("def handler(event, context):\n    return 1\n", "utf-8")
     own = {"CodeUri": "Api", "Handler": "app.handler", **properties}
-    resources = {**TEMPLATE["Resources"], "Page": {"Type": "AWS::Serverless::Function", "Properties": own}}
+    made = {"Type": "AWS::S3::Bucket"}
+    resources = {
+        **TEMPLATE["Resources"],
+        "Made": made,
+        "Page": {"Type": "AWS::Serverless::Function", "Properties": own},
+    }
     template = {**TEMPLATE, "Resources": resources, "Parameters": {"Later": {"Type": "String"}}}
     (build / "template.yaml").write_text(json.dumps(template), "utf-8")
     found, text, _ = run(capsys, "verify", "--engine", "none", "--format", "json")

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from harness.discovery.cloudformation.names import attribute, reference
+from harness.discovery.cloudformation.names import GENERATED, attribute, reference
 from harness.discovery.document import UnreadableDocumentError, mapping, sequence
 
 if TYPE_CHECKING:
@@ -117,6 +117,11 @@ class Evaluator:
         finally:
             self._open.pop()
 
+    def made_up(self, text: str) -> tuple[str, ...]:
+        """What decides a place of an archive that holds an account's number or a name that stands for another."""
+        account = ACCOUNT in text and "AWS::AccountId" not in self.parameters
+        return (*(["AWS::AccountId"] if account else []), *(["a generated name"] if GENERATED in text.upper() else []))
+
     def condition(self, name: str) -> bool | None:
         """Whether a condition holds; None where only a deploy decides it.
 
@@ -154,6 +159,8 @@ class Evaluator:
         return Placeholder(f"<{name}>", f"Ref {name}, which the template does not declare")
 
     def _pseudo(self, name: str) -> Any:  # noqa: ANN401 - as above
+        if name in self.parameters:
+            return self.parameters[name]
         stack_id = f"arn:aws:cloudformation:{self.region}:{ACCOUNT}:stack/{self.stack}/00000000"
         known = {
             "AWS::AccountId": ACCOUNT,

@@ -70,12 +70,16 @@ _ATTRIBUTES: Final[Mapping[tuple[str, str], str]] = {
 }
 
 
+GENERATED: Final = "1A2B3C4D5E6F"
+"""What the names end with that a deploy makes up."""
+
+
 def physical(kind: str, properties: Mapping[str, object], generated: str) -> str:
     """The name of a resource: its own where it declares one, else as CloudFormation would begin it."""
     named = properties.get(_TYPES.get(kind, ("", ""))[0]) or properties.get("Name")
     if isinstance(named, str) and named:
         return named
-    name = f"{generated}-1A2B3C4D5E6F"
+    name = f"{generated}-{GENERATED}"
     if kind == "AWS::S3::Bucket":
         return name.lower()
     fifo = kind in ("AWS::SQS::Queue", "AWS::SNS::Topic") and properties.get("FifoQueue", properties.get("FifoTopic"))

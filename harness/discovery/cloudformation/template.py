@@ -139,11 +139,15 @@ class Template:
     def _key(self, name: str) -> str:
         return self.resources[name][1] if name in self.resources else name
 
+    @cached_property
+    def _root(self) -> Path:
+        return self.settings.root.resolve()
+
     def inside(self, text: str) -> Path | None:
         """A path of the template; None where it leads out of the project."""
         path = self.path.parent / text.replace("\\", "/")
         try:
-            return path if path.resolve().is_relative_to(self.settings.root.resolve()) else None
+            return path if path.resolve().is_relative_to(self._root) else None
         except (OSError, ValueError, RuntimeError):
             return None
 
@@ -177,6 +181,10 @@ class Template:
         properties = mapping(self.evaluator.value(mapping(resource.get("Properties"))))
         return self.archive(properties.get("ContentUri", properties.get("Content")), resource)
 
+    def undecided(self, value: object) -> tuple[str, ...]:
+        """What decides the place of an archive that only a deploy decides."""
+        return unknown(value) or self.evaluator.made_up(json.dumps(value))
+
     def archive(self, content: object, resource: Mapping[str, Any]) -> str | None:
         """The archive that ``Code``, ``CodeUri`` or ``Content`` names, relative to the settings' root."""
         if self.settings.code is not None:
@@ -185,7 +193,7 @@ class Template:
             bucket = content.get("S3Bucket", content.get("Bucket"))
             key = content.get("S3Key", content.get("Key"))
             version = content.get("S3ObjectVersion", content.get("Version"))
-            if isinstance(bucket, str) and isinstance(key, str) and not unknown([bucket, key, version]):
+            if isinstance(bucket, str) and isinstance(key, str) and not self.undecided([bucket, key, version]):
                 return f"s3://{bucket}/{key}" + (f"?versionId={version}" if version else "")
             return None
         if not isinstance(content, str) or unknown(content):
@@ -300,7 +308,7 @@ class _Function:
         return "ImageUri" in mapping(code)
 
     def _no_code(self, content: object) -> str:
-        if missing := unknown(content):
+        if missing := self.template.undecided(content):
             return f"its code is not known before the deploy: {', '.join(missing)}"
         if isinstance(content, str):
             return f"its code, {content}, is outside of the project, where nothing is read"
@@ -311,7 +319,7 @@ class _Function:
         value = self.template.evaluator.value(raw)
         for item in value if isinstance(value, list) else [value] if value is not None else []:
             for layer in item if isinstance(item, list) else [item]:
-                missing = unknown(layer)
+                missing = self.template.undecided(layer)
                 self.unknown += [f"layers: {name}" for name in missing]
                 yield f"<{', '.join(missing)}>" if missing else str(layer)
 
