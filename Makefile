@@ -51,7 +51,7 @@ docs: $(STAMP)
 # that everybody's own pip configuration decides where packages come from.
 lock: $(STAMP)
 	@$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
-		--no-config --no-emit-index-url --custom-compile-command "make lock" --quiet \
+		--no-strip-extras --no-config --no-emit-index-url --custom-compile-command "make lock" --quiet \
 		--output-file requirements-dev.lock $(ARGS)
 
 sample: $(STAMP)
