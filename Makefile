@@ -90,6 +90,9 @@ $(STAMP): pyproject.toml requirements-dev.lock
 		echo "Setting up $(VENV) with $$("$$python" --version) (once)" >&2; \
 		"$$python" -m venv --clear $(VENV); \
 	fi
+	@# Older pips refuse the hashes of what some require with an extra, and others without.
+	@sed -n '/^pip==/,/^ *# via/p' requirements-dev.lock > $(VENV)/pip.txt
+	@$(PIP) install --require-hashes --requirement $(VENV)/pip.txt
 	@$(PIP) install --require-hashes --requirement requirements-dev.lock
 	@$(PIP) install --no-deps --editable .
 	@touch $@
