@@ -45,7 +45,7 @@ def _case(result: Result, *, strict: bool) -> Element:
     match result.outcome:
         case Completed() | Skipped():
             failing = [one for one in result.findings if strict or one.severity is Severity.ERROR]
-            others = [one for one in result.findings if one not in failing]
+            others = [one for one in result.findings if not (strict or one.severity is Severity.ERROR)]
             if failing:
                 said = failing[0].message + and_more(len(failing))
                 SubElement(case, "failure", type=failing[0].severity, message=said).text = _words(failing)

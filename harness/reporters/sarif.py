@@ -88,7 +88,9 @@ def _result(alert: Alert, rule: int) -> Object:
     }
     if fixes := [_fix(edit.do, edit.at, edit.insert) for edit in alert.edits if edit.at and edit.insert]:
         result["fixes"] = fixes
-    if steps := _steps(alert.finding.chain, alert.trail):
+    ends_here = alert.trail and alert.trail[-1] and alert.trail[-1].file == alert.place.file
+    trail = (*alert.trail[:-1], alert.place) if ends_here else alert.trail
+    if steps := _steps(alert.finding.chain, trail):
         result["codeFlows"] = [{"threadFlows": [{"locations": steps}]}]
     return result
 

@@ -17,6 +17,7 @@ from fixtures.corpus import CASES
 from harness.cache.usage import uses
 from harness.catalogue import CATALOGUE
 from harness.check import Scope
+from harness.cli import run
 from tests.commands.test_cli import HANGS, family, wait_for
 
 pytestmark = pytest.mark.slow
@@ -232,11 +233,22 @@ class TestVerdicts:
         refused.assert_outcomes(failed=1, deselected=len(ITEMS))
         refused.stdout.no_fnmatch_line("*Traceback*")
 
-    def test_a_waived_finding_passes(self, pytester: pytest.Pytester) -> None:
+    @pytest.mark.parametrize(
+        ("key", "table"),
+        [
+            ("", '[[waivers]]\ncheck = "layer-count"\nmatch = "6 layers"\nreason = "asked AWS"\n'),
+            ("", '[severity]\nlayer-count = "note"\n'),
+            ('baseline = "old.json"\n', ""),
+        ],
+        ids=["waiver", "severity", "baseline"],
+    )
+    def test_an_accepted_finding_passes(
+        self, pytester: pytest.Pytester, environ: dict[str, str], key: str, table: str
+    ) -> None:
         broken_project(pytester, "six-layers")
-        waivers = '[[waivers]]\ncheck = "layer-count"\nmatch = "6 layers"\nreason = "asked AWS"\n'
-        with (pytester.path / MANIFEST).open("a", encoding="utf-8") as manifest:
-            manifest.write(f"\n{waivers}")
+        manifest = pytester.path / MANIFEST
+        assert run(["verify", "--engine", "none", "--write-baseline", "old.json"], environ) == 0
+        manifest.write_text(f"{key}{manifest.read_text('utf-8')}\n{table}", "utf-8")
 
         pytester.runpytest("-m", "artifact", "-k", "layer-count", *STATIC).assert_outcomes(
             passed=1, deselected=len(ITEMS)

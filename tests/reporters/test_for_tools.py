@@ -95,12 +95,13 @@ def test_findings_that_differ_in_their_lines_alone_stay_apart() -> None:
 
 def test_the_chain_of_imports_is_a_code_flow() -> None:
     trail = (Place("app/main.py", 3), Place("app/api.py", 9), None, Place("app/usps.py", 7))
-    (found,) = held("sarif", placed(finding=replace(MISSING, trail=trail)))["results"]
-    steps = [one["location"] for one in found["codeFlows"][0]["threadFlows"][0]["locations"]]
+    found = replace(MISSING, trail=trail, source=Place("app/usps.py", 8))
+    (result,) = held("sarif", placed(finding=found))["results"]
+    steps = [one["location"] for one in result["codeFlows"][0]["threadFlows"][0]["locations"]]
     assert [
         (step["physicalLocation"]["artifactLocation"]["uri"], step["physicalLocation"]["region"]["startLine"])
         for step in steps
-    ] == [("services/shop/app/main.py", 3), ("services/shop/app/api.py", 9), ("services/shop/app/usps.py", 7)]
+    ] == [("services/shop/app/main.py", 3), ("services/shop/app/api.py", 9), ("services/shop/app/usps.py", 8)]
     assert steps[0]["message"]["text"] == "imports app.api.v1.tracking"
 
 
