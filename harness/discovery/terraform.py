@@ -28,6 +28,7 @@ NAMES: Final = ("tfplan.json", "plan.json", "plan.tfplan.json", "terraform-plan.
 _LARGEST: Final = 64 * 1024 * 1024
 """Bytes; plans of large states have some 20 million."""
 _MAJOR: Final = "1"
+_HOOK: Final = "null_resource"
 _FUNCTION, _LAYER = "aws_lambda_function", "aws_lambda_layer_version"
 _INDEX: Final = re.compile(r"\[[^\[\]]*\]")
 
@@ -146,7 +147,7 @@ def _function(plan: _Read, resource: _Resource) -> Declared | Uncovered:
         reason, undone = other, False
     elif not isinstance(values.get("handler"), str):
         reason = "its handler is not known before the apply"
-    code = _archive(plan, values)
+    code = _archive(plan, resource)
     if reason is None and code is None:
         reason = "its code is not known before the apply"
     if reason is not None:
@@ -184,15 +185,26 @@ def _block(values: Mapping[str, Any], name: str) -> dict[str, Any]:
     return mapping(block[0]) if isinstance(block, list) and block else mapping(block)
 
 
-def _archive(plan: _Read, values: Mapping[str, Any]) -> str | None:
+def _archive(plan: _Read, resource: _Resource) -> str | None:
     """The archive of a function or of a layer."""
+    values = resource.values
     bucket, key, version = (values.get(name) for name in ("s3_bucket", "s3_key", "s3_object_version"))
-    if isinstance(values.get("filename"), str):
-        path = plan.folder / values["filename"]
+    if (name := values.get("filename") or _built(plan, resource.address)) and isinstance(name, str):
+        path = plan.folder / name
         return plan.project.relative(path) if plan.project.inside(path) else None
     if isinstance(bucket, str) and isinstance(key, str):
         return f"s3://{bucket}/{key}" + (f"?versionId={version}" if version else "")
     return None
+
+
+def _built(plan: _Read, address: str) -> object:
+    """What SAM's hook says that a resource is built into: a ``null_resource`` called ``sam_metadata_…`` names both.
+
+    Source: AWS SAM developer guide, "Using the AWS SAM CLI with Terraform".
+    """
+    hooks = (mapping(one.values.get("triggers")) for one in plan.resources if one.type == _HOOK)
+    paths = (hook.get("built_output_path") for hook in hooks if hook.get("resource_name") == address)
+    return next(paths, None)
 
 
 def _environment(resource: _Resource, unknown: list[str]) -> dict[str, str]:
@@ -220,7 +232,7 @@ def _layers(plan: _Read, resource: _Resource, unknown: list[str]) -> Iterator[st
     references = _references(plan, resource)
     for reference in references:
         made = next((one for one in plan.resources if one.type == _LAYER and _same(one.address, reference)), None)
-        archive = _archive(plan, made.values) if made else None
+        archive = _archive(plan, made) if made else None
         if archive is None:
             unknown.append(f"layers: {reference}")
         yield archive or f"<{reference}>"

@@ -35,6 +35,7 @@ def _lines(project: Project, found: Discovery) -> Iterator[str]:
                 yield f"  {key:<18} {_shown(value)}  ({place})"
         for name, value in sorted(function.environment.items()):
             yield f"  environment        {name}={value}"
+        yield from (f"  can be called with template:{name}" for name in function.events)
         yield from (f"  not known before the deploy: {clause}" for clause in function.unknown)
     if found.uncovered:
         yield ""

@@ -21,6 +21,7 @@ TEMPLATE: dict[str, dict[str, object]] = {
                 "CodeUri": "Api",
                 "Handler": "app.handler",
                 "MemorySize": 256,
+                "Events": {"Http": {"Type": "HttpApi"}},
                 "Environment": {"Variables": {"SHARED": {"Fn::ImportValue": "Shared"}, "STAGE": "dev"}},
             },
         },
@@ -43,7 +44,7 @@ memory = 256
 timeout = 3
 environment = { SHARED = "<Shared>", STAGE = "dev" }
 
-# Not covered: Page (.aws-sam/build/template.yaml:24): it runs on nodejs22.x, and only Python is verified
+# Not covered: Page (.aws-sam/build/template.yaml:29): it runs on nodejs22.x, and only Python is verified
 """
 
 
@@ -71,8 +72,9 @@ def test_what_is_declared_is_shown_with_its_places(capsys: pytest.CaptureFixture
     assert text.startswith(".aws-sam/build/template.yaml (SAM): 1 function to verify\n\nApi  (.aws-sam/build/template")
     for line in (
         "  handler            app.handler  (.aws-sam/build/template.yaml:12)",
+        "  can be called with template:Http",
         "  not known before the deploy: environment.SHARED: Fn::ImportValue Shared",
-        "  Page  (.aws-sam/build/template.yaml:24): it runs on nodejs22.x, and only Python is verified",
+        "  Page  (.aws-sam/build/template.yaml:29): it runs on nodejs22.x, and only Python is verified",
     ):
         assert f"\n{line}\n" in text
 
@@ -98,7 +100,7 @@ def test_the_findings_are_those_of_a_manifest(capsys: pytest.CaptureFixture[str]
     assert report["problems"][0]["functions"] == ["Api"]
     reason, place = (
         "it runs on nodejs22.x, and only Python is verified",
-        {"file": ".aws-sam/build/template.yaml", "line": 24},
+        {"file": ".aws-sam/build/template.yaml", "line": 29},
     )
     page = {"name": "Page", "reason": reason, "declared_at": place, "undone": False}
     assert report["uncovered"] == ([] if written else [page])

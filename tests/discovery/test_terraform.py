@@ -132,6 +132,13 @@ def test_layers_that_the_plan_makes(tmp_path: Path, content: dict[str, Any], lay
     assert (found.layers, found.unknown) == (layers, ())
 
 
+def test_what_the_hook_of_sam_says_is_built(tmp_path: Path) -> None:
+    triggers = {"resource_name": "aws_lambda_function.api", "built_output_path": "builds/api.zip"}
+    hook = {"address": "null_resource.sam_metadata_api", "type": "null_resource", "values": {"triggers": triggers}}
+    (found,) = read(tmp_path, plan(function(filename=None), hook)).functions
+    assert found.code == "builds/api.zip"
+
+
 def test_what_only_the_apply_decides_is_named(tmp_path: Path) -> None:
     secret = function(environment=[{"variables": {"TABLE": None, "TOKEN": "hidden"}}])
     secret["sensitive_values"] = {"environment": [{"variables": {"TOKEN": True}}]}
