@@ -272,6 +272,8 @@ def test_the_sample_is_the_same_by_each_tool(tmp_path: Path, tool: str, request:
 
     assert found is not None
     assert (found.tool, found.uncovered, found.notes) == (tool, (), ())
+    events = [event for one in found.functions if "worker" in one.name for event in one.events.values()]
+    assert [":parcel-desk-work" in event for event in events] == ([True] if built is not None else [])
     manifest = tomllib.loads((SAMPLE / "lambda-artifact.toml").read_text("utf-8"))
     assert {
         one.name.rpartition(".")[2]: (

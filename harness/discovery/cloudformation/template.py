@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 FUNCTIONS: Final = ("AWS::Serverless::Function", "AWS::Lambda::Function")
 LAYERS: Final = ("AWS::Serverless::LayerVersion", "AWS::Lambda::LayerVersion")
 _STACKS: Final = {"AWS::CloudFormation::Stack": "TemplateURL", "AWS::Serverless::Application": "Location"}
+_POLLED: Final = "AWS::Lambda::EventSourceMapping"
+_SOURCES: Final = {"sqs": "SQS", "dynamodb": "DynamoDB", "kinesis": "Kinesis"}
 _MOST_RESOURCES: Final = 10_000  # CloudFormation accepts 500 in a template
 _MOST_NESTED: Final = 20  # stacks within stacks; what is deeper refers to itself by way of copies
 
@@ -158,6 +160,23 @@ class Template:
                 yield _Function(self, name, resource).read()
         for stack in self.nested.values():
             yield from stack.functions()
+
+    @cached_property
+    def polled(self) -> dict[str, list[tuple[str, str, dict[str, Any]]]]:
+        """Of each function: the queues and streams that it is called for, as entries of SAM's ``Events`` have them."""
+        found: dict[str, list[tuple[str, str, dict[str, Any]]]] = {}
+        for name, (resource, _) in self.resources.items():
+            if resource.get("Type") != _POLLED:
+                continue
+            properties = mapping(resource.get("Properties"))
+            match properties.get("FunctionName"):
+                case {"Ref": str(function)} | {"Fn::GetAtt": [str(function), "Arn"]}:
+                    source = str(self.evaluator.value(properties.get("EventSourceArn")))
+                    kind = next((kind for service, kind in _SOURCES.items() if f":{service}:" in source), "")
+                    found.setdefault(function, []).append((name, kind, {"Queue": source, "Stream": source}))
+                case _:
+                    pass
+        return found
 
     def declared(self, kinds: Collection[str]) -> Iterator[tuple[str, str, dict[str, Any]]]:
         """Of each resource of some types, nested stacks included: its type, its generated name and its properties."""
@@ -346,8 +365,11 @@ class _Function:
         return found
 
     def _events(self, properties: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-        for name, entry in mapping(properties.get("Events")).items():
-            kind, own = str(mapping(entry).get("Type")), mapping(mapping(entry).get("Properties"))
+        entries = (
+            (name, str(mapping(entry).get("Type")), mapping(mapping(entry).get("Properties")))
+            for name, entry in mapping(properties.get("Events")).items()
+        )
+        for name, kind, own in (*entries, *self.template.polled.get(self.name, ())):
             if (event := sample(kind, own, self.template.settings.region)) is not None:
                 yield str(name), json.dumps(event)
 
