@@ -5,7 +5,7 @@ from dataclasses import replace
 from harness.artifact.bundle import CODE_ROOT
 from harness.check import Engines, Findings, Inapplicable, Subject, define
 from harness.diagnosis import handler, scripts
-from harness.facts.python.wrapped_handlers import KNOWN, Redirection
+from harness.facts.python.wrapped_handlers import Redirection
 from harness.model import Finding, Severity
 from harness.plain_text import and_more
 
@@ -58,12 +58,14 @@ def check(subject: Subject, _: Engines) -> Findings:
 
 
 def _redirected(one: Redirection, fault: Finding) -> Finding:
-    """A variable names a handler that is not there, for the one that is declared to call."""
+    """A variable or a file names a handler that is not there, for the one that is declared to call."""
+    is_file = one.source.startswith(CODE_ROOT)
+    names = f"{one.source} names {one.handler}" if is_file else f"{one.source}={one.handler}"
     return replace(
         fault,
-        message=f"{one.function}: {one.variable}={one.handler}, which {one.declared} calls: {fault.message}",
-        where=f"{one.function}: environment",
-        severity=Severity.ERROR if one.variable in KNOWN else Severity.WARNING,
+        message=f"{one.function}: {names}, which {one.declared} calls: {fault.message}",
+        where=one.source if is_file else f"{one.function}: environment",
+        severity=Severity.ERROR if one.certain else Severity.WARNING,
         functions=(one.function,),
     )
 

@@ -68,7 +68,7 @@ def _unresolved(subject: Subject) -> Iterator[Unresolved]:
     for path in program.serving:
         reach = program.graph.reached.get(path)
         if path not in program.others:
-            found = program.graph.unresolved(path)
+            found = [one for one in program.graph.unresolved(path) if reach or not _found_later(program, one)]
             # Where the importer of a module expects that to fail, a module that it lacks affects no handler.
             yield from (one for one in found if one.statement.lazy or not (reach and reach.guarded))
     for path, reach in sorted(program.graph.reached.items()):
@@ -79,6 +79,12 @@ def _unresolved(subject: Subject) -> Iterator[Unresolved]:
             # Of the one foreign-binaries tells, of the other shadowing.
             if certain and not _foreign(subject, one.missing) and not _shadowed(program, one.missing):
                 yield one
+
+
+def _found_later(program: Program, one: Unresolved) -> bool:
+    """Whether what may load the importing module may put its import on the search path as well."""
+    name = program.graph.absolute(one.statement.module, one.statement.level, one.path)
+    return one.name is None and name is not None and not isinstance(program.widest.find(name), Missing)
 
 
 def _shadowed(program: Program, module: str) -> bool:

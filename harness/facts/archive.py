@@ -19,6 +19,7 @@ from harness.facts.native.binaries import Binary, read_binary
 from harness.facts.python.bytecode import Bytecode, read_bytecode
 from harness.facts.python.module import notable
 from harness.facts.python.sources import LONGEST, Sources
+from harness.facts.python.wrapped_handlers import TOOLS
 
 if TYPE_CHECKING:
     from harness.artifact.contents import Content
@@ -28,8 +29,9 @@ if TYPE_CHECKING:
 _LONGEST_TEXT = 1024 * 1024
 _LONGEST_SHEBANG = 256
 _LONGEST_SCRIPT = 64 * 1024
-# What is kept whole, beside the metadata of distributions and editable installs' finders: what configures paths.
-_KEPT = (".pth", "alembic.ini", "pyproject.toml")
+# What is kept whole, beside the metadata of distributions and editable installs' finders: what configures paths, and
+# what names handlers.
+_KEPT = (".pth", "alembic.ini", "pyproject.toml", *(tool.file for tool in TOOLS))
 _MAGICS = {
     b"PK\x03\x04": "zip",
     b"\x1f\x8b": "gzip",
@@ -51,7 +53,8 @@ class Contents:
         bytecode: Every ``.pyc``.
         distributions: By their metadata, wherever that is.
         shebangs: The first line of files that begin with ``#!``, its line ending included.
-        texts: ``.pth`` files, what configures migrations, scripts that set ``PYTHONPATH``, and the stamp, whole.
+        texts: ``.pth`` files, what configures migrations or names handlers, scripts that set ``PYTHONPATH``, and the
+            stamp, whole.
         packed: Files that are archives themselves, or compressed, with their format.
         pointers: Pointers of Git LFS, each with the size of the file that it stands for.
         impostors: Files with the name of a library that are neither ELF nor Mach-O nor PE, with what they are.

@@ -6,10 +6,8 @@ import ast
 from collections import Counter
 from typing import TYPE_CHECKING, TypeAlias
 
-from harness.facts.python.paths import Location, Value
-
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator
 
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -28,14 +26,6 @@ def imported(tree: ast.Module) -> dict[str, str]:
                 dot = "" if module.endswith(".") else "."
                 names[alias.asname or alias.name] = f"{module}{dot}{alias.name}"
     return names
-
-
-def locations(names: Mapping[str, Value | None], chosen: Iterable[str]) -> Iterator[tuple[str, Location]]:
-    """Those of the bound names that are paths, a string being one relative to the working directory."""
-    for name in dict.fromkeys(chosen):
-        value = names.get(name)
-        if value is not None:
-            yield name, Location("", value) if isinstance(value, str) else value
 
 
 def bound(body: list[ast.stmt]) -> Iterator[str]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from harness.facts.python.bindings import Function, assigned_once, bound, imported
 from harness.facts.python.conditions import Truth, truth
+from harness.facts.python.helper_functions import helpers
 from harness.facts.python.imports import called, called_at_once
 from harness.facts.python.paths import Evaluator, Value
 
@@ -80,7 +81,7 @@ class Code:
     def __init__(self, tree: ast.Module, python: tuple[int, int]) -> None:
         self.tree = tree
         self.python = python
-        self.evaluator = Evaluator(imported(tree))
+        self.evaluator = Evaluator(imported(tree), helpers(tree))
         self._scopes: dict[Home, Scope] = {}
 
     @cached_property
@@ -115,6 +116,8 @@ class Code:
             outer = Scope({}, {}) if isinstance(home, ast.Module) else self._scope(self.function(home))
             local = dict.fromkeys((*_arguments(home), *bound(home.body)))
             names: dict[str, Value | None] = {**outer.names, **local}
+            if home is self.tree:
+                self.evaluator.module = names
             expressions = {name: value for name, value in outer.expressions.items() if name not in local}
             for name, value in assigned_once(home.body):
                 names[name] = self.evaluator.value(value, names)

@@ -33,6 +33,9 @@ CHANGES_PLAINLY: Final = re.compile(
 )
 """The same for libraries, which are many: in the words that everybody uses."""
 
+SETTINGS: Final = "DJANGO_SETTINGS_MODULE"
+"""The variable that names the module of Django's settings."""
+
 _SYS_PATH: Final = "sys.path"
 _ADDERS: Final = {"sys.path.insert": 1, "sys.path.append": 0, "sys.path.extend": 0, "site.addsitedir": 0}
 _HOOKS: Final = frozenset({"sys.meta_path", "sys.path_hooks"})
@@ -72,6 +75,7 @@ class Loading:
         named: Texts that may be names of modules.
         layered: Texts that are paths below ``/opt``, where layers are.
         script: Whether it has a part that only runs where it is a program of its own.
+        settings: The modules of settings that it names for Django.
     """
 
     added: tuple[Added, ...] = ()
@@ -79,6 +83,7 @@ class Loading:
     named: tuple[str, ...] = ()
     layered: tuple[str, ...] = ()
     script: bool = False
+    settings: tuple[str, ...] = ()
 
 
 def loading(code: Code, source: bytes) -> Loading:
@@ -105,7 +110,25 @@ def loading(code: Code, source: bytes) -> Loading:
         tuple(sorted(named)[:_MOST]),
         tuple(sorted(layered)[:_MOST]),
         script=b"__main__" in source,
+        settings=tuple(_settings(code)) if SETTINGS.encode() in source else (),
     )
+
+
+def _settings(code: Code) -> Iterator[str]:
+    """The modules that a program makes Django's settings: ``os.environ.setdefault("DJANGO_SETTINGS_MODULE", …)``."""
+    for node in ast.walk(code.tree):
+        match node:
+            case ast.Call(
+                func=ast.Attribute(attr="setdefault"),
+                args=[ast.Constant(value=variable), ast.Constant(value=str() as name)],
+            ) if variable == SETTINGS:
+                yield name
+            case ast.Assign(
+                targets=[ast.Subscript(slice=ast.Constant(value=variable))], value=ast.Constant(value=str() as name)
+            ) if variable == SETTINGS:
+                yield name
+            case _:
+                pass
 
 
 def _applications(tree: ast.Module) -> Iterator[str]:

@@ -7,11 +7,11 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from harness.facts.python.bindings import bound, locations
+from harness.facts.python.bindings import bound
 from harness.facts.python.code import Contexts, Guard, true_keyword
 from harness.facts.python.file_calls import NAMES, Act, accesses, resource, templates
 from harness.facts.python.imports import called
-from harness.facts.python.paths import Location
+from harness.facts.python.paths import Location, locations
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -50,6 +50,7 @@ class Graph:
         search: Search,
         handlers: Iterable[str],
         own: frozenset[str],
+        called: Iterable[str] = (),
     ) -> None:
         """Prepare a graph.
 
@@ -58,10 +59,12 @@ class Graph:
             search: Where modules are found.
             handlers: Names of the functions to start from: ``app.main.handler``.
             own: Paths of the first-party files.
+            called: Names of the functions whose modules a handler loads with every event.
         """
         self._modules = modules
         self._search = search
         self._handlers = tuple(handlers)
+        self._called = tuple(called)
         self._own = own
         self._calls = Calls(modules, search, own, self.absolute)
         self._lost: dict[str, tuple[Unresolved, ...]] = {}
@@ -77,16 +80,17 @@ class Graph:
     @cached_property
     def walked(self) -> Walk:
         """What all handlers reach together."""
-        return self.walk(self._handlers)
+        return self.walk(self._handlers, self._called)
 
-    def walk(self, handlers: Iterable[str]) -> Walk:
-        """What some handlers reach, by their names."""
+    def walk(self, handlers: Iterable[str], called: Iterable[str] = ()) -> Walk:
+        """What some handlers reach, and functions that these call with every event, by their names."""
         walk = Walk(self)
-        for handler in handlers:
+        roots = {**dict.fromkeys(called, When.AT_EVENT), **dict.fromkeys(handlers, When.AT_START)}
+        for handler, when in roots.items():
             module, _, function = handler.rpartition(".")
             root = module.replace("/", ".")
             for name, path in self._files(root):
-                walk.add(Reach(name, path, When.AT_START))
+                walk.add(Reach(name, path, when))
             if isinstance(found := self._search.find(root), Found):
                 reach = Reach(root, found.path, When.AT_EVENT)
                 for entry in self._calls.resolve(f":{function}", Entry(found.path, "")):

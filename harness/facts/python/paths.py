@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from harness.artifact.bundle import CODE_ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from harness.facts.python.helper_functions import Helper
 
 FILE = "__file__"
 PACKAGE = "package:"
@@ -20,6 +22,7 @@ HOME = "/home/sbx_user1051"
 
 _LONGEST = 1024
 _DEEPEST = 60
+_MOST_CALLS = 1000  # of helper functions in one module: what has more is no program
 _PATHS: Final = frozenset({"Path", "PurePath", "PosixPath", "PurePosixPath"})
 _SAME: Final = frozenset(
     {
@@ -83,10 +86,15 @@ class Evaluator:
 
     Attributes:
         names: What names of imports stand for: ``osp`` for ``os.path``, ``Path`` for ``pathlib.Path``.
+        helpers: The module's own functions whose calls are evaluated.
+        module: The names at the level of the module, which those functions see.
     """
 
-    def __init__(self, names: Mapping[str, str]) -> None:
+    def __init__(self, names: Mapping[str, str], helpers: Mapping[str, Helper] | None = None) -> None:
         self.names = names
+        self.helpers = helpers or {}
+        self.module: Scope = {}
+        self._calls_left = _MOST_CALLS
 
     def dotted(self, node: ast.expr) -> str:
         """The full name of what an expression names, such as ``os.path.join``; empty where it is no name."""
@@ -98,7 +106,7 @@ class Evaluator:
             return ""
         return ".".join([self.names.get(node.id, node.id), *reversed(parts)])
 
-    def value(  # noqa: C901, PLR0911 - a table of expressions
+    def value(  # noqa: C901, PLR0911, PLR0912 - a table of expressions
         self, node: ast.expr | None, scope: Scope, depth: int = 0
     ) -> Value | None:
         """The string or the path that an expression is."""
@@ -124,8 +132,12 @@ class Evaluator:
                 return _appended(self.value(left, scope, deeper), self.value(right, scope, deeper))
             case ast.JoinedStr(values=values):
                 return self._formatted(values, scope, deeper)
+            case ast.Call(func=ast.Name(id=name)) if name in self.helpers:
+                return self._helped(self.helpers[name], node, scope, deeper)
             case ast.Call():
                 return self._call(node, scope, deeper)
+            case ast.Starred(value=ast.Name(id=name)):  # all that is left of a helper's arguments
+                return scope.get(f"*{name}")
             case _:
                 return None
 
@@ -213,6 +225,19 @@ class Evaluator:
             case _:
                 return self._method(node, arguments, scope, depth)
 
+    def _helped(self, helper: Helper, node: ast.Call, scope: Scope, depth: int) -> Value | None:
+        """What a helper function returns."""
+        self._calls_left -= 1
+        bound = helper.bound(node)
+        if bound is None or self._calls_left < 0:
+            return None
+        named, left = bound
+        inner = {**self.module, **{name: self.value(value, scope, depth) for name, value in named.items()}}
+        inner[helper.rest] = _joined(Location("", ""), [self.value(value, scope, depth) for value in left])
+        for name, value in helper.assigned:
+            inner[name] = self.value(value, inner, depth)
+        return self.value(helper.result, inner, depth)
+
     def package(self, node: ast.expr | None, scope: Scope, depth: int = 0) -> Location | None:
         """The folder of the package that an expression names; without one, of the module's own."""
         if node is None or (isinstance(node, ast.Name) and node.id in {"__package__", "__name__"}):
@@ -246,6 +271,14 @@ class Evaluator:
                 return found
             case _:
                 return None
+
+
+def locations(names: Mapping[str, Value | None], chosen: Iterable[str]) -> Iterator[tuple[str, Location]]:
+    """Those of the bound names that are paths, a string being one relative to the working directory."""
+    for name in dict.fromkeys(chosen):
+        value = names.get(name)
+        if value is not None:
+            yield name, Location("", value) if isinstance(value, str) else value
 
 
 def _location(value: Value | None) -> Location | None:

@@ -50,6 +50,8 @@ def _loaded(program: Program, walk: Walk) -> Iterator[Reach]:
     for _, text in program.environment:
         if name := _name(text, names):
             yield Reach(name, names[name], When.LATER)
+    for path in program.own.intersection(program.facts.texts):  # settings that a tool packaged for its handler
+        yield Reach(program.search.module_name(path) or path, path, When.LATER)
     for environment in environments(program):
         for file in (f"{environment.folder}/env.py", *environment.files):
             if file in program.own:

@@ -14,7 +14,7 @@ from harness.facts.python.graph import Graph
 from harness.facts.python.possible_imports import possible
 from harness.facts.python.search import Found, Search, site_folders
 from harness.facts.python.search_path import Additions, View, additions, with_wrapper
-from harness.facts.python.wrapped_handlers import Redirection, redirections
+from harness.facts.python.wrapped_handlers import Redirection, packaged, redirections
 from harness.facts.python.wrapped_handlers import View as Handled
 from harness.facts.view import Facts
 from harness.model import When
@@ -72,18 +72,22 @@ class Program:
         """Where modules are found, and what is imported then: code that is reached adds to the search path."""
         known, rounds = Additions(), 0
         while True:
-            search = (
-                Search(self.facts, self.policy, self.architecture, self._environment, known.folders)
-                if known.folders
-                else self._base
-            )
-            handlers = (*self.handlers, *(one.handler for one in self._redirections(search)))
-            handlers = handlers or tuple(self._usual(search))
-            view = View(self.facts, search, Graph(self.facts.modules, search, handlers, self.own))
+            search = self._search(known)
+            redirected = self._redirections(search)
+            started = (*self.handlers, *(one.handler for one in redirected if one.when is When.AT_START))
+            called = [one.handler for one in redirected if one.when is not When.AT_START]
+            handlers = started or tuple(self._usual(search))
+            graph = Graph(self.facts.modules, search, handlers, self.own, called)
+            view = View(self.facts, search, graph, self._environment, redirected)
             known, before = additions(view), known
             rounds += 1
             if set(known.folders) <= set(before.folders) or rounds == _MOST_ROUNDS:
                 return view, known
+
+    def _search(self, added: Additions) -> Search:
+        if not added.folders:
+            return self._base
+        return Search(self.facts, self.policy, self.architecture, self._environment, added.folders)
 
     def _usual(self, search: Search) -> Iterator[str]:
         """The handlers that there seem to be, where none is declared."""
@@ -102,12 +106,17 @@ class Program:
         return self._found_out[1]
 
     @cached_property
+    def widest(self) -> Search:
+        """Where modules are found that no import leads to: what else may be loaded adds to the search path, too."""
+        return self._search(additions(self._found_out[0], self.possible()))
+
+    @cached_property
     def redirections(self) -> tuple[Redirection, ...]:
         """The handlers that variables name for a wrapper to call."""
         return self._redirections(self.search)
 
     def _redirections(self, search: Search) -> tuple[Redirection, ...]:
-        view = Handled(search, self.facts.modules, self.own)
+        view = Handled(search, self.facts.modules, self.own, self.facts.texts)
         named = zip(self.names, self.handlers, self.variables, strict=False)
         return tuple(one for each in named for one in redirections(*each, view))
 
@@ -181,19 +190,19 @@ class Program:
     @cached_property
     def walks(self) -> Mapping[str, Walk]:
         """What each handler reaches by itself, by the name of its function."""
-        redirected: dict[str, list[str]] = {}
+        declared = zip(self.names, self.handlers, strict=False)
+        handlers: dict[str, tuple[str, ...]] = {name: (handler,) for name, handler in declared}
+        called: dict[str, tuple[str, ...]] = dict.fromkeys(handlers, ())
         for one in self.redirections:
-            redirected.setdefault(one.function, []).append(one.handler)
-        started = {
-            name: (handler, *redirected.get(name, ())) for name, handler in zip(self.names, self.handlers, strict=False)
-        }
-        apart = {handlers: self.graph.walk(handlers) for handlers in dict.fromkeys(started.values())}
-        return {name: apart[handlers] for name, handlers in started.items()}
+            into = handlers if one.when is When.AT_START else called
+            into[one.function] = (*into[one.function], one.handler)
+        apart = {pair: self.graph.walk(*pair) for pair in zip(handlers.values(), called.values(), strict=True)}
+        return {name: apart[handlers[name], called[name]] for name in handlers}
 
     @cached_property
     def roots(self) -> tuple[str, ...]:
-        """The modules of the handlers."""
-        every = (*self.handlers, *(one.handler for one in self.redirections))
+        """The modules of the handlers that load as a function starts."""
+        every = (*self.handlers, *(one.handler for one in self.redirections if one.when is When.AT_START))
         return tuple(dict.fromkeys(_module(handler) for handler in every))
 
     def _is_own(self, path: str) -> bool:
@@ -214,9 +223,14 @@ class Program:
         return not any(package in self.facts.owners for package in packages)
 
     def _is_brought(self, path: str) -> bool:
-        """Whether a distribution has the file, or the same one elsewhere: Zappa copies its handler to the root."""
+        """Whether a distribution has the file, or the same one elsewhere, or a tool made it: a handler of its own."""
         entry = self.facts.bundle.items[path].entry
-        return path in self.facts.owners or (entry.crc != 0 and (entry.crc, entry.size) in self._libraries)
+        copied = entry.crc != 0 and (entry.crc, entry.size) in self._libraries
+        return copied or path in self.facts.owners or path in self._packaged
+
+    @cached_property
+    def _packaged(self) -> frozenset[str]:
+        return packaged(self.facts.texts)
 
     @cached_property
     def _libraries(self) -> frozenset[tuple[int, int]]:

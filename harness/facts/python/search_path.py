@@ -7,14 +7,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from harness.artifact.bundle import CODE_ROOT, LAYER_ROOT
+from harness.facts.python.dynamic_imports import SETTINGS
 from harness.facts.python.locations import Places
+from harness.facts.python.search import Found
+from harness.facts.python.walk import Reach, Walk
 from harness.model import When
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from harness.facts.python.graph import Graph
     from harness.facts.python.search import Search
+    from harness.facts.python.wrapped_handlers import Redirection
     from harness.facts.view import Facts
 
 WRAPPER: Final = "AWS_LAMBDA_EXEC_WRAPPER"
@@ -33,6 +37,8 @@ class View:
     facts: Facts
     search: Search
     graph: Graph
+    environment: Mapping[str, str]
+    redirections: tuple[Redirection, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +64,18 @@ class Additions:
         return next((place for place in self.unknown if place not in self.inside), None)
 
 
-def additions(view: View) -> Additions:
-    """What reached code adds."""
-    folders: dict[str, None] = {}
+def additions(view: View, beside: Iterable[str] = ()) -> Additions:
+    """What reached code adds, and the settings of Django, which load before what they configure.
+
+    Args:
+        view: The program.
+        beside: More files whose additions count.
+    """
+    folders = {one.folder: None for one in view.redirections if one.folder}
     outside: list[tuple[str, str]] = []
     unknown: list[str] = []
-    for path, place in _of_code(view):
+    paths = dict.fromkeys((*view.graph.reached, *_settings(view), *beside))
+    for path, place in _of_code(view, paths):
         if path is None:
             unknown.append(place)
         elif path in view.facts.packed or not f"{path}/".startswith((f"{CODE_ROOT}/", f"{LAYER_ROOT}/")):
@@ -72,7 +84,7 @@ def additions(view: View) -> Additions:
             folders[path] = None
     made = (
         f"{path}:{one.line}"
-        for path in view.graph.reached
+        for path in paths
         if path in view.facts.modules
         for one in view.facts.modules[path].loading.added
         if one.inside
@@ -86,14 +98,27 @@ def packed(facts: Facts) -> str | None:
     return next(found, None)
 
 
-def _of_code(view: View) -> Iterator[tuple[str | None, str]]:
+def _settings(view: View) -> Iterable[str]:
+    """The files of the settings that a variable or reached code names for Django, with what they import."""
+    modules = view.facts.modules
+    reached = (modules[path].loading.settings for path in view.graph.reached if path in modules)
+    walk = Walk(view.graph)
+    for name in (view.environment.get(SETTINGS, ""), *(name for names in reached for name in names)):
+        if name and isinstance(found := view.search.find(name), Found):
+            walk.add(Reach(name, found.path, When.LATER))
+    walk.finish()
+    return walk.reached
+
+
+def _of_code(view: View, paths: Iterable[str]) -> Iterator[tuple[str | None, str]]:
     places = Places(view)
     walk = view.graph.walked
-    for path in walk.reached:
+    for path in paths:
         module = view.facts.modules.get(path)
         for one in module.loading.added if module else ():
             library = view.graph.flow(path) is None  # whose functions are not followed
-            if walk.when(path, one.line) is When.NEVER or (one.lazy and library):
+            never = path in walk.reached and walk.when(path, one.line) is When.NEVER
+            if never or (one.lazy and library):
                 continue
             found = places.paths(one.location, path) if one.location else ()
             yield from ((folder, f"{path}:{one.line}") for folder in found)

@@ -33,3 +33,13 @@ def test_a_variable_names_the_handler(handler: str, variables: dict[str, str], w
 
     assert program.when("/var/task/app/main.py", 2) is when
     assert program.when("/var/task/app/main.py", 2, "api") is when
+
+
+@pytest.mark.parametrize("name", [".serverless-wsgi", ".wsgi_app"])
+def test_a_file_of_serverless_wsgi_names_a_handler_below_a_folder_that_it_puts_on_the_path(name: str) -> None:
+    code = {name: '{"app": "api/web.app"}', "wsgi_handler.py": "", "api/web.py": "import models\n", "api/models.py": ""}
+
+    program = program_of(code, declared=manifest(function(handler="wsgi_handler.handler"))).program
+
+    assert program.first("/var/task/api/models.py") is When.AT_EVENT
+    assert "/var/task/wsgi_handler.py" not in program.own
