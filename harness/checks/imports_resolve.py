@@ -165,7 +165,9 @@ def _circumstances(program: Program, one: Unresolved, when: When, functions: Seq
 
 def _advice(subject: Subject, module: str, name: str | None) -> Advice:
     if name is not None:
-        return Advice(f"correct the name, or install the version of {module.partition('.')[0]!r} that has it")
+        return import_errors.of_the_runtime(module, name, subject.program) or Advice(
+            f"correct the name, or install the version of {module.partition('.')[0]!r} that has it"
+        )
     if module.startswith("."):
         return Advice("write the import from the archive's root on, without dots: what it leads to has no name")
     return import_errors.advice(module, subject.lists)
@@ -188,6 +190,8 @@ def _beyond(program: Program, module: str) -> str | None:
 
 def _words(subject: Subject, one: Unresolved, module: str, name: str | None) -> str:
     """Python's own words."""
+    if name and one.statement.attribute:
+        return f"module {module!r} has no attribute {name!r}"
     if name:
         return f"cannot import name {name!r} from {module!r}"
     if not module.startswith("."):

@@ -12,8 +12,9 @@ from harness.diagnosis.dependency_edits import edits
 from harness.diagnosis.dependency_trace import listed, looked_at, trace
 from harness.diagnosis.provider import provider
 from harness.diagnosis.values import Advice, numbered
-from harness.facts.python.search import Found, Missing
+from harness.facts.python.search import STANDARD_LIBRARY, Found, Given, Missing
 from harness.model import Defect, Fault, When
+from harness.policy import preinstalled
 
 if TYPE_CHECKING:
     from harness.dependencies.comparison.dependency_lists import DependencyLists
@@ -41,7 +42,7 @@ def advice(module: str, lists: DependencyLists) -> Advice:
 def _advice(module: str, lists: DependencyLists) -> Advice:
     program = lists.program
     top = module.partition(".")[0]
-    if known := _structural(module, program):
+    if known := _structural(module, program) or of_the_runtime(module, None, program):
         return known
     if isinstance(program.search.find(top), Missing):
         return _uncopied(module, lists) or _of_a_distribution(module, lists)
@@ -108,6 +109,26 @@ def _uncopied(module: str, lists: DependencyLists) -> Advice | None:
                 )
                 return Advice(f"copy {shown} into {into}", f"{shown} is in the repository, and in no archive")
     return None
+
+
+def of_the_runtime(module: str, name: str | None, program: Program) -> Advice | None:
+    """Advice where the runtime brings the package, and what is imported is not in it."""
+    found = program.search.find(module.partition(".")[0])
+    if not isinstance(found, Given) or found.by == STANDARD_LIBRARY:
+        return None
+    for copy, distribution in preinstalled.VENDORED.items():
+        if f"{module}.".startswith(f"{copy}."):
+            return Advice(
+                _add(distribution, distribution, program) + f", and import {distribution} instead of {copy}",
+                f"{found.by} has had no more than the exceptions of its copy of {distribution} since 1.13",
+            )
+    what = f"{module}.{name}" if name else module
+    version = preinstalled.contents().versions.get(found.by)
+    return Advice(
+        f"correct the import, or add a version of {found.by} that has {what} to the requirements that the layer is "
+        "built from",
+        f"{found.by} is the runtime's{f', {version} or near it' if version else ''}",
+    )
 
 
 def _of_a_distribution(module: str, lists: DependencyLists) -> Advice:

@@ -8,9 +8,19 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from harness.facts.python.calls import Calls, Entry
-from harness.facts.python.search import DEEPEST, Found, Missing, Portions, Resolution, Search
+from harness.facts.python.search import (
+    DEEPEST,
+    STANDARD_LIBRARY,
+    Found,
+    Given,
+    Missing,
+    Portions,
+    Resolution,
+    Search,
+)
 from harness.facts.python.walk import Edge, Reach, Walk, within
 from harness.model import When
+from harness.policy import preinstalled
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -232,8 +242,10 @@ class Graph:
     def _lacks(self, base: str, resolution: Resolution, name: str) -> bool:
         """Whether a module that is there certainly has no such name and no such submodule.
 
-        Of first-party modules alone: libraries find many ways to make names.
+        Of first-party modules, and of those that the runtime brings: libraries find many ways to make names.
         """
+        if isinstance(resolution, Given):
+            return resolution.by != STANDARD_LIBRARY and not preinstalled.has_name(base, name)
         if not isinstance(self._search.find(f"{base}.{name}"), Missing):
             return False
         if isinstance(resolution, Portions):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import msgspec
 
 from harness.facts.migrations.revisions import TRIGGER, Revision, revision
+from harness.facts.python.absent_attributes import absent
 from harness.facts.python.bytecode import source_hash
 from harness.facts.python.code import Code
 from harness.facts.python.dynamic_imports import CHANGES_PLAINLY, Loading, added, loading
@@ -27,6 +28,7 @@ _INJECTS = re.compile(rb"\bsys\s*\.\s*modules\b|\bmeta_path\b|\bpath_hooks\b|\b_
 _INJECTING = (b"modules", b"meta_path", b"path_hooks", b"__path__")  # without which the pattern need not be tried
 _SHARED = re.compile(rb"\bextend_path\b|\bdeclare_namespace\b")
 _SHARING = (b"extend_path", b"declare_namespace")
+_SDK = re.compile(rb"\b(?:boto3|botocore|s3transfer)\b")
 _PATHS = (b"sys.path", b"addsitedir", b"from sys import")
 _SURROGATE = re.compile(rb"\\(?:u|U0000)[dD][89a-fA-F]")
 
@@ -81,10 +83,11 @@ def module(source: bytes, python: tuple[int, int], *, recorded: bool = False) ->
         return Module(len(source), digest, parsed=False)
     calls = b"import_module" in source or b"__import__" in source
     code = Code(tree, python)
+    lacking = absent(code) if not recorded and _SDK.search(source) else ()
     found = Module(
         size=len(source),
         hash=digest,
-        imports=imports(tree, python, calls=calls, own=not recorded) if b"import" in source else (),
+        imports=(*imports(tree, python, calls=calls, own=not recorded), *lacking) if b"import" in source else (),
         names=_outline(source) if recorded else names(tree),
         lookups=lookups(code) if may_look(source) else (),
         uses=uses(code) if not recorded and TRIGGERS.search(source) else Uses(),

@@ -12,6 +12,7 @@ from harness.artifact.bundle import CODE_ROOT, LAYER_ROOT
 from harness.artifact.entries import Kind
 from harness.facts.native.binaries import extension_suffixes
 from harness.facts.python import stdlib
+from harness.policy import preinstalled
 from harness.policy.preloaded import early
 
 if TYPE_CHECKING:
@@ -179,7 +180,7 @@ class Search:
                 return Unknown() if not package.is_source or self._injects(path) else Missing(name)
             case Found(path=path) as module:
                 return Unknown() if not module.is_source or self._injects(path) else Missing(name)
-            case Given(by=by) if by == STANDARD_LIBRARY and self._hides(name):
+            case Given(by=by) if self._hides(name) if by == STANDARD_LIBRARY else not preinstalled.has_submodule(name):
                 return Missing(name)
             case other:
                 return other
