@@ -161,5 +161,8 @@ def _names(check: str, finding: Finding, one: Tried) -> bool:
     text = f"{finding.where} {finding.message} {finding.cause or ''}"
     if one.kind != "module" and one.name in text:
         return True
+    words = one.error.partition("\n")[0].partition(": ")[2].rstrip(".")
+    if words and words in finding.message:  # the exception that the check foresaw
+        return True
     culprit = _CULPRIT.search(one.error)
     return culprit is not None and next(filter(None, culprit.groups())) in text

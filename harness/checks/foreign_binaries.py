@@ -120,7 +120,8 @@ def _broken(
     elif reach:
         words = failing(words, reach)
     # What imports it and works without its native code is slower; of one that is not imported, nothing is known.
-    loose = reach is None and first.path not in foreigners.needed and _is_reached(subject, owner)
+    loose = reach is None and first.path not in foreigners.needed
+    loose = loose and (_is_reached(subject, owner) or _does_without(subject, owner, several))
     name = first.path.rpartition("/")[2]
     files = f"{len(several):,} files, such as {name}" if len(several) > 1 else f"file {name}"
     version = "{}.{}".format(*subject.policy.python)
@@ -158,6 +159,18 @@ def _is_reached(subject: Subject, owner: Owner) -> bool:
     return owner.installed is not None and any(owners.get(path) is owner.installed for path in reached)
 
 
+def _does_without(subject: Subject, owner: Owner, several: Sequence[ForeignFile]) -> bool:
+    """Whether a distribution imports each of these modules, and only where it expects that to fail."""
+    graph, modules = subject.program.graph, subject.facts.modules
+    guards: dict[str, list[bool]] = {one.module: [] for one in several if one.module}
+    for path, by in subject.facts.owners.items():
+        for statement in modules[path].imports if by is owner.installed and path in modules else ():
+            base = graph.absolute(statement.module, statement.level, path) or ""
+            for name in guards.keys() & {base, *(f"{base}.{name}" for name in statement.names)}:
+                guards[name].append(statement.guarded)
+    return len(guards) == len(several) and all(each and all(each) for each in guards.values())
+
+
 def _cause(owner: Owner, first: ForeignFile) -> str | None:
     tags = owner.installed.distribution.tags if owner.installed else ()
     said = [f"its WHEEL says {tags[0]}"] if tags else []
@@ -176,7 +189,8 @@ def _spare(subject: Subject, owner: Owner, spare: Sequence[ForeignFile]) -> Find
         f"{megabytes(size)} that nothing loads; {first.instead} is the one that fits",
         where(subject.bundle.items[first.path]),
         Severity.WARNING,
-        "install into an empty folder: an installer with --target leaves the files of earlier runs",
+        "leave these files out: an installer with --target leaves those of earlier runs, and a build step copies what "
+        "lies in the source folder",
     )
 
 

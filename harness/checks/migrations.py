@@ -173,4 +173,4 @@ def _relative(path: str) -> str:
 def _archive(subject: Subject, path: str) -> str:
     """The place of a folder, for a message."""
     item = next((one for name, one in subject.bundle.items.items() if name.startswith(f"{path}/")), None)
-    return where(item).removesuffix(item.path.removeprefix(path)) if item else path
+    return where(item).removesuffix(item.path.removeprefix(f"{path}/")).rstrip("/!") if item else path

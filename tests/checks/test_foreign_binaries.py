@@ -223,7 +223,8 @@ def test_files_that_an_earlier_install_left() -> None:
         f"/opt/python/{RIGHT} is the one that fits",
         "layer.zip!python/fast/_fast.cpython-310-x86_64-linux-gnu.so",
         Severity.WARNING,
-        "install into an empty folder: an installer with --target leaves the files of earlier runs",
+        "leave these files out: an installer with --target leaves those of earlier runs, and a build step copies what "
+        "lies in the source folder",
     )
 
 

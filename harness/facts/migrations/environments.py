@@ -91,7 +91,7 @@ def run_by(program: Program, environment: Environment | None = None) -> tuple[st
     """
     found = []
     for path in program.own:
-        if environment and path.startswith(f"{environment.folder}/"):
+        if environment and path in {f"{environment.folder}/env.py", *environment.files}:
             continue
         for one in program.facts.modules[path].imports:
             if one.module.startswith(_RUNNERS) or (one.module == "alembic" and _NAMES.intersection(one.names)):
@@ -115,6 +115,8 @@ class _Environments:
         if any(one.location for one in said):  # what one file leaves open, another may say
             said = tuple(one for one in said if one.location)
         found = [self._environment(one) for one in said]
+        if any(uses.locates for uses in self._facts.uses.values()):  # elsewhere than in a folder without scripts
+            found = [one for one in found if one.script or not one.there]
         known = {one.folder for one in found}
         loose = (_Said(None, SECTION, folder) for folder in self._loose() if folder not in known)
         return (*found, *(self._environment(one) for one in loose))

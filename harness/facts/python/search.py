@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from harness.policy import RuntimePolicy
 
 _PYTHONPATH = "PYTHONPATH"
-_DISTUTILS = "distutils"
+# What setuptools leaves beside itself: for `import distutils` it has its own, unless a variable says otherwise.
+_DISTUTILS, _SHIM, _SHIM_OFF = "distutils", "distutils-precedence.pth", "SETUPTOOLS_USE_DISTUTILS"
 DEEPEST = 100  # parts of a name: more is no program
 
 
@@ -125,6 +126,8 @@ class Search:
         self._first = tuple(dict.fromkeys(self._search_path(pythonpath)))
         code, *layers = site_folders(policy.python)
         obeyed = (code, *(layers if pythonpath is None else ()))
+        shimmed = (environment or {}).get(_SHIM_OFF, "local") == "local"
+        self._distutils = shimmed and any(f"{folder}/{_SHIM}" in self._files for folder in obeyed)
         last = dict.fromkeys((*(one for folder in obeyed for one in self._added(folder)), *added))
         self._last = tuple(folder for folder in last if folder not in self._first)
         self.path = self._first + self._last
@@ -158,7 +161,8 @@ class Search:
     def _top(self, name: str) -> Resolution:
         if name in self.early:
             return Given(self.early[name])
-        found = self.within(self._first, name)
+        shimmed = name == _DISTUTILS and self._distutils
+        found = self.find("setuptools._distutils") if shimmed else self.within(self._first, name)
         if isinstance(found, Found | Unknown):
             return found
         if name in self._runtime:
