@@ -21,6 +21,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
     {
         "verify": ("verify built archives", "verify"),
         "discover": ("show the functions that other tools have declared here", "discovery.manifest"),
+        "diff": ("show what a release changes", "diff.request"),
         "transition": ("find the order of updates that is safe", "transition.request"),
         "preflight": ("compare the manifest with the AWS account", "preflight.request"),
         "stamp": ("write into archives what they are built from", "dependencies.stamps"),

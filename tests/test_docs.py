@@ -51,6 +51,7 @@ COMMANDS = (
     "policy",
     "preflight",
     "transition",
+    "diff",
 )
 
 

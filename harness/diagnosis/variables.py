@@ -53,7 +53,7 @@ def _read(frames: Sequence[Frame], function: Function, program: Program, said: s
         paths += [path for path in program.reached_by[function.name] if path in program.own]
     for path in dict.fromkeys(paths):
         if path in program.facts.modules:
-            yield from ((path, one) for one in program.facts.modules[path].variables)
+            yield from ((path, one) for one in program.facts.modules[path].variables if not one.defaulted)
 
 
 def _where(read: Iterable[tuple[str, Variable]], names: list[str] | None) -> str | None:

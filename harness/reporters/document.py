@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.diagnosis.problems import title
-from harness.model import Severity, Skipped
+from harness.model import Severity, Skipped, Verdict
 from harness.reporters import text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from harness.model import ArtifactInfo, Finding, FunctionInfo, Result, Verdict
+    from harness.model import ArtifactInfo, Finding, FunctionInfo, Result
     from harness.reporters.timings import Row
 
 
@@ -88,6 +88,7 @@ class Document:
         functions: Those that were verified, and
         stopped: the names of those that an error stops at their start.
         unzipped_limit: Bytes that the archives of one function may have unpacked.
+        judges: Whether it judges anything; else there is no pass, and it begins with its subject.
         timings: Where the time went.
         seconds: Wall time.
     """
@@ -106,6 +107,21 @@ class Document:
     functions: tuple[FunctionInfo, ...] = ()
     stopped: tuple[str, ...] = ()
     unzipped_limit: int = 0
+    judges: bool = True
+
+    @property
+    def word(self) -> str:
+        """What it says in one word."""
+        return (self.verdict if self._is_judged else self.subject).upper()
+
+    @property
+    def heading(self) -> str:
+        """Its subject, with its verdict where there is one."""
+        return f"{self.subject}: {self.word}" if self._is_judged else self.subject
+
+    @property
+    def _is_judged(self) -> bool:
+        return self.judges or self.verdict is not Verdict.PASS
 
 
 def problem_texts(findings: Iterable[tuple[str, str | None, Finding]]) -> Iterator[ProblemText]:

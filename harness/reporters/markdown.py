@@ -28,7 +28,7 @@ def render(document: Document) -> str:
     grid = document.table
     return page(
         (
-            f"## Lambda {document.subject}: {document.verdict.upper()}",
+            f"## Lambda {document.heading}",
             f"**{prose(document.summary)}**",
             table(grid.columns, (tuple(map(prose, row)) for row in grid.rows)) if grid else "",
             *_problems((*document.problems, *document.warnings)),

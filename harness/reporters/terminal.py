@@ -43,7 +43,7 @@ def render(document: Document, *, colour: bool = False, width: int = WIDTH, verb
     layout = _Layout(Painter(colour=colour), max(width, _NARROWEST), verbose=verbose)
     shown = (*document.problems, *document.warnings) if verbose else document.problems
     blocks = [
-        layout.paint(document.verdict.upper(), _VERDICTS[document.verdict]) + f"  {one_line(document.summary)}",
+        layout.paint(document.word, _VERDICTS[document.verdict]) + f"  {one_line(document.summary)}",
         *([layout.table(document.table)] if document.table else []),
         *(layout.problem(number, problem) for number, problem in enumerate(shown, 1)),
         *(layout.not_done(one) for one in document.not_done),

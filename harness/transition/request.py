@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Final
 
 from harness.catalogue import waivable
 from harness.discovery.manifest import here
-from harness.manifest import Architecture, Manifest, ManifestError, Options, find, load
+from harness.manifest import Manifest, ManifestError, Options, find, load
 from harness.model import UsageError
 from harness.policy import KNOWN_RUNTIMES
 from harness.reporters import formats
-from harness.sources.aws_resources import LambdaFunction, parse
+from harness.session.deployed import as_deployed, function_of
 from harness.transition import json_v1
 from harness.transition.analysis import analyse
 from harness.transition.document import document
@@ -52,7 +52,7 @@ def sides(options: argparse.Namespace, environ: Mapping[str, str]) -> tuple[Mani
         "arch": options.from_arch,
         "env": tuple(options.from_env),
     }
-    if not said["layers"] and _function(options.from_code):
+    if not said["layers"] and function_of(options.from_code):
         said["layers"] = (options.from_code,)  # a function runs with the layers that it carries, never with others
     given = {name: value for name, value in said.items() if value}
     if options.from_manifest is None and not given:
@@ -81,43 +81,12 @@ def sides(options: argparse.Namespace, environ: Mapping[str, str]) -> tuple[Mani
     after = _load(path, new, environ)
     if not after.functions:
         raise UsageError(NO_HANDLER)
-    if _function(options.from_code) and len({one.code for one in after.functions}) > 1:
+    if function_of(options.from_code) and len({one.code for one in after.functions}) > 1:
         raise UsageError(SEVERAL.format(options.from_code))
     if options.from_manifest is None:
-        before = _as_deployed(before, options)
+        stated = options.from_runtime, options.from_arch
+        before = as_deployed(before, "--from-code", options.from_code, options.profile, stated)
     return before, after
-
-
-def _function(text: str | None) -> LambdaFunction | None:
-    """The function that an option names as deployed; None where it names an archive, or nothing."""
-    found = parse(text) if text else None
-    return found if isinstance(found, LambdaFunction) else None
-
-
-def _as_deployed(before: Manifest, options: argparse.Namespace) -> Manifest:
-    """The deployed version, with the runtime, the architecture and the handler of the function that it is.
-
-    Raises:
-        UsageError: The function is not written in Python.
-    """
-    if (function := _function(options.from_code)) is None:
-        return before
-    from harness.sources.aws import Aws, AwsUnavailable  # noqa: PLC0415 - most transitions ask AWS nothing
-    from harness.sources.aws_packages import configuration  # noqa: PLC0415 - imports the SDK
-
-    try:
-        live = configuration(Aws(options.profile), function, options.from_code)
-    except AwsUnavailable:
-        return before  # nothing of it is known; its observation says why
-    if live.runtimes and not options.from_runtime:
-        if live.runtimes[0] not in KNOWN_RUNTIMES:
-            raise UsageError(f"--from-code {options.from_code}: it runs on {live.runtimes[0]}, which is not Python")
-        before = replace(before, runtime=live.runtimes[0])
-    if live.architectures and not options.from_arch:
-        before = replace(before, architecture=Architecture(live.architectures[0]))
-    if live.handler and len(before.functions) == 1:  # of several functions, each has a handler of its own
-        before = replace(before, functions=(replace(before.functions[0], handler=live.handler),))
-    return before
 
 
 def assumed(options: argparse.Namespace, after: Manifest) -> tuple[str, ...]:
@@ -126,7 +95,7 @@ def assumed(options: argparse.Namespace, after: Manifest) -> tuple[str, ...]:
         return ()
     found = []
     layered = any(function.layers for function in after.functions)
-    if options.from_code and layered and not options.from_layer and not _function(options.from_code):
+    if options.from_code and layered and not options.from_layer and not function_of(options.from_code):
         found.append("the deployed version is assumed to have the new layers: --from-layer names others")
     if options.from_layer and not options.from_code:
         found.append("the deployed version is assumed to have the new code: --from-code names another")

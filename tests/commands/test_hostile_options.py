@@ -109,6 +109,7 @@ OPTIONS: dict[str, list[str]] = {
     "stamp": ["stamp", "--input", "requirements.txt", "{}"],
     "stamp --input": ["stamp", "--input", "{}", "code.zip"],
     "key --input": ["key", "--input", "{}"],
+    "diff --against": ["diff", "--against", "{}", *SOUND[1:]],
     "transition --from": ["transition", "--engine", "none", "--from", "{}", "--code", "code.zip"],
     "transition --from-code": ["transition", "--engine", "none", "--from-code", "{}", *SOUND[3:]],
 }

@@ -9,6 +9,7 @@ import msgspec
 
 from harness.facts.migrations.revisions import TRIGGER, Revision, revision
 from harness.facts.python.absent_attributes import absent
+from harness.facts.python.aws_clients import Clients, clients, may_call
 from harness.facts.python.bytecode import source_hash
 from harness.facts.python.code import Code
 from harness.facts.python.dynamic_imports import CHANGES_PLAINLY, Loading, added, loading
@@ -48,7 +49,8 @@ class Module:
         requests: What it asks of the system; of a distribution's module, which shared libraries it opens.
         revision: What it says as a migration, if it is one.
         flow: What its functions do each time they are called; of a distribution's module, nothing.
-        variables: Which variables it reads that have no default; of a distribution's module, none.
+        variables: Which environment variables it reads; of a distribution's module, none.
+        clients: Which clients of AWS it has and calls; of a distribution's module, none.
         loading: What it loads, or lets others load, in other ways than by import statements; of a distribution's module
             only what it puts on the search path.
     """
@@ -64,6 +66,7 @@ class Module:
     revision: Revision | None = None
     flow: Flow = field(default_factory=Flow)
     variables: tuple[Variable, ...] = ()
+    clients: Clients = field(default_factory=Clients)
     loading: Loading = field(default_factory=Loading)
 
 
@@ -95,6 +98,7 @@ def module(source: bytes, python: tuple[int, int], *, recorded: bool = False) ->
         revision=revision(tree) if TRIGGER in source else None,
         flow=Flow() if recorded else flow(tree, python),
         variables=variables(code) if not recorded and may_read(source) else (),
+        clients=clients(code) if not recorded and may_call(source) else Clients(),
         loading=_loading(source, code, recorded=recorded),
     )
     return _expressible(found) if _SURROGATE.search(source) else found
@@ -126,6 +130,7 @@ def _expressible(found: Module) -> Module:
         revision=found.revision if _is_text(found.revision) else None,
         flow=found.flow if _is_text(found.flow) else Flow(),
         variables=tuple(filter(_is_text, found.variables)),
+        clients=found.clients if _is_text(found.clients) else Clients(),
         loading=found.loading if _is_text(found.loading) else Loading(),
     )
 

@@ -1,4 +1,4 @@
-"""Environment variables that a module reads without a default."""
+"""Environment variables that a module reads."""
 
 from __future__ import annotations
 
@@ -19,12 +19,14 @@ class Variable:
 
     Attributes:
         line: Where it is read.
-        raises: Whether reading it fails where it is not set; else it is None there.
+        raises: Whether reading it fails where it is not set.
+        defaulted: Whether something else is used in its place where it is not set; else it is None there.
     """
 
     name: str
     line: int
     raises: bool
+    defaulted: bool = False
 
 
 def may_read(source: bytes) -> bool:
@@ -33,21 +35,23 @@ def may_read(source: bytes) -> bool:
 
 
 def variables(code: Code) -> tuple[Variable, ...]:
-    """Those without a default, in the order of the lines."""
-    read = (one for node in ast.walk(code.tree) if (one := _read(node, code)) and not _has_alternative(node, code))
-    return tuple(sorted(read, key=lambda one: one.line))
+    """The variables, in the order of the lines."""
+    read = (_read(node, code) for node in ast.walk(code.tree))
+    return tuple(sorted(filter(None, read), key=lambda one: one.line))
 
 
 def _read(node: ast.AST, code: Code) -> Variable | None:
     dotted = code.evaluator.dotted
     match node:
         case ast.Subscript(value=of, slice=ast.Constant(value=str() as name), ctx=ast.Load()):
-            return Variable(name, node.lineno, raises=True) if dotted(of) == _ENVIRON else None
+            raises = not _has_alternative(node, code)
+            return Variable(name, node.lineno, raises, not raises) if dotted(of) == _ENVIRON else None
         case ast.Call(func=func, args=[ast.Constant(value=str() as name), *default], keywords=keywords):
+            if dotted(func) not in {"os.getenv", f"{_ENVIRON}.get"}:
+                return None
             values = [*default, *(keyword.value for keyword in keywords)]
-            defaulted = any(not (isinstance(one, ast.Constant) and one.value is None) for one in values)
-            reads = dotted(func) in {"os.getenv", f"{_ENVIRON}.get"}
-            return Variable(name, node.lineno, raises=False) if reads and not defaulted else None
+            given = any(not (isinstance(one, ast.Constant) and one.value is None) for one in values)
+            return Variable(name, node.lineno, raises=False, defaulted=given or _has_alternative(node, code))
         case _:
             return None
 

@@ -1,0 +1,134 @@
+"""Two sides compared."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from harness.diff.contents import ordered
+from harness.diff.values import (
+    Contents,
+    Cost,
+    FileChange,
+    Found,
+    FunctionChange,
+    Kind,
+    Package,
+    PackageChange,
+    Pair,
+    Read,
+    Snapshot,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+T = TypeVar("T")
+N = TypeVar("N", int, float)
+
+KB: Final = 1024
+# Below these a difference is noise: that of two packings of the same files, and of two starts of the same handler.
+_ZIPPED: Final = (10 * KB, 0.001)
+_UNZIPPED: Final = (KB, 0.0)
+_INIT: Final = (0.1, 0.2)
+_MEMORY: Final = (5.0, 0.1)
+
+
+def packages(before: Contents, after: Contents) -> Iterator[PackageChange]:
+    """The distributions that are new, gone or in another version."""
+    for key in sorted(before.packages.keys() | after.packages.keys()):
+        old, new = before.packages.get(key), after.packages.get(key)
+        shown = new or old
+        if shown and (kind := _package_kind(old, new)):
+            was, will = old.versions if old else (), new.versions if new else ()
+            yield PackageChange(kind, shown.name, was, will, shown.asked_by, shown.direct)
+
+
+def _package_kind(old: Package | None, new: Package | None) -> Kind | None:
+    if old is None or new is None:
+        return _kind(old, new)
+    if old.versions != new.versions:
+        return Kind.UP if ordered(new.versions[-1]) >= ordered(old.versions[-1]) else Kind.DOWN
+    return Kind.CHANGED if old.digest and new.digest and old.digest != new.digest else None
+
+
+def files(before: Contents, after: Contents) -> Iterator[FileChange]:
+    """The own files that are new, gone or have another content; functions are named where only some of them differ."""
+    having = defaultdict[str, set[str]](set)
+    changed = defaultdict[tuple[Kind, str], list[str]](list)
+    for key in sorted(before.files.keys() | after.files.keys()):
+        path, group = key
+        having[path].add(group)
+        old, new = before.files.get(key), after.files.get(key)
+        if old != new:
+            changed[_kind(old, new) or Kind.CHANGED, path].append(group)
+    for (kind, path), groups in changed.items():
+        yield FileChange(kind, path, () if len(groups) == len(having[path]) else tuple(groups))
+
+
+def _kind(old: object, new: object) -> Kind | None:
+    return Kind.NEW if old is None else Kind.GONE if new is None else None
+
+
+def added(before: Mapping[str, T], after: Mapping[str, T]) -> tuple[T, ...]:
+    """What only the new side has."""
+    return tuple(one for key, one in sorted(after.items()) if key not in before)
+
+
+def variables(before: Contents, after: Contents, known: Iterable[str]) -> Iterator[Read]:
+    """The variables that are newly read, or newly without a value, and that some function does not set.
+
+    Args:
+        before: The old side.
+        after: The new side.
+        known: The functions that the old side has too.
+    """
+    both = set(known)
+    for name, new in sorted(after.variables.items()):
+        old = before.variables.get(name)
+        newly = old is None or (new.required and not old.required) or both & (set(new.unset) - set(old.unset))
+        if new.unset and newly:
+            yield new
+
+
+def functions(before: Snapshot, after: Snapshot) -> Iterator[FunctionChange]:
+    """The costs of each function."""
+    for name in dict.fromkeys((*after.costs, *before.costs)):
+        old, new = before.costs.get(name), after.costs.get(name)
+        was, will = old or Cost(), new or Cost()
+        yield FunctionChange(
+            name,
+            _kind(old, new),
+            _pair(was.zipped, will.zipped, *_ZIPPED),
+            _pair(was.unzipped, will.unzipped, *_UNZIPPED),
+            _pair(was.init, will.init, *_INIT),
+            _pair(was.memory, will.memory, *_MEMORY),
+        )
+
+
+def _pair(old: N | None, new: N | None, least: float, part: float) -> Pair[N]:
+    if old is None or new is None:
+        return Pair(old, new)
+    return Pair(old, new, abs(new - old) >= max(least, part * old))
+
+
+def findings(before: Snapshot, after: Snapshot) -> tuple[tuple[Found, ...], tuple[Found, ...]]:
+    """The findings that count on the new side alone, and on the old side alone, of the checks that judged both."""
+    checks = before.checks & after.checks
+    return tuple(_missing(after, before, checks)), tuple(_missing(before, after, checks))
+
+
+def _missing(here: Snapshot, there: Snapshot, checks: frozenset[str]) -> Iterator[Found]:
+    """What one side finds, and the other does not; what is accepted is found."""
+    left = Counter(one.key for one in there.findings)
+    for one in sorted(here.findings, key=lambda found: not found.accepted):
+        if left[one.key]:
+            left[one.key] -= 1
+        elif one.check in checks and not one.accepted:
+            yield one
+
+
+def uncompared(before: Snapshot, after: Snapshot) -> tuple[str, ...]:
+    """The checks with a finding that judged one side alone."""
+    judged = {one.check for one in (*before.findings, *after.findings)}
+    return tuple(sorted(judged & (before.checks ^ after.checks)))

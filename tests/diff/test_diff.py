@@ -1,0 +1,420 @@
+"""What a release changes: pairs of small archives, and what is said of them."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from fixtures.broken import mini
+from harness.cli import run
+from harness.diff import json_v1
+from harness.reporters.json_v1 import schema
+from tests import aws
+from tests.build import wheel
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from typing import TypeAlias
+
+    Call: TypeAlias = Callable[..., tuple[int, str, str]]
+
+SCHEMA = Path(__file__).parents[2] / "docs" / "diff-v1.schema.json"
+HANDLER = "\n\ndef handler(event, context):\n    return {}\n"
+AGAINST = ["--against", "old/code.zip", "--against-layer", "old/layer.zip"]
+STATIC = ["--engine", "none"]
+JSON = [*STATIC, "--format", "json"]
+MOST_LINES = 40
+MANIFEST = """\
+code = "{0}/code.zip"
+layers = ["{0}/layer.zip"]
+requirements = ["requirements.txt"]
+environment = {{ TABLE = "orders" }}
+
+[functions.api]
+handler = "app.handler"
+"""
+
+
+@pytest.fixture(autouse=True)
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working directory: two releases that are the same, and the manifests of both."""
+    for side in ("old", "new"):
+        write(tmp_path, side, {"app.py": HANDLER}, {"python/readme.txt": ""})
+    (tmp_path / "requirements.txt").write_text("yaml-reader==1.0\n", encoding="utf-8")
+    (tmp_path / "old.toml").write_text(MANIFEST.format("old"), encoding="utf-8")
+    (tmp_path / "lambda-artifact.toml").write_text(MANIFEST.format("new"), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def write(desk: Path, side: str, code: Mapping[str, str | bytes], layer: Mapping[str, str | bytes]) -> None:
+    (desk / side).mkdir(exist_ok=True)
+    mini(desk / side / "code.zip", {"app.py": HANDLER, **code})
+    mini(desk / side / "layer.zip", {"python/readme.txt": "", **layer})
+
+
+@pytest.fixture
+def call(environ: dict[str, str], capsys: pytest.CaptureFixture[str]) -> Call:
+    """Calls the command, and gives its exit code and what it wrote."""
+
+    def called(*arguments: str) -> tuple[int, str, str]:
+        code = run(["diff", *arguments], environ)
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return called
+
+
+@dataclass
+class Case:
+    """Two releases, and what is said of their difference: of each list its entries, the rest being empty.
+
+    Attributes:
+        old: The code, and where ``python/`` begins the name, the layer.
+        new: The same.
+        terminal: What is said on the terminal.
+    """
+
+    id: str
+    old: dict[str, str]
+    new: dict[str, str]
+    said: dict[str, list[Any]] = field(default_factory=dict)
+    terminal: tuple[str, ...] = ()
+
+
+def on_aws(code: str) -> dict[str, str]:
+    return {"app.py": f"import boto3, os\n{code}{HANDLER}"}
+
+
+YAML, NEWER = wheel("yaml-reader==1.0", "yaml.py"), wheel("yaml-reader==1.10", "yaml.py")
+ASKING = wheel("asking==2.0", requires=("yaml-reader>=1",))
+CHANGED = {"files": [("changed", "app.py")]}
+READS = 'import os\nos.environ["{}"]' + HANDLER.replace("{}", "{{}}")
+
+CASES = (
+    Case("nothing", {}, {}, terminal=("DIFF  nothing differs",)),
+    Case(
+        "a distribution that is new, with who asks for it",
+        {},
+        {**YAML, **ASKING},
+        {
+            "distributions": [
+                ("new", "asking", [], ["2.0"], []),
+                ("new", "yaml-reader", [], ["1.0"], ["yaml-reader==1.0 in requirements.txt", "asking"]),
+            ]
+        },
+        (
+            "packages    new: yaml-reader 1.0 (yaml-reader==1.0 in requirements.txt, asking)\n",
+            "            new: asking 2.0\n",
+        ),
+    ),
+    Case(
+        "one that is newer, by its version and not by its letters",
+        {**wheel("yaml-reader==1.9", "yaml.py")},
+        NEWER,
+        {"distributions": [("up", "yaml-reader", ["1.9"], ["1.10"], ["yaml-reader==1.0 in requirements.txt"])]},
+        ("up: yaml-reader 1.9 → 1.10 (yaml-reader==1.0 in requirements.txt)",),
+    ),
+    Case(
+        "one that is older, and one that is gone",
+        {**NEWER, **wheel("six==1.16.0")},
+        YAML,
+        {
+            "distributions": [
+                ("gone", "six", ["1.16.0"], [], []),
+                ("down", "yaml-reader", ["1.10"], ["1.0"], ["yaml-reader==1.0 in requirements.txt"]),
+            ]
+        },
+    ),
+    Case(
+        "own files without bytecode, and the same version of a distribution with other modules",
+        {"a.py": "", "b.sql": "select 1", "c.json": "{}", "same.txt": "", "__pycache__/a.cpython-312.pyc": "x", **YAML},
+        {"b.sql": "select 2", "c.json": "{}", "d/e.py": "", "same.txt": "", **wheel("yaml-reader==1.0", "yaml.py")}
+        | {"python/yaml.py": "changed = True"},
+        {
+            "distributions": [("changed", "yaml-reader", ["1.0"], ["1.0"], ["yaml-reader==1.0 in requirements.txt"])],
+            "files": [("gone", "a.py"), ("changed", "b.sql"), ("new", "d/e.py")],
+        },
+        (
+            "packages    changed: yaml-reader 1.0 has other modules (yaml-reader==1.0 in requirements.txt)",
+            "own files   new: d/e.py\n            changed: b.sql\n            gone: a.py",
+        ),
+    ),
+    Case(
+        "a module that handlers newly reach",
+        YAML,
+        {**YAML, "app.py": "import reader" + HANDLER, "reader.py": "import yaml\n"},
+        {
+            "files": [("changed", "app.py"), ("new", "reader.py")],
+            "modules": [("yaml", "yaml-reader 1.0", "reader")],
+        },
+        ("reached     yaml (yaml-reader 1.0), by reader",),
+    ),
+    Case(
+        "one that the runtime brings",
+        {},
+        {"app.py": "import boto3" + HANDLER},
+        {**CHANGED, "modules": [("boto3", "in the runtime", "app")]},
+    ),
+    Case("one of the standard library is not worth a word", {}, {"app.py": "import json" + HANDLER}, CHANGED),
+    Case(
+        "a variable that is newly read and not set",
+        {},
+        {"app.py": READS.format("QUEUE")},
+        {**CHANGED, "variables": [("QUEUE", True, "app.py:2", ["api"])]},
+        ("variables   QUEUE is not set for api: app.py:2",),
+    ),
+    *(
+        Case(
+            f"a variable with a default: {text}",
+            {},
+            {"app.py": f"import os\n{text}{HANDLER}"},
+            {**CHANGED, "variables": [("QUEUE", required, "app.py:2", ["api"])]},
+        )
+        for text, required in (
+            ('os.environ.get("QUEUE")', True),
+            ('os.getenv("QUEUE")', True),
+            ('os.getenv("QUEUE", "x")', False),
+            ('os.environ.get("QUEUE") or "x"', False),
+        )
+    ),
+    Case(
+        "a variable whose default is gone",
+        {"app.py": 'import os\nos.getenv("QUEUE", "x")' + HANDLER},
+        {"app.py": READS.format("QUEUE")},
+        {**CHANGED, "variables": [("QUEUE", True, "app.py:2", ["api"])]},
+    ),
+    Case("a variable that is set", {}, {"app.py": READS.format("TABLE")}, CHANGED),
+    Case("a variable that Lambda sets", {}, {"app.py": READS.format("AWS_REGION")}, CHANGED),
+    Case(
+        "a variable in a file that no handler reaches",
+        {},
+        {"tools.py": READS.format("QUEUE")},
+        {"files": [("new", "tools.py")]},
+    ),
+    Case(
+        "an operation of AWS, with the permission that has another name",
+        on_aws('s3 = boto3.client("s3")\ns3.get_object()'),
+        on_aws('s3 = boto3.client("s3")\ns3.get_object()\ns3.get_paginator("list_objects_v2")'),
+        {**CHANGED, "aws_calls": [("s3", "ListObjectsV2", ["s3:ListBucket"], "app.py:4")]},
+        ("AWS calls   s3 ListObjectsV2: app.py:4\nIAM actions s3:ListBucket",),
+    ),
+    Case(
+        "an operation on a client of another own module",
+        {"clients.py": 'import boto3\ndef sns():\n    return boto3.client("sns")\n'},
+        {
+            "clients.py": 'import boto3\ndef sns():\n    return boto3.client("sns")\n',
+            "app.py": "import clients\nclients.sns().publish()" + HANDLER,
+        },
+        {
+            **CHANGED,
+            "modules": [("boto3", "in the runtime", "clients")],
+            "aws_calls": [("sns", "Publish", ["sns:Publish"], "app.py:2")],
+        },
+    ),
+    Case(
+        "an operation on a parameter, where one service alone has it",
+        on_aws('boto3.client("stepfunctions")'),
+        on_aws(
+            'boto3.client("stepfunctions")\ndef f(x):\n    x.start_execution(stateMachineArn=1)\n'
+            "    x.stop_execution(1)\n    x.get_item(Key=1)"
+        ),
+        {**CHANGED, "aws_calls": [("stepfunctions", "StartExecution", ["states:StartExecution"], "app.py:4")]},
+    ),
+    Case(
+        "an error that is new and one that is gone",
+        {"app.py": "import lost" + HANDLER},
+        {"app.py": "import gone" + HANDLER},
+        {
+            **CHANGED,
+            "new_findings": [("imports-resolve", "error", "/var/task/app.py:1")],
+            "gone_findings": [("imports-resolve", "error", "/var/task/app.py:1")],
+        },
+        (
+            "1 new error, 1 finding gone",
+            "findings    error: imports-resolve: Runtime.ImportModuleError: ",
+            "resolved    error: imports-resolve: ",
+        ),
+    ),
+    Case(
+        "an error that stays, at another line",
+        {"app.py": "import lost" + HANDLER},
+        {"app.py": "\n\nimport lost" + HANDLER},
+        CHANGED,
+    ),
+)
+LISTS = {
+    "distributions": ("kind", "name", "before", "after", "asked_by"),
+    "files": ("kind", "path"),
+    "modules": ("name", "of", "by"),
+    "variables": ("name", "required", "where", "unset"),
+    "aws_calls": ("service", "operation", "actions", "where"),
+    "new_findings": ("check", "severity", "where"),
+    "gone_findings": ("check", "severity", "where"),
+}
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+def test_what_a_release_changes_is_said_and_nothing_else(case: Case, call: Call, desk: Path) -> None:
+    for side, files in (("old", case.old), ("new", case.new)):
+        parts = ({n: t for n, t in files.items() if n.startswith("python/") is layer} for layer in (False, True))
+        write(desk, side, *parts)
+
+    code, out, _ = call(*AGAINST, *JSON, "--output", "terminal=said.txt")
+
+    report = json.loads(out)
+    said = {name: [tuple(one[key] for key in keys) for one in report[name]] for name, keys in LISTS.items()}
+    assert (code, {name: found for name, found in said.items() if found}) == (0, case.said)
+    text = (desk / "said.txt").read_text(encoding="utf-8")
+    assert not [words for words in case.terminal if words not in text]
+    assert text.count("\n") <= MOST_LINES
+    Draft202012Validator(json.loads(SCHEMA.read_text(encoding="utf-8"))).validate(report)
+
+
+def test_the_schema_is_published() -> None:
+    assert SCHEMA.read_text(encoding="utf-8") == schema(json_v1.DiffV1, json_v1.SCHEMA)
+
+
+def test_costs_of_a_start_and_new_findings_with_an_engine(call: Call, desk: Path, python: Path) -> None:
+    """Two real starts of each: what is alike is no change, and 200 MB and a broken import are."""
+    write(desk, "old", {"job.py": HANDLER}, {})
+    write(
+        desk, "new", {"app.py": "held = bytearray(b'x') * 200_000_000" + HANDLER, "job.py": "import lost" + HANDLER}, {}
+    )
+    (desk / "lambda-artifact.toml").write_text(
+        MANIFEST.format("new") + '[functions.job]\nhandler = "job.handler"\n', encoding="utf-8"
+    )
+
+    code, out, _ = call(*AGAINST, "--engine", "process", "--python", str(python), "--format", "json")
+    failed, said, _ = call(*AGAINST, "--engine", "process", "--python", str(python), "--fail-on", "new-finding")
+
+    report = json.loads(out)
+    api, job = report["functions"]
+    assert code == 0
+    assert api["max_rss_mb"]["after"] - api["max_rss_mb"]["before"] > 150
+    assert (api["max_rss_mb"]["differs"], api["init_cpu_seconds"]["before"] > 0) == (True, True)
+    assert (job["init_cpu_seconds"]["before"] > 0, job["init_cpu_seconds"]["after"]) == (True, None)
+    found = {one["check"] for one in report["new_findings"]}
+    assert (found, report["gone_findings"]) == ({"imports-resolve", "handler-imports"}, [])
+    assert (failed, said.partition(" ")[0]) == (1, "FAIL")
+
+
+def test_the_other_side_can_be_a_manifest_a_folder_or_a_report(
+    call: Call, desk: Path, environ: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(desk, "old", {"app.py": "import lost" + HANDLER}, YAML)
+    write(desk, "new", {}, NEWER)
+    with zipfile.ZipFile(desk / "old/code.zip") as code, zipfile.ZipFile(desk / "old/layer.zip") as layer:
+        code.extractall(desk / "unpacked")
+        layer.extractall(desk / "unpacked-layer")
+    run(["verify", "--manifest", "old.toml", *STATIC, "--output", "json=old.json"], environ)
+    capsys.readouterr()
+    ways = {
+        "manifest": ["old.toml"],
+        "folder": ["unpacked", "--against-layer", "unpacked-layer"],
+        "report": ["old.json"],
+    }
+
+    found = {way: json.loads(call("--against", *named, *JSON)[1]) for way, named in ways.items()}
+
+    for report in found.values():
+        assert "imports-resolve" in {one["check"] for one in report["gone_findings"]}
+        assert report["functions"][0]["unzipped_bytes"]["before"]
+    for way in ("manifest", "folder"):
+        assert [(one["kind"], one["name"]) for one in found[way]["distributions"]] == [("up", "yaml-reader")]
+        assert [(one["kind"], one["path"]) for one in found[way]["files"]] == [("changed", "app.py")]
+    assert (found["report"]["compared"], found["report"]["files"]) == (False, [])
+    assert "a report has no contents" in found["report"]["notes"][0]
+
+
+@pytest.fixture(scope="module")
+def moto() -> Iterator[str]:
+    yield from aws.started()
+
+
+def test_it_can_be_what_is_deployed(call: Call, desk: Path, moto: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(desk, "old", {}, YAML)
+    write(desk, "new", {}, NEWER)
+    for account in aws.accounts(moto):
+        for name, value in account.environ.items():
+            monkeypatch.setenv(name, value)
+        layer = account.layer("parts", (desk / "old/layer.zip").read_bytes())
+        account.function("api", (desk / "old/code.zip").read_bytes(), Handler="app.handler", Layers=[layer])
+
+        code, out, _ = call("--against", "function:api", *JSON)
+
+        report = json.loads(out)
+        assert (code, [one["source"] for one in report["before"]["artifacts"]]) == (0, ["function:api", layer])
+        assert [(one["kind"], one["before"]) for one in report["distributions"]] == [("up", ["1.0"])]
+        assert [note.rpartition(": ")[2] for note in report["notes"]] == ["built-dependencies"]
+
+
+def test_functions_with_archives_of_their_own_are_named_where_only_they_differ(call: Call, desk: Path) -> None:
+    for side, text in (("old", ""), ("new", "x = 1")):
+        write(desk, side, {"shared.py": text}, {})
+        (desk / f"{side}-job").mkdir()
+        mini(desk / f"{side}-job/code.zip", {"app.py": HANDLER, "shared.py": "", "both.py": text})
+        mini(desk / side / "code.zip", {"app.py": HANDLER, "shared.py": text, "both.py": text})
+        name = "lambda-artifact.toml" if side == "new" else "old.toml"
+        job = f'[functions.job]\nhandler = "app.handler"\ncode = "{side}-job/code.zip"\n'
+        (desk / name).write_text(MANIFEST.format(side) + job, encoding="utf-8")
+
+    report = json.loads(call("--against", "old.toml", *JSON)[1])
+
+    found = [(one["path"], one["functions"]) for one in report["files"]]
+    assert found == [("both.py", []), ("shared.py", ["api"])]
+    assert "name a manifest or a template" in call("--against", "old/code.zip", *STATIC)[2]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "the following arguments are required: --against"),
+        (["--against", "nowhere.zip"], "--against nowhere.zip: there is no such file or folder"),
+        (["--against", "old.toml", "--against-layer", "old/layer.zip"], "--against-layer goes with an archive"),
+        (["--against", "old/code.zip", "--against-layer", "no.zip"], "--against-layer: "),
+        ([*AGAINST, "--fail-on", "findings"], "--fail-on findings: it takes new-finding"),
+        ([*AGAINST, "--format", "sarif"], "--format sarif: it takes terminal, json, markdown"),
+        ([*AGAINST, "--output", "json=old/code.zip"], "--output json=old/code.zip: that file is verified"),
+        (["--against", "other.json"], "--against other.json: expected a report of schema lambda-artifact/report/v1"),
+    ],
+)
+def test_a_request_that_is_wrong_is_refused(call: Call, desk: Path, arguments: list[str], said: str) -> None:
+    (desk / "other.json").write_text('{"schema": "lambda-artifact/transition/v1"}', encoding="utf-8")
+
+    code, out, err = call(*arguments)
+
+    assert (code, out, said in err) == (2, "", True)
+
+
+def test_what_cannot_be_had_makes_it_incomplete(call: Call, moto: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for account in aws.accounts(moto):
+        for name, value in account.environ.items():
+            monkeypatch.setenv(name, value)
+
+        code, out, _ = call("--against", "function:nowhere", *STATIC)
+
+        assert (code, out.partition(" ")[0], "NOT DONE" in out) == (3, "INCOMPLETE", True)
+
+
+def test_lists_are_cut_and_a_verbose_report_has_all(call: Call, desk: Path) -> None:
+    write(desk, "new", {f"m{number:02}.py": "" for number in range(30)}, {})
+
+    brief, verbose = call(*AGAINST, *STATIC)[1], call(*AGAINST, *STATIC, "-v")[1]
+
+    assert ("and 22 more" in brief, "m29.py" in brief, "m29.py" in verbose) == (True, False, True)
+
+
+def test_the_page_and_the_comment_say_the_same(call: Call, desk: Path) -> None:
+    write(desk, "new", {}, YAML)
+
+    call(*AGAINST, *STATIC, "--output", "html=d.html", "--output", "markdown=d.md")
+
+    assert "yaml-reader 1.0" in (desk / "d.html").read_text(encoding="utf-8")
+    assert (desk / "d.md").read_text(encoding="utf-8").startswith("## Lambda diff\n\n**1 distribution")
