@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from harness.diff.contents import ordered
 from harness.diff.values import (
+    AwsCall,
     Contents,
     Cost,
     FileChange,
@@ -73,6 +75,14 @@ def _kind(old: object, new: object) -> Kind | None:
 def added(before: Mapping[str, T], after: Mapping[str, T]) -> tuple[T, ...]:
     """What only the new side has."""
     return tuple(one for key, one in sorted(after.items()) if key not in before)
+
+
+def calls(before: Contents, after: Contents) -> Iterator[AwsCall]:
+    """The operations that are new, or new for a function."""
+    for key, new in sorted(after.calls.items()):
+        old = before.calls.get(key)
+        if functions := tuple(one for one in new.functions if old is None or one not in old.functions):
+            yield replace(new, functions=functions)
 
 
 def variables(before: Contents, after: Contents, known: Iterable[str]) -> Iterator[Read]:

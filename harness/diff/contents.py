@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import zlib
 from collections import defaultdict
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from packaging.version import InvalidVersion, Version
@@ -134,10 +135,10 @@ def _digest(item: Item) -> str:
     return f"{entry.crc:08x} {entry.size}"
 
 
-def _reached(program: Program) -> Mapping[str, Reach]:
-    """The own files that handlers load or may load."""
-    found = {path: reach for path, reach in program.graph.reached.items() if path in program.own}
-    return {**{path: reach for path, reach in program.possible().items() if path in program.own}, **found}
+def _reached(program: Program, function: str | None = None) -> Mapping[str, Reach]:
+    """The own files that a function, or any, loads or may load."""
+    every = program.graph.reached if function is None else program.reached_by.get(function, {})
+    return {path: reach for path, reach in {**program.possible(function), **every}.items() if path in program.own}
 
 
 def _modules(program: Program) -> Iterator[tuple[str, Reached]]:
@@ -188,14 +189,16 @@ def _calls(programs: Iterable[Program]) -> Mapping[str, AwsCall]:
     """The operations of AWS that own code calls."""
     found: dict[str, AwsCall] = {}
     for program in programs:
-        paths: Iterable[str] = _reached(program) or program.serving
         made = {service for path in program.own for service in program.facts.modules[path].clients.made}
-        for path in sorted(paths):
-            for call in program.facts.modules[path].clients.calls:
-                for service, operation in _operations(call.of, call.operation, path, program, made):
-                    actions = aws_actions.actions(service, operation)
-                    where = f"{shown(path)}:{call.line}"
-                    found.setdefault(f"{service}:{operation}", AwsCall(service, operation, actions, where))
+        for function in program.names or ("",):
+            for path in sorted(_reached(program, function or None) or program.serving):
+                for call in program.facts.modules[path].clients.calls:
+                    for service, operation in _operations(call.of, call.operation, path, program, made):
+                        where, key = f"{shown(path)}:{call.line}", f"{service}:{operation}"
+                        actions = aws_actions.actions(service, operation)
+                        old = found.get(key) or AwsCall(service, operation, actions, where)
+                        if function not in old.functions:
+                            found[key] = replace(old, functions=(*old.functions, function))
     return found
 
 

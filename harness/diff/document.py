@@ -144,7 +144,8 @@ def _variable(one: Read) -> str:
 
 
 def _call(one: AwsCall) -> str:
-    return f"{one.service} {one.operation}: {one.where}"
+    functions = f" by {few(one.functions, _ASKERS)}" if any(one.functions) else ""
+    return f"{one.service} {one.operation}{functions}: {one.where}"
 
 
 def _finding(one: Found) -> str:

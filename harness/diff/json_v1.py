@@ -71,6 +71,7 @@ class ReportedCall(Struct, frozen=True):
     operation: str
     actions: Annotated[tuple[str, ...], Meta(description="The IAM actions that it needs, as far as that is known.")]
     where: str
+    functions: Annotated[tuple[str, ...], Meta(description="Those for which it is new.")]
 
 
 class Bytes(Struct, frozen=True):

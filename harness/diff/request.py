@@ -103,7 +103,7 @@ def run(other: Manifest | Snapshot, after: Manifest, options: argparse.Namespace
         files=tuple(comparison.files(before, now)),
         modules=comparison.added(before.modules, now.modules),
         variables=tuple(comparison.variables(before, now, old.costs)),
-        calls=comparison.added(before.calls, now.calls),
+        calls=tuple(comparison.calls(before, now)),
         functions=tuple(comparison.functions(old, new)),
         new=found,
         gone=gone,

@@ -60,12 +60,14 @@ class AwsCall:
         operation: ``PutItem``.
         actions: The IAM actions that it needs.
         where: The first place that calls it.
+        functions: Those that reach it; each has a role of its own that must allow it.
     """
 
     service: str
     operation: str
     actions: tuple[str, ...]
     where: str
+    functions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -203,7 +203,7 @@ CASES = (
         on_aws('s3 = boto3.client("s3")\ns3.get_object()'),
         on_aws('s3 = boto3.client("s3")\ns3.get_object()\ns3.get_paginator("list_objects_v2")'),
         {**CHANGED, "aws_calls": [("s3", "ListObjectsV2", ["s3:ListBucket"], "app.py:4")]},
-        ("AWS calls   s3 ListObjectsV2: app.py:4\nIAM actions s3:ListBucket",),
+        ("AWS calls   s3 ListObjectsV2 by api: app.py:4\nIAM actions s3:ListBucket",),
     ),
     Case(
         "an operation on a client of another own module",
