@@ -13,7 +13,7 @@ from msgspec import Meta, Struct
 from harness import regular_files
 from harness.diagnosis.fingerprints import fingerprint, plain
 from harness.diagnosis.problems import stage
-from harness.model import Completed, NotApplicable, Severity, Skipped, Stage, UsageError, Waived
+from harness.model import Completed, Edit, NotApplicable, Severity, Skipped, Stage, UsageError, Waived
 from harness.plain_text import few, printed_json
 
 if TYPE_CHECKING:
@@ -105,7 +105,9 @@ def applied(result: Result, baseline: Baseline, artifacts: Sequence[ArtifactInfo
         if entry is None or used[mark] >= entry.count:
             counted.append(finding)
         elif why := _refused(entry, result.check, finding, today):
-            counted.append(replace(finding, remedy=f"{finding.remedy}; {why}" if finding.remedy else why))
+            remedy = f"{finding.remedy}; {why}" if finding.remedy else why
+            edits = (*finding.edits, Edit(why)) if finding.edits else ()
+            counted.append(replace(finding, remedy=remedy, edits=edits))
         else:
             used[mark] += 1
             reason = f": {entry.reason}" if entry.reason else ""
@@ -115,11 +117,11 @@ def applied(result: Result, baseline: Baseline, artifacts: Sequence[ArtifactInfo
 
 
 def _refused(entry: Entry, check: str, finding: Finding, today: date) -> str | None:
-    """Why an entry does not accept a finding."""
+    """What an entry lacks that does not accept a finding."""
     if entry.expires and entry.expires < today:
-        return f"its entry in the baseline expired on {entry.expires}"
+        return f"or renew its entry in the baseline, which expired on {entry.expires}"
     if stops(check, finding) and not entry.reason:
-        return "its entry in the baseline has no `reason`, which it needs: it keeps a function from starting"
+        return "or give its entry in the baseline a `reason`: it keeps a function from starting"
     return None
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.model import Completed, Finding, NotApplicable, Severity, Skipped, UsageError, Waived, When
+from harness.model import Completed, Edit, Finding, NotApplicable, Severity, Skipped, UsageError, Waived, When
 from harness.runner import regraded
 from harness.session.baseline import Baseline, Entry, applied, gone, of, read
 from tests.build import TODAY
@@ -81,7 +81,17 @@ def test_what_keeps_a_function_from_starting_needs_a_reason() -> None:
     reasoned = of(STOPPED, EMPTY, "it is switched off")
     assert after(STOPPED, reasoned) == []
     (left,) = after(STOPPED, changed(reasoned, reason=None))
-    assert (left.remedy or "").endswith("has no `reason`, which it needs: it keeps a function from starting")
+    assert (left.remedy or "").endswith(
+        "or give its entry in the baseline a `reason`: it keeps a function from starting"
+    )
+    (stepwise,) = after(
+        report(result("handler-imports", Completed((replace(MISSING, edits=(Edit("add it"),)),)), "api")),
+        changed(reasoned, reason=None),
+    )
+    assert [edit.do.partition(":")[0] for edit in stepwise.edits] == [
+        "add it",
+        "or give its entry in the baseline a `reason`",
+    ]
     static = report(result("imports-resolve", Completed((replace(MISSING, when=When.AT_START),))))
     assert of(static, EMPTY, None).entries == ()
     assert of(STOPPED, reasoned, None) == reasoned
@@ -92,7 +102,7 @@ def test_an_entry_may_expire(days: int, counts: int) -> None:
     baseline = changed(of(FOUND, EMPTY, None), expires=TODAY + timedelta(days))
     left = after(FOUND, baseline)
     assert len(left) == counts
-    assert all("its entry in the baseline expired on 2026-06-29" in (one.remedy or "") for one in left)
+    assert all("or renew its entry in the baseline, which expired on 2026-06-29" in (one.remedy or "") for one in left)
 
 
 def test_a_written_baseline_is_read_as_it_was_and_keeps_reasons_and_dates(tmp_path: Path) -> None:
