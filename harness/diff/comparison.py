@@ -96,7 +96,11 @@ def variables(before: Contents, after: Contents, known: Iterable[str]) -> Iterat
     both = set(known)
     for name, new in sorted(after.variables.items()):
         old = before.variables.get(name)
-        newly = old is None or (new.required and not old.required) or both & (set(new.unset) - set(old.unset))
+        newly = (
+            old is None
+            or (new.required, new.raises) > (old.required, old.raises)
+            or both & (set(new.unset) - set(old.unset))
+        )
         if new.unset and newly:
             yield new
 
@@ -123,18 +127,30 @@ def _pair(old: N | None, new: N | None, least: float, part: float) -> Pair[N]:
 
 
 def findings(before: Snapshot, after: Snapshot) -> tuple[tuple[Found, ...], tuple[Found, ...]]:
-    """The findings that count on the new side alone, and on the old side alone, of the checks that judged both."""
-    checks = before.checks & after.checks
-    return tuple(_missing(after, before, checks)), tuple(_missing(before, after, checks))
+    """The findings that count on the new side alone, and on the old side alone.
+
+    One is new if the old side ran its check, and could do it for that function. It is gone only if the new side has
+    judged the same and did not find it, or has the function no more.
+    """
+    new = (one for one in _missing(after, before) if one.check in before.checks)
+    gone = (one for one in _missing(before, after) if one.check in after.checks)
+    return (
+        tuple(one for one in new if (one.check, one.function) not in before.skipped),
+        tuple(one for one in gone if (one.check, one.function) in after.judged or _is_without(after, one.function)),
+    )
 
 
-def _missing(here: Snapshot, there: Snapshot, checks: frozenset[str]) -> Iterator[Found]:
+def _is_without(side: Snapshot, function: str | None) -> bool:
+    return function is not None and function not in side.costs
+
+
+def _missing(here: Snapshot, there: Snapshot) -> Iterator[Found]:
     """What one side finds, and the other does not; what is accepted is found."""
     left = Counter(one.key for one in there.findings)
     for one in sorted(here.findings, key=lambda found: not found.accepted):
         if left[one.key]:
             left[one.key] -= 1
-        elif one.check in checks and not one.accepted:
+        elif not one.accepted:
             yield one
 
 

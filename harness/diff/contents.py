@@ -178,10 +178,16 @@ def _variables(programs: Iterable[Program]) -> Mapping[str, Read]:
                 for one in program.facts.modules[path].variables if path in program.own else ():
                     if one.name in given:
                         continue
-                    old = found.get(one.name) or Read(one.name, required=False, where=f"{shown(path)}:{one.line}")
+                    where = f"{shown(path)}:{one.line}"
+                    old = found.get(one.name) or Read(one.name, required=False, raises=False, where=where)
                     unset = () if one.name in there or function in old.unset else (function,)
-                    required = old.required or not one.defaulted
-                    found[one.name] = Read(one.name, required, old.where, (*old.unset, *unset))
+                    found[one.name] = Read(
+                        one.name,
+                        required=old.required or not one.defaulted,
+                        raises=old.raises or one.raises,
+                        where=where if one.raises and not old.raises else old.where,
+                        unset=(*old.unset, *unset),
+                    )
     return found
 
 

@@ -140,7 +140,8 @@ def _variables(diff: Diff) -> Iterator[Fact]:
 
 
 def _variable(one: Read) -> str:
-    return f"{one.name} is not set{f' for {few(one.unset, _ASKERS)}' if any(one.unset) else ''}: {one.where}"
+    functions = f" for {few(one.unset, _ASKERS)}" if any(one.unset) else ""
+    return f"{one.name} is not set{functions}{', so that reading it fails' if one.raises else ''}: {one.where}"
 
 
 def _call(one: AwsCall) -> str:

@@ -60,6 +60,7 @@ class ReportedVariable(Struct, frozen=True):
 
     name: str
     required: Annotated[bool, Meta(description="Whether nothing takes its place where it is not set.")]
+    raises: Annotated[bool, Meta(description="Whether reading it fails where it is not set.")]
     where: str
     unset: Annotated[tuple[str, ...], Meta(description="The functions.")]
 

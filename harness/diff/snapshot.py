@@ -74,7 +74,8 @@ def verified(name: str, manifest: Manifest, settings: Settings, *, repository: b
         Side(name, report.artifacts),
         dict(_costs(report)),
         tuple(_findings(report)),
-        frozenset(one.check for one in report.results if isinstance(one.outcome, Completed | Skipped)),
+        frozenset((one.check, one.function) for one in report.results if isinstance(one.outcome, Completed)),
+        frozenset((one.check, one.function) for one in report.results if isinstance(one.outcome, Skipped | Crashed)),
         inside,
         tuple(_undone(report)),
     )
@@ -198,7 +199,8 @@ def reported(path: Path) -> Snapshot | None:
         Side(str(path), tuple(msgspec.convert(one, ArtifactInfo, from_attributes=True) for one in report.artifacts)),
         costs,
         tuple(findings),
-        frozenset(result.check for result in report.results if result.outcome in {"completed", "skipped"}),
+        frozenset((one.check, one.function) for one in report.results if one.outcome == "completed"),
+        frozenset((one.check, one.function) for one in report.results if one.outcome in {"skipped", "crashed"}),
         None,
     )
 

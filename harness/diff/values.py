@@ -41,12 +41,14 @@ class Read:
 
     Attributes:
         required: Whether nothing takes its place where it is not set.
-        where: The first place that reads it.
+        raises: Whether reading it fails then.
+        where: The first place that reads it, one where that fails before others.
         unset: The functions that reach this place and do not set it.
     """
 
     name: str
     required: bool
+    raises: bool
     where: str
     unset: tuple[str, ...] = ()
 
@@ -155,7 +157,8 @@ class Snapshot:
 
     Attributes:
         costs: By function.
-        checks: The checks that judged something.
+        judged: The checks that were completed, each with its function, or None where it is about the archives.
+        skipped: Those that could not be done.
         contents: None where only a report is there.
         undone: What could not be done.
     """
@@ -163,9 +166,15 @@ class Snapshot:
     side: Side
     costs: Mapping[str, Cost]
     findings: tuple[Found, ...]
-    checks: frozenset[str]
+    judged: frozenset[tuple[str, str | None]]
+    skipped: frozenset[tuple[str, str | None]]
     contents: Contents | None
     undone: tuple[str, ...] = ()
+
+    @property
+    def checks(self) -> frozenset[str]:
+        """The checks that judged or should have judged something."""
+        return frozenset(check for check, _ in self.judged | self.skipped)
 
 
 class Kind(StrEnum):

@@ -13,7 +13,9 @@ from jsonschema import Draft202012Validator
 
 from fixtures.broken import mini
 from harness.cli import run
-from harness.diff import json_v1
+from harness.diff import comparison, json_v1
+from harness.diff.values import Cost, Found, Side, Snapshot
+from harness.model import Severity
 from harness.reporters.json_v1 import schema
 from tests import aws
 from tests.build import wheel
@@ -168,7 +170,7 @@ CASES = (
         {},
         {"app.py": READS.format("QUEUE")},
         {**CHANGED, "variables": [("QUEUE", True, "app.py:2", ["api"])]},
-        ("variables   QUEUE is not set for api: app.py:2",),
+        ("variables   QUEUE is not set for api, so that reading it fails: app.py:2",),
     ),
     *(
         Case(
@@ -189,6 +191,12 @@ CASES = (
         {"app.py": 'import os\nos.getenv("QUEUE", "x")' + HANDLER},
         {"app.py": READS.format("QUEUE")},
         {**CHANGED, "variables": [("QUEUE", True, "app.py:2", ["api"])]},
+    ),
+    Case(
+        "a variable whose reading now fails",
+        {"app.py": 'import os\nos.getenv("QUEUE")' + HANDLER},
+        {"app.py": 'import os\nos.getenv("QUEUE")\nos.environ["QUEUE"]' + HANDLER},
+        {**CHANGED, "variables": [("QUEUE", True, "app.py:3", ["api"])]},
     ),
     Case("a variable that is set", {}, {"app.py": READS.format("TABLE")}, CHANGED),
     Case("a variable that Lambda sets", {}, {"app.py": READS.format("AWS_REGION")}, CHANGED),
@@ -418,3 +426,76 @@ def test_the_page_and_the_comment_say_the_same(call: Call, desk: Path) -> None:
 
     assert "yaml-reader 1.0" in (desk / "d.html").read_text(encoding="utf-8")
     assert (desk / "d.md").read_text(encoding="utf-8").startswith("## Lambda diff\n\n**1 distribution")
+
+
+def side(cost: Cost | None = None, *, found: str = "", judged: bool = True, skipped: bool = False) -> Snapshot:
+    """A side with one function and perhaps a finding of a check of it."""
+    finding = Found("k", "f", "handler-imports", "api", Severity.ERROR, found, "app.py")
+    check = frozenset({("handler-imports", "api")})
+    none = frozenset[tuple[str, str | None]]()
+    findings = (finding,) if found else ()
+    return Snapshot(
+        Side("x", ()), {"api": cost or Cost()}, findings, check if judged else none, check if skipped else none, None
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "differs"),
+    [
+        (Cost(zipped=1_000_000), Cost(zipped=1_009_000), "nothing"),
+        (Cost(zipped=1_000_000), Cost(zipped=1_011_000), "zipped"),
+        (Cost(unzipped=10_000), Cost(unzipped=10_100), "nothing"),
+        (Cost(unzipped=10_000), Cost(unzipped=20_000), "unzipped"),
+        (Cost(init=1.0), Cost(init=1.19), "nothing"),
+        (Cost(init=1.0), Cost(init=0.7), "init"),
+        (Cost(init=0.05), Cost(init=0.14), "nothing"),
+        (Cost(memory=200), Cost(memory=215), "nothing"),
+        (Cost(memory=40), Cost(memory=46), "memory"),
+        (Cost(memory=40), Cost(), "nothing"),
+    ],
+)
+def test_what_two_measurements_of_the_same_differ_by_is_no_change(old: Cost, new: Cost, differs: str) -> None:
+    (change,) = comparison.functions(side(old), side(new))
+
+    found = [name for name in ("zipped", "unzipped", "init", "memory") if getattr(change, name).differs]
+    assert (found or ["nothing"], change.differs) == ([differs], differs != "nothing")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "counts"),
+    [
+        (side(), side(found="lost"), (1, 0)),
+        (side(found="lost"), side(), (0, 1)),
+        (side(found="lost"), side(found="lost"), (0, 0)),
+        (side(found="lost"), side(judged=False, skipped=True), (0, 0)),
+        (side(judged=False, skipped=True), side(found="lost"), (0, 0)),
+        (side(judged=False), side(found="lost"), (0, 0)),
+    ],
+    ids=["new", "gone", "stays", "not done now", "not done before", "never asked before"],
+)
+def test_what_was_not_judged_is_neither_new_nor_gone(old: Snapshot, new: Snapshot, counts: tuple[int, int]) -> None:
+    found, gone = comparison.findings(old, new)
+
+    assert (len(found), len(gone)) == counts
+
+
+TEMPLATE = """\
+Transform: AWS::Serverless-2016-10-31
+Resources:
+  api:
+    Type: AWS::Serverless::Function
+    Properties: {Handler: app.handler, Runtime: python3.12, CodeUri: api}
+"""
+
+
+def test_the_build_output_of_another_checkout_is_a_side(call: Call, desk: Path) -> None:
+    for name, text in {"api/app.py": HANDLER, "template.yaml": TEMPLATE}.items():
+        (desk / "checkout/.aws-sam/build" / name).parent.mkdir(parents=True, exist_ok=True)
+        (desk / "checkout/.aws-sam/build" / name).write_text(text, encoding="utf-8")
+    write(desk, "new", {"app.py": "import reader" + HANDLER, "reader.py": ""}, {})
+
+    code, out, _ = call("--against", "checkout/.aws-sam/build/template.yaml", *JSON)
+
+    report = json.loads(out)
+    found = [(one["kind"], one["path"]) for one in report["files"]]
+    assert (code, found) == (0, [("new", "/opt/python/readme.txt"), ("changed", "app.py"), ("new", "reader.py")])
