@@ -11,16 +11,21 @@ from harness.reporters import text
 from harness.reporters.document import Document, Fact, NotDone, Table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from harness.diff.values import AwsCall, Diff, FileChange, Found, FunctionChange, PackageChange, Reached, Read
+    from harness.diff.values import AwsCall, Diff, FileChange, Found, FunctionChange, PackageChange, Reached, Read, Side
+    from harness.model import ArtifactInfo
 
-T = TypeVar("T")
+K = TypeVar("K", "PackageChange", "FileChange")
 N = TypeVar("N", int, float)
 
 COLUMNS: Final = ("function", "zipped", "unpacked", "init CPU", "memory")
-_BRIEF, _LONG = 4, 50
-_MOST_ROWS: Final = 6
+_BRIEF: Final = (4, 3, 2, 1)
+"""How many of a list are shown: the first that fits one screen."""
+_LONG: Final = 50
+_SCREEN: Final = 38  # lines, with an empty one between the parts
+_WIDE: Final = 86  # columns after the label
+_MOST_ROWS: Final = 5
 _NAMES: Final = 3
 _LONGEST: Final = 160
 _UNKNOWN: Final = "-"
@@ -30,15 +35,18 @@ _KINDS: Final = (Kind.NEW, Kind.UP, Kind.DOWN, Kind.CHANGED, Kind.GONE)
 
 def document(diff: Diff) -> Document:
     """The whole report."""
-    sides = (("before", diff.before), ("after", diff.after))
+    table, long = _table(diff), tuple(_lines(diff, _LONG))
+    room = _SCREEN - (len(table.rows) + 2 if table else 0)
+    shorter = [tuple(_lines(diff, most)) for most in _BRIEF]
+    brief = next((one for one in shorter if _height(one) <= room), shorter[-1])
     return Document(
         subject="diff",
         verdict=diff.verdict,
         summary=summary(diff),
         problems=(),
-        facts=tuple(_facts(diff)),
-        archives=tuple((label, archive) for label, side in sides for archive in side.artifacts),
-        table=_table(diff),
+        facts=tuple(Fact(label, words, short) for (label, words), (_, short) in zip(long, brief, strict=True)),
+        archives=tuple((label, archive) for label, side in _sides(diff) for archive in side.artifacts),
+        table=table,
         judges=diff.judges,
         not_done=tuple(NotDone("diff", reason) for reason in diff.undone),
     )
@@ -61,52 +69,58 @@ def summary(diff: Diff) -> str:
     return ", ".join(filter(None, counts)) or ("nothing differs" if same else "sizes and costs alone differ")
 
 
-def _facts(diff: Diff) -> Iterator[Fact]:
-    yield from _listed("findings", sorted(diff.new, key=lambda one: one.severity is not Severity.ERROR), _finding)
-    yield from _listed("resolved", diff.gone, _finding)
+def _height(lines: Iterable[tuple[str, str]]) -> int:
+    """The lines of a terminal that labelled texts take."""
+    return sum(-(-len(line) // _WIDE) for _, words in lines for line in words.split("\n"))
+
+
+def _lines(diff: Diff, most: int) -> Iterator[tuple[str, str]]:
+    """What differs, each list with its label.
+
+    Args:
+        diff: The comparison.
+        most: How many of a list are shown, one a line; of those that share a line twice as many.
+    """
+    new = sorted(diff.new, key=lambda one: one.severity is not Severity.ERROR)
     packages = sorted(diff.packages, key=lambda one: not one.direct)  # what the project asks for comes first
-    yield from _by_kind("packages", packages, _package)
-    yield from _by_kind("own files", diff.files, _file, ", ")
-    yield from _listed("reached", _reached(diff.modules), str)
-    yield from _variables(diff)
-    yield from _listed("AWS calls", diff.calls, _call)
-    if actions := dict.fromkeys(action for one in diff.calls for action in one.actions):
-        yield Fact("IAM actions", ", ".join(actions), few(actions, _BRIEF * 2))
-    for label, side in (("before", diff.before), ("after", diff.after)):
-        archives = [f"{one.source} {one.sha256[:12]}" for one in side.artifacts]
-        yield Fact(label, ", ".join(archives), few(archives, _BRIEF))
-    yield from (Fact("note", note) for note in diff.notes)
+    optional = [one.name for one in diff.variables if not one.required]
+    actions = dict.fromkeys(action for one in diff.calls for action in one.actions)
+    texts = (
+        ("findings", _cut(map(_finding, new), most)),
+        ("resolved", _cut(map(_finding, diff.gone), most)),
+        ("packages", _by_kind(packages, lambda kind, found: _cut((f"{kind}: {_package(one)}" for one in found), most))),
+        ("own files", _by_kind(diff.files, lambda kind, found: f"{kind}: {_cut(map(_file, found), most * 2, ', ')}")),
+        ("reached", _cut(_reached(diff.modules, most * 2), most)),
+        ("variables", _cut((_variable(one) for one in diff.variables if one.required), most)),
+        ("optional", _cut(optional, most * 2, ", ")),
+        ("AWS calls", _cut(map(_call, diff.calls), most)),
+        ("IAM actions", _cut(actions, most * 2, ", ")),
+        *((label, _cut(map(_archive, side.artifacts), most, ", ")) for label, side in _sides(diff)),
+        *(("note", note) for note in diff.notes),
+    )
+    yield from ((label, words) for label, words in texts if words)
 
 
-def _listed(label: str, several: Sequence[T], words: Callable[[T], str], separator: str = "\n") -> Iterator[Fact]:
-    if several:
-        yield Fact(label, *(_cut([words(one) for one in several], most, separator) for most in (_LONG, _BRIEF)))
+def _sides(diff: Diff) -> tuple[tuple[str, Side], ...]:
+    return ("before", diff.before), ("after", diff.after)
 
 
-def _by_kind(
-    label: str, several: Sequence[PackageChange | FileChange], words: Callable[..., str], separator: str = "\n"
-) -> Iterator[Fact]:
-    """One list for each kind of change, under one label."""
-    lists = [(kind, [words(one) for one in several if one.kind is kind]) for kind in _KINDS]
-    if several:
-        texts = (
-            "\n".join(
-                _cut([f"{kind}: {one}" for one in found], most, separator)
-                if separator == "\n"
-                else f"{kind}: {_cut(found, most * 2, separator)}"
-                for kind, found in lists
-                if found
-            )
-            for most in (_LONG, _BRIEF)
-        )
-        yield Fact(label, *texts)
+def _cut(several: Iterable[str], most: int, separator: str = "\n") -> str:
+    """The first of several, and how many more there are; one alone is no more than those words."""
+    every = [*several]
+    most += len(every) == most + 1
+    more = f", and {len(every) - most:,} more" if len(every) > most else ""
+    return separator.join(every[:most]) + more
 
 
-def _cut(several: Sequence[str], most: int, separator: str) -> str:
-    """The first of several; one more than there is room for stands in the place of ``and 1 more``."""
-    most += len(several) == most + 1
-    more = [f"and {len(several) - most:,} more"] if len(several) > most else []
-    return separator.join((*several[:most], *more))
+def _by_kind(several: Iterable[K], words: Callable[[Kind, list[K]], str]) -> str:
+    """One list for each kind of change."""
+    lists = text.gather((one.kind, one) for one in several)
+    return "\n".join(words(kind, lists[kind]) for kind in _KINDS if kind in lists)
+
+
+def _archive(one: ArtifactInfo) -> str:
+    return f"{one.source} {one.sha256[:12]}"
 
 
 def _package(one: PackageChange) -> str:
@@ -120,23 +134,10 @@ def _file(one: FileChange) -> str:
     return f"{one.path} ({few(one.functions, _ASKERS)})" if any(one.functions) else one.path
 
 
-def _reached(several: Sequence[Reached]) -> list[str]:
+def _reached(several: Sequence[Reached], most: int) -> Iterator[str]:
     """The modules by the own module that leads there."""
     gathered = text.gather((one.by, f"{one.name} ({one.of})" if one.of else one.name) for one in several)
-    return [f"{', '.join(names)}{f', by {by}' if by else ''}" for by, names in gathered.items()]
-
-
-def _variables(diff: Diff) -> Iterator[Fact]:
-    """The variables to set: those without a default one by one, the others by name."""
-    required = [_variable(one) for one in diff.variables if one.required]
-    optional = [one.name for one in diff.variables if not one.required]
-    if diff.variables:
-        others = [f"have a default: {_cut(optional, most, ', ')}" if optional else "" for most in (_LONG, _BRIEF)]
-        texts = (
-            "\n".join(filter(None, (_cut(required, most, "\n"), other)))
-            for most, other in zip((_LONG, _BRIEF), others, strict=True)
-        )
-        yield Fact("variables", *texts)
+    yield from (f"{_cut(names, most, ', ')}{f', by {by}' if by else ''}" for by, names in gathered.items())
 
 
 def _variable(one: Read) -> str:

@@ -419,6 +419,28 @@ def test_lists_are_cut_and_a_verbose_report_has_all(call: Call, desk: Path) -> N
     assert ("and 22 more" in brief, "m29.py" in brief, "m29.py" in verbose) == (True, False, True)
 
 
+def test_the_largest_release_fits_one_screen(call: Call, desk: Path) -> None:
+    """Everything that can differ does, many times over."""
+    old: dict[str, str] = {}
+    new = {"app.py": "import boto3, os\ns3 = boto3.client('s3')\nimport own0\n"}
+    operations = ("get_object", "put_object", "list_objects_v2", "delete_object", "get_bucket_acl", "copy_object")
+    for at in range(20):
+        old |= {f"gone{at}.txt": "", f"changed{at}.txt": "a", f"lost{at}.py": "", **wheel(f"gone{at}==1.0")}
+        old |= {**wheel(f"up{at}==1.0"), **wheel(f"down{at}==2.0")}
+        new |= {f"new{at}.txt": "", f"changed{at}.txt": "b", **wheel(f"up{at}==2.0"), **wheel(f"down{at}==1.0")}
+        new |= {**wheel(f"new{at}==1.0"), f"own{at}.py": f"import own{at + 1}, new{at}, up{at}\nimport missing{at}\n"}
+        new["app.py"] += f"os.environ['A{at}']\nos.getenv('B{at}', 'x')\ns3.{operations[at % 6]}()\n"
+    for side, files in (("old", old), ("new", {**new, "app.py": new["app.py"] + HANDLER})):
+        parts = ({n: t for n, t in files.items() if n.startswith("python/") is layer} for layer in (False, True))
+        write(desk, side, *parts)
+
+    out = call(*AGAINST, *STATIC)[1]
+
+    assert out.count("\n") <= MOST_LINES
+    labels = {line.partition("  ")[0] for line in out.splitlines()}
+    assert labels >= {"findings", "packages", "own files", "reached", "variables", "optional", "AWS calls", "before"}
+
+
 def test_the_page_and_the_comment_say_the_same(call: Call, desk: Path) -> None:
     write(desk, "new", {}, YAML)
 
