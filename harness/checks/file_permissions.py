@@ -1,7 +1,7 @@
 from harness.artifact.bundle import Item, where
 from harness.artifact.entries import Kind
 from harness.check import Engines, Findings, Subject, define
-from harness.model import Finding, Fix, Safety, Severity
+from harness.model import Defect, Fault, Finding, Fix, Safety, Severity
 from harness.plain_text import few
 
 SHOWN = 5
@@ -37,6 +37,7 @@ def check(subject: Subject, _: Engines) -> Findings:
                 where(first),
                 Severity.ERROR,
                 f"run `chmod -R a+rX` on the folder that {archive.source} is made from, and build it again",
+                faults=tuple(Fault(Defect.UNREADABLE, item.path) for item in unreadable),
                 fixes=(Fix(Safety.SAFE, archive.source, modes=tuple(map(_readable, unreadable))),),
             )
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 STARTS: Final = "handler-imports"
 """The check that starts each handler."""
+OBSERVED: Final = (STARTS, "handler-responds")
+"""The checks that say what the runtime did."""
 
 # What AWS does not take, by the check that sees it and by the words that it has for it.
 _REFUSED: Final = frozenset({"archive-integrity", "unzipped-size", "upload-size", "layer-count"})
@@ -34,6 +36,7 @@ _MODULE: Final = re.compile(r"No module named '([\w.]+)'")
 _LIBRARY: Final = re.compile(r"([\w.+-]+\.so[\w.]*): cannot open shared object file")
 _NATIVE: Final = re.compile(r"(/[^\s:]+\.so[\w.]*): (?:file too short|invalid ELF header|wrong ELF class)")
 _FILE: Final = re.compile(r"(?:No such file or directory: |No config file |there is no folder )['\"]?([^'\"\s]+)")
+_DENIED: Final = re.compile(r"PermissionError: \[Errno 13\] Permission denied: '([^']+)'")
 _BINARY: Final = re.compile(r".*\.(?:so(?:\.\d+)*|pyd|dylib)")
 # One handler's name, from any check that looks for it.
 _NAMES: Final = re.compile(r"Runtime\.(?:HandlerNotFound|MalformedHandlerName|BuiltInModuleConflict): .*", re.DOTALL)
@@ -90,7 +93,7 @@ def problems(report: Report) -> tuple[Problem, ...]:
         for number, result in enumerate(report.results)
         for place, finding in enumerate(result.findings)
     ]
-    groups = sorted((sorted(group, key=_telling) for group in _joined(seen)), key=_order)
+    groups = sorted((sorted(group, key=_telling) for group in _explained(_joined(seen))), key=_order)
     failing = frozenset(
         name
         for one in seen
@@ -125,6 +128,29 @@ def _joined(seen: Iterable[_Seen]) -> list[_Group]:
     return groups
 
 
+def _explained(groups: Sequence[_Group]) -> list[_Group]:
+    """The groups, those of the same line as one: what the runtime saw fail there, and the error that foresaw it."""
+    foreseen: dict[tuple[str, str], _Group] = {}
+    for group in groups:
+        for one in group:
+            if not _is_observed(one) and one.finding.severity is Severity.ERROR:
+                foreseen.update(((name, one.finding.where), group) for name in one.functions)
+    left = []
+    for group in groups:
+        lead = group[0]
+        seen_only = all(_is_observed(one) and not [*faults(one.finding)] for one in group)
+        home = foreseen.get((lead.result.function or "", lead.finding.where)) if seen_only else None
+        if home is None or ":" not in lead.finding.where:
+            left.append(group)
+        else:
+            home += group
+    return left
+
+
+def _is_observed(one: _Seen) -> bool:
+    return one.result.check in OBSERVED
+
+
 def _absorbed(groups: Sequence[_Group]) -> list[_Group]:
     """The groups, without those that a worse one's edits mend too: they are in that one."""
     homes: list[_Group] = []
@@ -151,8 +177,12 @@ def _order(group: _Group) -> tuple[tuple[int, int], int, tuple[int, int]]:
 
 
 def _edits(group: _Group) -> tuple[Edit, ...]:
-    """The edits of the check whose finding says most, of those with edits step by step."""
-    check = group[0].result.check
+    """The edits of the check whose finding says most, of those with edits step by step.
+
+    What foresaw a failure knows more of it than what saw it.
+    """
+    lead = next((one for one in group if not _is_observed(one)), group[0])
+    check = (group[0] if [*faults(group[0].finding)] else lead).result.check
     check = next((one.result.check for one in group if one.finding.edits), check)
     several = [one.finding for one in group if one.result.check == check]
     if stepwise := dict.fromkeys(edit for finding in several for edit in finding.edits):
@@ -224,6 +254,7 @@ def faults(finding: Finding) -> Iterator[Fault]:
     yield from (Fault(Defect.NO_LIBRARY, name) for name in _LIBRARY.findall(said))
     yield from (Fault(Defect.BAD_FILE, posixpath.basename(path)) for path in _NATIVE.findall(said))
     yield from (Fault(Defect.BAD_FILE, name) for name in _SYNTAX.findall(said))
+    yield from (Fault(Defect.UNREADABLE, path) for path in _DENIED.findall(said))
     for path in _FILE.findall(said):
         yield Fault(Defect.NO_FILE, posixpath.normpath(posixpath.join(CODE_ROOT, path)))
     if _NAMES.fullmatch(said):

@@ -93,6 +93,7 @@ class Defect(StrEnum):
     NO_FILE = "there is no file"
     NO_LIBRARY = "there is no shared library"
     NO_HANDLER = "there is no handler"
+    UNREADABLE = "Lambda's user cannot read"
     BAD_FILE = "this file is not what it should be:"
     FOREIGN = "this is built for another platform:"
     STALE = "this is older than what it is built from:"
