@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import re
 import subprocess
 import tempfile
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,6 +45,7 @@ _STACK_BYTES = 64 * 1024 * 1024  # of each thread, as RUST_MIN_STACK: expression
 _RELATIVE = re.compile(rb"\s*from\s*\.")
 # Python 3.14 began to refuse it; of the patch releases of older versions, only some do.
 _SINCE_314 = "f-string: newlines are not allowed in format specifiers"
+_TABS, _SPACES = re.compile(rb"^ *\t", re.MULTILINE), re.compile(rb"^ ", re.MULTILINE)
 _POSSIBLE = re.compile(r"possible values: ([\w, ]+)")
 
 
@@ -84,7 +87,7 @@ def syntax_faults(folder: Path, python: tuple[int, int], scratch: Path | None = 
     with tempfile.TemporaryDirectory(prefix="syntax-", dir=scratch) as copies:
         for path in _modules(root):
             source = regular_files.read(root / path, regular_files.LARGEST_ARCHIVE)
-            text = _text(source)
+            text = _tab_fault(source) or _text(source)
             if isinstance(text, SyntaxFault):
                 faults[path] = text
             elif text is None and _speakable(path):
@@ -130,6 +133,20 @@ def _text(source: bytes) -> str | SyntaxFault | None:
     except (LookupError, ValueError) as error:  # a codec that does not make text of bytes
         return SyntaxFault(1, f"encoding problem: {error}")
     return None if encoding in _UTF8 else text
+
+
+def _tab_fault(source: bytes) -> SyntaxFault | None:
+    """Where tabs and spaces indent lines in ways that depend on a tab's width: no version takes that, and ruff does."""
+    if not (_TABS.search(source) and _SPACES.search(source)):
+        return None
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            compile(source, "<source>", "exec", ast.PyCF_ONLY_AST, dont_inherit=True)
+    except TabError as error:
+        return SyntaxFault(error.lineno or 1, error.msg)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None  # of another kind, or newer than this Python
+    return None
 
 
 def _line(before: bytes) -> int:
