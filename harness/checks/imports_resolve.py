@@ -14,6 +14,7 @@ from harness.facts.python.search_path import packed
 from harness.facts.python.walk import weaker
 from harness.model import Finding, Note, Severity, When
 from harness.plain_text import few
+from harness.policy.stdlib import why_absent
 
 CERTAIN = (When.AT_START, When.AT_EVENT)
 SHOWN = 3
@@ -75,7 +76,8 @@ def _unresolved(subject: Subject) -> Iterator[Unresolved]:
         if path in program.own or reach.when not in CERTAIN or path not in subject.facts.modules:
             continue
         for one in program.graph.unresolved(path):
-            certain = one.statement.certain and not one.statement.lazy and one.name is None
+            known = one.name is None or why_absent(subject.policy.python, one.missing, one.name)
+            certain = one.statement.certain and not one.statement.lazy and known
             # Of the one foreign-binaries tells, of the other shadowing.
             if certain and not _foreign(subject, one.missing) and not _shadowed(program, one.missing):
                 yield one
@@ -120,7 +122,7 @@ def _finding(subject: Subject, module: str, name: str | None, places: Sequence[U
     if reach and when is When.AT_START:
         what = f"Runtime.ImportModuleError: Unable to import module {reach.chain[0]!r}: {what}"
     also = f"also imported at {few(others, SHOWN)}"
-    advice = _advice(subject, module, name)
+    advice = _advice(subject, module, name, first.path)
     beyond = _beyond(program, module) if name is None else None
     circumstances = (_circumstances(program, first, when, functions), also if others else None, beyond)
     said = "; ".join(one for one in circumstances if one)
@@ -163,7 +165,12 @@ def _circumstances(program: Program, one: Unresolved, when: When, functions: Seq
     return "the handler starts; this fails when the function that imports it is called"
 
 
-def _advice(subject: Subject, module: str, name: str | None) -> Advice:
+def _advice(subject: Subject, module: str, name: str | None, path: str) -> Advice:
+    if name is not None and (why := why_absent(subject.policy.python, module, name)):
+        if path in subject.program.own:
+            return Advice(f"write what takes its place: {why}")
+        version = ".".join(map(str, subject.policy.python))
+        return Advice(f"install a version of what is at {path} that is made for Python {version}: {why}")
     if name is not None:
         return import_errors.of_the_runtime(module, name, subject.program) or Advice(
             f"correct the name, or install the version of {module.partition('.')[0]!r} that has it"

@@ -1,7 +1,8 @@
-"""Read the TOML files of this package."""
+"""Read the TOML and JSON files of this package."""
 
 from __future__ import annotations
 
+import json
 import tomllib
 from functools import cache
 from importlib.resources import files
@@ -14,6 +15,13 @@ Table: TypeAlias = dict[str, Any]
 def read_toml(name: str) -> Table:
     """A file of this package, read when it is first asked for."""
     return tomllib.loads(files(__package__).joinpath(name).read_text("utf-8"))
+
+
+@cache
+def read_json(name: str) -> Table:
+    """The same, in JSON."""
+    document: Table = json.loads(files(__package__).joinpath(name).read_text("utf-8"))
+    return document
 
 
 def parse_version(text: str) -> tuple[int, ...]:

@@ -1,14 +1,15 @@
-"""Read ``stdlib.toml``: the modules of each Python, and those that newer ones removed."""
+"""Read ``stdlib.toml`` and ``stdlib_names.json``: the modules of each Python, and what newer ones removed or added."""
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
-from harness.policy.documents import Table, parse_version, read_toml
+from harness.policy.documents import Table, parse_version, read_json, read_toml
 from harness.policy.values import Removed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
 _LAYER = "add {} to the requirements that the layer is built from"
 
@@ -47,6 +48,25 @@ def removed(python: tuple[int, int], distributions: Iterable[str]) -> Iterator[t
         cause = "Python 3.12 and newer come without setuptools"
         for name, requirement in read_toml("stdlib.toml")["unbundled"]["values"].items():
             yield name, Removed("3.12", _LAYER.format(requirement), cause)
+
+
+def why_absent(python: tuple[int, int], module: str, name: str) -> str | None:
+    """Why a module of the standard library has no such name in a version; None where it has, or nothing is known."""
+    return _absent(python).get((module, name))
+
+
+@cache
+def _absent(python: tuple[int, int]) -> Mapping[tuple[str, str], str]:
+    document, found = read_json("stdlib_names.json"), {}
+    for version, modules_ in document["new"].items():
+        if parse_version(version) > python:
+            why = f"Python {version} is the first that has it"
+            found |= {(module, name): why for module, names in modules_.items() for name in names}
+    for version, modules_ in document["gone"].items():
+        if parse_version(version) <= python:
+            why = f"Python {version} removed it"
+            found |= {(module, name): why for module, names in modules_.items() for name in names}
+    return found
 
 
 def preinstalled(distributions: Iterable[str]) -> Iterator[tuple[str, str]]:

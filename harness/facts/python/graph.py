@@ -245,7 +245,9 @@ class Graph:
         Of first-party modules, and of those that the runtime brings: libraries find many ways to make names.
         """
         if isinstance(resolution, Given):
-            return resolution.by != STANDARD_LIBRARY and not preinstalled.has_name(base, name)
+            if resolution.by == STANDARD_LIBRARY:
+                return self._search.lacks(base, name)
+            return not preinstalled.has_name(base, name)
         if not isinstance(self._search.find(f"{base}.{name}"), Missing):
             return False
         if isinstance(resolution, Portions):

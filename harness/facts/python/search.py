@@ -14,6 +14,7 @@ from harness.facts.native.binaries import extension_suffixes
 from harness.facts.python import stdlib
 from harness.policy import preinstalled
 from harness.policy.preloaded import early
+from harness.policy.stdlib import why_absent
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -148,6 +149,10 @@ class Search:
                 for line in self._facts.texts[path].splitlines():
                     if line.strip() and not line.startswith(("#", "import ", "import\t")):
                         yield posixpath.normpath(posixpath.join(folder, line.rstrip()))
+
+    def lacks(self, module: str, name: str) -> bool:
+        """Whether a module of the runtime's standard library certainly has no such name."""
+        return why_absent(self._policy.python, module, name) is not None
 
     def find(self, name: str) -> Resolution:
         """Where a module of an absolute name is."""
