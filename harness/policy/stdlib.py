@@ -57,7 +57,8 @@ def why_absent(python: tuple[int, int], module: str, name: str) -> str | None:
 
 @cache
 def _absent(python: tuple[int, int]) -> Mapping[tuple[str, str], str]:
-    document, found = read_json("stdlib_names.json"), {}
+    document = read_json("stdlib_names.json")
+    found: dict[tuple[str, str], str] = {}
     for version, modules_ in document["new"].items():
         if parse_version(version) > python:
             why = f"Python {version} is the first that has it"

@@ -245,9 +245,8 @@ class Graph:
         Of first-party modules, and of those that the runtime brings: libraries find many ways to make names.
         """
         if isinstance(resolution, Given):
-            if resolution.by == STANDARD_LIBRARY:
-                return self._search.lacks(base, name)
-            return not preinstalled.has_name(base, name)
+            of_python = resolution.by == STANDARD_LIBRARY
+            return self._search.lacks(base, name) if of_python else not preinstalled.has_name(base, name)
         if not isinstance(self._search.find(f"{base}.{name}"), Missing):
             return False
         if isinstance(resolution, Portions):
