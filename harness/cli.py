@@ -15,7 +15,6 @@ from harness.model import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Mapping, Sequence
-    from types import FrameType
 
 COMMANDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
     {
@@ -48,8 +47,7 @@ def run(argv: Sequence[str], environ: Mapping[str, str], loaded: Callable[[], ob
         loaded: Called when everything is imported and the work begins.
 
     Returns:
-        Its exit code. It is 0 only where a command returned it, which each does once its output is written; whatever
-        else ends a run, SystemExit(0) and a pipe that nobody reads among it, has earned nothing: 3.
+        Its exit code: 0 only where a command returned it, once its output is written. Whatever else ends a run is 3.
     """
     previous = signal.signal(signal.SIGTERM, _terminate)
     try:
@@ -98,6 +96,5 @@ class _Terminated(BaseException):
     """SIGTERM arrived: leave in order, so that nothing is left behind."""
 
 
-def _terminate(number: int, frame: FrameType | None) -> NoReturn:
-    del number, frame
+def _terminate(*_: object) -> NoReturn:
     raise _Terminated
