@@ -137,9 +137,14 @@ _TESTS: Final = (ast.If, ast.IfExp, ast.Assert, ast.While)
 
 
 def requests(code: Code) -> tuple[Request, ...]:
-    """What a module asks for, in the order of its lines, without what expects to fail and what never runs on Lambda."""
+    """What a module asks for, in the order of its lines, without what expects to fail and what never runs on Lambda.
+
+    A program that the module looks for itself is not asked for under a condition.
+    """
+    finder = _Finder(code)
     try:
-        return tuple(sorted(_Finder(code).found(), key=lambda one: one.line))
+        found = sorted(finder.found(), key=lambda one: one.line)
+        return tuple(one for one in found if not (one.conditional and one.what.tail in finder.looked_for))
     except RecursionError:  # a condition too deep to be written down again
         return ()
 
@@ -150,6 +155,7 @@ class _Finder:
         self._tree = code.tree
         self._evaluator = code.evaluator
         self._contexts = Contexts(code, _EXPECTED)
+        self.looked_for = set[str]()
 
     def found(self) -> Iterator[Request]:
         """Everything that is asked for."""
@@ -172,6 +178,7 @@ class _Finder:
     def _asked(self, node: ast.Call, context: Context) -> Iterator[Request]:
         for kind, what, call, raises in self._call(node, self._code.scope(node)):
             if kind is Kind.WHICH and self._is_tested(node):
+                self.looked_for.add(what.tail)
                 continue
             if kind is Kind.FIND and isinstance(self._code.parents.get(node), ast.BoolOp):
                 continue
