@@ -102,10 +102,11 @@ def unjudged(what: str, call: Unreached, function: Function) -> str:
         return f"{what}. As is declared, what follows was not judged"
     seed = ""
     if call.aws and (function.seed is None or function.seed.implied):
-        seed = f"give it `aws-seed`, {'with what it looks for' if function.seed else 'which emulates AWS'}, or "
+        which = "with what it looks for" if function.seed else "a file for the emulated AWS"
+        seed = f"Set `aws-seed`, {which}, to have the rest judged. "
     return (
-        f"{what}\nWhat follows cannot be judged here: {seed}accept that with "
-        f'network-at-init = "known" under [functions.{function.name}]'
+        f"{what}\nThis may well work on Lambda, and what follows cannot be judged here. {seed}To accept that, set "
+        f'network-at-init = "known" under [functions.{function.name}] of the manifest'
     )
 
 

@@ -134,8 +134,9 @@ def test_what_an_init_that_went_on_had_called() -> None:
 def test_what_is_offered() -> None:
     aws, other = Unreached("h", "p", "e", aws=True), Unreached("h", "p", "e", aws=False)
     known = replace(function(), network_known=True)
-    accept = 'accept that with network-at-init = "known" under [functions.api]'
+    accept = 'To accept that, set network-at-init = "known" under [functions.api] of the manifest'
 
-    assert unjudged("x", aws, function()).endswith(f"give it `aws-seed`, which emulates AWS, or {accept}")
-    assert unjudged("x", other, function()).endswith(f"judged here: {accept}")
+    seed = "Set `aws-seed`, a file for the emulated AWS, to have the rest judged."
+    assert unjudged("x", aws, function()).endswith(f"judged here. {seed} {accept}")
+    assert unjudged("x", other, function()).endswith(f"judged here. {accept}")
     assert unjudged("x", aws, known) == "x. As is declared, what follows was not judged"
