@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, TypeVar, cast
 from urllib.parse import quote
 
 from harness.model import Completed, NotApplicable, Skipped
+from harness.plain_text import and_more
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -24,6 +25,7 @@ SITE: Final = "https://lambda-artifact-harness.example/"
 
 _CHAIN_ENDS = (4, 8)
 _MOST_FUNCTIONS = 10
+_MOST_CHECKS = 6
 _MOST_LIMITS = 10
 _LONG_CAVEAT = 100
 _MEGABYTE = 1024 * 1024  # as Lambda counts: its 250 MB are 262,144,000 bytes
@@ -137,8 +139,10 @@ def started(report: Report) -> str:
 
 
 def subjects(results: Iterable[tuple[str, str | None]]) -> str:
-    """Checks and the functions they were about, in one line."""
-    return "; ".join(about(check, [name for name in names if name]) for check, names in gather(results).items())
+    """Checks and the functions they were about, in one line; of very many, the first."""
+    every = [about(check, [name for name in names if name]) for check, names in gather(results).items()]
+    more = len(every) - _MOST_CHECKS if len(every) > _MOST_CHECKS + 1 else 0
+    return "; ".join(every[: len(every) - more]) + and_more(more + 1)
 
 
 def about(check: str, functions: Sequence[str]) -> str:
