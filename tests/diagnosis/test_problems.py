@@ -131,6 +131,45 @@ def test_two_checks_that_see_one_thing_say_it_once(one: Finding, other: Finding,
     assert len(problems(of(("a", None, one), ("b", None, other)))) == count
 
 
+LINE = "/var/task/app.py:2"
+SEEN = Finding("OSError: [Errno 30] Read-only file system: 'out.txt'", LINE, remedy="write below /tmp only")
+FORESEEN = Finding("'/var/task/out.txt': open writes to it", LINE, remedy="write to /tmp/out.txt", functions=("api",))
+
+
+@pytest.mark.parametrize(
+    ("seen", "foreseen", "remedies"),
+    [
+        (SEEN, FORESEEN, [["write to /tmp/out.txt"]]),
+        (SEEN, replace(FORESEEN, functions=("worker",)), [["write below /tmp only"], ["write to /tmp/out.txt"]]),
+        (SEEN, replace(FORESEEN, where="/var/task/app.py:3"), [["write below /tmp only"], ["write to /tmp/out.txt"]]),
+        (SEEN, replace(FORESEEN, severity=Severity.WARNING), [["write below /tmp only"], ["write to /tmp/out.txt"]]),
+        # Of two modules on one line, the runtime misses the first.
+        (
+            replace(SEEN, message="No module named 'a'", remedy="add a"),
+            replace(FORESEEN, message="No module named 'b'", remedy="add b"),
+            [["add a"], ["add b"]],
+        ),
+        # What has no line may be anywhere.
+        (
+            replace(SEEN, where="api"),
+            replace(FORESEEN, where="api"),
+            [["write below /tmp only"], ["write to /tmp/out.txt"]],
+        ),
+        (
+            replace(SEEN, message="PermissionError: [Errno 13] Permission denied: '/var/task/app.py'"),
+            replace(FORESEEN, where="code.zip!a.py", faults=(Fault(Defect.UNREADABLE, "/var/task/app.py"),)),
+            [["write below /tmp only"]],
+        ),
+    ],
+)
+def test_what_was_seen_and_foreseen_on_a_line_is_one_problem(
+    seen: Finding, foreseen: Finding, remedies: list[list[str]]
+) -> None:
+    for said in permutations([("handler-imports", "api", seen), ("write-outside-tmp", None, foreseen)]):
+        found = problems(of(*said))
+        assert sorted([edit.do for edit in one.edits] for one in found) == remedies
+
+
 def test_the_worst_comes_first() -> None:
     worker = replace(START, faults=(), edits=(), message="Runtime.ImportModuleError: another", stage=None)
     said = [
