@@ -34,7 +34,7 @@ CODE = {
     "good.py": "from layered import m7\n\ndef handler(event, context):\n    return m7.VALUE\n",
     "bad.py": "import layered.absent\n\ndef handler(event, context):\n    return 1\n",
 }
-MEASURED = {"seconds", "init_seconds", "init_cpu_seconds", "max_rss_mb", "timings"}
+MEASURED = {"verified_at", "seconds", "init_seconds", "init_cpu_seconds", "max_rss_mb", "timings"}
 FIGURES = re.compile(r"\b[\d.]+ (?:s|MB)\b")
 HIDE_BUBBLEWRAP = 'mount --bind /dev/null "$(command -v bwrap)" && exec "$@"'
 
