@@ -20,7 +20,7 @@ SIGNATURE = re.compile(r"META_INF/aws_signer_signature_v\d+\.\d+\.SF")
 """The file that AWS Signer adds to a zip; as seen in public signed archives, AWS does not document it."""
 
 _CHUNK = 4 * 1024 * 1024
-_PERMISSIONS = 0o777
+_READABLE, _EXECUTABLE = 0o004, 0o111
 
 
 class ContentDigest:
@@ -36,6 +36,8 @@ class ContentDigest:
     def of(self, archive: Archive) -> str:
         """SHA-256, in hexadecimal, over kind, permissions, name and content of each entry in the order of the names.
 
+        Of permissions those count that a function notices: whether it may read a file, and whether that is a program.
+
         Folders are implied by what is in them. A signature of AWS Signer does not count: nothing runs it.
         """
         whole = hashlib.sha256()
@@ -43,7 +45,7 @@ class ContentDigest:
             if entry.kind is Kind.DIRECTORY or is_signature(entry):
                 continue
             content = self._digests.get(entry.name) or entry.target or ""
-            line = "\0".join((entry.kind, f"{entry.mode & _PERMISSIONS:03o}", entry.name, content))
+            line = "\0".join((entry.kind, _permissions(entry), entry.name, content))
             whole.update(line.encode("utf-8", "surrogateescape") + b"\n")
         return whole.hexdigest()
 
@@ -68,6 +70,10 @@ def content_digest(archive: Archive, scratch: Path) -> str:
 def is_signature(entry: Entry) -> bool:
     """Whether an entry is what AWS Signer adds."""
     return entry.kind is Kind.FILE and bool(SIGNATURE.fullmatch(entry.name))
+
+
+def _permissions(entry: Entry) -> str:
+    return ("r" if entry.mode & _READABLE else "-") + ("x" if entry.mode & _EXECUTABLE else "-")
 
 
 def _digest_of(content: Content) -> str:

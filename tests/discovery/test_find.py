@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmarks.parts import discovered, sam_build
 from harness.discovery.find import builds, discover
 from harness.discovery.project import Project
 from harness.discovery.values import DiscoveryError
@@ -182,13 +180,6 @@ def test_a_template_that_nobody_has_built_counts_where_there_is_no_build(tmp_pat
 
 def test_nothing_was_built(tmp_path: Path) -> None:
     assert discover(Project(tmp_path, tmp_path)) is None
-
-
-def test_three_hundred_functions_take_less_than_half_a_second(tmp_path: Path) -> None:
-    folder = sam_build(tmp_path, 300)
-    began = time.process_time()
-    manifest = discovered(folder)
-    assert (len(manifest.functions), time.process_time() - began < 0.5) == (300, True)
 
 
 @pytest.mark.parametrize(
