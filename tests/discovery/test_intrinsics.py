@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from harness.discovery.cloudformation.intrinsics import Evaluator, unknown
+from harness.discovery.cloudformation.intrinsics import Evaluator, loops, unknown
 from harness.discovery.document import Document, UnreadableDocumentError
 
 TEMPLATE: Any = {
@@ -119,3 +119,34 @@ def test_a_placeholder_has_a_value_that_is_allowed() -> None:
 def test_conditions_in_a_circle_are_refused() -> None:
     with pytest.raises(UnreadableDocumentError, match="the condition Round refers to itself"):
         evaluator().condition("Round")
+
+
+LONG = "x" * 10_000
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        {"Fn::Sub": ["${long}" * 2_000, {"long": LONG}]},
+        {"Fn::Join": [LONG, ["a"] * 2_000]},
+        {"Fn::Join": ["", [{"Fn::Join": ["", [{"Fn::Join": ["", [LONG] * 20]}] * 20]}] * 20]},
+        [{"Fn::Base64": LONG}] * 2_000,
+        [{"Fn::ToJsonString": {"a": LONG}}] * 2_000,
+    ],
+)
+def test_texts_that_grow_without_end_are_refused(raw: object) -> None:
+    with pytest.raises(UnreadableDocumentError, match="its texts expand to more than 10,000,000 characters"):
+        evaluator().value(raw)
+
+
+@pytest.mark.parametrize(
+    ("items", "sentence"),
+    [
+        ([LONG], "Fn::ForEach::A has an item that is no name"),
+        ([f"{'x' * 200}{number}" for number in range(50)], "its texts expand to more than 10,000,000 characters"),
+    ],
+)
+def test_so_are_loops_that_write_them(items: list[str], sentence: str) -> None:
+    body = {"F${X}": {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": "${X}" * 2_000}}}
+    with pytest.raises(UnreadableDocumentError, match=sentence):
+        list(loops(evaluator(), {"Fn::ForEach::A": ["X", items, body]}))

@@ -24,6 +24,8 @@ ACCOUNT: Final = "123456789012"
 REGION: Final = "us-east-1"
 _VARIABLE: Final = re.compile(r"\$\{(!?)([^{}]*)\}")
 _DYNAMIC: Final = re.compile(r"\{\{resolve:([a-z-]+):([^{}]*)\}\}")
+_MOST_TEXT: Final = 10_000_000  # characters that intrinsics write in one template; one may have a million itself
+_LONGEST_ITEM: Final = 255  # characters of an item of Fn::ForEach, which becomes a part of a logical ID
 _MOST: Final = 200_000  # evaluated values in one template; the largest that CloudFormation accepts have some 50,000
 _DEEPEST: Final = 60
 
@@ -86,6 +88,7 @@ class Evaluator:
     outputs: Callable[[str], Mapping[str, Any] | None] = lambda _: None
     _open: list[str] = field(default_factory=list)
     _count: int = 0
+    _characters: int = 0
 
     def __post_init__(self) -> None:
         template = mapping(self.document.value)
@@ -93,6 +96,19 @@ class Evaluator:
         self._mappings = mapping(template.get("Mappings"))
         self._conditions = mapping(template.get("Conditions"))
         self.resources = mapping(template.get("Resources"))
+
+    def wrote(self, text: str, times: int = 1) -> str:
+        """Count a text that an intrinsic writes.
+
+        Raises:
+            UnreadableDocumentError: All of them are longer than any template needs.
+        """
+        self._characters += len(text) * times
+        if self._characters > _MOST_TEXT:
+            raise UnreadableDocumentError(
+                f"{self.document.path}: its texts expand to more than {_MOST_TEXT:,} characters"
+            )
+        return text
 
     def value(self, raw: object) -> Any:  # noqa: ANN401 - whatever the template has there
         """Evaluate a value and everything in it."""
@@ -242,7 +258,7 @@ class Evaluator:
             else:
                 value = self._fn_ref(name)
             missing.extend(unknown(value))
-            return _text(value)
+            return self.wrote(_text(value))
 
         result = self._dynamic(_VARIABLE.sub(replaced, str(text)))
         missing.extend(unknown(result))
@@ -252,7 +268,8 @@ class Evaluator:
         separator, parts = argument[0], self._nested(argument[1])  # type: ignore[index]
         if isinstance(parts, Placeholder):
             return parts
-        joined = str(separator).join(_text(part) for part in parts)
+        self.wrote(str(separator), len(parts))
+        joined = str(separator).join(self.wrote(_text(part)) for part in parts)
         result = self._dynamic(joined)
         missing = (*unknown(parts), *unknown(result))
         return Placeholder(result, *missing) if missing else result
@@ -317,12 +334,12 @@ class Evaluator:
 
     def _fn_base64(self, argument: object) -> Any:  # noqa: ANN401 - as above
         text = self._nested(argument)
-        coded = base64.b64encode(_text(text).encode()).decode()
+        coded = base64.b64encode(self.wrote(_text(text)).encode()).decode()
         return Placeholder(coded, *unknown(text)) if unknown(text) else coded
 
     def _fn_tojsonstring(self, argument: object) -> Any:  # noqa: ANN401 - as above
         value = self._nested(argument)
-        text = json.dumps(value)
+        text = self.wrote(json.dumps(value))
         return Placeholder(text, *unknown(value)) if unknown(value) else text
 
     def _fn_length(self, argument: object) -> Any:  # noqa: ANN401 - as above
@@ -355,22 +372,29 @@ def loops(evaluator: Evaluator, members: Mapping[str, Any]) -> Iterator[tuple[st
             case [str(variable), collection, dict(body)]:
                 for item in sequence(evaluator.value(collection)):
                     for name, inner in body.items():
-                        filled = _filled({name: inner}, variable, str(item))
+                        if len(str(item)) > _LONGEST_ITEM:
+                            raise UnreadableDocumentError(
+                                f"{evaluator.document.path}: {key} has an item that is no name"
+                            )
+                        filled = _filled({name: inner}, variable, str(item), evaluator.wrote)
                         yield from ((own, value, key) for own, value, _ in loops(evaluator, filled))
             case _:
                 pass
 
 
-def _filled(value: Any, variable: str, item: str) -> Any:  # noqa: ANN401 - whatever the template has there
+def _filled(value: Any, variable: str, item: str, wrote: Callable[[str], str]) -> Any:  # noqa: ANN401 - whatever the template has there
     if isinstance(value, str):
         plain = re.sub(r"[^A-Za-z0-9]", "", item)
-        return value.replace("${" + variable + "}", item).replace("&{" + variable + "}", plain)
+        filled = value.replace("${" + variable + "}", item).replace("&{" + variable + "}", plain)
+        return filled if filled == value else wrote(filled)
     if isinstance(value, list):
-        return [_filled(part, variable, item) for part in value]
+        return [_filled(part, variable, item, wrote) for part in value]
     if value == {"Ref": variable}:
         return item
     if isinstance(value, dict):
-        return {_filled(name, variable, item): _filled(part, variable, item) for name, part in value.items()}
+        return {
+            _filled(name, variable, item, wrote): _filled(part, variable, item, wrote) for name, part in value.items()
+        }
     return value
 
 
