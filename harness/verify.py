@@ -136,7 +136,7 @@ class Verification:
             uncovered=self.manifest.uncovered,
             source_digests=settings.source_digests,
             verified_at=datetime.now(tz=UTC).isoformat(timespec="seconds"),
-            configuration_sha256=configuration_sha256(self.manifest, settings),
+            configuration_sha256=configuration_sha256(self.manifest, settings, self.baseline),
             policy_sha256=policy_sha256(policies, [result.check for result in results]),
             folder=within_repository(self.manifest.folder),
             manifest=self.manifest.path.name if self.manifest.path else None,

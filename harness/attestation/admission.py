@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 SKEW = timedelta(minutes=5)
-"""How far clocks of machines differ; an attestation from later is not of this world."""
+"""How far clocks of machines differ; what was verified later than that has a wrong time."""
 
 
 class Refused(Exception):  # noqa: N818 - a verdict about an attestation, not an error of this program
@@ -128,8 +128,8 @@ def read_policy(path: Path) -> AdmissionPolicy:
         near = nearest(policy.level, levels)
         hint = f"; did you mean {near}?" if near else ""
         raise UsageError(f'--policy {path}: level: expected {", ".join(levels)}, found "{policy.level}"{hint}')
-    if not policy.signers or not all(one.key or (one.identity and one.issuer) for one in policy.signers):
-        expected = "at least one, each with a verifier, and a key or an identity and its issuer"
+    if not policy.signers or not all(bool(one.key) != bool(one.identity and one.issuer) for one in policy.signers):
+        expected = "at least one, each with a verifier, and either a key or an identity with its issuer"
         raise UsageError(f"--policy {path}: signers: expected {expected}")
     _age(policy, path)
     return policy
@@ -183,7 +183,7 @@ def _refusals(
     if predicate.verifier.id not in verifiers:
         yield f"its signer may not speak for {harmless(predicate.verifier.id)}, but for {', '.join(sorted(verifiers))}"
     if predicate.verificationResult != "PASSED":
-        yield "the verification failed"
+        yield "the verification failed: mend what it found, and verify again"
     if Level(policy.level).attested not in predicate.verifiedLevels:
         done = ", ".join(map(harmless, predicate.verifiedLevels)) or "nothing"
         yield f"it attests {done}; the policy demands the level {policy.level}"

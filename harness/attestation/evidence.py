@@ -38,6 +38,7 @@ class _Result(msgspec.Struct, frozen=True):
     check: str
     function: str | None = None
     outcome: str = ""
+    findings: tuple[object, ...] = ()
 
 
 class _Function(msgspec.Struct, frozen=True):
@@ -140,8 +141,9 @@ def _levels(report: Verified) -> list[Level]:
     levels, functions = [Level.STATIC], {function.name for function in report.functions}
     if functions and report.started == len(functions):
         levels.append(Level.STARTED)
-        done = [result for result in report.results if (result.check, result.outcome) == (RESPONDS, "completed")]
-        if functions <= {result.function for result in done}:
+        # A finding that is waived, lowered or in a baseline fails no verification, and is no answer all the same.
+        answers = [one for one in report.results if one.check == RESPONDS and not one.findings]
+        if functions <= {one.function for one in answers if one.outcome == "completed"}:
             levels.append(Level.ANSWERED)
     return levels
 

@@ -17,17 +17,18 @@ if TYPE_CHECKING:
 
     from harness.manifest import Manifest
     from harness.policy import RuntimePolicy
+    from harness.session.baseline import Baseline
     from harness.session.settings import Settings
 
 
-def configuration_sha256(manifest: Manifest, settings: Settings) -> str:
-    """The digest of everything that was declared and chosen: functions, environments, waivers, checks.
+def configuration_sha256(manifest: Manifest, settings: Settings, baseline: Baseline | None) -> str:
+    """The digest of everything that was declared and chosen: functions, environments, waivers, baseline, checks.
 
     It is the same on every machine, and another one in another release, whose manifests may hold more.
     """
     asked = replace(manifest, path=None, notes=())
     chosen = (settings.select, settings.skip, settings.strict, settings.static)
-    return _sha256((asked, chosen), manifest.folder)
+    return _sha256((asked, chosen, baseline and baseline.text), manifest.folder)
 
 
 def policy_sha256(policies: Collection[RuntimePolicy], checks: Collection[str]) -> str:
@@ -40,6 +41,6 @@ def _sha256(value: object, folder: Path | None = None) -> str:
     def encoded(other: object) -> object:
         if isinstance(other, Path) and folder is not None:
             return Path(os.path.relpath(other, folder)).as_posix()
-        raise NotImplementedError(type(other))
+        raise NotImplementedError(type(other))  # how msgspec learns that there is no way to encode it
 
     return hashlib.sha256(msgspec.json.encode(value, enc_hook=encoded, order="deterministic")).hexdigest()

@@ -64,6 +64,9 @@ class Done(NamedTuple):
     stderr: str
 
 
+ANSWERED = [{"check": "handler-responds", "function": name, "outcome": "completed"} for name in ("api", "job")]
+
+
 @dataclass
 class Release:
     """Archives, the report that verified them, two keys, and a policy that believes the first."""
@@ -105,9 +108,7 @@ class Release:
                 {"name": "api", "init_seconds": 0.2, "archives": archives},
                 {"name": "job", "init_seconds": 0.2, "archives": archives[:2]},
             ],
-            "results": [
-                {"check": "handler-responds", "function": name, "outcome": "completed"} for name in ("api", "job")
-            ],
+            "results": ANSWERED,
             "verified_at": (datetime.now(tz=UTC) - timedelta(minutes=30)).isoformat(),
             "configuration_sha256": "c" * 64,
             "policy_sha256": "f" * 64,
@@ -306,6 +307,7 @@ def test_each_key_speaks_for_its_own_verifier(release: Release) -> None:
         ({"level": "anwered"}, 2),
         ({"max_age": "soon"}, 2),
         ({"signers": []}, 2),
+        ({"signers": [{"key": "gate.pub", "identity": "x", "issuer": "y", "verifier": GATE}]}, 2),
         ({"signers": [{"key": "none.pub", "verifier": GATE}]}, 2),
         ({"signers": [{"key": "gate.pem", "verifier": GATE}]}, 2),
         ({"signers": [{"key": "gate.pub"}]}, 2),
@@ -322,6 +324,7 @@ def test_the_policy_decides(release: Release, changes: dict[str, Any], code: int
     [
         ({}, {"STATIC", "STARTED", "ANSWERED"}),
         ({"results": []}, {"STATIC", "STARTED"}),
+        ({"results": [*ANSWERED[:1], ANSWERED[1] | {"findings": [{"waived": "known"}]}]}, {"STATIC", "STARTED"}),
         ({"functions": [{"name": "api", "init_seconds": None}]}, {"STATIC"}),
         ({"functions": []}, {"STATIC"}),
         ({"verdict": "fail"}, set()),
