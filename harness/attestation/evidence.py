@@ -10,8 +10,9 @@ import msgspec
 
 from harness import regular_files
 from harness.attestation.statement import FunctionArchives, Level
+from harness.catalogue import CATALOGUE
 from harness.model import UsageError, Verdict
-from harness.plain_text import harmless
+from harness.plain_text import few, harmless
 from harness.reporters.schema_v1 import SCHEMA
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 TRANSITION = "lambda-artifact/transition/v1"
 RESPONDS = "handler-responds"
+SHOWN = 3
+"""Checks that were left out, by name."""
 
 
 class ReportedArchive(msgspec.Struct, frozen=True):
@@ -112,13 +115,18 @@ def evidence(report: Path, transition: Path | None = None) -> Evidence:
         transition: Of ``transition`` to the same archives.
 
     Raises:
-        UsageError: One is no such report, or is about other archives, or the transition does not pass.
+        UsageError: One is no such report, or left checks out, or is about other archives, or the transition does not
+            pass.
     """
     read = verified(report)
     if not read.verified_at:
         raise UsageError(f"--report {report}: a release before this one wrote it: verify again")
     if folders := [archive for archive in read.artifacts if archive.code_sha256 is None]:
         raise UsageError(f"--report {report}: {folders[0]} is no archive that can be deployed: verify the zip")
+    ran = {result.check for result in read.results}
+    if read.verdict == Verdict.PASS and (left_out := [check.id for check in CATALOGUE if check.id not in ran]):
+        named = few(left_out, SHOWN)
+        raise UsageError(f"--report {report}: it left out {named}: verify again without --select and --skip")
     levels = _levels(read)
     if transition and read.verdict == Verdict.PASS:
         _prove(transition, read)

@@ -283,5 +283,4 @@ class Diff:
     @property
     def exit_code(self) -> ExitCode:
         """The exit code that the verdict earns."""
-        codes = {Verdict.FAIL: ExitCode.FINDINGS, Verdict.INCOMPLETE: ExitCode.INCOMPLETE, Verdict.PASS: ExitCode.OK}
-        return codes[self.verdict]
+        return self.verdict.exit_code

@@ -240,6 +240,12 @@ class Verdict(StrEnum):
     FAIL = "fail"
     INCOMPLETE = "incomplete"
 
+    @property
+    def exit_code(self) -> ExitCode:
+        """The exit code that it earns."""
+        codes = {Verdict.FAIL: ExitCode.FINDINGS, Verdict.INCOMPLETE: ExitCode.INCOMPLETE, Verdict.PASS: ExitCode.OK}
+        return codes[self]
+
 
 UNCONFINED = ("landlock", "none")
 """No real sandbox: the handlers ran in this machine's paths, with its programs and libraries."""
@@ -328,10 +334,4 @@ class Report:
     @property
     def exit_code(self) -> ExitCode:
         """The exit code that the verdict earns."""
-        match self.verdict:
-            case Verdict.FAIL:
-                return ExitCode.FINDINGS
-            case Verdict.INCOMPLETE:
-                return ExitCode.INCOMPLETE
-            case Verdict.PASS:
-                return ExitCode.OK
+        return self.verdict.exit_code

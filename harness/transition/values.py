@@ -246,5 +246,4 @@ class Transition:
     @property
     def exit_code(self) -> ExitCode:
         """The exit code that the verdict earns."""
-        codes = {Verdict.FAIL: ExitCode.FINDINGS, Verdict.INCOMPLETE: ExitCode.INCOMPLETE, Verdict.PASS: ExitCode.OK}
-        return codes[self.verdict]
+        return self.verdict.exit_code

@@ -31,6 +31,7 @@ from in_toto.models.metadata import Envelope as InTotoEnvelope
 from securesystemslib.dsse import Envelope
 from securesystemslib.signer import CryptoSigner, SSlibKey
 
+from harness.catalogue import CATALOGUE
 from harness.cli import run
 from tests import aws
 from tests.attestation.sigstore_world import Sigstore
@@ -64,6 +65,8 @@ class Done(NamedTuple):
     stderr: str
 
 
+STATIC = [{"check": check.id, "outcome": "completed"} for check in CATALOGUE if check.id != "handler-responds"]
+UNASKED = {"check": "handler-responds", "function": "api", "outcome": "not-applicable"}
 ANSWERED = [{"check": "handler-responds", "function": name, "outcome": "completed"} for name in ("api", "job")]
 
 
@@ -108,7 +111,7 @@ class Release:
                 {"name": "api", "init_seconds": 0.2, "archives": archives},
                 {"name": "job", "init_seconds": 0.2, "archives": archives[:2]},
             ],
-            "results": ANSWERED,
+            "results": [*STATIC, *ANSWERED],
             "verified_at": (datetime.now(tz=UTC) - timedelta(minutes=30)).isoformat(),
             "configuration_sha256": "c" * 64,
             "policy_sha256": "f" * 64,
@@ -323,8 +326,11 @@ def test_the_policy_decides(release: Release, changes: dict[str, Any], code: int
     ("changes", "attested"),
     [
         ({}, {"STATIC", "STARTED", "ANSWERED"}),
-        ({"results": []}, {"STATIC", "STARTED"}),
-        ({"results": [*ANSWERED[:1], ANSWERED[1] | {"findings": [{"waived": "known"}]}]}, {"STATIC", "STARTED"}),
+        ({"results": [*STATIC, UNASKED]}, {"STATIC", "STARTED"}),
+        (
+            {"results": [*STATIC, *ANSWERED[:1], ANSWERED[1] | {"findings": [{"waived": "known"}]}]},
+            {"STATIC", "STARTED"},
+        ),
         ({"functions": [{"name": "api", "init_seconds": None}]}, {"STATIC"}),
         ({"functions": []}, {"STATIC"}),
         ({"verdict": "fail"}, set()),
@@ -428,6 +434,12 @@ def test_other_tools_read_what_is_signed(release: Release, kind: str, password: 
 def test_a_key_that_cannot_sign(release: Release, key: str, reason: str) -> None:
     done = release.attest(key=key)
     assert (done.returncode, reason in done.stderr) == (2, True)
+
+
+def test_a_report_that_left_checks_out_is_not_attested(release: Release) -> None:
+    release.report(results=[*STATIC[1:], *ANSWERED])
+    done = release.attest()
+    assert (done.returncode, "it left out archive-integrity: verify again" in done.stderr) == (2, True)
 
 
 def test_a_folder_is_not_attested(release: Release) -> None:
