@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 REPORT = "/lambda-artifact/import"
+BEGUN = "/lambda-artifact/importing"
 CALLED = "/lambda-artifact/call"
 IMPORTED = "/lambda-artifact/imports"
 PROFILE_INIT = b"LAMBDA_ARTIFACT_PROFILE_INIT"  # the variable of a start whose imports are timed
@@ -226,6 +227,7 @@ def patch() -> None:
         if name != watched:  # a file in the archives that Python runs at its start imports something
             return original(name, package)
         importlib.import_module = original
+        attempt(dict, path=BEGUN)
         try:
             module = original(name, package)
         except BaseException as error:

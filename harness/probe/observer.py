@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 TICKS = os.sysconf("SC_CLK_TCK")
 LOOK_SECONDS = 0.05  # between two looks at what the processes use
 GRACE_SECONDS = 2.0  # for a process that has posted its error to end by itself
-SETTLE_SECONDS = 1.0  # for a client that is not AWS's: an error that follows its first request still counts
+SETTLE_SECONDS = 1.0  # see ``_settled``
 STAY_SECONDS = 0.25  # between two looks at the stack of a process
 DUMP_SECONDS = 0.5  # for Python to write its stack
 PROCESSES = 1024  # Lambda's quota for processes and threads (developer guide, gettingstarted-limits)
@@ -178,7 +178,7 @@ def _initialised(start: dict[str, Any], api: RuntimeApi, watch: Watch, began: fl
     ended = _until(lambda: api.ready_at is not None or api.init_error is not None, api, watch, limit)
     if ended == "settled" and api.init_error is None:
         cpu_seconds, waited = watch.cpu_seconds(), watch.waited_seconds()
-        ended = _settled(start, api, watch)
+        ended = _settled(start, api, watch, limit)
         if ended == "settled" and api.init_error is None:
             seconds = (api.ready_at or began) - began
             undisturbed = max(0.0, seconds - waited)
@@ -189,21 +189,33 @@ def _initialised(start: dict[str, Any], api: RuntimeApi, watch: Watch, began: fl
     return {"kind": ended, "seconds": seconds, "status": watch.tree.poll() if ended == "exit" else None}
 
 
-def _settled(start: dict[str, Any], api: RuntimeApi, watch: Watch) -> str:
+def _settled(start: dict[str, Any], api: RuntimeApi, watch: Watch, limit: float) -> str:
     """Wait until the client that asked for the first event has shown that init is over.
 
     Any code can ask for an event while the import of the handler still goes on, and fail afterwards.
     """
     if start["asks"]:
         return "settled"
+
+    def failed() -> bool:
+        return api.init_error is not None
+
+    def refused() -> bool:
+        return api.settled_at is not None or failed()
+
+    def imported() -> bool:
+        return _has_imported(api) or failed()
+
     if api.genuine:
-        over = lambda: api.settled_at is not None or api.init_error is not None  # noqa: E731 - two of a kind
-        ended = _until(over, api, watch, time.monotonic() + start["init_timeout"])
+        ended = _until(refused, api, watch, time.monotonic() + start["init_timeout"])
         if ended != "settled" or _has_imported(api):
             return ended
-    # Another client, or one that speaks before the import is reported to be over: an error that follows still counts.
-    over = lambda: api.init_error is not None or (api.genuine and _has_imported(api))  # noqa: E731 - the same
-    ended = _until(over, api, watch, time.monotonic() + SETTLE_SECONDS)
+    if api.importing:  # what has begun ends, or Lambda's limit comes first
+        ended = _until(imported, api, watch, limit)
+        if ended not in ("settled", "timeout") or failed() or api.genuine:
+            return "settled" if ended == "timeout" else ended
+    # A runtime of the user's own, of which nothing is reported: an error that follows its first request still counts.
+    ended = _until(failed, api, watch, time.monotonic() + SETTLE_SECONDS)
     return "settled" if ended == "timeout" else ended
 
 

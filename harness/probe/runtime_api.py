@@ -24,6 +24,8 @@ Bytes: TypeAlias = "bytes | bytearray"
 PREFIX = "/2018-06-01/runtime/"
 REPORT = "/lambda-artifact/import"
 """Where the runtime's bootstrap reports how the import of the handler's module went; see ``bootstrap_patch.py``."""
+BEGUN = "/lambda-artifact/importing"
+"""Where it reports that this import begins."""
 CALLED = "/lambda-artifact/call"
 """Where it reports a call to another machine."""
 IMPORTED = "/lambda-artifact/imports"
@@ -56,6 +58,7 @@ class RuntimeApi:
             up.
         ping: The number of the event that it refuses, once it has it.
         init_error: What it posted to ``init/error``.
+        importing: Whether the bootstrap has reported that the import begins.
         imported: What the bootstrap reported of the import; see ``bootstrap_patch.py``. Anybody can report anything.
         calls: What it reported of calls to other machines, each with the number of the ``event`` that it was made at,
             or None for init. Anybody can report these, too.
@@ -78,6 +81,7 @@ class RuntimeApi:
         self.genuine = False
         self.ping = ""
         self.init_error: dict[str, Any] | None = None
+        self.importing = False
         self.imported: dict[str, Any] | None = None
         self.calls: list[dict[str, Any]] = []
         self.imports: dict[str, Any] | None = None
@@ -178,6 +182,8 @@ class RuntimeApi:
             answers = f"{self._invocation}/response", f"{self._invocation}/error"
             if path == PREFIX + "init/error":
                 self.init_error = self.init_error or _error_of(error_type, body)
+            elif path == BEGUN:
+                self.importing = True
             elif path == REPORT:
                 self.imported = self.imported or _object(body)
             elif path == IMPORTED:
