@@ -1,15 +1,25 @@
 from __future__ import annotations
 
+import hashlib
 import json
+import shutil
+import subprocess
+import tarfile
 from dataclasses import replace
 from typing import Any
 
+import jsonschema
+import pytest
+from filelock import FileLock
 from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.model import FunctionInfo, Import, InitProfile
 from harness.reporters import FORMATS
+from tests.conftest import ROOT
 from tests.reporters.reports import ENEMY, PASSED
+
+PACKAGE, DIGEST = "speedscope-1.25.0.tgz", "2831f1e0d26df914b477e522d78b8485511495a6af81a0b88158f8b48f9e0d03"
 
 SECONDS = st.floats(0, 1e6)
 IMPORTS = st.lists(
@@ -62,6 +72,35 @@ def test_imports_are_frames_within_frames() -> None:
         ("app.main", 1),
         ("json", 2),
     ]
+
+
+@pytest.fixture(scope="module")
+def schema() -> jsonschema.Draft7Validator:
+    """The schema that speedscope publishes: npm downloads the package once, into ``build/npm``."""
+    folder = ROOT / "build" / "npm"
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / ".lock"):
+        if not (package := folder / PACKAGE).is_file():
+            npm = shutil.which("npm")
+            if npm is None:
+                pytest.skip("npm is not installed")
+            name = PACKAGE.removesuffix(".tgz").replace("-", "@")
+            subprocess.run([npm, "pack", "--silent", f"--pack-destination={folder}", name], check=True)
+    assert hashlib.sha256(package.read_bytes()).hexdigest() == DIGEST
+    with tarfile.open(package) as archive:
+        member = archive.extractfile("package/dist/release/file-format-schema.json")
+        assert member is not None
+        return jsonschema.Draft7Validator(json.load(member))
+
+
+@pytest.mark.network
+@pytest.mark.parametrize("profiled", [0, 1, 2])
+def test_the_file_is_of_the_published_schema(profiled: int, schema: jsonschema.Draft7Validator) -> None:
+    imports = (Import(ENEMY, None, 0.0, 0.5), Import("json", 0, 0.1, 0.2))
+    functions = tuple(FunctionInfo(f"f{n}", "a.b", profile=InitProfile(1.0, 0.0, imports)) for n in range(profiled))
+
+    schema.validate(made := rendered(*functions, PASSED.functions[0]))
+    assert len(made["profiles"]) == profiled
 
 
 @given(IMPORTS, SECONDS)
