@@ -39,8 +39,15 @@ def check(subject: Subject, _: Engines) -> Findings:
     program = subject.program
     sharing = [one for one in subject.manifest.functions if one.name in program.names]
     scripted = {one.name for one in sharing if scripts.script(one, subject.bundle.items)}
-    named = [one for name, one in zip(program.names, program.handlers, strict=True) if name not in scripted]
-    faults = [fault for one in named if (fault := handler.unfound(one, program))]
+    named = defaultdict(list)
+    for name, wanted in zip(program.names, program.handlers, strict=True):
+        if name not in scripted:
+            named[wanted].append(name)
+    faults = [
+        replace(fault, functions=tuple(names))
+        for wanted, names in named.items()
+        if (fault := handler.unfound(wanted, program))
+    ]
     faults += [fault for one in sharing if (fault := scripts.fault(one, program))]
     yield from dict.fromkeys(faults)
     for one in program.redirections:

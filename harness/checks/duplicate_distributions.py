@@ -148,9 +148,10 @@ class _Conflict:
 
     def _winners(self, first: Installed, other: Installed) -> list[str]:
         """The other's compiled modules that Python finds before the first one's of the same name."""
-        names = {module_name(file) for file in modules(first)}
+        search = self.subject.program.search
+        names = {module_name(file) for file in modules(first) if search.loads(file)}
         rivals = {file: name for file in modules(other) - modules(first) if (name := module_name(file)) in names}
-        found = ((file, self.subject.program.search.find(name)) for file, name in sorted(rivals.items()) if name)
+        found = ((file, search.find(name)) for file, name in sorted(rivals.items()) if name)
         return [file for file, one in found if isinstance(one, Found) and one.path == f"{other.site}/{file}"]
 
     def _leftovers(self, first: Installed, other: Installed) -> Iterator[str]:

@@ -148,9 +148,8 @@ def for_error(  # noqa: PLR0911 - a table
             return found
         return Advice("correct the line, or declare the runtime that understands it")
     if error.type == "KeyError" and f"{ENVIRONMENT_MISS}{error.message}" in trace.causes:
-        return Advice(
-            f"declare the variable {error.message} under `environment` in the manifest, or read it in the handler"
-        )
+        name = error.message.strip("'")
+        return Advice(f"{variables.declare(name, function)}, or read it in the handler")
     if found := known_errors.of_backport(trace, program) or known_errors.advice(error, program):
         return found
     if function.seed and ANSWERED.search(error.message):

@@ -33,17 +33,24 @@ def advice(error: LambdaError, trace: Trace, function: Function, program: Progra
     frames = trace.frames or frames_of(error.stack)
     read = [one for one in _read(frames, function, program, said) if one[1].name not in known]
     if fields := FIELD.findall(said):
-        return _declare([name.upper() for name in fields], None)
+        return _declared([name.upper() for name in fields], function, None)
     named = [name for name in SHOUTED.findall(said) if name not in known]
     if named := [name for name in named if ASKS.search(said) or name in {one.name for _, one in read}]:
-        return _declare(named, _where(read, named))
-    if not read:
-        return None
+        return _declared(named, function, _where(read, named))
     sure = NONE.search(said)
-    # Raised by the user's own code, which may have looked at a variable first.
-    if not sure and not (frames and frames[-1].file == read[0][0]):
-        return None
-    return _declare([one.name for _, one in read], _where(read, None), sure=bool(sure))
+    if not sure:
+        read = _nearby(read, frames)
+    return _declared([one.name for _, one in read], function, _where(read, None), sure=bool(sure)) if read else None
+
+
+def _nearby(read: Sequence[tuple[str, Variable]], frames: Sequence[Frame]) -> list[tuple[str, Variable]]:
+    """What the innermost of the user's own modules may have looked at before it raised, or handed to a library."""
+    files = {path for path, _ in read}
+    last = next((frame for frame in reversed(frames) if frame.file in files), None)
+    if last is None:
+        return []
+    raised = last is frames[-1]
+    return [(path, one) for path, one in read if path == last.file and (raised or one.line <= last.line)]
 
 
 def _read(frames: Sequence[Frame], function: Function, program: Program, said: str) -> Iterator[tuple[str, Variable]]:
@@ -61,14 +68,17 @@ def _where(read: Iterable[tuple[str, Variable]], names: list[str] | None) -> str
     return f"{', '.join([*found.values()][:MOST])}, which is not set" if found else None
 
 
-def _declare(names: list[str], cause: str | None, *, sure: bool = True) -> Advice:
+def declare(names: str, function: Function) -> str:
+    """The remedy for variables that are not set."""
+    if place := function.declared_at:
+        return f"declare {names} in the environment of {function.name} (declared at {place})"
+    return f"declare {names} under `environment` in the manifest"
+
+
+def _declared(names: list[str], function: Function, cause: str | None, *, sure: bool = True) -> Advice:
     distinct = list(dict.fromkeys(names))
     more = f" and {len(distinct) - MOST} more" if distinct[MOST:] else ""
-    listed = f"{', '.join(distinct[:MOST])}{more}"
+    remedy = declare(f"{', '.join(distinct[:MOST])}{more}", function)
     if sure:
-        return Advice(f"declare {listed} under `environment` in the manifest, as Lambda has it", cause)
-    return Advice(
-        f"correct the module at that line, or declare {listed} under `environment` in the manifest, where that is what "
-        "it lacks",
-        cause,
-    )
+        return Advice(f"{remedy}, as Lambda has it", cause)
+    return Advice(f"correct the module at that line, or {remedy}, where that is what it lacks", cause)

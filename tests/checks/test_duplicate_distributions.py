@@ -5,7 +5,7 @@ import pytest
 from fixtures.installed import distribution
 from harness.checks.duplicate_distributions import check
 from harness.model import Note, Severity
-from tests.build import findings, program_of, said
+from tests.build import findings, function, manifest, program_of, said
 
 OLD = {"pad/__init__.py": "# old\n", "pad/old.py": "", "pad/both.py": "old = 1\n"}
 NEW = {"pad/__init__.py": "# newer\n", "pad/new.py": "", "pad/both.py": "newer = 2\n"}
@@ -50,6 +50,18 @@ def test_a_compiled_module_that_an_older_install_left_comes_before_the_source() 
     assert finding.severity is Severity.WARNING  # as long as nothing reaches it
     assert "the files are of both" in finding.message
     assert f"{compiled} of 1.0 is imported, not the module of that name next to it" in (finding.cause or "")
+
+
+def test_a_compiled_module_of_another_python_is_hidden_by_none() -> None:
+    foreign, loaded = (f"pad/_pad.cpython-{tag}-x86_64-linux-gnu.so" for tag in ("39", "312"))
+    new = installed("2.0", {**NEW, loaded: "\x7fELF"})
+    vendored = new | installed("1.0", {**OLD, foreign: "\x7fELF"})
+    code: dict[str, str | bytes] = {"app.py": "import pad._pad\n\ndef handler(event, context): ...\n"}
+
+    (finding,) = findings(check, program_of(code, vendored, declared=manifest(function(handler="app.handler"))))
+
+    assert finding.severity is Severity.WARNING
+    assert "is imported" not in finding.message
 
 
 def test_metadata_that_an_upgrade_left_may_do_too() -> None:

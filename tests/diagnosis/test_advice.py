@@ -165,7 +165,7 @@ INITS: dict[str, tuple[tuple[LambdaError, Trace], str, str | None]] = {
     "an import that fails otherwise": (broken("no"), "correct the module at that line, or what it imports there", None),
     "a variable": (
         (error("KeyError", "'DEPOT'"), Trace((MAIN,), ("KeyError: b'DEPOT'",))),
-        "declare the variable 'DEPOT' under `environment` in the manifest",
+        "declare DEPOT under `environment` in the manifest",
         None,
     ),
     "another key": (raised("KeyError", "'DEPOT'"), NOTHING_ELSE, None),

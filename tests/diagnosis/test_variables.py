@@ -8,6 +8,7 @@ import pytest
 
 from harness.diagnosis import variables
 from harness.engines.protocol import Frame, Trace
+from harness.model import Place
 from tests.build import error, function, program_of
 
 PROGRAM = program_of(
@@ -63,9 +64,28 @@ def test_an_exception_of_the_users_own_may_be_about_one() -> None:
     assert found.remedy.startswith(f"correct the module at that line, or declare TOKEN {UNDER}")
 
 
-def test_what_is_declared_or_of_a_library_is_not() -> None:
+def test_what_a_library_raises_may_be_about_what_it_was_called_with() -> None:
+    frames = (MAIN, DB, LIBRARY)
+    after = replace(DB, line=2)
+
+    found = variables.advice(error("ValueError", "Required parameter name not set"), Trace(frames), function(), PROGRAM)
+
+    assert found is not None
+    assert found.remedy.startswith(f"correct the module at that line, or declare TOKEN {UNDER}")
+    assert found.cause == "/var/task/app/db.py:3 reads TOKEN, which is not set"
+    assert variables.advice(error("ValueError", "no"), Trace((MAIN, after, LIBRARY)), function(), PROGRAM) is None
+
+
+def test_the_remedy_names_the_place_where_a_function_is_declared() -> None:
+    declared = replace(function(), declared_at=Place("template.yaml", 6))
+
+    assert (
+        variables.declare("TOKEN", declared) == "declare TOKEN in the environment of api (declared at template.yaml:6)"
+    )
+
+
+def test_what_is_declared_is_not() -> None:
     declared = replace(function(), environment=(("TOKEN", "x"), ("DB_URL", "y")))
 
     assert variables.advice(error("LookupError", "no"), Trace((MAIN, DB)), declared, PROGRAM) is None
-    assert variables.advice(error("ValueError", "no"), Trace((MAIN, DB, LIBRARY)), function(), PROGRAM) is None
     assert variables.advice(error("ValueError", "the DB_URL is not found"), Trace((MAIN,)), declared, PROGRAM) is None

@@ -256,6 +256,11 @@ class Search:
                 folder, _, name = folder.rpartition("/")
         return {folder: frozenset(names) for folder, names in found.items()}
 
+    def loads(self, path: str) -> bool:
+        """Whether Python looks for modules in files of this name: ``m.cpython-39-….so`` is nothing to Python 3.12."""
+        suffix = next((suffix for suffix in self._suffixes if path.endswith(suffix)), None)
+        return suffix is not None and path.removesuffix(suffix).rpartition("/")[2].isidentifier()
+
     def module_name(self, path: str) -> str | None:
         """The name under which a source file is imported; None where no search reaches it."""
         if path not in self._names:
