@@ -50,7 +50,7 @@ def _offered(found: Discovery) -> Discovery:
     """A discovery whose functions for a Python that is not verified are not covered."""
     known = known_runtimes()
     others = tuple(
-        Uncovered(one.name, f"{one.runtime} is not one of {', '.join(known)}", one.place, undone=True)
+        Uncovered(one.name, f"{one.runtime} cannot be verified, {known[0]} to {known[-1]} can", one.place, undone=True)
         for one in found.functions
         if one.runtime not in known
     )

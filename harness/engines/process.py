@@ -77,8 +77,9 @@ class ProcessEngine:
                 room for what plays the runtime.
         """
         began = time.perf_counter()
+        architecture = _architecture(job)
         try:
-            root = self._root(job.policy, job.architecture, progress)
+            root = self._root(job.policy, architecture, progress)
             trees = Trees(job.task, job.opt, root)
         except OSError as error:
             raise Unavailable(f"{unusable_cache(self.cache, error)}.") from error
@@ -90,9 +91,11 @@ class ProcessEngine:
         try:
             seen = Starts(job, trees, ladder, compilation, progress).run()
         except Unavailable as reason:
-            self._roots.forget((job.policy.runtime, job.architecture))
+            self._roots.forget((job.policy.runtime, architecture))
             raise (reason if trees.intact else Unavailable(f"{reason} {broken_cache(self.cache)}")) from None
-        caveats = (*ladder.caveats, *_lacking(root))
+        ported = f"started on {architecture}: the archives are for {job.architecture} and have no compiled code"
+        elsewhere = (ported,) if architecture != job.architecture else ()
+        caveats = (*ladder.caveats, *_lacking(root), *elsewhere)
         info = EngineInfo("process", python=root.interpreter.version, caveats=caveats, sandbox=ladder.name)
         return Answers(info, seen, (("prepare", prepared), ("handlers", time.perf_counter() - began)))
 
@@ -138,6 +141,12 @@ def _not_found(version: tuple[int, int], rejected: tuple[Rejected, ...], explici
         f"`pyenv install {dotted}` or your system's package python{dotted}, name it with --python PATH, or start "
         "Docker for the Lambda image."
     )
+
+
+def _architecture(job: Job) -> str:
+    """The architecture to start a job on: this machine's, where any will do."""
+    here = next((one for one, names in MACHINES.items() if platform.machine() in names), job.architecture)
+    return here if here != job.architecture and job.portable() else job.architecture
 
 
 def _lacking(root: Root) -> tuple[str, ...]:

@@ -64,6 +64,8 @@ class Job:
         init_timeout: Seconds until an init that has not ended is stopped.
         reached: The source files that handlers are expected to load, in Lambda's paths; a wrong guess costs some time.
         outside: What emulated starts reach.
+        portable: Returns whether no archive has compiled code, so that any architecture may start it; asked only where
+            this machine has another.
     """
 
     policy: RuntimePolicy
@@ -74,6 +76,7 @@ class Job:
     init_timeout: float
     reached: tuple[str, ...] = ()
     outside: Outside | None = None
+    portable: Callable[[], bool] = lambda: False
 
 
 @dataclass(frozen=True, slots=True)

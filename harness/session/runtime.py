@@ -216,7 +216,8 @@ class Runtime:
         answers = [key and self._saved.find(key) for key in self._keys(starts, task, opt)]
         if asked := tuple(start for start, answer in zip(starts, answers, strict=True) if answer is None):
             target = subject.policy, str(subject.manifest.architecture)
-            job = Job(*target, task, opt, asked, self.settings.init_timeout)
+            limit, portable = self.settings.init_timeout, lambda: not subject.facts.binaries
+            job = Job(*target, task, opt, asked, limit, portable=portable)
             done = self._run(job)
             self._info = self._info or done.info
             replies = iter([_reply(observation) for observation in done.observations])
@@ -292,7 +293,9 @@ class Runtime:
             task, opt = self._trees(self.workspace.bundle(group[0]))
             starts = tuple(map(_profiled if profiled else _start_of, group))
             limit = self.settings.init_timeout
-            answers = self._run(Job(*self._target(group[0]), task, opt, starts, limit, reached, outside))
+            portable = lambda: not self.workspace.subject(group[0]).facts.binaries  # noqa: E731 - asked late
+            job = Job(*self._target(group[0]), task, opt, starts, limit, reached, outside, portable)
+            answers = self._run(job)
         except Unavailable as reason:
             return {function.name: reason for function in group}
         self._info = self._info if profiled else answers.info

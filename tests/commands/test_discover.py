@@ -113,7 +113,7 @@ def test_the_findings_are_those_of_a_manifest(capsys: pytest.CaptureFixture[str]
     [
         ({"Runtime": "nodejs22.x"}, 0, None),
         ({"PackageType": "Image"}, 0, None),
-        ({"Runtime": "python2.7"}, 3, "python2.7 is not one of python3.10"),
+        ({"Runtime": "python2.7"}, 3, "python2.7 cannot be verified, python3.10 to"),
         ({"Runtime": {"Ref": "Later"}}, 3, "its Runtime is not known before the deploy"),
         ({"CodeUri": {"Fn::ImportValue": "Code"}}, 3, "its code is not known before the deploy"),
         ({"CodeUri": {"Bucket": {"Fn::Sub": "code-${AWS::AccountId}"}, "Key": "a.zip"}}, 3, "AWS::AccountId"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import platform
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,13 +12,15 @@ import pytest
 
 from harness.engines.choice import Choice, First, engine
 from harness.engines.container import ContainerEngine
-from harness.engines.process import ProcessEngine
+from harness.engines.process import MACHINES, ProcessEngine
 from harness.engines.protocol import Answers, Missing, Observation, Ready, Unavailable
 from harness.model import EngineInfo
 from harness.policy import runtime_policy
 from tests.engines.bench import Bench, start
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from harness.engines.protocol import Engine, Job, Progress
     from harness.policy import RuntimePolicy
 
@@ -114,3 +118,20 @@ def test_handlers_compile_everything_where_that_is_wanted() -> None:
 def test_none_says_so(tmp_path: Path) -> None:
     with pytest.raises(Unavailable, match="--engine none: no handler was started"):
         run(engine(Choice.NONE, {}, tmp_path, None, None), tmp_path)
+
+
+@pytest.mark.parametrize("compiled", [False, True], ids=["pure Python", "compiled code"])
+def test_another_architecture_starts_what_has_no_compiled_code(
+    python: Path, cache: Path, unpack: Callable[..., Path], *, compiled: bool
+) -> None:
+    other = next(name for name, machines in MACHINES.items() if platform.machine() not in machines)
+    process = ProcessEngine(os.environ, cache, python)
+    job = Bench(process, unpack({"app.py": "def handler(event, context): ...\n"})).job(start("app.handler"))
+    job = replace(job, architecture=other, portable=lambda: not compiled)
+    if compiled:
+        with pytest.raises(Unavailable, match=f"the archives are for {other} and this machine is"):
+            process.run(job, print)
+    else:
+        answers = process.run(job, print)
+        assert isinstance(answers.observations[0].init, Ready)
+        assert answers.info.caveats[-1].endswith(f"the archives are for {other} and have no compiled code")
