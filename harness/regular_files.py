@@ -1,21 +1,27 @@
-"""Open files that a user or a repository names: only regular ones, without waiting, up to a limit.
+"""Files that a user or a repository names: opens only regular ones, without waiting, up to a limit.
 
 A pipe without a writer, a device without an end and a file that somebody mistook for another must end in a sentence,
 not in a program that waits or fills memory.
+
+What is asked of a repository's files goes through here, so that it can be recorded: a verdict depends on it.
 """
 
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import stat
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from io import BufferedReader
-    from pathlib import Path
 
 LARGEST: Final = 16 * 1024 * 1024
 """Bytes of a text that is read whole: manifest, lock, event, report. The longest locks have about five million."""
@@ -31,6 +37,29 @@ _KINDS: Final = {
     stat.S_IFBLK: "a device",
 }
 _CHUNK: Final = 1024 * 1024
+
+
+@dataclass(slots=True)
+class Record:
+    """What was asked of files.
+
+    Attributes:
+        apart: Paths about which, and about what is below them, nothing is recorded.
+        answers: By the question's name and its subject, which is an absolute path in most cases.
+    """
+
+    apart: tuple[str, ...] = ()
+    answers: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    def add(self, question: str, subject: str, answer: str | None) -> None:
+        """Add a question, which is answered here where the answer is not known yet."""
+        if (question, subject) not in self.answers and not any(
+            subject == path or subject.startswith(f"{path}/") for path in self.apart
+        ):
+            self.answers[question, subject] = QUESTIONS[question](subject) if answer is None else answer
+
+
+_RECORD: Final[ContextVar[Record | None]] = ContextVar("record", default=None)
 
 
 def kind(status: os.stat_result) -> str | None:
@@ -50,6 +79,7 @@ def descriptor(path: Path | str, limit: int | None = None) -> int:
             "cannot be read:".
     """
     # O_NONBLOCK: a pipe that nobody writes to opens at once, and is refused below.
+    recorded("content", path)
     number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
     try:
         _check(os.fstat(number), path, limit)
@@ -83,6 +113,147 @@ def read(path: Path | str, limit: int = LARGEST) -> bytes:
     finally:
         os.close(number)
     return b"".join(pieces)
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is a regular file; links are followed."""
+    recorded("kind", path)
+    return path.is_file()
+
+
+def is_folder(path: Path) -> bool:
+    """Whether there is a folder; links are followed."""
+    recorded("kind", path)
+    return path.is_dir()
+
+
+def exists(path: Path) -> bool:
+    """Whether there is something; links are followed."""
+    recorded("kind", path)
+    return path.exists()
+
+
+def size(path: Path) -> int:
+    """The bytes of a file.
+
+    Raises:
+        OSError: It is not there.
+    """
+    recorded("size", path)
+    return path.stat().st_size
+
+
+def resolved(path: Path) -> Path:
+    """A path without links."""
+    recorded("target", path)
+    return path.resolve()
+
+
+def found(folder: Path, pattern: str) -> list[Path]:
+    """What matches a pattern below a folder, sorted.
+
+    Raises:
+        OSError, ValueError, NotImplementedError, IndexError: As ``Path.glob``.
+    """
+    recorded("pattern", f"{folder}\0{pattern}")
+    return sorted(folder.glob(pattern))
+
+
+def listed(folder: Path | str) -> list[os.DirEntry[str]]:
+    """What is in a folder, by name.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    recorded("listing", folder)
+    with os.scandir(folder) as entries:
+        return sorted(entries, key=lambda one: one.name)
+
+
+def walked(folder: Path) -> Iterator[tuple[str, list[str], list[str]]]:
+    """The folders below a folder, as ``os.walk`` has them: each with the names of its folders and files."""
+    for here, folders, files in os.walk(folder):
+        recorded("listing", here)
+        yield here, folders, files
+
+
+@contextmanager
+def recording(*apart: Path) -> Iterator[Record]:
+    """Record the questions that are asked in this context, except those about some paths and what is below them."""
+    record = Record(tuple(map(os.path.abspath, apart)))
+    token = _RECORD.set(record)
+    try:
+        yield record
+    finally:
+        _RECORD.reset(token)
+
+
+def recorded(question: str, subject: Path | str, answer: str | None = None) -> None:
+    """Add a question to the record, where there is one.
+
+    Args:
+        question: Its name.
+        subject: A path, which others may follow after a zero.
+        answer: Where it is known already.
+    """
+    if (record := _RECORD.get()) is not None:
+        path, *rest = str(subject).split("\0")
+        record.add(question, "\0".join((os.path.abspath(path), *rest)), answer)  # noqa: PTH100 - it follows no link
+
+
+def _content(path: str) -> str:
+    try:
+        with open(path, "rb", opener=_without_waiting) as file:
+            _check(os.fstat(file.fileno()), path, LARGEST_ARCHIVE)
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        return f"error {error.errno}"
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY)
+
+
+def _status(path: str) -> str:
+    with suppress(OSError, ValueError):
+        return str(stat.S_IFMT(os.stat(path).st_mode))  # noqa: PTH116 - a text
+    return ""
+
+
+def _size(path: str) -> str:
+    with suppress(OSError, ValueError):
+        return str(os.stat(path).st_size)  # noqa: PTH116 - a text
+    return ""
+
+
+def _pattern(subject: str) -> str:
+    folder, _, pattern = subject.partition("\0")
+    with suppress(OSError, ValueError, NotImplementedError, IndexError):
+        return _digest(sorted(str(path.relative_to(folder)) for path in Path(folder).glob(pattern)))
+    return ""
+
+
+def _listing(folder: str) -> str:
+    with suppress(OSError), os.scandir(folder) as entries:
+        return _digest(sorted(f"{one.name}\0{one.is_dir()}\0{one.is_symlink()}" for one in entries))
+    return ""
+
+
+def _digest(names: list[str]) -> str:
+    return hashlib.sha256("\n".join(names).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+QUESTIONS: Final[Mapping[str, Callable[[str], str]]] = MappingProxyType(
+    {
+        "content": _content,
+        "kind": _status,
+        "size": _size,
+        "target": os.path.realpath,
+        "pattern": _pattern,
+        "listing": _listing,
+    }
+)
+"""What can be asked about files, and what answers it: texts that are equal where the answers are."""
 
 
 def write(path: Path, text: str) -> None:

@@ -37,11 +37,10 @@ def verify(manifest: Manifest, settings: Settings) -> Report:
         UsageError: The request is wrong.
     """
     verification = Verification(manifest, settings)
-    verification.read_repository()
-    results = [*verification.results(plan(manifest, settings)), *verification.runtime.undone]
-    report = verification.report(results)
-    left = gone(report, verification.baseline) if verification.baseline else ()
-    return replace(report, notes=(*report.notes, *idle(manifest.waivers, results), *left))
+    if settings.verdicts is None:
+        return verification.whole()
+    plan(manifest, settings)  # which says what is wrong with the request
+    return settings.verdicts.report(manifest, settings, verification.whole, lambda: verification.runtime.is_cut)
 
 
 @dataclass
@@ -70,6 +69,18 @@ class Verification:
             UsageError: It cannot be read.
         """
         return read_baseline(self.manifest.baseline) if self.manifest.baseline else None
+
+    def whole(self) -> Report:
+        """Run every check that is planned, and report.
+
+        Raises:
+            UsageError: The request is wrong.
+        """
+        self.read_repository()
+        results = [*self.results(plan(self.manifest, self.settings)), *self.runtime.undone]
+        report = self.report(results)
+        left = gone(report, self.baseline) if self.baseline else ()
+        return replace(report, notes=(*report.notes, *idle(self.manifest.waivers, results), *left))
 
     def read_repository(self) -> None:
         """Read the baseline, and what the repository says of dependencies, before anything is verified against them.

@@ -232,11 +232,18 @@ class FakeEngine:
     Attributes:
         told: What happens to a function, by its name; to any other, that it starts.
         missing: Why nothing can be run, where that is so.
+        known_as: Its identity.
     """
 
     told: dict[str, Observation] = field(default_factory=dict)
     missing: str | None = None
+    known_as: str = "fake"
     jobs: list[Job] = field(default_factory=list)
+
+    def identity(self, policy: RuntimePolicy, architecture: str, progress: Progress) -> str:
+        """See ``harness.engines.protocol.Engine``."""
+        del policy, architecture, progress
+        return self.known_as
 
     def prepare(self, policy: RuntimePolicy, architecture: str, progress: Progress) -> None:
         """See ``harness.engines.protocol.Engine``."""

@@ -114,6 +114,31 @@ def test_the_probe_needs_the_standard_library_alone(module: str) -> None:
     assert not foreign
 
 
+ASKED = re.compile(
+    r"\.(?:exists|glob|is_dir|is_file|is_symlink|iterdir|lstat|open|read_bytes|read_text|resolve|rglob|stat)\(\)?"
+    r"|\bos\.(?:listdir|lstat|open|path\.(?:exists|is\w+|realpath)|scandir|stat|walk)\b|\bopen\("
+)
+UNRECORDED = {
+    "dependencies/git.py": "its own way through what git opens, whose answer is recorded",
+    "dependencies/source_files.py": "identities of folders and links, which the listings of walked folders have",
+}
+
+
+@pytest.mark.parametrize(
+    "module",
+    [one for one in MODULES if one.startswith(("checks/", "dependencies/", "diagnosis/")) and one not in UNRECORDED],
+)
+def test_what_is_asked_of_a_repositorys_files_can_be_recorded(module: str) -> None:
+    """A verdict that is cached depends on each answer: see ``harness/regular_files.py``."""
+    tree = ast.parse((HARNESS / module).read_text(encoding="utf-8"))
+    calls = [ast.unparse(node.func) + "(" for node in ast.walk(tree) if isinstance(node, ast.Call)]
+
+    own = re.compile(
+        r"regular_files\.|places\.exists|(?:graph|calls|program|self)\.\w*\.?resolve|^one\.is_(?:file|dir)"
+    )
+    assert not [call for call in calls if ASKED.search(call) and not own.search(call)]
+
+
 def test_contributors_are_shown_the_layers_that_are_held() -> None:
     contracts = configparser.ConfigParser()
     contracts.read(ROOT / ".importlinter", encoding="utf-8")

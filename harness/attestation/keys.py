@@ -30,20 +30,21 @@ class Unreachable(Exception):  # noqa: N818 - a fact about a key, not an error o
     """A key that is elsewhere cannot be used; the message is a sentence."""
 
 
-def signed(payload: bytes, key: str, environ: Mapping[str, str]) -> str:
+def signed(payload: bytes, key: str, environ: Mapping[str, str], payload_type: str = PAYLOAD_TYPE) -> str:
     """An envelope of a payload, as JSON.
 
     Args:
-        payload: A statement in JSON.
+        payload: A statement in JSON, or what else its type says.
         key: The path of a private key in PEM, or ``awskms:`` and the ID, alias or ARN of a key.
         environ: Has the password of a key that is encrypted.
+        payload_type: By which one kind of payload cannot pass for another.
 
     Raises:
         UsageError: There is no such key, or it cannot sign.
         Unreachable: AWS refuses or does not answer.
     """
     signer = _of_kms(key) if key.startswith(KMS) else _of_file(key, environ.get(PASSWORD))
-    envelope = Envelope(payload, PAYLOAD_TYPE, {})
+    envelope = Envelope(payload, payload_type, {})
     with _reached(key):
         envelope.sign(signer)
     return json.dumps(envelope.to_dict(), indent=2) + "\n"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from harness import regular_files
-from harness.commands import fix
+from harness.commands import fix, verdict_cache
 from harness.commands.ci import show_in_ci
 from harness.commands.options import EXIT_CODES, Once, add, engine_of, manifest_of, settings_of
 from harness.commands.output import Outputs, complain, show
@@ -59,6 +59,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--baseline-reason", metavar="WHY", action=Once, help="why what keeps a function from starting is accepted too"
     )
     fix.add_options(group)
+    verdict_cache.add_options(group)
     group.add_argument(
         "--profile-init", action="store_true", help="start each handler once more and time its imports, for the report"
     )
@@ -93,6 +94,7 @@ def run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
     if inventory := not cyclonedx.FORMATS.keys().isdisjoint(outputs.formats):
         cyclonedx.available()
     chosen["profile_init"] = options.profile_init or "speedscope" in outputs.formats
+    chosen["verdicts"] = verdict_cache.verdict_cache(options, environ, outputs)
     chosen |= {"strict": options.strict, "source_digests": options.source_digests, "inventory": inventory}
     with settings_of(options, environ, **chosen) as settings:
         report = verify(replace(manifest, baseline=None) if target else manifest, settings)

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
+
+from harness import regular_files
+
+QUESTION: Final = "git"
+"""The name of a question to git in a record of what was asked of a repository."""
 
 _SECONDS: Final = 20
 # What git opens whatever it is asked for, and waits for where somebody has put a pipe in its place.
@@ -41,7 +48,30 @@ def tracked(folder: Path) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name.rstrip("/") for name in names.split("\0") if name))
 
 
+def answer(subject: str) -> str:
+    """What git says of a folder now, as it is recorded.
+
+    Args:
+        subject: The folder and git's arguments, with zeros between.
+    """
+    folder, *arguments = subject.split("\0")
+    with regular_files.recording() as record, suppress(GitUnavailable):
+        _git(Path(folder), *arguments)
+    return record.answers[QUESTION, subject]
+
+
 def _git(folder: Path, *arguments: str) -> str:
+    subject = "\0".join((str(folder), *arguments))
+    try:
+        said = _asked(folder, *arguments)
+    except GitUnavailable as reason:
+        regular_files.recorded(QUESTION, subject, f"unavailable: {reason}")
+        raise
+    regular_files.recorded(QUESTION, subject, hashlib.sha256(os.fsencode(said)).hexdigest())
+    return said
+
+
+def _asked(folder: Path, *arguments: str) -> str:
     program = shutil.which("git")
     if program is None:
         raise GitUnavailable("git is not installed here")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Final
+
+from harness import regular_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
@@ -24,12 +25,12 @@ _MOST: Final = 5_000  # files, and folders
 def repository_root(folder: Path) -> Path:
     """The root of the repository that a folder is in; the folder itself where there is none."""
     absolute = folder.absolute()
-    return next((one for one in (absolute, *absolute.parents) if (one / ".git").exists()), absolute)
+    return next((one for one in (absolute, *absolute.parents) if regular_files.exists(one / ".git")), absolute)
 
 
 def within_repository(folder: Path) -> str:
     """A folder as its path from the root of its repository; empty for the root."""
-    absolute = folder.resolve()
+    absolute = regular_files.resolved(folder)
     return "" if absolute == (root := repository_root(absolute)) else absolute.relative_to(root).as_posix()
 
 
@@ -68,9 +69,8 @@ def is_installed(names: Collection[str]) -> bool:
 def children(folder: Path) -> tuple[list[Path], list[Path]]:
     """The files and the folders in a folder, by name; links to folders are not followed."""
     try:
-        with os.scandir(folder) as found:
-            several = sorted(found, key=lambda one: one.name)
-            files = [folder / one.name for one in several if one.is_file()]
-            return files, [folder / one.name for one in several if one.is_dir(follow_symlinks=False)]
+        several = regular_files.listed(folder)
+        files = [folder / one.name for one in several if one.is_file()]
+        return files, [folder / one.name for one in several if one.is_dir(follow_symlinks=False)]
     except OSError:
         return [], []

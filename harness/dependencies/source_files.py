@@ -76,7 +76,7 @@ class SourceFile:
         Raises:
             OSError: It cannot be read.
         """
-        if self.path.stat().st_size != size:
+        if regular_files.size(self.path) != size:
             return False
         found = 0
         with regular_files.opened(self.path) as file:
@@ -114,7 +114,11 @@ def sources(folder: Path, excludes: Sequence[str], left_out: Collection[Path] = 
     if not walk.names:
         walk = _walked(folder)
     found = {name: folder / name for name in sorted(walk.names) if not excluded(name, excludes)}
-    files = (SourceFile(*item) for item in found.items() if item[1].is_file() and item[1].absolute() not in left_out)
+    files = (
+        SourceFile(*item)
+        for item in found.items()
+        if regular_files.is_file(item[1]) and item[1].absolute() not in left_out
+    )
     return SourceFiles(tuple(files), tuple(name for name in walk.unread if not (name and excluded(name, excludes))))
 
 
@@ -148,7 +152,7 @@ def _tracked(folder: Path) -> _Walk:
     walk = _Walk()
     with suppress(GitUnavailable):
         for name in tracked(folder):
-            if not (folder / name).is_dir():
+            if not regular_files.is_folder(folder / name):
                 walk.names.append(name)
                 continue
             inside = _walked(folder / name)  # a submodule, or a link to a folder
@@ -164,10 +168,10 @@ def _walked(folder: Path) -> _Walk:
     more than shared modules, such as to a disk with data, is not followed at all.
     """
     walk, seen, waiting = _Walk(), set[tuple[int, int]](), deque([""])
-    root = folder.resolve()
+    root = regular_files.resolved(folder)
     while waiting and len(walk.names) < _MOST:
         start = waiting.popleft()
-        target = (folder / start).resolve()
+        target = regular_files.resolved(folder / start)
         if start and root.is_relative_to(target):  # a circle
             continue
         most = _MOST if target.is_relative_to(root) else _MOST_BEYOND
@@ -185,7 +189,7 @@ def _tree(root: Path, start: str, seen: set[tuple[int, int]], most: int) -> tupl
     names: list[str] = []
     links: list[str] = []
     count = 0
-    for here, folders, files in os.walk(root / start):
+    for here, folders, files in regular_files.walked(root / start):
         status = Path(here).stat()
         if (key := (status.st_dev, status.st_ino)) in seen:
             folders.clear()

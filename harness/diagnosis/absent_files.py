@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 from typing import TYPE_CHECKING
 
+from harness import regular_files
 from harness.artifact.bundle import CODE_ROOT, LAYER_ROOT
 
 if TYPE_CHECKING:
@@ -64,12 +65,13 @@ def _found(lists: DependencyLists, wanted: str) -> tuple[Sources, list[str]] | N
     name = wanted.removeprefix(f"{CODE_ROOT}/")
     for root in lists.project.sources if name != wanted else ():
         try:
-            whole = root.path.resolve()
-            found = [path for path in root.path.glob(name) if path.is_file() and path.resolve().is_relative_to(whole)]
+            whole = regular_files.resolved(root.path)
+            matching = [path for path in regular_files.found(root.path, name) if regular_files.is_file(path)]
+            found = [path for path in matching if regular_files.resolved(path).is_relative_to(whole)]
         except (OSError, ValueError, NotImplementedError, IndexError):  # what is no pattern for a file system
             return None
         if found:
-            return root, sorted(path.relative_to(root.path).as_posix() for path in found)
+            return root, [path.relative_to(root.path).as_posix() for path in found]
     return None
 
 

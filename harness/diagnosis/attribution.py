@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from harness import regular_files
 from harness.artifact.bundle import CODE_ROOT
 from harness.facts.python.search import Found
 from harness.model import Place, Severity, When
@@ -96,7 +97,7 @@ def _source(where: str, lists: DependencyLists) -> Place | None:
 
 def _file(path: str, lists: DependencyLists) -> str | None:
     """The first file of the repository that a path can mean, as reports name it."""
-    return next((shown for file, shown in _files(path, lists) if file.is_file()), None)
+    return next((shown for file, shown in _files(path, lists) if regular_files.is_file(file)), None)
 
 
 def _files(path: str, lists: DependencyLists) -> Iterator[tuple[Path, str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from harness import regular_files
 from harness.artifact.bundle import CODE_ROOT
 from harness.dependencies.comparison.built import Presence
 from harness.diagnosis import impact, native
@@ -97,7 +98,7 @@ def _uncopied(module: str, lists: DependencyLists) -> Advice | None:
     stem = module.replace(".", "/")
     for root in lists.project.sources:
         for path in (root.path / f"{stem}.py", root.path / stem / "__init__.py"):
-            if path.is_file():
+            if regular_files.is_file(path):
                 shown = f"{root.shown}/{path.relative_to(root.path).as_posix()}".removeprefix("./")
                 code = lists.program.facts.bundle.code
                 into = (

@@ -10,7 +10,19 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from harness.artifact.bundle import CODE_ROOT
 from harness.diagnosis.fingerprints import plain
-from harness.model import Completed, Defect, Edit, Fault, Problem, Severity, Stage, When
+from harness.model import (
+    Completed,
+    Crashed,
+    Defect,
+    Edit,
+    Fault,
+    NotApplicable,
+    Problem,
+    Severity,
+    Skipped,
+    Stage,
+    When,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Iterator, Sequence
@@ -19,7 +31,8 @@ if TYPE_CHECKING:
 
 STARTS: Final = "handler-imports"
 """The check that starts each handler."""
-OBSERVED: Final = (STARTS, "handler-responds")
+RESPONDS: Final = "handler-responds"
+OBSERVED: Final = (STARTS, RESPONDS)
 """The checks that say what the runtime did."""
 
 # What AWS does not take, by the check that sees it and by the words that it has for it.
@@ -215,6 +228,26 @@ def _id(group: _Group, report: Report) -> str:
     parts = known[:1] or [lead.result.check, lead.result.function or "", lead.finding.where, lead.finding.message]
     text = "\0".join(plain(part, report.artifacts) for part in parts)
     return hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()[:12]
+
+
+def undone(report: Report) -> list[Result]:
+    """What crashed or was skipped, without what only follows from a handler that does not start."""
+    silent = {
+        result.function
+        for result in report.results
+        if result.check == STARTS and result.function and not _quiet(result)
+    }
+    return [
+        result
+        for result in report.results
+        if isinstance(result.outcome, Crashed)
+        or (isinstance(result.outcome, Skipped) and not (result.check == RESPONDS and result.function in silent))
+    ]
+
+
+def _quiet(result: Result) -> bool:
+    """Whether the start of a handler says nothing."""
+    return isinstance(result.outcome, Completed | NotApplicable) and not result.findings
 
 
 def title(finding: Finding) -> str:

@@ -37,6 +37,17 @@ class First:
             return self.process.prepare(policy, architecture, progress)
         return True
 
+    def identity(self, policy: RuntimePolicy, architecture: str, progress: Progress) -> str:
+        """That of the one that will do the job.
+
+        Raises:
+            Unavailable: Neither can.
+        """
+        try:
+            return self.container.identity(policy, architecture, progress)
+        except Unavailable as missing:
+            return f"{self.process.identity(policy, architecture, progress)} {missing}"
+
     def run(self, job: Job, progress: Progress) -> Answers:
         """See the class.
 

@@ -79,6 +79,18 @@ class ContainerEngine:
             return False
         return True
 
+    def identity(self, policy: RuntimePolicy, architecture: str, progress: Progress) -> str:
+        """See :class:`harness.engines.protocol.Engine`; of the daemon's machine, what is known is its kernel.
+
+        Raises:
+            Unavailable: No daemon answers, or the image is not to be had.
+        """
+        with explained():
+            prepared = self._prepare(policy, architecture, progress)
+            host = prepared.daemon.client.info()
+        image = [prepared.reference, prepared.image, prepared.digest]
+        return json.dumps(["container", *image, host.get("KernelVersion"), host.get("Architecture"), self.compiles])
+
     def run(self, job: Job, progress: Progress) -> Answers:
         """Start every handler in a container without network, as many at a time as there are cores.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import re
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from harness.policy import RuntimePolicy
 
 MOST_NAMES = 3
+_EMPTY_MB = 512
 # One of Lambda's folders at the beginning of a value or of an element of a search path, and in JSON.
 PATHS = re.compile(r"(?<![^:])(/var/task|/var/lang|/var/runtime|/home/sbx_user1051|/opt)(?=[/:]|$)")
 IN_JSON = re.compile(r"(?<![\w.-])(/var/task|/var/lang|/var/runtime|/opt)(?=[/\"]|$)")
@@ -69,6 +71,25 @@ class ProcessEngine:
             return False
         return True
 
+    def identity(self, policy: RuntimePolicy, architecture: str, progress: Progress) -> str:
+        """See :class:`harness.engines.protocol.Engine`; an empty sandbox shows which kind of it works here.
+
+        Raises:
+            Unavailable: This machine cannot run the functions.
+        """
+        try:
+            root, ladder = self._root(policy, architecture, progress), self._ladder
+            if ladder.name is None:
+                with ladder.sandbox(Trees(root.path / "opt", None, root), 1, MB, _EMPTY_MB * MB):
+                    pass
+        except (OSError, NotHere) as error:
+            raise Unavailable(f"no sandbox could be started: {error}.") from error
+        return json.dumps(["process", root.home.name, ladder.name, platform.release(), os.geteuid(), self.compiles])
+
+    @property
+    def _ladder(self) -> Ladder:
+        return self._ladders.get("", lambda: Ladder(self.rungs or rungs(self.environ, self.cache)))
+
     def run(self, job: Job, progress: Progress) -> Answers:
         """Start every handler in a sandbox of its own, as many at a time as there are cores.
 
@@ -83,7 +104,7 @@ class ProcessEngine:
             trees = Trees(job.task, job.opt, root)
         except OSError as error:
             raise Unavailable(f"{unusable_cache(self.cache, error)}.") from error
-        ladder = self._ladders.get("", lambda: Ladder(self.rungs or rungs(self.environ, self.cache)))
+        ladder = self._ladder
         prepared = time.perf_counter() - began
         began = time.perf_counter()
         compiler = partial(compile_here, root.lang / "bin" / root.python, {"LD_LIBRARY_PATH": f"{root.lang}/lib"})

@@ -229,6 +229,13 @@ class Engine(Protocol):
     def prepare(self, policy: RuntimePolicy, architecture: str, progress: Progress) -> bool | None:
         """Get ready for the jobs of a runtime, in any thread; False where :meth:`run` will say what is wrong."""
 
+    def identity(self, policy: RuntimePolicy, architecture: str, progress: Progress) -> str:
+        """All that answers depend on beside the job: the engine, its image or root, the sandbox, the kernel.
+
+        Raises:
+            Unavailable: Jobs of this runtime cannot be done here.
+        """
+
     def run(self, job: Job, progress: Progress) -> Answers:
         """Start every handler of the job, each in a process of its own.
 
@@ -247,6 +254,11 @@ class Missing:
         """Nothing can be run."""
         del policy, architecture, progress
         return False
+
+    def identity(self, policy: RuntimePolicy, architecture: str, progress: Progress) -> str:
+        """It answers nothing, which is the same everywhere."""
+        del policy, architecture, progress
+        return "none"
 
     def run(self, job: Job, progress: Progress) -> Answers:
         """Say why nothing can be run.

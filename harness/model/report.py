@@ -277,6 +277,7 @@ class Report:
         policy_sha256: The digest of what the archives were held against.
         folder: The folder that places are relative to, from the root of the repository; empty for the root.
         manifest: The name of the manifest in that folder; None where options alone say what is verified.
+        from_verdict_cache: Whether an earlier run made it, of the same in every respect: the one of ``verified_at``.
         components: What the archives are made of, in the order of their names; empty where it was not asked for.
     """
 
@@ -301,6 +302,7 @@ class Report:
     manifest: str | None = None
     components: tuple[Component, ...] = ()
     unzipped_limit: int = 0
+    from_verdict_cache: bool = False
 
     def count(self, severity: Severity) -> int:
         """The number of findings of a severity, without waived ones."""

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from harness.diagnosis.fingerprints import fingerprint
-from harness.diagnosis.problems import problems
+from harness.diagnosis.problems import problems, undone
 from harness.model import Crashed, Edit, Finding, Place, Severity, Skipped
 from harness.plain_text import harmless
-from harness.reporters import text, verification
+from harness.reporters import text
 
 if TYPE_CHECKING:
     from harness.model import Problem, Report, Stage
@@ -105,7 +105,7 @@ def not_done(report: Report) -> tuple[Undone, ...]:
     """What crashed or was skipped, each reason once; without what only follows from a handler that does not start."""
     reasons = text.gather(
         (outcome.reason if isinstance(outcome, Skipped) else outcome.summary, (one.check, one.function))
-        for one in verification.undone(report)
+        for one in undone(report)
         if isinstance(outcome := one.outcome, Skipped | Crashed)
     )
     return tuple(text.map_text(Undone(text.subjects(each), reason), shown) for reason, each in reasons.items())

@@ -28,6 +28,7 @@ from harness.reporters.schema_v1 import (
     Artifact,
     CheckResult,
     Engine,
+    FromVerdictCache,
     Function,
     Harness,
     Part,
@@ -93,6 +94,9 @@ def data(report: Report) -> ReportV1:
         verified_at=report.verified_at,
         configuration_sha256=report.configuration_sha256,
         policy_sha256=report.policy_sha256,
+        from_verdict_cache=(
+            FromVerdictCache(len(report.functions), report.verified_at) if report.from_verdict_cache else None
+        ),
         timings=tuple(Part(one.name, measured(one.seconds, 3) or 0.0, one.parent) for one in report.timings),
     )
 

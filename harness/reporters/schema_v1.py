@@ -149,6 +149,13 @@ class Part(Struct, frozen=True):
     parent: Annotated[str | None, Meta(description="The part that it is a part of; null: of the whole.")]
 
 
+class FromVerdictCache(Struct, frozen=True):
+    """What an earlier run of the same in every respect has found, so that it was not made again."""
+
+    functions: Annotated[Count, Meta(description="Whose verdicts they are.")]
+    verified_at: Annotated[str, Meta(description="When they were made, in UTC, as RFC 3339 has it.")]
+
+
 class ReportV1(Struct, frozen=True):
     """One verification of a Lambda artifact."""
 
@@ -176,3 +183,4 @@ class ReportV1(Struct, frozen=True):
     timings: Annotated[
         tuple[Part, ...], Meta(description="Where the time went, beside the seconds of results and functions.")
     ]
+    from_verdict_cache: Annotated[FromVerdictCache | None, Meta(description="Null: this run made the report.")]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from harness.diagnosis.problems import STARTS, faults, problems, title
+from harness.diagnosis.problems import STARTS, faults, problems, title, undone
 from harness.model import Completed, Crashed, NotApplicable, Safety, Severity, Skipped, Stage, Verdict
 from harness.reporters import init_costs, text, timings
 from harness.reporters.document import Document, Fact, NotDone, ProblemText, skips
@@ -13,12 +13,11 @@ from harness.reporters.document import Document, Fact, NotDone, ProblemText, ski
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from harness.model import ArtifactInfo, Finding, Problem, Report, Result
+    from harness.model import ArtifactInfo, Finding, Problem, Report
 
 _MOST_NAMES: Final = 6
 _MOST_ALSO: Final = 3
 _MOST_INITS: Final = 3  # in a brief report
-_RESPONDS: Final = "handler-responds"
 # Lines of a cause that the title, the functions and the chain repeat.
 _REPEATED: Final = re.compile(
     r"affected, when they start: .*|not affected: .*|provided by: \S+ \(a distribution of that name\)"
@@ -201,26 +200,6 @@ def _not_done(report: Report) -> Iterator[NotDone]:
     yield from skips(results)
 
 
-def undone(report: Report) -> list[Result]:
-    """What crashed or was skipped, without what only follows from a handler that does not start."""
-    silent = {
-        result.function
-        for result in report.results
-        if result.check == STARTS and result.function and not _quiet(result)
-    }
-    return [
-        result
-        for result in report.results
-        if isinstance(result.outcome, Crashed)
-        or (isinstance(result.outcome, Skipped) and not (result.check == _RESPONDS and result.function in silent))
-    ]
-
-
-def _quiet(result: Result) -> bool:
-    """Whether the start of a handler says nothing."""
-    return isinstance(result.outcome, Completed | NotApplicable) and not result.findings
-
-
 def _fixable(report: Report, every: Sequence[Problem]) -> str:
     """How many problems `--fix` mends: all that is there to do, or a part of it."""
     zips = {one.source for one in report.artifacts if one.zipped_bytes is not None and ":" not in one.source}
@@ -249,6 +228,9 @@ def _facts(report: Report, every: Sequence[Problem]) -> Iterator[Fact]:
     yield Fact("fixable", _fixable(report, every))
     yield Fact("checked", counted, counted if report.verdict is Verdict.INCOMPLETE else "")
     yield Fact("verified", _verified(report))
+    if report.from_verdict_cache:
+        whose = text.count(len(report.functions), "function", "functions") or "the archives"
+        yield Fact("cached", f"the verdict on {whose} is from the verdict cache: verified at {report.verified_at}")
     if report.source_digests:
         yield from (Fact("", line) for artifact in report.artifacts for line in _digests(artifact))
     yield Fact("not vouched", "; ".join(caveats), "; ".join([*map(text.shortened, caveats), *remarks]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ from harness.cache.folder import unusable_cache
 from harness.catalogue import named
 from harness.diagnosis import scripts
 from harness.emulator import CAVEAT, Unusable, emulator
-from harness.engines.protocol import Answered, Answers, Failed, Job, Observation, Ready, Start, Unavailable
+from harness.engines.protocol import Answered, Answers, Exceeded, Failed, Job, Observation, Ready, Start, Unavailable
 from harness.model import EngineInfo, FunctionInfo, InitProfile, Result, Skipped, Timing
 from harness.plain_text import few
 from harness.session.answers import AnswerStore, key_of
@@ -77,6 +78,12 @@ class Runtime:
             for name, answer in self._answers.items()
             if isinstance(answer, Observation)
         }
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether a handler was stopped at a limit, or waited in vain: on a faster machine it need not be."""
+        seen = [one for one in self._answers.values() if isinstance(one, Observation)]
+        return any(isinstance(each, Exceeded) for one in seen for each in (one.init, *one.answers))
 
     @property
     def undone(self) -> list[Result]:
@@ -331,7 +338,7 @@ def _exhausting(iterable: Iterable[object]) -> Iterator[None]:
                 break
 
     with ThreadPoolExecutor(1) as pool:
-        thread = pool.submit(exhaust)
+        thread = pool.submit(copy_context().run, exhaust)  # what it reads of the repository may be recorded
         try:
             yield
         except BaseException:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from harness.engines.protocol import Engine, Progress
+    from harness.session.verdicts import VerdictCache
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ class Settings:
         inventory: Whether the report says what the archives are made of.
         profile: The AWS profile; None for the SDK's default chain.
         today: For the waivers' dates.
+        verdicts: Reports of earlier runs; None: each is made.
     """
 
     engine: Engine
@@ -45,3 +47,4 @@ class Settings:
     source_digests: bool = False
     inventory: bool = False
     profile_init: bool = False
+    verdicts: VerdictCache | None = None

@@ -1,4 +1,4 @@
-"""AWS's clients, which refuse to change anything, with errors in one sentence each.
+"""AWS's clients, which refuse every call that is not listed, with errors in one sentence each.
 
 The SDK takes a tenth of a second to import, so it is imported when the first client is made. It reads its own
 variables and files: credentials, region, endpoint, proxy, certificates.
@@ -58,11 +58,13 @@ class Aws:
     Args:
         profile: One of the user's profiles; None for the SDK's default chain.
         region: For resources whose name has none; None for the SDK's own.
+        writes: Whether its clients may write what this package writes at all: entries of a verdict cache.
     """
 
-    def __init__(self, profile: str | None = None, region: str | None = None) -> None:
+    def __init__(self, profile: str | None = None, region: str | None = None, *, writes: bool = False) -> None:
         self.profile = profile
         self.region = region
+        self._writes = writes
         self._core: botocore.session.Session | None = None
         self._session: boto3.Session | None = None
         self._clients: dict[tuple[str, str | None], Any] = {}
@@ -117,7 +119,7 @@ class Aws:
         if service == "lambda" and not client.meta.region_name:  # a variable that is set to nothing
             raise NoRegionError
         # On the client alone: what the SDK does to get the user's credentials is not ours to forbid.
-        client.meta.events.register_first("before-call", _refuse)
+        client.meta.events.register_first("before-call", partial(_refuse, writes=self._writes))
         _limit(client)
         return client
 
@@ -142,11 +144,11 @@ def _limit(client: Any) -> None:  # noqa: ANN401 - the SDK makes its classes at 
     client._make_api_call = limited  # noqa: SLF001 - the same
 
 
-def _refuse(model: OperationModel, **others: object) -> None:
+def _refuse(model: OperationModel, *, writes: bool, **others: object) -> None:
     """Refuse a call that is not in the list."""
     del others
     service = str(model.service_model.service_name)
-    if operation(service, model.name) is None:
+    if operation(service, model.name, writes=writes) is None:
         raise NotAllowed(f"{service} {model.name} is not among the calls that lambda-artifact makes")
 
 

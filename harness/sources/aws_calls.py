@@ -1,4 +1,4 @@
-"""The calls that this package makes to AWS, none of which changes anything, and their IAM actions."""
+"""The calls that this package makes to AWS, and their IAM actions; one of them writes, where that is asked for."""
 
 from __future__ import annotations
 
@@ -60,12 +60,17 @@ ALLOWED: Final = (
     Operation("lambda", "ListLayerVersions", "lambda:ListLayerVersions", Resource.ALL, Purpose.PREFLIGHT),
     Operation("lambda", "GetAccountSettings", "lambda:GetAccountSettings", Resource.ALL, Purpose.PREFLIGHT),
 )
-"""All calls: the client refuses every other one, and the IAM policy is made from these."""
+"""All calls that read: a client refuses every other one, and the IAM policy is made from these."""
 
 PINNED: Final = "s3:GetObjectVersion"
 """The IAM action in place of ``s3:GetObject`` where a version of an object is named."""
 
 
-def operation(service: str, name: str) -> Operation | None:
-    """The call of that name; None where this package does not make it."""
-    return next((call for call in ALLOWED if (call.service, call.name) == (service, name)), None)
+WRITES: Final = (Operation("s3", "PutObject", "s3:PutObject", Resource.OBJECT),)
+"""What ``--write-verdict-cache`` needs in addition, below the prefix that the user names."""
+
+
+def operation(service: str, name: str, *, writes: bool = False) -> Operation | None:
+    """The call of that name; None where this package does not make it, or it writes and that is not asked for."""
+    calls = (*ALLOWED, *WRITES) if writes else ALLOWED
+    return next((call for call in calls if (call.service, call.name) == (service, name)), None)

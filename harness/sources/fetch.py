@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -81,6 +82,18 @@ class Sources:
         with self._once(f"the shares of {source.text}"):
             shares = aws_packages.shares(self._aws, resource, source.text)
         return tuple((Source(str(resource.at(version)), None, source.kind), part) for version, part in shares)
+
+    def described(self, function: LambdaFunction, text: str) -> Deployed:
+        """What AWS says of a function and, for an alias, of the versions that share its calls.
+
+        Raises:
+            SourceUnavailable: AWS does not say.
+        """
+        from harness.sources import aws_packages  # noqa: PLC0415 - imports the SDK
+
+        with self._once(f"the description of {text}"):
+            known = aws_packages.configuration(self._aws, function, text)
+            return replace(known, shares=aws_packages.shares(self._aws, function, text))
 
     def names(self, source: Source) -> set[str]:
         """The name of a source, and those of a function's layers where they are known."""

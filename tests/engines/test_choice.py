@@ -33,6 +33,11 @@ class Working:
 
     name: str
 
+    def identity(self, policy: RuntimePolicy, architecture: str, progress: Progress) -> str:
+        """See ``harness.engines.protocol.Engine``."""
+        del policy, architecture, progress
+        return "fake"
+
     def prepare(self, policy: RuntimePolicy, architecture: str, progress: Progress) -> None:
         progress(f"{self.name} prepared for {policy.runtime} on {architecture}")
 

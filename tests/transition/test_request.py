@@ -49,6 +49,11 @@ class Toy:
     runtimes: tuple[str, ...] = ("python3.12",)
     jobs: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
 
+    def identity(self, policy: RuntimePolicy, architecture: str, progress: Progress) -> str:
+        """See ``harness.engines.protocol.Engine``."""
+        del policy, architecture, progress
+        return "fake"
+
     def prepare(self, policy: RuntimePolicy, architecture: str, progress: Progress) -> None:
         """See ``harness.engines.protocol.Engine``."""
 

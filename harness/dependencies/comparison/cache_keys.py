@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from harness import regular_files
 from harness.dependencies.git import GitUnavailable, tracked
 from harness.dependencies.globs import covers, matches
 from harness.dependencies.inputs import relative
@@ -96,7 +97,7 @@ def unkeyed(manifest: Manifest, inputs: Inputs) -> tuple[Unkeyed, ...]:
 def _installed(step: CacheStep, files: Sequence[tuple[str, bool]], root: Path) -> Iterator[str]:
     """The files that the same scripts install from, which neither the manifest nor the key has."""
     inner = [path.removeprefix(f"{step.base}/") if step.base else path for path in dict.fromkeys(step.installed)]
-    there = [path for path in inner if not _WILD.search(path) and (root / path).is_file()]
+    there = [path for path in inner if not _WILD.search(path) and regular_files.is_file(root / path)]
     if not any(step.hashes(path) for path in there):
         yield from (path for path in there if path not in dict(files))
 
@@ -107,7 +108,7 @@ def _hashes_sources(step: CacheStep, archives: Sequence[str], known: frozenset[s
     if any(covers(pattern, one) for pattern in patterns for one in (*archives, *step.made) if one.endswith(".zip")):
         return False
     plain = [pattern for pattern in patterns if not _WILD.search(pattern)]
-    return any((root / one).exists() for one in plain) or any(
+    return any(regular_files.exists(root / one) for one in plain) or any(
         covers(pattern, step.inside(name)) for pattern in patterns for name in known
     )
 
@@ -188,7 +189,7 @@ def _is_layer(step: CacheStep, path: str, root: Path, folder: str) -> bool:
         return True
     parent = posixpath.dirname(posixpath.relpath(text, step.base or ".")) or "."
     parents = [one for one in _above(parent) if one not in _above(folder)]
-    if any((root / one / FILE_NAME).is_file() for one in parents):
+    if any(regular_files.is_file(root / one / FILE_NAME) for one in parents):
         return False  # another manifest's
     return parent in _above(folder) or folder in _above(parent)
 
@@ -203,5 +204,5 @@ def _empty(step: CacheStep, patterns: Sequence[str], root: Path) -> Iterator[str
     """The patterns that name a file that is not there."""
     for pattern in patterns:
         inner = pattern.removeprefix(f"{step.base}/") if step.base else pattern
-        if not _WILD.search(pattern) and not (root / inner).exists():
+        if not _WILD.search(pattern) and not regular_files.exists(root / inner):
             yield pattern

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from harness import regular_files
 from harness.artifact.entries import Kind
 from harness.artifact.stamp import LARGEST, STAMP
 from harness.dependencies.inputs import digest
@@ -104,7 +105,7 @@ def _changes(stamp: Stamp, inputs: Inputs, others: Collection[str]) -> Iterator[
     for name, stamped_digest in stamp.inputs:
         one = now.get(name)
         path = one.path if one else inputs.folder / name
-        if not path.is_file():
+        if not regular_files.is_file(path):
             yield Change(How.GONE, name)
         elif digest(path) != stamped_digest:
             yield Change(How.CHANGED, name, decisive=one is None or one.decisive)

@@ -161,11 +161,11 @@ class Comparison:
         path = f"{CODE_ROOT}/{name}"
         if name in self._stamped or (is_developers(name) and not name.endswith(".pyc")):
             return False
-        if excluded(name, self.manifest.source_excludes) or (self.folder / name).exists():
+        if excluded(name, self.manifest.source_excludes) or regular_files.exists(self.folder / name):
             return False
         if name.endswith(".py"):
             return path in self.program.own
-        if name.endswith(".pyc") and (name[:-1] in self.there or (self.folder / name[:-1]).exists()):
+        if name.endswith(".pyc") and (name[:-1] in self.there or regular_files.exists(self.folder / name[:-1])):
             return False
         if path in self.program.facts.owners or _INSTALLED.fullmatch(name) or self._is_compiled(name):
             return False
@@ -174,7 +174,7 @@ class Comparison:
     def _is_compiled(self, name: str) -> bool:
         """Whether a file is made of one that is in the sources: an extension, a catalogue of translations."""
         if name.endswith(".mo"):
-            return (self.folder / f"{name[:-3]}.po").exists()
+            return regular_files.exists(self.folder / f"{name[:-3]}.po")
         return name.endswith(".so") and bool(self.program.facts.distributions)
 
     @cached_property
@@ -220,7 +220,7 @@ class Comparison:
             return True
         try:
             if item.archive.is_folder:
-                return one.path.stat().st_size == item.entry.size and _read(one) == _content(item)
+                return regular_files.size(one.path) == item.entry.size and _read(one) == _content(item)
             return one.is_same(item.entry.size, item.entry.crc)
         except OSError:
             return True

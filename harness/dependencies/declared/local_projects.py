@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
+from harness import regular_files
 from harness.dependencies.declared.project_file import read_declared
 from harness.dependencies.declared.setuptools import described
 from harness.dependencies.project import MAIN, Asked, BuildInput, Declared, Group, Kind
@@ -41,12 +42,16 @@ def with_folders(build: BuildInput, declared: Declared | None, folder: Path) -> 
             unnamed.append(one)
             continue
         extras = frozenset(canonicalize_name(extra) for extra in re.findall(r"[\w.-]+", line["extras"] or ""))
-        if declared and place.resolve() == declared.path.parent.resolve():
+        if declared and regular_files.resolved(place) == regular_files.resolved(declared.path.parent):
             asked += _main(declared, extras)
             continue
         name, needs = _described(place, extras, folder)
         named = _named(one, name, extras, line["marker"]) if name else None
-        asked += [replace(named, folder=shown(place.resolve(), folder.resolve()))] if named else []
+        asked += (
+            [replace(named, folder=shown(regular_files.resolved(place), regular_files.resolved(folder)))]
+            if named
+            else []
+        )
         needed += needs or ()
         unnamed += [] if named and needs is not None else [one]
     return replace(build, asked=tuple(asked), unnamed=tuple(unnamed), needed=tuple(needed))
@@ -57,7 +62,7 @@ def _place(one: Unnamed, path: str, folder: Path) -> Path | None:
     file = folder / one.where.rpartition(":")[0]
     # The installer takes it from where it is started, which is the root of the repository far more often than not.
     places = (base / path for base in (folder, file.parent))
-    return next((place for place in places if any((place / name).is_file() for name in _PROJECTS)), None)
+    return next((place for place in places if any(regular_files.is_file(place / name) for name in _PROJECTS)), None)
 
 
 def _main(declared: Declared, extras: frozenset[str]) -> Iterator[Asked]:
@@ -68,7 +73,7 @@ def _main(declared: Declared, extras: frozenset[str]) -> Iterator[Asked]:
 
 def _described(place: Path, extras: frozenset[str], folder: Path) -> tuple[str | None, tuple[Asked, ...] | None]:
     """The name of another project and what it needs; None for what is computed."""
-    own = read_declared(place / _PROJECT, folder) if (place / _PROJECT).is_file() else None
+    own = read_declared(place / _PROJECT, folder) if regular_files.is_file(place / _PROJECT) else None
     if own and own.name and not own.dynamic:
         return own.name, tuple(_main(own, extras))
     found = described(place, folder)

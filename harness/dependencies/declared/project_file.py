@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from harness import regular_files
 from harness.dependencies.declared.groups import expanded, tables
 from harness.dependencies.declared.pipfile import pipfile_lists, pipfile_python
 from harness.dependencies.declared.poetry import poetry_lists, poetry_python
@@ -92,12 +93,16 @@ def _python(file: TomlFile) -> tuple[str | None, str | None]:
 def _tool(file: TomlFile) -> str | None:
     """Who manages the project: of several that have left their traces, the one whose lock is there."""
     found = [*dict.fromkeys(_traces(file))]
-    locked = [tool for tool in found if (file.path.parent / _LOCKS[tool]).is_file()]
+    locked = [tool for tool in found if regular_files.is_file(file.path.parent / _LOCKS[tool])]
     return next(iter(locked or found), None)
 
 
 def _traces(file: TomlFile) -> Iterator[str]:
     backend = file.string("build-system", "build-backend") or ""
     for tool, lock in _LOCKS.items():
-        if file.at("tool", tool) is not None or backend.startswith(tool) or (file.path.parent / lock).is_file():
+        if (
+            file.at("tool", tool) is not None
+            or backend.startswith(tool)
+            or regular_files.is_file(file.path.parent / lock)
+        ):
             yield tool

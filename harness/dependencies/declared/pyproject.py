@@ -45,7 +45,7 @@ def is_dynamic(file: TomlFile) -> bool:
         return _stated(file, "dependencies") and file.at(*_DYNAMIC, "dependencies", "file") is None
     # Without that table, setuptools takes everything from where it was before there was one.
     folder = file.path.parent
-    return (folder / "setup.py").is_file() or _asks(folder / "setup.cfg")
+    return regular_files.is_file(folder / "setup.py") or _asks(folder / "setup.cfg")
 
 
 def _asks(path: Path) -> bool:

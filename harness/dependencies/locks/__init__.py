@@ -6,6 +6,7 @@ import re
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from harness import regular_files
 from harness.dependencies.locks.lock_file import LockFile
 from harness.dependencies.project import MalformedFileError
 from harness.dependencies.text_files import parse_json, parse_toml, read_text, shown, text_or_none
@@ -91,13 +92,13 @@ def _known(path: Path) -> str | None:
 
 
 def _beside(folder: Path) -> Iterator[Path]:
-    yield from (path for name in _READERS if (path := folder / name).is_file())
+    yield from (path for name in _READERS if regular_files.is_file(path := folder / name))
 
 
 def _above(folder: Path) -> Iterator[Path]:
     folder = folder.absolute()
     above = folder
-    while not (above / ".git").exists() and above != above.parent:
+    while not regular_files.exists(above / ".git") and above != above.parent:
         above = above.parent
         named = re.compile(rf"""["'](?:\./)?{re.escape(folder.relative_to(above).as_posix())}/?["']""")
         yield from (path for path in _beside(above) if named.search(text_or_none(path) or ""))

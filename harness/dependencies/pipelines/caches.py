@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from harness import regular_files
 from harness.dependencies.pipelines import github
 from harness.dependencies.pipelines.other_systems import azure, circleci, gitlab
 from harness.dependencies.pipelines.scripts import keys_by_hand, shell
@@ -76,7 +77,7 @@ def cache_steps(root: Path) -> tuple[CacheStep, ...]:
 
 def _steps(root: Path, source: Callable[[str], str]) -> Iterator[CacheStep]:
     for places, word, read in _SYSTEMS:
-        for path in sorted({path for place in places for path in root.glob(place)})[:_MOST]:
+        for path in sorted({path for place in places for path in regular_files.found(root, place)})[:_MOST]:
             text = _text(path)
             if word not in text and not _DIGEST.search(text) and ".sh" not in text:
                 continue

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cache, partial
 from typing import TYPE_CHECKING, Final
 
+from harness import regular_files
 from harness.dependencies.pythons.images import containerfile, script
 from harness.dependencies.pythons.infrastructure import LANGUAGES, assigned, code
 from harness.dependencies.pythons.pin import Kind, PythonPin
@@ -111,7 +112,7 @@ def deployers(manifest: Manifest) -> frozenset[str]:
 
 
 def _pipeline_files(root: Path) -> Sequence[Path]:
-    return sorted({path for place in _PIPELINES for path in root.glob(place)})[:_MOST]
+    return sorted({path for place in _PIPELINES for path in regular_files.found(root, place)})[:_MOST]
 
 
 def _scripts(root: Path) -> str:
@@ -141,7 +142,7 @@ def _settings(manifest: Manifest, folder: Path, root: Path) -> Iterator[PythonPi
     folders = [folder, *(source.absolute() for source in sources if source), *([project.parent] if project else [])]
     for start in dict.fromkeys(folders):
         for name, read in (*DEVELOPERS.items(), *LINTERS.items()):
-            path = next((above / name for above in _upwards(start, root) if (above / name).is_file()), None)
+            path = next((above / name for above in _upwards(start, root) if regular_files.is_file(above / name)), None)
             if path and (name in LINTERS or path != project):  # the project's own Python is compared apart
                 yield from _read(path, folder, read)
 
@@ -173,7 +174,7 @@ def _of_file(file: _File, folder: Path, variables: Mapping[str, Sequence[Value]]
         pins = _read(path, folder, template, None if name.startswith(_SETTINGS) else _TEMPLATE)
         yield from (replace(pin, tool=_template_tool(path)) for pin in pins)
     elif suffix in LANGUAGES and not _TESTS.fullmatch(name):
-        if suffix == ".js" and path.with_suffix(".ts").exists():
+        if suffix == ".js" and regular_files.exists(path.with_suffix(".ts")):
             return  # compiled from it
         is_terraform = LANGUAGES[suffix] == "hcl"
         read = partial(code, language=LANGUAGES[suffix], known=variables)
