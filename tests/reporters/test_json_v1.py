@@ -141,6 +141,7 @@ def test_a_report_by_value() -> None:
         "configuration_sha256": "",
         "policy_sha256": "",
         "timings": [],
+        "from_verdict_cache": None,
     }
 
 

@@ -66,7 +66,7 @@ expires = 2026-07-01
 FILES = {
     ".gitignore": "build/\n",
     ".python-version": "3.12\n",
-    ".github/workflows/build.yml": "jobs: {a: {steps: [{uses: actions/setup-python@v5, with: {python-version: 3.12}}]}}\n",
+    ".github/workflows/build.yml": "jobs: {a: {steps: [{uses: actions/setup-python@v5}]}}\n",
     "app/lambda-artifact.toml": MANIFEST,
     "app/requirements.txt": "made-up>=1\n",
     "app/pyproject.toml": '[project]\nname = "app"\nversion = "1"\ndependencies = ["made-up"]\n',
@@ -93,7 +93,7 @@ class World:
         self.settings = settings(folder / "cache", self.engine)
         self.write("app/src/untracked.csv", "")
         self.archive("code", CODE)
-        self.archive("first", {f"python/{name}": text for name, text in SITE.items()})
+        self.archive("first", {f"python/{name}": str(text) for name, text in SITE.items()})
         self.archive("second", {"python/second.py": "SECOND = 1\n"})
 
     def archive(self, name: str, files: Mapping[str, str]) -> None:
