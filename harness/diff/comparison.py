@@ -78,8 +78,8 @@ def added(before: Mapping[str, T], after: Mapping[str, T]) -> tuple[T, ...]:
 
 
 def calls(before: Contents, after: Contents) -> Iterator[AwsCall]:
-    """The operations that are new, or new for a function."""
-    for key, new in sorted(after.calls.items()):
+    """The operations that are new, and then those that are new for a function."""
+    for key, new in sorted(after.calls.items(), key=lambda pair: (pair[0] in before.calls, pair[0])):
         old = before.calls.get(key)
         if functions := tuple(one for one in new.functions if old is None or one not in old.functions):
             yield replace(new, functions=functions)

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from harness.session.workspace import Workspace
 
 _OUTSIDE: Final = "__pycache__"
+_RUNTIME: Final = "in the runtime"
 
 
 def contents(workspace: Workspace) -> Contents:
@@ -149,7 +150,7 @@ def _modules(program: Program) -> Iterator[tuple[str, Reached]]:
                 found = None if statement.level or statement.never else program.search.find(statement.module)
                 if isinstance(found, Given) and found.by in program.policy.preinstalled:
                     top = statement.module.partition(".")[0]
-                    yield f"{top} {found.by}", Reached(top, "in the runtime", reach.name)
+                    yield f"{top} {_RUNTIME}", Reached(top, _RUNTIME, reach.name)  # of other archives it is another
             continue
         top, owner = reach.name.partition(".")[0], program.facts.owners.get(path)
         of = f"{owner.distribution.name} {owner.distribution.version}" if owner else ""

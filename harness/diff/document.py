@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from harness.diff.contents import ordered
 from harness.diff.values import Kind, Pair
 from harness.model import Severity
 from harness.plain_text import few
@@ -20,15 +21,16 @@ K = TypeVar("K", "PackageChange", "FileChange")
 N = TypeVar("N", int, float)
 
 COLUMNS: Final = ("function", "zipped", "unpacked", "init CPU", "memory")
-_BRIEF: Final = (4, 3, 2, 1)
+_BRIEF: Final = (16, 12, 8, 6, 4, 3, 2, 1)
 """How many of a list are shown: the first that fits one screen."""
 _LONG: Final = 50
-_SCREEN: Final = 38  # lines, with an empty one between the parts
+_SCREEN: Final = 37  # lines, with an empty one between the parts, and the prompt
 _WIDE: Final = 86  # columns after the label
 _MOST_ROWS: Final = 5
 _NAMES: Final = 3
 _LONGEST: Final = 160
-_UNKNOWN: Final = "-"
+_UNKNOWN, _SAME = "-", "as before"
+_MOST_UNDONE: Final = 2
 _ASKERS: Final = 2
 _KINDS: Final = (Kind.NEW, Kind.UP, Kind.DOWN, Kind.CHANGED, Kind.GONE)
 
@@ -36,7 +38,10 @@ _KINDS: Final = (Kind.NEW, Kind.UP, Kind.DOWN, Kind.CHANGED, Kind.GONE)
 def document(diff: Diff) -> Document:
     """The whole report."""
     table, long = _table(diff), tuple(_lines(diff, _LONG))
-    room = _SCREEN - (len(table.rows) + 2 if table else 0)
+    shown = diff.undone[:_MOST_UNDONE]
+    more = (f"{len(diff.undone) - len(shown)} more, which the JSON report has",) if diff.undone[_MOST_UNDONE:] else ()
+    not_done = tuple(NotDone("diff", reason) for reason in (*shown, *more))
+    room = _SCREEN - _table_lines(table) - sum(2 + _lines_of(one.reason) for one in not_done)
     shorter = [tuple(_lines(diff, most)) for most in _BRIEF]
     brief = next((one for one in shorter if _height(one) <= room), shorter[-1])
     return Document(
@@ -48,7 +53,7 @@ def document(diff: Diff) -> Document:
         archives=tuple((label, archive) for label, side in _sides(diff) for archive in side.artifacts),
         table=table,
         judges=diff.judges,
-        not_done=tuple(NotDone("diff", reason) for reason in diff.undone),
+        not_done=not_done,
     )
 
 
@@ -71,7 +76,20 @@ def summary(diff: Diff) -> str:
 
 def _height(lines: Iterable[tuple[str, str]]) -> int:
     """The lines of a terminal that labelled texts take."""
-    return sum(-(-len(line) // _WIDE) for _, words in lines for line in words.split("\n"))
+    return sum(_lines_of(line) for _, words in lines for line in words.split("\n"))
+
+
+def _lines_of(line: str) -> int:
+    return -(-len(line) // _WIDE)
+
+
+def _table_lines(table: Table | None) -> int:
+    """The same of a table, which has two lines a row where it is too wide."""
+    if table is None:
+        return 0
+    columns = zip(table.columns, *table.rows, strict=True)
+    wide = sum(2 + max(map(len, column)) for column in columns) > _WIDE
+    return 2 + (1 + wide) * len(table.rows)
 
 
 def _lines(diff: Diff, most: int) -> Iterator[tuple[str, str]]:
@@ -82,7 +100,7 @@ def _lines(diff: Diff, most: int) -> Iterator[tuple[str, str]]:
         most: How many of a list are shown, one a line; of those that share a line twice as many.
     """
     new = sorted(diff.new, key=lambda one: one.severity is not Severity.ERROR)
-    packages = sorted(diff.packages, key=lambda one: not one.direct)  # what the project asks for comes first
+    packages = sorted(diff.packages, key=_weight)
     optional = [one.name for one in diff.variables if not one.required]
     actions = dict.fromkeys(action for one in diff.calls for action in one.actions)
     texts = (
@@ -123,6 +141,12 @@ def _archive(one: ArtifactInfo) -> str:
     return f"{one.source} {one.sha256[:12]}"
 
 
+def _weight(one: PackageChange) -> tuple[bool, bool]:
+    """Another major version comes first, and what the project itself asks for."""
+    majors = {version.release[0] for text in (*one.before, *one.after) for version, _ in (ordered(text),)}
+    return len(majors) == 1, not one.direct
+
+
 def _package(one: PackageChange) -> str:
     versions = " → ".join(dict.fromkeys(filter(None, (", ".join(one.before), ", ".join(one.after)))))
     versions += " has other modules" if one.kind is Kind.CHANGED else ""
@@ -158,7 +182,8 @@ def _finding(one: Found) -> str:
 
 def _table(diff: Diff) -> Table | None:
     """The functions that differ, those with the same numbers in one row; of many rows, the first."""
-    gathered = text.gather((_cells(one), _name(one)) for one in diff.functions if one.differs)
+    differing = sorted((one for one in diff.functions if one.differs), key=lambda one: one.kind is None)
+    gathered = text.gather((_cells(one), _name(one)) for one in differing)
     rows = [(few(names, _NAMES), *cells) for cells, names in gathered.items()]
     if not rows:
         return None
@@ -176,9 +201,15 @@ def _cells(one: FunctionChange) -> tuple[str, ...]:
     return (
         _cell(one.zipped, text.size),
         _cell(one.unzipped, text.size),
-        _cell(one.init, "{:.2f} s".format),
-        _cell(one.memory, "{:.0f} MB".format),
+        _measure(one.init, "{:.2f} s".format),
+        _measure(one.memory, "{:.0f} MB".format),
     )
+
+
+def _measure(pair: Pair[float], words: Callable[[float], str]) -> str:
+    """The same of a measurement; what is as before is not shown, since it would set apart functions that are alike."""
+    alike = not (pair.differs or pair.before is None or pair.after is None)
+    return _SAME if alike else _cell(pair, words)
 
 
 def _cell(pair: Pair[N], words: Callable[[N], str]) -> str:

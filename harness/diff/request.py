@@ -109,10 +109,17 @@ def run(other: Manifest | Snapshot, after: Manifest, options: argparse.Namespace
         gone=gone,
         compared=compared,
         judges=bool(options.fail_on),
-        undone=tuple(dict.fromkeys((*(f"{named}: {one}" for one in old.undone), *new.undone))),
+        undone=tuple(_undone(named, old.undone, new.undone)),
         notes=tuple(_notes(old, new, after, options, archives=archives)),
         seconds=time.perf_counter() - began,
     )
+
+
+def _undone(named: str, before: tuple[str, ...], after: tuple[str, ...]) -> Iterator[str]:
+    """What could not be done, with its side."""
+    for one in dict.fromkeys((*before, *after)):
+        side = "" if one not in before else f"{named}: " if one not in after else "both sides: "
+        yield f"{side}{one}"
 
 
 def _notes(

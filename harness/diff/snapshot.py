@@ -45,7 +45,10 @@ REPOSITORY: Final = frozenset(
     }
 )
 """The checks that compare archives with the repository: of archives alone they say nothing."""
-_AMOUNT: Final = re.compile(r"\b\d{1,3}(?:,\d{3})+\b")  # a size that grows is the same finding
+_AMOUNT: Final = re.compile(r"\b\d{1,3}(?:,\d{3})+\b|(?<![.\w])\d+(?:\.\d+)+\w*")
+"""Sizes and versions: where they alone differ, the finding is the same."""
+_LISTED: Final = frozenset({"unpinned"})
+"""The checks whose one finding lists all that is wrong: with a longer list it is the same finding."""
 
 
 def verified(name: str, manifest: Manifest, settings: Settings, *, repository: bool = True) -> Snapshot:
@@ -132,8 +135,8 @@ def _found(  # noqa: PLR0913 - what a finding is, and the names of the archives
     where, message = finding.where, finding.message
     for source, role in sources:  # the archives of the two sides have names of their own
         where, message = where.replace(source, role), message.replace(source, role)
-    message = _AMOUNT.sub("#", message)
-    key = fingerprint(check, function, Finding(message, where))
+    message = "" if check in _LISTED else _AMOUNT.sub("#", message)
+    key = fingerprint(check, function, Finding(message, _AMOUNT.sub("#", where)))
     return Found(key, mark, check, function, finding.severity, finding.message, finding.where, accepted)
 
 

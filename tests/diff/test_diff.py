@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,8 @@ from jsonschema import Draft202012Validator
 from fixtures.broken import mini
 from harness.cli import run
 from harness.diff import comparison, json_v1
-from harness.diff.values import Cost, Found, Side, Snapshot
+from harness.diff.document import document
+from harness.diff.values import Cost, Diff, Found, Side, Snapshot
 from harness.model import Severity
 from harness.reporters.json_v1 import schema
 from tests import aws
@@ -164,6 +165,15 @@ CASES = (
         {"app.py": "import boto3" + HANDLER},
         {**CHANGED, "modules": [("boto3", "in the runtime", "app")]},
     ),
+    Case(
+        "one that the archive now brings instead of the runtime",
+        {"app.py": "import jmespath" + HANDLER},
+        {"app.py": "import jmespath" + HANDLER, **wheel("jmespath==1.0.1", "jmespath.py")},
+        {
+            "distributions": [("new", "jmespath", [], ["1.0.1"], [])],
+            "modules": [("jmespath", "jmespath 1.0.1", "app")],
+        },
+    ),
     Case("one of the standard library is not worth a word", {}, {"app.py": "import json" + HANDLER}, CHANGED),
     Case(
         "a variable that is newly read and not set",
@@ -177,13 +187,16 @@ CASES = (
             f"a variable with a default: {text}",
             {},
             {"app.py": f"import os\n{text}{HANDLER}"},
-            {**CHANGED, "variables": [("QUEUE", required, "app.py:2", ["api"])]},
+            {**CHANGED, "variables": [("QUEUE", required, f"app.py:{2 + text.count(chr(10))}", ["api"])]},
         )
         for text, required in (
             ('os.environ.get("QUEUE")', True),
             ('os.getenv("QUEUE")', True),
             ('os.getenv("QUEUE", "x")', False),
             ('os.environ.get("QUEUE") or "x"', False),
+            ('def env(name, default=None):\n    return os.getenv(name, default)\nenv("QUEUE")', True),
+            ('def env(name, default=None):\n    return os.environ[name]\nenv("QUEUE", "x")', False),
+            ('def env(name, default=1):\n    return os.environ.get(name, default)\nenv("QUEUE")', False),
         )
     ),
     Case(
@@ -249,6 +262,25 @@ CASES = (
             "findings    error: imports-resolve: Runtime.ImportModuleError: ",
             "resolved    error: imports-resolve: ",
         ),
+    ),
+    Case(
+        "an error that stays, of another version",
+        wheel("asking==1.9", requires=("lost>=1.0",)),
+        wheel("asking==1.10", requires=("lost>=2.0",)),
+        {"distributions": [("up", "asking", ["1.9"], ["1.10"], [])]},
+    ),
+    Case(
+        "another major version comes first",
+        {**wheel("asking==1.9"), **wheel("yaml-reader==1.0"), **wheel("six==1.16.0")},
+        {**wheel("asking==1.10"), **wheel("yaml-reader==1.1"), **wheel("six==2.0.0")},
+        {
+            "distributions": [
+                ("up", "asking", ["1.9"], ["1.10"], []),
+                ("up", "six", ["1.16.0"], ["2.0.0"], []),
+                ("up", "yaml-reader", ["1.0"], ["1.1"], ["yaml-reader==1.0 in requirements.txt"]),
+            ]
+        },
+        ("packages    up: six 1.16.0 → 2.0.0\n            up: yaml-reader 1.0 → 1.1 (yaml-reader==1.0 in",),
     ),
     Case(
         "an error that stays, at another line",
@@ -341,6 +373,16 @@ def test_the_other_side_can_be_a_manifest_a_folder_or_a_report(
     assert "a report has no contents" in found["report"]["notes"][0]
 
 
+def test_a_longer_list_of_what_is_not_pinned_is_no_new_finding(call: Call, desk: Path) -> None:
+    write(desk, "old", {}, wheel("asking==1.0"))
+    write(desk, "new", {}, {**wheel("asking==1.1", requires=("six",)), **wheel("six==1.16.0")})
+    (desk / "requirements.txt").write_text("asking\n", encoding="utf-8")
+
+    report = json.loads(call("--against", "old.toml", *JSON)[1])
+
+    assert [one for one in report["new_findings"] + report["gone_findings"] if one["check"] == "unpinned"] == []
+
+
 @pytest.fixture(scope="module")
 def moto() -> Iterator[str]:
     yield from aws.started()
@@ -401,22 +443,27 @@ def test_a_request_that_is_wrong_is_refused(call: Call, desk: Path, arguments: l
     assert (code, out, said in err) == (2, "", True)
 
 
-def test_what_cannot_be_had_makes_it_incomplete(call: Call, moto: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_be_had_makes_it_incomplete(
+    call: Call, desk: Path, moto: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for account in aws.accounts(moto):
         for name, value in account.environ.items():
             monkeypatch.setenv(name, value)
 
         code, out, _ = call("--against", "function:nowhere", *STATIC)
 
+        both = ["--manifest", "lost.toml", "--against", "lost.toml", *STATIC]
+        (desk / "lost.toml").write_text(MANIFEST.format("new").replace("new/code.zip", "function:lost"), "utf-8")
         assert (code, out.partition(" ")[0], "NOT DONE" in out) == (3, "INCOMPLETE", True)
+        assert call(*both)[1].count("NOT DONE") == call(*both)[1].count("both sides: ") == 1
 
 
 def test_lists_are_cut_and_a_verbose_report_has_all(call: Call, desk: Path) -> None:
-    write(desk, "new", {f"m{number:02}.py": "" for number in range(30)}, {})
+    write(desk, "new", {f"m{number:02}.py": "" for number in range(60)}, {})
 
     brief, verbose = call(*AGAINST, *STATIC)[1], call(*AGAINST, *STATIC, "-v")[1]
 
-    assert ("and 22 more" in brief, "m29.py" in brief, "m29.py" in verbose) == (True, False, True)
+    assert ("and 28 more" in brief, "m59.py" in brief, "m59.py" in verbose) == (True, False, True)
 
 
 def test_the_largest_release_fits_one_screen(call: Call, desk: Path) -> None:
@@ -481,6 +528,26 @@ def test_what_two_measurements_of_the_same_differ_by_is_no_change(old: Cost, new
 
     found = [name for name in ("zipped", "unzipped", "init", "memory") if getattr(change, name).differs]
     assert (found or ["nothing"], change.differs) == ([differs], differs != "nothing")
+
+
+def test_functions_are_set_apart_by_what_differs_alone_and_new_ones_come_first() -> None:
+    """Twenty starts are never twice the same: those without a difference share a row."""
+    costs = {f"f{at}": Cost(zipped=10**6, init=0.4 + at / 1000, memory=40 + at / 10) for at in range(20)}
+    old, new = (replace(side(), costs=costs | more) for more in ({}, {"new": Cost(zipped=10**6, init=0.4, memory=40)}))
+    grown = {name: replace(cost, zipped=2 * 10**6) for name, cost in new.costs.items()}
+    nothing = dict.fromkeys(("packages", "files", "modules", "variables", "calls", "new", "gone", "notes"), ())
+
+    changes = tuple(comparison.functions(old, replace(new, costs=grown)))
+    diff = Diff(
+        "1", old.side, new.side, functions=changes, compared=True, judges=False, undone=(), seconds=0, **nothing
+    )
+
+    table = document(diff).table
+    assert table
+    assert [(row[0], row[-2:]) for row in table.rows] == [
+        ("new (new)", ("0.40 s", "40 MB")),
+        ("f0, f1, f2 and 17 more", ("as before", "as before")),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -170,8 +170,10 @@ class _Reader:
             return self._made(node, _MAKERS[maker])
         if isinstance(func, ast.Attribute):
             of = self.kind(func.value)
+            if func.attr in _MAKERS and of in {"", SESSION}:  # a parameter that makes clients may be a session
+                return self._made(node, _MAKERS[func.attr]) or self.kind(func)
             if of == SESSION:
-                return self._made(node, _MAKERS[func.attr]) if func.attr in _MAKERS else ""
+                return ""
             if of.startswith(RESOURCE):
                 return f"{of}.{func.attr}" if func.attr[:1].isupper() else ""
         return self.kind(func)  # a function that returns one

@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from harness.facts.python.code import Code
 
 
 _ENVIRON: Final = "os.environ"
+_GETTERS: Final = frozenset({"os.getenv", f"{_ENVIRON}.get"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +39,40 @@ def may_read(source: bytes) -> bool:
 
 def variables(code: Code) -> tuple[Variable, ...]:
     """The variables, in the order of the lines."""
-    read = (_read(node, code) for node in ast.walk(code.tree))
+    readers = {one.name: one for one in code.tree.body if isinstance(one, ast.FunctionDef) and _reads(one, code)}
+    read = (_read(node, code) or _read_by(readers, node, code) for node in ast.walk(code.tree))
     return tuple(sorted(filter(None, read), key=lambda one: one.line))
+
+
+def _reads(function: ast.FunctionDef, code: Code) -> bool:
+    """Whether a function reads the variable that its first parameter names: ``def env(name, default=None)``."""
+    first = [one.arg for one in function.args.args[:1]]
+    for node in ast.walk(function):
+        match node:
+            case ast.Subscript(value=of, slice=ast.Name(id=name)) if (
+                name in first and code.evaluator.dotted(of) == _ENVIRON
+            ):
+                return True
+            case ast.Call(func=func, args=[ast.Name(id=name), *_]) if name in first:
+                if code.evaluator.dotted(func) in _GETTERS:
+                    return True
+            case _:
+                pass
+    return False
+
+
+def _read_by(readers: dict[str, ast.FunctionDef], node: ast.AST, code: Code) -> Variable | None:
+    """What a call of such a function reads; whether that fails where it is not set is for the function to say."""
+    match node:
+        case ast.Call(func=ast.Name(id=reader), args=[ast.Constant(value=str() as name), *more], keywords=keywords):
+            if reader not in readers:
+                return None
+            values = [*more, *(keyword.value for keyword in keywords)] or readers[reader].args.defaults
+            return Variable(
+                name, node.lineno, raises=False, defaulted=_is_given(values) or _has_alternative(node, code)
+            )
+        case _:
+            return None
 
 
 def _read(node: ast.AST, code: Code) -> Variable | None:
@@ -47,13 +82,19 @@ def _read(node: ast.AST, code: Code) -> Variable | None:
             raises = not _has_alternative(node, code)
             return Variable(name, node.lineno, raises, not raises) if dotted(of) == _ENVIRON else None
         case ast.Call(func=func, args=[ast.Constant(value=str() as name), *default], keywords=keywords):
-            if dotted(func) not in {"os.getenv", f"{_ENVIRON}.get"}:
+            if dotted(func) not in _GETTERS:
                 return None
             values = [*default, *(keyword.value for keyword in keywords)]
-            given = any(not (isinstance(one, ast.Constant) and one.value is None) for one in values)
-            return Variable(name, node.lineno, raises=False, defaulted=given or _has_alternative(node, code))
+            return Variable(
+                name, node.lineno, raises=False, defaulted=_is_given(values) or _has_alternative(node, code)
+            )
         case _:
             return None
+
+
+def _is_given(defaults: Iterable[ast.expr]) -> bool:
+    """Whether one of them is another than None."""
+    return any(not (isinstance(one, ast.Constant) and one.value is None) for one in defaults)
 
 
 def _has_alternative(node: ast.AST, code: Code) -> bool:

@@ -24,6 +24,7 @@ def read(source: str) -> Clients:
         ('NAME = "s3"\nboto3.client(NAME).put_object()', ["client:s3 put_object"]),
         ('from boto3 import client\nclient("s3").put_object()', ["client:s3 put_object"]),
         ('s = boto3.session.Session()\nc = s.client("sqs")\nc.send_message()', ["client:sqs send_message"]),
+        ('def f(role):\n    role.client("ec2").modify_hosts()  # boto3', ["client:ec2 modify_hosts"]),
         ('boto3.client("s3").get_paginator("list_buckets")', ["client:s3 list_buckets"]),
         (
             't = boto3.resource("dynamodb").Table("t")\nt.query()',
