@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 import tomllib
 from dataclasses import replace
@@ -14,7 +15,7 @@ from harness.discovery.cloudformation.template import Settings, Template
 from harness.discovery.document import UnreadableDocumentError, mapping
 from harness.discovery.project import newest, unbuilt
 from harness.discovery.values import Declared, Discovery
-from harness.model import Uncovered
+from harness.model import Uncovered, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +40,7 @@ def read(project: Project, path: Path, tool: str = "SAM") -> Discovery:
         stack=project.stack or config["stack"] or "stack",
         region=config["region"] or project.region,
     )
-    template = Template(path, settings, settings.parameters)
+    template = Template(path, settings, settings.parameters, origin=_origin(path, settings))
     functions = [_built(project, one) for one in template.functions()]
     return Discovery(
         tool=tool,
@@ -49,6 +50,18 @@ def read(project: Project, path: Path, tool: str = "SAM") -> Discovery:
         services=services(project.relative(path), path, settings.region, [template]),
         notes=tuple(_stale(project, path)),
     )
+
+
+def _origin(path: Path, settings: Settings) -> Template | None:
+    """The template that ``sam build`` read; None where it has another name, or cannot be read any more."""
+    folder = path.parent.parent.parent
+    written = next((folder / name for name in TEMPLATES if (folder / name).is_file()), None)
+    if written is None or path != folder / BUILT:
+        return None
+    origin = Template(written, settings)
+    with contextlib.suppress(UsageError, OSError):
+        return origin if origin.section("Resources") else None
+    return None
 
 
 def _built(project: Project, function: Declared | Uncovered) -> Declared | Uncovered:

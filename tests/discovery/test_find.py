@@ -226,3 +226,20 @@ def test_parameters_come_from_the_tools_configuration(tmp_path: Path) -> None:
         assert found is not None
         environment = found.functions[0].environment
         assert (environment["STAGE"], environment["SIZE"]) == expected
+
+
+@pytest.mark.parametrize(
+    ("written", "place"),
+    [
+        (f"# What people edit\n{TEMPLATE}", "template.yaml:2"),
+        ("Resources: {Worker: {}}", ".aws-sam/build/template.yaml:1"),
+        ("Resources: {Api: {}, Api: {}}", ".aws-sam/build/template.yaml:1"),
+    ],
+    ids=["the same", "other functions", "unreadable"],
+)
+def test_a_function_is_declared_in_the_template_that_people_edit(tmp_path: Path, written: str, place: str) -> None:
+    found = discover(made(tmp_path, {**BUILDS["SAM"][0], "template.yaml": written}))
+
+    assert found is not None
+    (function,) = found.functions
+    assert (str(function.place), str(function.places["handler"])) == (place, place)

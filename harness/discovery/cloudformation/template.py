@@ -64,6 +64,7 @@ class Template:
     prefix: str = ""
     above: tuple[Path, ...] = ()
     content: Document | None = None
+    origin: Template | None = None
 
     @cached_property
     def document(self) -> Document:
@@ -130,7 +131,16 @@ class Template:
 
     def where(self, name: str) -> Place:
         """Where a resource is declared."""
-        return Place(self.shown, self.document.line(("Resources", self._key(name))))
+        return self.place("Resources", self._key(name))
+
+    def place(self, section: str, name: str, *keys: str) -> Place:
+        """Where a value is declared: in the template that people edit, where it has what the built one has."""
+        written = self.origin if self.origin and name in self.origin.section(section) else self
+        return Place(written.shown, written.document.line((section, name, *keys)))
+
+    def section(self, name: str) -> Mapping[str, Any]:
+        """What stands under ``Resources`` or ``Globals``, as it was written."""
+        return mapping(mapping(self.document.value).get(name))
 
     @property
     def shown(self) -> str:
@@ -394,14 +404,11 @@ class _Function:
             "environment": "Environment",
         }
         own = mapping(self.resource.get("Properties"))
-        document, shown = self.template.document, self.template.shown
+        place = self.template.place
         return {
-            named: Place(
-                shown,
-                document.line(
-                    ("Resources", key, "Properties", declared) if declared in own else ("Globals", "Function", declared)
-                ),
-            )
+            named: place("Resources", key, "Properties", declared)
+            if declared in own
+            else place("Globals", "Function", declared)
             for named, declared in names.items()
             if declared in own or declared in self._shared
         }
