@@ -18,12 +18,15 @@ from harness.diff.values import (
     Package,
     PackageChange,
     Pair,
+    Permission,
     Read,
     Snapshot,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+
+    from harness.manifest.permissions import Permissions
 
 T = TypeVar("T")
 N = TypeVar("N", int, float)
@@ -77,12 +80,22 @@ def added(before: Mapping[str, T], after: Mapping[str, T]) -> tuple[T, ...]:
     return tuple(one for key, one in sorted(after.items()) if key not in before)
 
 
-def calls(before: Contents, after: Contents) -> Iterator[AwsCall]:
-    """The operations that are new, and then those that are new for a function."""
+def calls(before: Contents, after: Contents, roles: Mapping[str, Permissions]) -> Iterator[AwsCall]:
+    """The operations that are new, and then those that are new for a function.
+
+    Args:
+        before: The old side.
+        after: The new side.
+        roles: What the roles of the new side's functions allow, as far as a template has them.
+    """
     for key, new in sorted(after.calls.items(), key=lambda pair: (pair[0] in before.calls, pair[0])):
         old = before.calls.get(key)
         if functions := tuple(one for one in new.functions if old is None or one not in old.functions):
-            yield replace(new, functions=functions)
+            named = [(one, roles[one]) for one in functions if one in roles]
+            permissions = (
+                Permission(action, name, *role.grants(action)) for name, role in named for action in new.actions
+            )
+            yield replace(new, functions=functions, permissions=tuple(permissions))
 
 
 def variables(before: Contents, after: Contents, known: Iterable[str]) -> Iterator[Read]:

@@ -30,6 +30,7 @@ _MOST_ROWS: Final = 5
 _NAMES: Final = 3
 _LONGEST: Final = 160
 _UNKNOWN, _SAME = "-", "as before"
+_GRANTED: Final = (False, None, True)
 _MOST_UNDONE: Final = 2
 _ASKERS: Final = 2
 _KINDS: Final = (Kind.NEW, Kind.UP, Kind.DOWN, Kind.CHANGED, Kind.GONE)
@@ -59,6 +60,7 @@ def document(diff: Diff) -> Document:
 
 def summary(diff: Diff) -> str:
     """What differs, in numbers."""
+    refused = {permission.action for one in diff.calls for permission in one.permissions if permission.granted is False}
     errors = sum(one.severity is Severity.ERROR for one in diff.new)
     counts = (
         text.count(len(diff.packages), "distribution", "distributions"),
@@ -66,6 +68,7 @@ def summary(diff: Diff) -> str:
         text.count(len(diff.modules), "module newly reached", "modules newly reached"),
         text.count(len(diff.variables), "variable to set", "variables to set"),
         text.count(len(diff.calls), "new AWS call", "new AWS calls"),
+        text.count(len(refused), "IAM action not granted", "IAM actions not granted"),
         text.count(errors, "new error", "new errors"),
         text.count(len(diff.new) - errors, "new warning", "new warnings"),
         text.count(len(diff.gone), "finding gone", "findings gone"),
@@ -102,7 +105,6 @@ def _lines(diff: Diff, most: int) -> Iterator[tuple[str, str]]:
     new = sorted(diff.new, key=lambda one: one.severity is not Severity.ERROR)
     packages = sorted(diff.packages, key=_weight)
     optional = [one.name for one in diff.variables if not one.required]
-    actions = dict.fromkeys(action for one in diff.calls for action in one.actions)
     texts = (
         ("findings", _cut(map(_finding, new), most)),
         ("resolved", _cut(map(_finding, diff.gone), most)),
@@ -112,7 +114,7 @@ def _lines(diff: Diff, most: int) -> Iterator[tuple[str, str]]:
         ("variables", _cut((_variable(one) for one in diff.variables if one.required), most)),
         ("optional", _cut(optional, most * 2, ", ")),
         ("AWS calls", _cut(map(_call, diff.calls), most)),
-        ("IAM actions", _cut(actions, most * 2, ", ")),
+        ("IAM actions", _cut(_actions(diff.calls, most * 2), most)),
         *((label, _cut(map(_archive, side.artifacts), most, ", ")) for label, side in _sides(diff)),
         *(("note", note) for note in diff.notes),
     )
@@ -172,6 +174,23 @@ def _variable(one: Read) -> str:
 def _call(one: AwsCall) -> str:
     functions = f" by {few(one.functions, _ASKERS)}" if any(one.functions) else ""
     return f"{one.service} {one.operation}{functions}: {one.where}"
+
+
+def _actions(calls: Sequence[AwsCall], most: int) -> Iterator[str]:
+    """The actions by what the role says of them: those that it does not grant first, and those without a role last."""
+    permissions = [permission for one in calls for permission in one.permissions]
+    permissions.sort(key=lambda one: _GRANTED.index(one.granted))
+    gathered = text.gather((one.why, one.action) for one in permissions)
+    yield from (f"{why}: {_cut(dict.fromkeys(actions), most, ', ')}" for why, actions in gathered.items())
+    judged = {(one.action, one.function) for one in permissions}
+    others = (
+        action
+        for one in calls
+        for action in one.actions
+        for name in one.functions or ("",)
+        if (action, name) not in judged
+    )
+    yield from filter(None, [_cut(dict.fromkeys(others), most, ", ")])
 
 
 def _finding(one: Found) -> str:

@@ -65,6 +65,15 @@ class ReportedVariable(Struct, frozen=True):
     unset: Annotated[tuple[str, ...], Meta(description="The functions.")]
 
 
+class ReportedPermission(Struct, frozen=True):
+    """Whether the role of a function grants an action, on any resource."""
+
+    action: str
+    function: str
+    granted: Annotated[bool | None, Meta(description="Null: the template does not tell.")]
+    why: Annotated[str, Meta(description="The same in words, with the role's place.")]
+
+
 class ReportedCall(Struct, frozen=True):
     """An operation of AWS that own code newly calls."""
 
@@ -73,6 +82,10 @@ class ReportedCall(Struct, frozen=True):
     actions: Annotated[tuple[str, ...], Meta(description="The IAM actions that it needs, as far as that is known.")]
     where: str
     functions: Annotated[tuple[str, ...], Meta(description="Those for which it is new.")]
+    permissions: Annotated[
+        tuple[ReportedPermission, ...],
+        Meta(description="Of those functions whose role a template declares, or should; they are no findings."),
+    ]
 
 
 class Bytes(Struct, frozen=True):

@@ -95,6 +95,7 @@ def run(other: Manifest | Snapshot, after: Manifest, options: argparse.Namespace
     found, gone = comparison.findings(old, new)
     compared = was is not None and will is not None
     before, now = (was, will) if was and will else (Contents(), Contents())
+    roles = {one.name: one.permissions for one in after.functions if one.permissions}
     return Diff(
         version=__version__,
         before=old.side,
@@ -103,7 +104,7 @@ def run(other: Manifest | Snapshot, after: Manifest, options: argparse.Namespace
         files=tuple(comparison.files(before, now)),
         modules=comparison.added(before.modules, now.modules),
         variables=tuple(comparison.variables(before, now, old.costs)),
-        calls=tuple(comparison.calls(before, now)),
+        calls=tuple(comparison.calls(before, now, roles)),
         functions=tuple(comparison.functions(old, new)),
         new=found,
         gone=gone,

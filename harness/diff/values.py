@@ -54,6 +54,21 @@ class Read:
 
 
 @dataclass(frozen=True, slots=True)
+class Permission:
+    """Whether the role of a function grants an action.
+
+    Attributes:
+        granted: None where the template does not tell.
+        why: The same in words, with the role's place.
+    """
+
+    action: str
+    function: str
+    granted: bool | None
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class AwsCall:
     """An operation of AWS that own code calls.
 
@@ -63,6 +78,7 @@ class AwsCall:
         actions: The IAM actions that it needs.
         where: The first place that calls it.
         functions: Those that reach it; each has a role of its own that must allow it.
+        permissions: Of each function that a template with its role declares, and each action.
     """
 
     service: str
@@ -70,6 +86,7 @@ class AwsCall:
     actions: tuple[str, ...]
     where: str
     functions: tuple[str, ...] = ()
+    permissions: tuple[Permission, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from harness.manifest.permissions import Permissions
     from harness.manifest.seeds import Seed
     from harness.model import Uncovered
 
@@ -47,6 +48,7 @@ class Declared:
         first: The event by which its code is imported, where its init does not do that.
         places: Where each value is declared, by its key in a manifest.
         unknown: What only a deploy decides, as clauses: ``environment.TABLE: Fn::ImportValue Shared``.
+        permissions: What its role allows; None where the tool's output is not read for it.
     """
 
     name: str
@@ -69,6 +71,7 @@ class Declared:
     first: str | None = None
     places: Mapping[str, Place] = field(default_factory=lambda: MappingProxyType({}))
     unknown: tuple[str, ...] = ()
+    permissions: Permissions | None = None
 
 
 @dataclass(frozen=True, slots=True)

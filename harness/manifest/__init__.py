@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from harness.manifest.errors import At
+    from harness.manifest.permissions import Permissions
     from harness.manifest.seeds import Seed
 
 __all__ = [
@@ -130,6 +131,7 @@ class Template:
         uncovered: Its functions that are not verified.
         notes: Sentences about the build.
         caveats: What a function's declaration leaves to the deploy, by its name.
+        permissions: What each function's role allows, by the function's name.
         events: What each function is called with, as JSON texts by function and name.
         services: What of AWS the template declares, for functions that start with an emulated one; None: nothing.
     """
@@ -138,13 +140,19 @@ class Template:
     uncovered: tuple[Uncovered, ...] = ()
     notes: tuple[str, ...] = ()
     caveats: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    permissions: Mapping[str, Permissions | None] = field(default_factory=lambda: MappingProxyType({}))
     events: Mapping[str, Mapping[str, str]] = field(default_factory=lambda: MappingProxyType({}))
     services: Seed | None = None
 
     def completed(self, manifest: Manifest) -> Manifest:
         """A manifest with what only the template knows; most functions' runtime is the manifest's."""
         functions = tuple(
-            replace(function, caveats=self.caveats.get(function.name, ()), seed=self._seed(function))
+            replace(
+                function,
+                caveats=self.caveats.get(function.name, ()),
+                permissions=self.permissions.get(function.name),
+                seed=self._seed(function),
+            )
             for function in manifest.functions
         )
         common = {

@@ -12,6 +12,7 @@ from harness.model import Place, Uncovered, UsageError
 if TYPE_CHECKING:
     from datetime import date
 
+    from harness.manifest.permissions import Permissions
     from harness.manifest.seeds import Seed
 
 
@@ -103,6 +104,7 @@ class Function:
         requirements: What its layer is built from; None for the manifest's.
         tmp: MB of ``/tmp``.
         caveats: What its declaration leaves to the deploy, as clauses.
+        permissions: What its role allows; None where no template that is read for it declares the function.
     """
 
     name: str
@@ -128,6 +130,7 @@ class Function:
     requirements: tuple[Path, ...] | None = None
     tmp: int = 512
     caveats: tuple[str, ...] = ()
+    permissions: Permissions | None = field(default=None, compare=False)
 
     @property
     def prolonged(self) -> bool:

@@ -568,6 +568,38 @@ def test_what_was_not_judged_is_neither_new_nor_gone(old: Snapshot, new: Snapsho
     assert (len(found), len(gone)) == counts
 
 
+ROLES = """\
+Resources:
+  api:
+    Type: AWS::Lambda::Function
+    Properties: {Handler: app.handler, Runtime: python3.12, Code: new/code.zip, Role: !GetAtt Role.Arn}
+  Role:
+    Type: AWS::IAM::Role
+    Properties:
+      Policies: [{PolicyDocument: {Statement: {Effect: Allow, Action: "s3:List*", Resource: "*"}}}]
+      ManagedPolicyArns: [arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole]
+"""
+
+
+def test_iam_actions_are_compared_with_the_role_of_the_template(call: Call, desk: Path) -> None:
+    write(desk, "new", on_aws('s3 = boto3.client("s3")\ns3.list_objects_v2()\ns3.put_object()'), {})
+    for name, text in {"template.yaml": ROLES, "lambda-artifact.toml": 'from = "template.yaml"\n'}.items():
+        (desk / name).write_text(text, encoding="utf-8")
+
+    code, out, _ = call("--against", "old/code.zip", *JSON, "--output", "terminal=said.txt")
+
+    calls = json.loads(out)["aws_calls"]
+    found = [tuple(one[key] for key in ("action", "function", "granted")) for at in calls for one in at["permissions"]]
+    assert (code, found) == (0, [("s3:ListBucket", "api", True), ("s3:PutObject", "api", False)])
+    text = (desk / "said.txt").read_text(encoding="utf-8")
+    assert "2 new AWS calls, 1 IAM action not granted" in text
+    assert (
+        "IAM actions not granted by the role in template.yaml:5: s3:PutObject\n"
+        "            granted by the role in template.yaml:5: s3:ListBucket\n"
+    ) in text
+    Draft202012Validator(json.loads(SCHEMA.read_text(encoding="utf-8"))).validate(json.loads(out))
+
+
 TEMPLATE = """\
 Transform: AWS::Serverless-2016-10-31
 Resources:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from harness.discovery import document
 from harness.discovery.cloudformation.events import sample
 from harness.discovery.cloudformation.intrinsics import REGION, Evaluator, Placeholder, loops, unknown
+from harness.discovery.cloudformation.roles import permissions
 from harness.discovery.document import mapping, sequence
 from harness.discovery.values import IMAGE, Declared, DiscoveryError, foreign
 from harness.model import Place, Uncovered
@@ -305,14 +306,16 @@ class _Function:
             places=self._places(),
             events=dict(self._events(properties)),
             unknown=tuple(dict.fromkeys(self.unknown)),
+            permissions=permissions(self.template, self.name, self._raw, serverless=self._serverless),
         )
 
     def _properties(self) -> dict[str, Any]:
         raw = mapping(self.resource.get("Properties"))
-        if self.resource.get("Type") == "AWS::Serverless::Function" and self.template.settings.globals:
+        self._serverless = self.resource.get("Type") == "AWS::Serverless::Function"
+        if self._serverless and self.template.settings.globals:
             shared = mapping(mapping(mapping(self.template.document.value).get("Globals")).get("Function"))
             raw = _merged(shared, raw)
-        self._layers_raw = raw.get("Layers")
+        self._raw = raw
         value = self.template.evaluator.value({key: item for key, item in raw.items() if key != "Layers"})
         return mapping(value)
 
@@ -344,7 +347,7 @@ class _Function:
         return "it names no archive of its code"
 
     def _layers(self) -> Iterator[str]:
-        raw = self._layers_raw
+        raw = self._raw.get("Layers")
         value = self.template.evaluator.value(raw)
         for item in value if isinstance(value, list) else [value] if value is not None else []:
             for layer in item if isinstance(item, list) else [item]:
