@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from harness.discovery.cloudformation.intrinsics import unknown
@@ -12,7 +13,7 @@ from harness.manifest.permissions import Permissions, Statement
 from harness.policy.permissions import of_managed, of_templates
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from harness.discovery.cloudformation.template import Template
 
@@ -36,26 +37,39 @@ _WIDENING: Final = ("DeadLetterQueue", "EventInvokeConfig")
 _CONNECTOR: Final = "AWS::Serverless::Connector"
 
 
-def permissions(template: Template, name: str, raw: Mapping[str, Any], *, serverless: bool) -> Permissions:
-    """What the role of a function allows.
+@dataclass
+class Roles:
+    """The roles of a template; each is read once, whichever functions have it."""
 
-    Args:
-        template: The template that declares the function.
-        name: The function's logical id.
-        raw: Its properties, with SAM's ``Globals``, before they are evaluated.
-        serverless: Whether it is SAM's, which makes a role where none is named.
-    """
-    reader = _Reader(template)
-    if serverless and "Role" not in raw:
-        reader.implied(raw)
-        place = template.where(name)
-    else:
+    template: Template
+    _known: dict[str, Permissions] = field(default_factory=dict)
+
+    def permissions(self, name: str, raw: Mapping[str, Any], *, serverless: bool) -> Permissions:
+        """What the role of a function allows.
+
+        Args:
+            name: The function's logical id.
+            raw: Its properties, with SAM's ``Globals``, before they are evaluated.
+            serverless: Whether it is SAM's, which makes a role where none is named.
+        """
+        reader = _Reader(self.template)
+        if serverless and "Role" not in raw:
+            reader.implied(raw)
+            return reader.permissions(name)
         role = reader.referred(raw.get("Role"), "Arn")
-        if role is None or template.resources[role][0].get("Type") != _ROLE:
-            return Permissions(None, template.shown)
-        reader.role(role, mapping(template.resources[role][0].get("Properties")))
-        place = template.where(role)
-    return Permissions(place, template.shown, tuple(reader.statements), tuple(reader.wider), tuple(reader.narrower))
+        if role is None or self.template.resources[role][0].get("Type") != _ROLE:
+            return Permissions(None, self.template.shown)
+        if role not in self._known:
+            reader.role(role, mapping(self.template.resources[role][0].get("Properties")), self._attached)
+            self._known[role] = reader.permissions(role)
+        return self._known[role]
+
+    @cached_property
+    def _attached(self) -> list[dict[str, Any]]:
+        """The properties of the policies that name the roles which they are for."""
+        found = (one for one, _ in self.template.resources.values() if one.get("Type") in _ATTACHED)
+        evaluate = self.template.evaluator.value
+        return [mapping(evaluate(mapping(one.get("Properties")))) for one in found if self.template.exists(one)]
 
 
 @dataclass
@@ -64,6 +78,11 @@ class _Reader:
     statements: list[Statement] = field(default_factory=list)
     wider: list[str] = field(default_factory=list)
     narrower: list[str] = field(default_factory=list)
+
+    def permissions(self, name: str) -> Permissions:
+        """What was read, of a resource."""
+        several = (tuple(self.statements), tuple(dict.fromkeys(self.wider)), tuple(dict.fromkeys(self.narrower)))
+        return Permissions(self.template.where(name), self.template.shown, *several)
 
     def implied(self, raw: Mapping[str, Any]) -> None:
         """The role that SAM makes for a function."""
@@ -83,15 +102,15 @@ class _Reader:
                 case _:
                     self._attached(policy)
 
-    def role(self, name: str, raw: Mapping[str, Any]) -> None:
-        """A role of the template, with the policies that are attached to it."""
+    def role(self, name: str, raw: Mapping[str, Any], attached: Iterable[Mapping[str, Any]]) -> None:
+        """A role of the template, with those of the policies that are attached to it."""
         self._boundary(raw)
         for policy in self._each(raw.get("Policies")):
             self._document(mapping(policy).get("PolicyDocument"))
         for policy in self._each(raw.get("ManagedPolicyArns")):
             self._attached(policy)
         own = self.template.evaluator.value({"Ref": name})
-        for _, _, properties in self.template.declared(_ATTACHED):
+        for properties in attached:
             if own in [*(properties.get("Roles") or ()), properties.get("RoleName")]:
                 self._document(properties.get("PolicyDocument"))
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from harness.discovery import document
 from harness.discovery.cloudformation.events import sample
 from harness.discovery.cloudformation.intrinsics import REGION, Evaluator, Placeholder, loops, unknown
-from harness.discovery.cloudformation.roles import permissions
+from harness.discovery.cloudformation.roles import Roles
 from harness.discovery.document import mapping, sequence
 from harness.discovery.values import IMAGE, Declared, DiscoveryError, foreign
 from harness.model import Place, Uncovered
@@ -167,10 +167,15 @@ class Template:
     def functions(self) -> Iterator[Declared | Uncovered]:
         """The functions of the template and of its nested stacks."""
         for name, (resource, _) in self.resources.items():
-            if resource.get("Type") in FUNCTIONS and self._exists(resource):
+            if resource.get("Type") in FUNCTIONS and self.exists(resource):
                 yield _Function(self, name, resource).read()
         for stack in self.nested.values():
             yield from stack.functions()
+
+    @cached_property
+    def roles(self) -> Roles:
+        """The permissions of the functions' roles."""
+        return Roles(self)
 
     @cached_property
     def polled(self) -> dict[str, list[tuple[str, str, dict[str, Any]]]]:
@@ -193,13 +198,14 @@ class Template:
         """Of each resource of some types, nested stacks included: its type, its generated name and its properties."""
         for name, (resource, _) in self.resources.items():
             kind = str(resource.get("Type"))
-            if kind in kinds and self._exists(resource):
+            if kind in kinds and self.exists(resource):
                 properties = mapping(self.evaluator.value(mapping(resource.get("Properties"))))
                 yield kind, f"{self.settings.stack}-{name}", properties
         for stack in self.nested.values():
             yield from stack.declared(kinds)
 
-    def _exists(self, resource: Mapping[str, Any]) -> bool:
+    def exists(self, resource: Mapping[str, Any]) -> bool:
+        """Whether no condition leaves a resource out."""
         condition = resource.get("Condition")
         return not isinstance(condition, str) or self.evaluator.condition(condition) is not False
 
@@ -306,7 +312,7 @@ class _Function:
             places=self._places(),
             events=dict(self._events(properties)),
             unknown=tuple(dict.fromkeys(self.unknown)),
-            permissions=permissions(self.template, self.name, self._raw, serverless=self._serverless),
+            permissions=self.template.roles.permissions(self.name, self._raw, serverless=self._serverless),
         )
 
     def _properties(self) -> dict[str, Any]:
