@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+import hypothesis
 import pytest
 
 from fixtures.build import Sample, build_sample
@@ -18,6 +19,10 @@ from tests.canaries import PLANTED, Overheard, canaries_in
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
+
+# A busy machine fails no test.
+hypothesis.settings.register_profile("untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("untimed")
 
 ROOT = Path(__file__).parents[1]
 IMAGE = "LAMBDA_ARTIFACT_TEST_IMAGE"

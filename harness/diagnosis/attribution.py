@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _PLACE: Final = re.compile(r"(?P<path>.+?)(?::(?P<line>\d+))?")
 _HANDLER: Final = re.compile(r"handler (\S+?)(?:, event .*)?")
+_SETTING: Final = re.compile(r"(.+): (?:environment|timeout|capacity-provider)")
 
 
 def completed(finding: Finding, lists: DependencyLists, *, of_function: bool = False) -> Finding:
@@ -83,10 +84,11 @@ def _reached(finding: Finding, program: Program) -> tuple[tuple[str, ...], tuple
 
 def _source(where: str, lists: DependencyLists) -> Place | None:
     """The place in the repository that a place in an archive or in a function comes from."""
+    functions = lists.manifest.functions if lists.manifest else ()
     if handler := _HANDLER.fullmatch(where):
-        functions = lists.manifest.functions if lists.manifest else ()
-        declared = (one.declared_at for one in functions if one.handler == handler[1])
-        return next(declared, None)
+        return next((one.declared_at for one in functions if one.handler == handler[1]), None)
+    if setting := _SETTING.fullmatch(where):
+        return next((one.declared_at for one in functions if one.name == setting[1]), None)
     place = _PLACE.fullmatch(where)
     if place is None:
         return None

@@ -92,7 +92,7 @@ def _place(finding: Finding) -> str:
     where, source = finding.where, finding.source
     if source is None or str(source) == where:
         return where
-    return f"{source} ({where})" if where.startswith("handler ") else str(source)
+    return f"{source} ({where})" if where.startswith("handler ") or ": " in where else str(source)
 
 
 def _cause(problem: Problem) -> str:

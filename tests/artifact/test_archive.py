@@ -219,7 +219,7 @@ def changed(content: bytes, how: list[tuple[str, int, int]]) -> bytes:
 
 
 @given(valid=st.sampled_from(VALID), how=changes)
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 def test_no_change_of_bytes_makes_an_archive_that_two_readers_see_differently(
     valid: bytes, how: list[tuple[str, int, int]]
 ) -> None:

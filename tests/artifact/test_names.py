@@ -46,6 +46,6 @@ pieces = st.sampled_from(["a", "Z", "0", ".", "..", "/", "/", ":", "\\", "\0", "
 
 
 @given(st.lists(pieces, max_size=25).map("".join))
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=1500)
 def test_the_rules(name: str) -> None:
     assert (fault(name) is not None) == is_broken(name)

@@ -119,7 +119,7 @@ texts = st.sampled_from([b"", b"print()\n" * 40, bytes(range(256)), b"import os\
 
 
 @given(texts, bits)
-@settings(max_examples=800, deadline=None)
+@settings(max_examples=800)
 def test_zlib_refuses_what_is_refused_and_nothing_else(content: bytes, flips: list[tuple[int, int]]) -> None:
     raw = bytearray(deflated(content))
     for place, bit in flips:

@@ -6,7 +6,7 @@ import io
 import zipfile
 from typing import TYPE_CHECKING, NamedTuple
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.artifact.archive import read
@@ -68,7 +68,6 @@ def raw(path: Path) -> dict[str, bytes]:
     return {info.filename: data[info.header_offset : end] for info, end in zip(infos, ends, strict=True)}
 
 
-@settings(deadline=None)
 @given(
     files=st.dictionaries(NAMES, FILES, min_size=1, max_size=6),
     drop=st.sets(NAMES, max_size=3),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -140,6 +141,19 @@ def test_a_python_function_that_cannot_be_verified_leaves_the_run_incomplete(
     found, text, _ = run(capsys, "verify", "--engine", "none", "--format", "json")
     assert found == code
     assert reason is None or reason in json.dumps(json.loads(text)["results"])
+
+
+def test_a_setting_that_aws_refuses_is_shown_where_it_is_declared(
+    built: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    template = json.loads(json.dumps(TEMPLATE))
+    template["Resources"]["Api"]["Properties"]["Environment"] = {"Variables": {"AWS_REGION": "eu-west-1"}}
+    (built / ".aws-sam" / "build" / "template.yaml").write_text(json.dumps(template, indent=1), "utf-8")
+
+    _, text, _ = run(capsys, "verify", "--engine", "none")
+
+    assert "Reserved keys used in this request: AWS_REGION" in text
+    assert re.search(r"at +\.aws-sam/build/template\.yaml:\d+ \(Api: environment\)", text)
 
 
 def test_a_manifest_on_top_of_a_template(built: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -80,7 +80,7 @@ def found(document: Any) -> set[tuple[str, str]]:  # noqa: ANN401 - JSON
     }
 
 
-@settings(deadline=None, max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(names=st.lists(st.sampled_from(sorted(FAULTS)), unique=True), lacking=st.booleans(), unsafe=st.booleans())
 def test_a_fix_removes_its_finding_and_makes_no_other(
     environ: dict[str, str], tmp_path_factory: pytest.TempPathFactory, names: list[str], *, lacking: bool, unsafe: bool

@@ -205,7 +205,7 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @given(name=st.sampled_from([*FILES]), start=st.integers(0, 200), length=st.integers(0, 20), scrap=st.text(max_size=3))
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 def test_whatever_the_files_say_they_are_read_or_refused(
     workshop: Path, name: str, start: int, length: int, scrap: str
 ) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, get_args
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.manifest import (
@@ -327,7 +327,6 @@ TABLES = st.dictionaries(
 
 
 @given(table=TABLES)
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # of a busy machine
 def test_what_does_not_fit_is_explained_and_nothing_else(table: dict[str, object]) -> None:
     try:
         msgspec.convert(table, ManifestTable, builtin_types=NATIVE)

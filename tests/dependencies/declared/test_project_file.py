@@ -270,7 +270,7 @@ def test_poetry_says_the_same(case: str, tmp_path: Path) -> None:
 )
 @example(["1.*"], ",")
 @example(["<1.2", ">2.0"], " || ")
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 def test_a_specifier_lets_in_what_the_constraint_does(parts: list[str], between: str) -> None:
     constraint = between.join(parts)
     parsed = parse_constraint(constraint)
@@ -775,7 +775,7 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @given(text=mutations(), name=st.sampled_from(["pyproject.toml", "Pipfile"]))
 @example(text="x = " + "[" * 5000, name="pyproject.toml")
 @example(text="x = " + "9" * 5000, name="Pipfile")
-@settings(deadline=None, max_examples=400)
+@settings(max_examples=400)
 def test_whatever_a_file_says_it_is_read_or_refused(workshop: Path, text: str, name: str) -> None:
     (workshop / name).write_text(text)
     try:

@@ -451,7 +451,7 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @given(text=mutations())
 @example(text="-r " + "x" * 5000)
 @example(text="http://[a\n-e http://[a\n-r file://[a\n")
-@settings(deadline=None, max_examples=500)
+@settings(max_examples=500)
 def test_whatever_a_file_says_it_is_read_or_refused(workshop: Path, text: str) -> None:
     (workshop / "requirements.txt").write_text(text)
     try:

@@ -97,7 +97,7 @@ def ways(value: object, way: tuple[str | int, ...] = ()) -> Iterator[tuple[str |
 
 
 @given(documents())
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 def test_whatever_is_toml_has_its_lines(text: str) -> None:
     try:
         content = tomllib.loads(text)

@@ -205,7 +205,7 @@ SMALL = {folder: parsed(*real) for folder, real in REAL.items()}
 WAYS = {folder: ways(document)[1:] for folder, document in SMALL.items()}
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_whatever_a_real_lock_is_changed_into_is_read_or_called_malformed(tmp_path: Path, data: st.DataObject) -> None:
     folder = data.draw(st.sampled_from(sorted(SMALL)))
@@ -228,7 +228,7 @@ def test_whatever_a_real_lock_is_changed_into_is_read_or_called_malformed(tmp_pa
         assert found.shown == name
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from(sorted(REAL)), st.data())
 def test_whatever_bytes_are_cut_out_or_put_in(tmp_path: Path, folder: str, data: st.DataObject) -> None:
     name, text = REAL[folder]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.dependencies.pipelines.shell import Shell
@@ -57,7 +57,6 @@ def test_lines_and_pipes() -> None:
 
 
 @given(text=st.lists(PIECES, max_size=60).map("".join))
-@settings(deadline=None)
 def test_whatever_a_script_says_it_is_read(text: str) -> None:
     Shell("x.sh").read(text)
 
