@@ -7,9 +7,9 @@ from harness.facts.files.executables import DENIED, EXEC_FORMAT, obstacle
 from harness.facts.python.graph import Graph
 from harness.facts.python.search import Missing, Search, site_folders
 from harness.facts.python.walk import Reach
-from harness.manifest import Function
+from harness.manifest import Event, Function
 from harness.model import Finding, Note, Severity, When
-from harness.policy import environment_size
+from harness.policy import Limits, environment_size
 
 REFUSED = "InvalidParameterValueException: Lambda was unable to configure your environment variables because the"
 # The paths of layers that the runtime's own values lead to, and which a value of one's own takes away.
@@ -26,7 +26,7 @@ def check(subject: Subject, _: Engines) -> Findings:
     uploaded. It accepts others that keep the function from starting: a handler without a dot
     (`Runtime.MalformedHandlerName`), a wrapper script that is not there, a `PYTHONPATH`, which takes `/opt/python` with
     all layers off the search path. A timeout above 900 seconds is for functions on managed instances, and those run
-    Python 3.13 or newer.
+    Python 3.13 or newer, as durable functions do. SnapStart takes neither file systems nor a `/tmp` above 512 MB.
 
     ## How to fix
 
@@ -74,8 +74,8 @@ def _accepted(subject: Subject, function: Function, variables: dict[str, str]) -
         )
 
 
-def _limited(subject: Subject, function: Function) -> Iterator[Finding]:
-    """Compare the limits of functions with and without a capacity provider."""
+def _limited(subject: Subject, function: Function) -> Iterator[Finding | Note]:
+    """Compare what is declared with the limits of the function's kind."""
     limits = subject.policy.limits
     if function.timeout > limits.timeout_max_seconds and not function.capacity_provider:
         yield Finding(
@@ -85,13 +85,55 @@ def _limited(subject: Subject, function: Function) -> Iterator[Finding]:
             Severity.WARNING,
             f"declare {limits.timeout_max_seconds} or less, or say `capacity-provider = true` if it has one",
         )
-    oldest = limits.managed_python
-    if function.capacity_provider and subject.policy.python < oldest:
+    for has, key, what, oldest in (
+        (function.capacity_provider, "capacity-provider", "managed instances run", limits.managed_python),
+        (function.durable, "durable", "durable functions run on", limits.durable_python),
+        (function.snap_start, "snap-start", "SnapStart is for", limits.snap_start_python),
+    ):
+        if has and subject.policy.python < oldest:
+            version = ".".join(map(str, oldest))
+            yield Finding(
+                f"{subject.manifest.runtime} with `{key}`: {what} Python {version} and newer",
+                f"{function.name}: {key}",
+                remedy=f"deploy it with python{version} or newer, or without `{key}`",
+            )
+    if function.snap_start:
+        yield from _snapshot(function, limits)
+    for event in function.events:
+        yield from _sent(function, event, limits)
+
+
+def _snapshot(function: Function, limits: Limits) -> Iterator[Finding]:
+    """What Lambda refuses together with SnapStart."""
+    refused = "InvalidParameterValueException: SnapStart does not support"
+    if function.tmp > limits.snap_start_tmp_max_mb:
         yield Finding(
-            f"{subject.manifest.runtime} with a capacity provider: managed instances run Python "
-            f"{'.'.join(map(str, oldest))} and newer",
-            f"{function.name}: capacity-provider",
-            remedy=f"deploy it with python{'.'.join(map(str, oldest))} or newer, or without a capacity provider",
+            f"{refused} ephemeral storage greater than {limits.snap_start_tmp_max_mb} MB: {function.tmp:,} MB",
+            f"{function.name}: tmp",
+            remedy=f"declare {limits.snap_start_tmp_max_mb} MB, or leave SnapStart out",
+        )
+    if function.file_systems:
+        yield Finding(
+            f"{refused} file systems: {', '.join(function.file_systems)}",
+            f"{function.name}: file-systems",
+            remedy="read what is there from S3, or leave SnapStart out",
+        )
+
+
+def _sent(function: Function, event: Event, limits: Limits) -> Iterator[Finding | Note]:
+    """Compare an event with what Lambda accepts, from a caller that waits and from one that does not."""
+    size = len(event.payload.encode())
+    if size > limits.sync_payload_bytes:
+        yield Finding(
+            f"RequestEntityTooLargeException: {size:,} bytes of at most {limits.sync_payload_bytes:,}",
+            f"{function.name}: {event.name}",
+            Severity.WARNING,
+            "send a reference to an object in S3 in place of the data",
+        )
+    elif size > limits.async_payload_bytes:
+        yield Note(
+            f"{function.name}: {event.name} has {size:,} bytes: only a caller that waits for the response can send it "
+            f"(asynchronously at most {limits.async_payload_bytes:,})"
         )
 
 

@@ -1,9 +1,13 @@
+from collections.abc import Iterator
+
 from harness.check import Blocked, Engines, Findings, Inapplicable, Need, Scope, Subject, define
 from harness.diagnosis import scripts
 from harness.diagnosis.network import unjudged, unreached, went_on
 from harness.diagnosis.runtime_errors import explain
 from harness.engines.protocol import Ready
+from harness.manifest import Function
 from harness.model import Finding, Note, Severity
+from harness.policy import Limits
 
 
 @define(since="0.1", scope=Scope.FUNCTION, need=Need.RUNTIME)
@@ -31,6 +35,10 @@ def check(subject: Subject, engines: Engines) -> Findings:
     invocation, at the caller's expense. With `snap-start` or `capacity-provider` in the manifest it may take 130
     seconds, or as long as the function's timeout. Time that it only waited for a processor of this machine does not
     count.
+
+    With `capacity-provider`, Lambda starts the handler in several processes, 16 per vCPU by default, and each has a
+    memory of its own: what one was seen to need is multiplied by them. `max-concurrency` in the manifest is their
+    number (`PerExecutionEnvironmentMaxConcurrency`).
     """
     function = subject.function
     if function is None:
@@ -65,6 +73,22 @@ def check(subject: Subject, engines: Engines) -> Findings:
             "and with it more CPU",
         )
     peak = seen.max_rss_bytes / (1024 * 1024)
+    if function.capacity_provider and "memory" in function.stated:
+        yield from _together(function, subject.policy.limits, peak)
     yield Note(
         f"init {init.seconds + seen.compiling:.2f} s, of which {cpu_seconds:.2f} s CPU, peak memory {peak:.0f} MB"
     )
+
+
+def _together(function: Function, limits: Limits, peak: float) -> Iterator[Finding]:
+    """Compare the memory of all processes of a function on managed instances with the function's."""
+    processes = limits.managed_processes(function.max_concurrency, function.memory)
+    if peak * processes > function.memory:
+        yield Finding(
+            f"{processes:,} processes of {peak:.0f} MB each need {peak * processes:,.0f} MB together, and the function "
+            f"has {function.memory:,} MB",
+            f"handler {function.handler}",
+            Severity.WARNING,
+            f"configure at most {max(1, int(function.memory / peak))} with PerExecutionEnvironmentMaxConcurrency "
+            "(`max-concurrency` in the manifest), give the function more memory, or import less",
+        )

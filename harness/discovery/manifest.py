@@ -147,6 +147,12 @@ def table(function: Declared) -> Iterator[tuple[str, Any]]:
         yield "events", [f"template:{function.first}"]
     yield "capacity-provider", function.capacity_provider
     yield "snap-start", function.snap_start
+    optional = {
+        "max-concurrency": function.max_concurrency,
+        "durable": None if function.durable is None else dict(function.durable),
+        "tenant-isolation": function.tenant_isolation,
+    }
+    yield from ((key, value) for key, value in optional.items() if value is not None)
     if function.deployed_as:
         yield "deployed-as", function.deployed_as
 

@@ -15,7 +15,7 @@ import msgspec
 
 from harness import regular_files
 from harness.discovery.document import decoded, mapping, sequence, whole
-from harness.discovery.values import IMAGE, Declared, Discovery, DiscoveryError, foreign
+from harness.discovery.values import IMAGE, Declared, Discovery, DiscoveryError, concurrency, durable, foreign
 from harness.model import Place, Uncovered
 
 if TYPE_CHECKING:
@@ -154,6 +154,9 @@ def _function(plan: _Read, resource: _Resource) -> Declared | Uncovered:
         return Uncovered(resource.address, reason, place, undone)
     unknown: list[str] = []
     environment = _environment(resource, unknown)
+    managed = _block(values, "capacity_provider_config")
+    instances = _block(managed, "lambda_managed_instances_capacity_provider_config")
+    executions = _block(values, "durable_config")
     return Declared(
         name=resource.address,
         handler=str(values["handler"]),
@@ -171,8 +174,17 @@ def _function(plan: _Read, resource: _Resource) -> Declared | Uncovered:
             for block in map(mapping, sequence(values.get("file_system_config")))
             if isinstance(block.get("local_mount_path"), str)
         ),
-        capacity_provider=bool(_block(values, "capacity_provider_config")),
+        capacity_provider=bool(managed),
+        max_concurrency=concurrency(
+            whole(instances.get("per_execution_environment_max_concurrency")),
+            instances.get("execution_environment_memory_gib_per_vcpu"),
+            whole(values.get("memory_size")),
+        ),
         snap_start=_block(values, "snap_start").get("apply_on") == "PublishedVersions",
+        durable=durable(whole(executions.get("execution_timeout")), whole(executions.get("retention_period")))
+        if executions
+        else None,
+        tenant_isolation=bool(_block(values, "tenancy_config")) or None,
         deployed_as=values["function_name"] if isinstance(values.get("function_name"), str) else None,
         sha256=values["source_code_hash"] if isinstance(values.get("source_code_hash"), str) else None,
         unknown=tuple(unknown),

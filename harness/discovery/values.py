@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from harness.model import Place, UsageError
+from harness.policy import limits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,7 +25,33 @@ IMAGE: Final = "it is deployed as an image, and only archives are verified"
 
 def foreign(runtime: str) -> str | None:
     """Why a runtime is not covered; None for a Python."""
+    if runtime == "custom":
+        return "it runs on a runtime of the account's own (`Runtime: custom`), which is not covered"
     return None if _PYTHON.fullmatch(runtime) else f"it runs on {runtime}, and only Python is verified"
+
+
+def concurrency(most: int | None, gib_per_vcpu: object, memory: int | None) -> int | None:
+    """The processes of a function on managed instances, as far as it decides their number.
+
+    Args:
+        most: What it declares itself: ``PerExecutionEnvironmentMaxConcurrency``.
+        gib_per_vcpu: The memory of one vCPU: ``ExecutionEnvironmentMemoryGiBPerVCpu``.
+        memory: MB.
+    """
+    if most is not None or not isinstance(gib_per_vcpu, int | float) or gib_per_vcpu <= 0 or memory is None:
+        return most
+    return limits().managed_processes_per_vcpu * max(1, int(memory / (gib_per_vcpu * 1024)))
+
+
+def durable(timeout: int | None, retention: int | None) -> Mapping[str, int]:
+    """What is configured of durable executions, by its key in a manifest.
+
+    Args:
+        timeout: Seconds.
+        retention: Days.
+    """
+    configured = {"execution-timeout": timeout, "retention-days": retention}
+    return {key: value for key, value in configured.items() if value is not None}
 
 
 class DiscoveryError(UsageError):
@@ -43,6 +70,9 @@ class Declared:
         memory: MB.
         timeout: Seconds.
         tmp: MB of ``/tmp``.
+        max_concurrency: The processes of an execution environment on managed instances.
+        durable: What is configured of durable executions, by its key in a manifest.
+        tenant_isolation: Whether each tenant has execution environments of its own.
         sha256: The digest of the code's zip, in Base64, where the tool recorded one.
         events: JSON texts of what calls it, by the names that the declaration has for them.
         first: The event by which its code is imported, where its init does not do that.
@@ -64,7 +94,10 @@ class Declared:
     environment: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     file_systems: tuple[str, ...] = ()
     capacity_provider: bool = False
+    max_concurrency: int | None = None
     snap_start: bool = False
+    durable: Mapping[str, int] | None = None
+    tenant_isolation: bool | None = None
     deployed_as: str | None = None
     sha256: str | None = None
     events: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))

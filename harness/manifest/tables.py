@@ -28,6 +28,11 @@ Timeout: TypeAlias = Annotated[int, Meta(ge=1, le=5400, description="a whole num
 Scratch: TypeAlias = Annotated[
     int, Meta(ge=512, le=10_240, description="a whole number of megabytes from 512 to 10,240")
 ]
+Concurrency: TypeAlias = Annotated[int, Meta(ge=1, le=1600, description="a whole number of processes from 1 to 1,600")]
+DurableTimeout: TypeAlias = Annotated[
+    int, Meta(ge=1, le=31_622_400, description="a whole number of seconds from 1 to 31,622,400 (366 days)")
+]
+Retention: TypeAlias = Annotated[int, Meta(ge=1, le=90, description="a whole number of days from 1 to 90")]
 Mount: TypeAlias = Annotated[
     str,
     Meta(
@@ -52,6 +57,13 @@ class Table(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, renam
     """The base of all tables: keys have hyphens, and others than the fields are refused."""
 
 
+class DurableTable(Table, frozen=True, kw_only=True):
+    """``durable``: that executions are durable, and how long they and their history last."""
+
+    execution_timeout: DurableTimeout | None = None
+    retention_days: Retention | None = None
+
+
 class Settings(Table, frozen=True, kw_only=True):
     """The keys of a function's table and, for all functions, of the file."""
 
@@ -65,7 +77,10 @@ class Settings(Table, frozen=True, kw_only=True):
     timeout: Timeout | None = None
     tmp: Scratch | None = None
     capacity_provider: bool | None = None
+    max_concurrency: Concurrency | None = None
     snap_start: bool | None = None
+    durable: DurableTable | None = None
+    tenant_isolation: bool | None = None
     environment: dict[Variable, Value] | None = None
     file_systems: tuple[Mount, ...] | None = None
     deployed_as: DeployedFunction | None = None

@@ -97,7 +97,10 @@ class Function:
         file_systems: The folders below ``/mnt`` where it has a file system, of EFS or S3 Files.
         stated: Those of ``memory`` and ``timeout`` that are declared; the others are assumed.
         capacity_provider: Whether it runs on managed instances, which have other limits.
+        max_concurrency: The processes of its execution environment on managed instances; None for Lambda's default.
         snap_start: Whether it starts from a snapshot of its init.
+        durable: Whether its executions are durable: they are suspended, and resume from a history of their steps.
+        tenant_isolation: Whether each tenant has execution environments of its own; None if undeclared.
         declared_at: Where it is declared; None where that is no file.
         runtime: As Lambda names it; None for the manifest's.
         architecture: None for the manifest's.
@@ -123,7 +126,10 @@ class Function:
     stated: frozenset[str] = frozenset()
     file_systems: tuple[str, ...] = ()
     capacity_provider: bool = False
+    max_concurrency: int | None = None
     snap_start: bool = False
+    durable: bool = False
+    tenant_isolation: bool | None = None
     declared_at: Place | None = field(default=None, compare=False)
     runtime: str | None = None
     architecture: Architecture | None = None

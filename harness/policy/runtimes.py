@@ -18,8 +18,9 @@ def known_runtimes() -> tuple[str, ...]:
 @cache
 def limits() -> Limits:
     """The service's quotas."""
-    figures = {name: figure["value"] for name, figure in read_toml("runtimes.toml")["limits"].items()}
-    return Limits(**{**figures, "managed_python": parse_version(figures["managed_python"])})
+    figures: Table = {name: figure["value"] for name, figure in read_toml("runtimes.toml")["limits"].items()}
+    pythons: Table = {name: parse_version(value) for name, value in figures.items() if name.endswith("_python")}
+    return Limits(**(figures | pythons))
 
 
 @cache

@@ -43,6 +43,16 @@ class Limits:
         timeout_max_seconds: The longest that a function may run.
         timeout_disputed_seconds: What some sources say instead; what is longer needs a capacity provider.
         timeout_managed_max_seconds: The longest with a capacity provider.
+        managed_processes_per_vcpu: Processes of a function with a capacity provider, where it does not configure them.
+        managed_mb_per_vcpu: The least memory of a vCPU there.
+        managed_concurrency_max: The most processes that it can configure.
+        durable_execution_max_seconds: The longest that a durable execution may be configured to take.
+        durable_retention_max_days: The longest that its history may be kept.
+        durable_python: The oldest Python of durable functions.
+        snap_start_python: The oldest Python with SnapStart.
+        snap_start_tmp_max_mb: The largest ``/tmp`` with SnapStart.
+        async_payload_bytes: The largest event of an asynchronous invocation.
+        sync_payload_bytes: The largest event of a synchronous one.
         processes: Processes and threads together.
         file_descriptors: Open files of a process.
         managed_python: The oldest Python of functions with a capacity provider.
@@ -63,6 +73,16 @@ class Limits:
     timeout_max_seconds: int
     timeout_disputed_seconds: int
     timeout_managed_max_seconds: int
+    managed_processes_per_vcpu: int
+    managed_mb_per_vcpu: int
+    managed_concurrency_max: int
+    durable_execution_max_seconds: int
+    durable_retention_max_days: int
+    durable_python: tuple[int, ...]
+    snap_start_python: tuple[int, ...]
+    snap_start_tmp_max_mb: int
+    async_payload_bytes: int
+    sync_payload_bytes: int
     processes: int
     file_descriptors: int
     managed_python: tuple[int, ...]
@@ -75,6 +95,10 @@ class Limits:
             prolonged: Whether it has SnapStart or a capacity provider.
         """
         return max(self.init_long_seconds, timeout) if prolonged else self.init_seconds
+
+    def managed_processes(self, configured: int | None, memory_mb: int) -> int:
+        """The processes of a function with a capacity provider: those that it configures, or Lambda's default."""
+        return configured or self.managed_processes_per_vcpu * max(1, memory_mb // self.managed_mb_per_vcpu)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ import pytest
 
 from harness.checks.environment import check
 from harness.model import Severity
-from tests.build import POLICY, archive, code, entry, findings, function, program_of, subject
+from tests.build import POLICY, archive, code, entry, event, findings, function, program_of, said, subject
 
 WRAPPER = "AWS_LAMBDA_EXEC_WRAPPER"
 
@@ -171,3 +171,14 @@ def test_a_value_replaces_the_runtimes(variables: dict[str, str], layer: str, co
     found = findings(check, subject(code("app.py"), archive(layer), function=function(environment=variables)))
 
     assert [one.severity for one in found] == [Severity.WARNING] * count
+
+
+@pytest.mark.parametrize(
+    ("size", "severity"), [(1_048_576, None), (1_048_577, "note"), (6_291_456, "note"), (6_291_457, Severity.WARNING)]
+)
+def test_an_event_is_no_larger_than_lambda_takes_it(size: int, severity: object) -> None:
+    sent = function(events=(event("x" * size),))
+
+    found = said(check, subject(code("app/main.py"), function=sent))
+
+    assert [getattr(one, "severity", "note") for one in found] == ([severity] if severity else [])

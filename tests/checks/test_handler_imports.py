@@ -87,3 +87,23 @@ def test_a_call_that_an_init_did_without_is_noted() -> None:
 
     assert isinstance(noted, Note)
     assert noted.text.startswith("its init called x.amazonaws.com:443 from /var/task/app/main.py:3, got no answer")
+
+
+@pytest.mark.parametrize(
+    ("memory", "most", "message"),
+    [
+        (512, None, "16 processes of 50 MB each need 800 MB together, and the function has 512 MB"),
+        (4096, 100, "100 processes of 50 MB each need 5,000 MB together, and the function has 4,096 MB"),
+        (2048, None, None),
+        (4096, None, None),  # two vCPUs: 32 processes, 1,600 MB
+        (512, 10, None),
+    ],
+)
+def test_processes_of_managed_instances_share_memory(memory: int, most: int | None, message: str | None) -> None:
+    managed = replace(
+        function(), memory=memory, max_concurrency=most, capacity_provider=True, stated=frozenset({"memory"})
+    )
+
+    for one, expected in ((managed, message), (replace(managed, capacity_provider=False), None)):
+        found = findings(check, subject(code("app/main.py"), function=one), observation(Ready(1.0)))
+        assert [(it.message, it.severity) for it in found] == ([(expected, Severity.WARNING)] if expected else [])

@@ -72,6 +72,25 @@ def test_globals_are_merged_as_sam_merges_them(tmp_path: Path) -> None:
         ({"SnapStart": {"ApplyOn": "PublishedVersions"}}, "snap_start", True),
         ({"SnapStart": {"ApplyOn": "None"}}, "snap_start", False),
         ({"CapacityProviderConfig": {"Arn": "x"}}, "capacity_provider", True),
+        ({"CapacityProviderConfig": {"Arn": "x", "PerExecutionEnvironmentMaxConcurrency": 8}}, "max_concurrency", 8),
+        (
+            {
+                "MemorySize": 16384,
+                "CapacityProviderConfig": {
+                    "LambdaManagedInstancesCapacityProviderConfig": {"ExecutionEnvironmentMemoryGiBPerVCpu": 8}
+                },
+            },
+            "max_concurrency",
+            32,
+        ),
+        (
+            {"DurableConfig": {"ExecutionTimeout": 3600, "RetentionPeriodInDays": "7"}},
+            "durable",
+            {"execution-timeout": 3600, "retention-days": 7},
+        ),
+        ({"DurableConfig": {}}, "durable", {}),
+        ({}, "durable", None),
+        ({"TenancyConfig": {"TenantIsolationMode": "PER_TENANT"}}, "tenant_isolation", True),
         ({"FunctionName": "shop-api"}, "deployed_as", "shop-api"),
         ({"FunctionName": "shop-api", "AutoPublishAlias": "live"}, "deployed_as", "shop-api:live"),
         ({"CodeUri": "s3://bucket/code.zip"}, "code", "s3://bucket/code.zip"),
@@ -95,6 +114,12 @@ def test_what_a_function_declares(tmp_path: Path, properties: dict[str, Any], at
         (function(InlineCode="def handler(): ..."), "its code stands in the template"),
         (lambda_function(Code={"ZipFile": "def handler(): ..."}), "its code stands in the template"),
         (function(Runtime="nodejs22.x"), "it runs on nodejs22.x"),
+        (
+            lambda_function(Runtime="custom", RuntimeConfig={}),
+            "it runs on a runtime of the account's own (`Runtime: custom`)",
+        ),
+        ({"Type": "AWS::Lambda::WebFunction"}, "it is a web function, which is not covered"),
+        ({"Type": "AWS::Lambda::MicrovmImage"}, "it is an image of a MicroVM, which is not covered"),
         (lambda_function(Runtime={"Ref": "Absent"}), "its Runtime is not known before the deploy"),
         (lambda_function(Handler=None), "it declares no Handler"),
         (function(CodeUri="../../elsewhere"), "its code, ../../elsewhere, is outside of the project"),

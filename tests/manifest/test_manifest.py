@@ -74,9 +74,9 @@ BAD = {
         [
             (
                 "{file}:4: `functions.api.zzz`: unknown key; "
-                "known are architecture, aws-seed, capacity-provider, code, deployed-as, environment, events, "
-                "file-systems, handler, layers, layers-deployed-as, memory, network-at-init, requirements, runtime, "
-                "snap-start, source, timeout, tmp"
+                "known are architecture, aws-seed, capacity-provider, code, deployed-as, durable, environment, "
+                "events, file-systems, handler, layers, layers-deployed-as, max-concurrency, memory, network-at-init, "
+                "requirements, runtime, snap-start, source, tenant-isolation, timeout, tmp"
             )
         ],
     ),

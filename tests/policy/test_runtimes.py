@@ -49,6 +49,16 @@ LIMITS = [
     ("processes", 1024),
     ("file_descriptors", 1024),
     ("managed_python", (3, 13)),
+    ("managed_processes_per_vcpu", 16),
+    ("managed_mb_per_vcpu", 2048),
+    ("managed_concurrency_max", 1600),
+    ("durable_execution_max_seconds", 366 * 24 * 3600),
+    ("durable_retention_max_days", 90),
+    ("durable_python", (3, 13)),
+    ("snap_start_python", (3, 12)),
+    ("snap_start_tmp_max_mb", 512),
+    ("async_payload_bytes", 1024 * 1024),
+    ("sync_payload_bytes", 6 * 1024 * 1024),
 ]
 
 

@@ -14,7 +14,7 @@ from harness.discovery.cloudformation.events import sample
 from harness.discovery.cloudformation.intrinsics import REGION, Evaluator, Placeholder, loops, unknown
 from harness.discovery.cloudformation.roles import Roles
 from harness.discovery.document import mapping, sequence
-from harness.discovery.values import IMAGE, Declared, DiscoveryError, foreign
+from harness.discovery.values import IMAGE, Declared, DiscoveryError, concurrency, durable, foreign
 from harness.model import Place, Uncovered
 
 if TYPE_CHECKING:
@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 FUNCTIONS: Final = ("AWS::Serverless::Function", "AWS::Lambda::Function")
 LAYERS: Final = ("AWS::Serverless::LayerVersion", "AWS::Lambda::LayerVersion")
 _STACKS: Final = {"AWS::CloudFormation::Stack": "TemplateURL", "AWS::Serverless::Application": "Location"}
+_UNCOVERED: Final = {
+    "AWS::Lambda::WebFunction": "it is a web function, which is not covered",
+    "AWS::Lambda::MicrovmImage": "it is an image of a MicroVM, which is not covered",
+}
 _POLLED: Final = "AWS::Lambda::EventSourceMapping"
 _SOURCES: Final = {"sqs": "SQS", "dynamodb": "DynamoDB", "kinesis": "Kinesis"}
 _MOST_RESOURCES: Final = 10_000  # CloudFormation accepts 500 in a template
@@ -167,8 +171,11 @@ class Template:
     def functions(self) -> Iterator[Declared | Uncovered]:
         """The functions of the template and of its nested stacks."""
         for name, (resource, _) in self.resources.items():
-            if resource.get("Type") in FUNCTIONS and self.exists(resource):
+            kind = str(resource.get("Type"))
+            if kind in FUNCTIONS and self.exists(resource):
                 yield _Function(self, name, resource).read()
+            elif kind in _UNCOVERED and self.exists(resource):
+                yield Uncovered(self.prefix + name, _UNCOVERED[kind], self.where(name))
         for stack in self.nested.values():
             yield from stack.functions()
 
@@ -289,6 +296,9 @@ class _Function:
         if code is None:
             return Uncovered(self.shown, self._no_code(content), self.template.where(self.name), undone=True)
         layers = list(self._layers())
+        memory = self._number(properties.get("MemorySize"), "memory")
+        managed = mapping(properties.get("CapacityProviderConfig"))
+        managed |= mapping(managed.get("LambdaManagedInstancesCapacityProviderConfig"))  # SAM has its keys one level up
         return Declared(
             name=self.shown,
             handler=str(properties["Handler"]),
@@ -297,7 +307,7 @@ class _Function:
             place=self.template.where(self.name),
             architecture=self._text(sequence(properties.get("Architectures"))[:1], "architecture"),
             layers=tuple(layers),
-            memory=self._number(properties.get("MemorySize"), "memory"),
+            memory=memory,
             timeout=self._number(properties.get("Timeout"), "timeout"),
             tmp=self._number(mapping(properties.get("EphemeralStorage")).get("Size"), "tmp"),
             environment=self._environment(properties),
@@ -306,8 +316,17 @@ class _Function:
                 for system in map(mapping, sequence(properties.get("FileSystemConfigs")))
                 if isinstance(system.get("LocalMountPath"), str)
             ),
-            capacity_provider=bool(mapping(properties.get("CapacityProviderConfig"))),
+            capacity_provider=bool(managed),
+            max_concurrency=concurrency(
+                self._number(managed.get("PerExecutionEnvironmentMaxConcurrency"), "max-concurrency"),
+                managed.get("ExecutionEnvironmentMemoryGiBPerVCpu"),
+                memory,
+            ),
             snap_start=mapping(properties.get("SnapStart")).get("ApplyOn") == "PublishedVersions",
+            durable=dict(self._durable(mapping(properties["DurableConfig"])))
+            if "DurableConfig" in properties
+            else None,
+            tenant_isolation=bool(mapping(properties.get("TenancyConfig"))) or None,
             deployed_as=self._deployed_as(properties),
             places=self._places(),
             events=dict(self._events(properties)),
@@ -373,6 +392,12 @@ class _Function:
             return int(str(value)) if value is not None else None
         except ValueError:
             return None
+
+    def _durable(self, configured: Mapping[str, Any]) -> Mapping[str, int]:
+        return durable(
+            self._number(configured.get("ExecutionTimeout"), "durable.execution-timeout"),
+            self._number(configured.get("RetentionPeriodInDays"), "durable.retention-days"),
+        )
 
     def _environment(self, properties: Mapping[str, Any]) -> dict[str, str]:
         variables = mapping(mapping(properties.get("Environment")).get("Variables"))

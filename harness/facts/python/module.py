@@ -12,10 +12,14 @@ from harness.facts.python.absent_attributes import absent
 from harness.facts.python.aws_clients import Clients, clients, may_call
 from harness.facts.python.bytecode import source_hash
 from harness.facts.python.code import Code
+from harness.facts.python.durable_operations import TRIGGER as DURABLE
+from harness.facts.python.durable_operations import Operation, operations
 from harness.facts.python.dynamic_imports import CHANGES_PLAINLY, Loading, added, loading
 from harness.facts.python.file_uses import TRIGGERS, Uses, uses
 from harness.facts.python.import_outline import outline
 from harness.facts.python.imports import Import, imports
+from harness.facts.python.init_state import TRIGGER as STATEFUL
+from harness.facts.python.init_state import InitState, init_state
 from harness.facts.python.metadata_lookups import Lookup, lookups, may_look
 from harness.facts.python.module_names import Names, names
 from harness.facts.python.parser import parse
@@ -51,6 +55,8 @@ class Module:
         flow: What its functions do each time they are called; of a distribution's module, nothing.
         variables: Which environment variables it reads; of a distribution's module, none.
         clients: Which clients of AWS it has and calls; of a distribution's module, none.
+        state: What its import makes that copies of a snapshot share; of a distribution's module, nothing.
+        operations: Its operations of durable executions; of a distribution's module, none.
         loading: What it loads, or lets others load, in other ways than by import statements; of a distribution's module
             only what it puts on the search path.
     """
@@ -67,6 +73,8 @@ class Module:
     flow: Flow = field(default_factory=Flow)
     variables: tuple[Variable, ...] = ()
     clients: Clients = field(default_factory=Clients)
+    state: InitState = field(default_factory=InitState)
+    operations: tuple[Operation, ...] = ()
     loading: Loading = field(default_factory=Loading)
 
 
@@ -99,6 +107,8 @@ def module(source: bytes, python: tuple[int, int], *, recorded: bool = False) ->
         flow=Flow() if recorded else flow(tree, python),
         variables=variables(code) if not recorded and may_read(source) else (),
         clients=clients(code) if not recorded and may_call(source) else Clients(),
+        state=init_state(code) if not recorded and STATEFUL.search(source) else InitState(),
+        operations=operations(code) if not recorded and DURABLE in source else (),
         loading=_loading(source, code, recorded=recorded),
     )
     return _expressible(found) if _SURROGATE.search(source) else found
@@ -131,6 +141,7 @@ def _expressible(found: Module) -> Module:
         flow=found.flow if _is_text(found.flow) else Flow(),
         variables=tuple(filter(_is_text, found.variables)),
         clients=found.clients if _is_text(found.clients) else Clients(),
+        operations=tuple(filter(_is_text, found.operations)),
         loading=found.loading if _is_text(found.loading) else Loading(),
     )
 
