@@ -112,6 +112,8 @@ PREFLIGHT: Final[Mapping[str, str]] = MappingProxyType(
         "alias-missing": "Every alias that is declared is there.",
         "update-unfinished": "Every function is active, and no update of one is under way or has failed.",
         "platform": "Runtime and architecture are those that was verified for.",
+        "tenancy": "Tenant isolation is what functions were created with.",
+        "code-signing": "Archives are signed where Lambda demands it.",
         "runtime-deprecated": "AWS supports the runtime.",
         "variables": "The variables that are declared are set, and there is room for them.",
         "layer-undeclared": "No function carries a layer that is not declared.",

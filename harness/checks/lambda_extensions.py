@@ -16,7 +16,8 @@ def check(subject: Subject, _: Engines) -> Findings:
     Lambda starts each file in `/opt/extensions` before the function, whatever it is, and one that cannot be started
     ends every start: `Extension.LaunchError`, `fork/exec /opt/extensions/x: exec format error` (another architecture,
     or no program at all), `permission denied` (the mode is not 0755), `no such file or directory` (Windows line endings
-    in a script, or an interpreter that the runtime does not have). Folders in it are passed over.
+    in a script, or an interpreter that the runtime does not have). Folders in it are passed over. A function can have
+    ten extensions.
 
     ## How to fix
 
@@ -37,6 +38,13 @@ def check(subject: Subject, _: Engines) -> Findings:
                 Severity.ERROR if found.certain else Severity.WARNING,
                 found.remedy,
             )
+    if len(files) > subject.policy.limits.extensions:
+        yield Finding(
+            f"FunctionError.TooManyExtensions: {len(files)} extensions, and a function can have "
+            f"{subject.policy.limits.extensions}",
+            FOLDER.rstrip("/"),
+            remedy="leave out the layers of those that nothing needs",
+        )
     if not files:
         folder = inside[0].path.removeprefix(FOLDER).partition("/")[0]
         yield Finding(

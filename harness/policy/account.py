@@ -44,6 +44,12 @@ def announced_runtimes() -> tuple[str, ...]:
     return tuple(read_toml("account.toml")["runtimes"])
 
 
+def explaining_check(code: str) -> str | None:
+    """The check that finds what one of Lambda's codes for a failed state or update means; None where none does."""
+    found: str | None = read_toml("account.toml")["reasons"]["values"].get(code)
+    return found
+
+
 def requests_per_second() -> int:
     """AWS's limit on requests about an account's functions and layers, for all clients together."""
     return int(read_toml("account.toml")["control-plane"]["requests-per-second"])

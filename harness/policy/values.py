@@ -32,6 +32,7 @@ class Limits:
         direct_upload_bytes: One archive that is uploaded without S3.
         direct_request_bytes: The request of such an upload, in which the archive is base64: what Lambda truly measures.
         layers: Layers of one function.
+        extensions: Lambda extensions of one function.
         environment_bytes: All declared variables, as one JSON object.
         tmp_mb: Size of ``/tmp`` where the function does not configure it.
         tmp_max_mb: The most that it can configure.
@@ -62,6 +63,7 @@ class Limits:
     direct_upload_bytes: int
     direct_request_bytes: int
     layers: int
+    extensions: int
     environment_bytes: int
     tmp_mb: int
     tmp_max_mb: int

@@ -77,6 +77,8 @@ class FunctionVersion:
         update_reason: Why it failed, with Lambda's code for it.
         state: ``Active``, ``Inactive``, ``Pending`` or ``Failed``; None where Lambda does not tell.
         state_reason: Why it is in that state, with Lambda's code for it.
+        tenant_isolation: Whether each tenant has execution environments of its own.
+        config_sha256: Lambda's digest of its configuration; None where Lambda does not tell.
     """
 
     arn: str
@@ -97,6 +99,8 @@ class FunctionVersion:
     update_reason: str | None = None
     state: str | None = None
     state_reason: str | None = None
+    tenant_isolation: bool = False
+    config_sha256: str | None = None
 
     @property
     def account(self) -> str:
@@ -206,6 +210,20 @@ class Storage:
 
 
 @dataclass(frozen=True, slots=True)
+class CodeSigning:
+    """A code signing configuration.
+
+    Attributes:
+        enforced: Whether Lambda refuses an archive that none of its profiles has signed; else it only warns.
+        functions: The ARNs of the functions that have it.
+    """
+
+    arn: str
+    enforced: bool
+    functions: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Undone:
     """What could not be asked for, or read.
 
@@ -229,6 +247,7 @@ class Account:
         layers: By their ARNs.
         regions: Those that were asked.
         others: The functions of the account that are not in the manifest, where they were asked for.
+        signing: The code signing configurations of these regions.
     """
 
     functions: Mapping[str, DeployedFunction]
@@ -238,6 +257,7 @@ class Account:
     undone: tuple[Undone, ...] = ()
     regions: tuple[str, ...] = ()
     others: tuple[FunctionVersion, ...] = ()
+    signing: tuple[CodeSigning, ...] = ()
 
     def layer(self, arn: str | None) -> Layer | None:
         """That layer."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from harness.policy.account import requests_per_second
 from harness.preflight import responses
-from harness.preflight.account import LATEST, Account, DeployedFunction, FunctionVersion, Undone
+from harness.preflight.account import LATEST, Account, CodeSigning, DeployedFunction, FunctionVersion, Undone
 from harness.preflight.rate_limit import Pace
 from harness.sources.aws import AwsUnavailable
 
@@ -42,6 +42,7 @@ OF_FUNCTION: Final = (
     "layer-goes-back",
     "layer-deleted",
     "siblings",
+    "tenancy",
     *OF_ALIASES,
     *OF_CODE,
 )
@@ -122,6 +123,24 @@ class Reader:
                 found.append(self.ask(region, "GetAccountSettings", "the account", client.get_account_settings, parse))
             except AwsUnavailable as reason:
                 undone.append(Undone(("code-storage",), None, str(reason)))
+        return tuple(found), tuple(undone)
+
+    def signing(self, regions: Sequence[str]) -> tuple[tuple[CodeSigning, ...], tuple[Undone, ...]]:
+        """The code signing configurations of each region, with the functions that have them."""
+        found, undone = list[CodeSigning](), list[Undone]()
+        for region in regions:
+            try:
+                client, each = self.aws.client("lambda", region), responses.each
+                parse = each("CodeSigningConfigs", responses.code_signing)
+                call = partial(client.list_code_signing_configs, MaxItems=PAGE)
+                pages = self.pages(region, "ListCodeSigningConfigs", "code signing configurations", call, parse)
+                for config in [config for page in pages for config in page]:
+                    of = partial(client.list_functions_by_code_signing_config, CodeSigningConfigArn=config.arn)
+                    arns = each("FunctionArns", str)
+                    listed = self.pages(region, "ListFunctionsByCodeSigningConfig", config.arn, of, arns)
+                    found.append(replace(config, functions=frozenset(arn for page in listed for arn in page)))
+            except AwsUnavailable as reason:
+                undone.append(Undone(("code-signing",), None, str(reason)))
         return tuple(found), tuple(undone)
 
     def ask(self, region: str | None, name: str, resource: str, call: Callable[[], T], parse: Callable[[T], R]) -> R:

@@ -46,6 +46,7 @@ class Planned:
         memory: MB; None where the manifest says nothing.
         timeout: Seconds; None where the manifest says nothing.
         variables: Those that are declared, by name and size.
+        tenant_isolation: None where the manifest says nothing.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Planned:
     variables: Variables
     code: PlannedArchive
     layers: tuple[PlannedArchive, ...]
+    tenant_isolation: bool | None = None
 
     @property
     def called(self) -> str:
@@ -141,6 +143,7 @@ class Row:
         called: In the account, with its alias.
         arn: None where it is not there.
         version: The one that is compared.
+        config_sha256: Lambda's digest of its configuration: another one later means that somebody has changed it.
         changes: None where that is not known.
         alone: Whether it is not there, and none of the others is in its region: perhaps another one is meant.
         shares: The other versions that callers get, each with its part of the calls; compared as well.
@@ -152,6 +155,7 @@ class Row:
     arn: str | None = None
     version: str | None = None
     code_sha256: str | None = None
+    config_sha256: str | None = None
     layers: tuple[str, ...] = ()
     variables: tuple[str, ...] | None = None
     variables_size: int | None = None

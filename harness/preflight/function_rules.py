@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
+from harness.artifact.content_digest import is_signature
 from harness.model import Finding, Note, Severity
-from harness.policy.account import announced
+from harness.policy.account import announced, explaining_check
 from harness.preflight.rule import RuleResult, grouped, listed
 
 if TYPE_CHECKING:
@@ -93,7 +94,8 @@ def _state(state: str | None, why: str) -> Finding | None:
             f"State Failed{why}: Lambda could not set the function up, and it cannot be invoked",
             "State",
             Severity.WARNING,
-            "mend what the reason names, and deploy; where that does not help, delete the function and create it again",
+            f"mend what the reason names{_verified(why)}, and deploy; where that does not help, delete the function "
+            "and create it again",
         )
     if state == "Pending":
         return Finding(
@@ -120,11 +122,17 @@ def _update(state: str | None, why: str) -> Finding | None:
             f"the last update has failed{why}: what is configured is not what runs",
             "LastUpdateStatus",
             Severity.WARNING,
-            "mend what the reason names; this deployment's own update can mend it, too"
+            f"mend what the reason names{_verified(why)}; this deployment's own update can mend it, too"
             if why
             else "look for LastUpdateStatusReason in `aws lambda get-function-configuration`",
         )
     return None
+
+
+def _verified(why: str) -> str:
+    """The check that finds what one of Lambda's reasons names, in the words of a remedy."""
+    check = explaining_check(why.removeprefix(" (").partition(":")[0].rstrip(")"))
+    return f" (`lambda-artifact verify --select {check}` shows it)" if check else ""
 
 
 def platform(context: Context) -> Iterator[RuleResult]:
@@ -149,6 +157,55 @@ def platform(context: Context) -> Iterator[RuleResult]:
                     ),
                     names,
                 )
+
+
+def tenancy(context: Context) -> Iterator[RuleResult]:
+    """Functions that were created with another isolation of tenants than is declared."""
+    found = (
+        (pair.planned.tenant_isolation, pair.name)
+        for pair in context.there
+        if pair.deployed and pair.planned.tenant_isolation not in {None, pair.deployed.latest.tenant_isolation}
+    )
+    for wanted, names in grouped(found).items():
+        there, wants = ("off", "on") if wanted else ("on", "off")
+        yield RuleResult(
+            "tenancy",
+            Finding(
+                f"its tenant isolation is {there}, and {wants} is declared: Lambda sets it when a function is created, "
+                "and no update changes it",
+                "TenancyConfig",
+                remedy="create another function with it and let callers move there (CloudFormation replaces the "
+                f"function by itself), or declare `tenant-isolation = {'false' if wanted else 'true'}`",
+            ),
+            names,
+        )
+
+
+def signing(context: Context) -> Iterator[RuleResult]:
+    """Archives without a signature, for functions whose code signing configuration looks for one."""
+    unsigned = []
+    for config in context.account.signing:
+        for pair in context.there:
+            if pair.deployed and pair.deployed.latest.arn in config.functions:
+                archives = (one.archive for one in (pair.planned.code, *pair.planned.layers))
+                bare = (one.source for one in archives if one and not any(map(is_signature, one.entries)))
+                unsigned += [((config.enforced, source), pair.name) for source in bare]
+    for (enforced, source), names in grouped(unsigned).items():
+        if not enforced:
+            yield RuleResult("code-signing", Note(f"{source} is not signed: Lambda deploys it, and reports it (Warn)"))
+            continue
+        yield RuleResult(
+            "code-signing",
+            Finding(
+                f"CodeVerificationFailedException: {source} has no signature, and the function's code signing "
+                "configuration refuses such an archive (Enforce)",
+                source,
+                Severity.WARNING,
+                "nothing, where the deployment signs it (`sam deploy --signing-profiles`, a signing job of AWS Signer; "
+                "`lambda-artifact match` accepts the signed archive); else sign it before",
+            ),
+            names,
+        )
 
 
 def deprecated(context: Context) -> Iterator[RuleResult]:

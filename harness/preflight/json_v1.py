@@ -59,6 +59,10 @@ class ReportedLive(Struct, frozen=True):
         tuple[ReportedShare, ...],
         Meta(description="What else they get, where an alias sends a part of its calls to another version."),
     ]
+    config_sha256: Annotated[
+        str | None,
+        Meta(description="Lambda's digest of the configuration; another one later means that somebody has changed it."),
+    ]
 
 
 class ReportedOther(Struct, frozen=True):
@@ -133,6 +137,7 @@ def _function(row: Row, handler: str) -> ReportedFunction:
             row.variables,
             row.variables_size,
             tuple(ReportedShare(version, part) for version, part in row.shares),
+            row.config_sha256,
         )
     changes = None
     if row.changes is not None:

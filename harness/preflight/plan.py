@@ -69,6 +69,7 @@ class PlanReader:
             variables=measured(dict(function.environment)),
             code=self._archive(function.code, Role.CODE, None),
             layers=self._layers(function),
+            tenant_isolation=function.tenant_isolation,
         )
 
     def _layers(self, function: Function) -> tuple[PlannedArchive, ...]:

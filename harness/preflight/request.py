@@ -137,10 +137,12 @@ def _account(reader: Reader, planned: Sequence[Planned], settings: Settings) -> 
     storage, unmeasured = reader.storage(tuple(regions))
     places = () if "layer-shared" in settings.skip else layer_regions(planned, account)
     others, unlisted = reader.others(planned, places)
+    signing, unsigned = reader.signing(() if "code-signing" in settings.skip else account.regions)
     return replace(
         account,
         layers=layers,
         storage=storage,
         others=others,
-        undone=(*account.undone, *undone, *unmeasured, *unlisted),
+        signing=signing,
+        undone=(*account.undone, *undone, *unmeasured, *unlisted, *unsigned),
     )

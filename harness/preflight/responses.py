@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from harness.policy import environment_size
-from harness.preflight.account import Alias, FunctionVersion, LayerRef, PublishedLayer, Storage, Variables
+from harness.preflight.account import Alias, CodeSigning, FunctionVersion, LayerRef, PublishedLayer, Storage, Variables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, MutableMapping
@@ -43,6 +43,8 @@ def live(said: MutableMapping[str, Any]) -> FunctionVersion:
         update_reason=_reason(said, "LastUpdateStatusReason"),
         state=said.get("State"),
         state_reason=_reason(said, "StateReason"),
+        tenant_isolation=(said.get("TenancyConfig") or {}).get("TenantIsolationMode") == "PER_TENANT",
+        config_sha256=said.get("ConfigSha256"),
     )
 
 
@@ -85,6 +87,12 @@ def published(said: Mapping[str, Any]) -> PublishedLayer:
         str(content.get("CodeSha256", "")) or None,
         int(content.get("CodeSize", 0)),
     )
+
+
+def code_signing(said: Mapping[str, Any]) -> CodeSigning:
+    """A code signing configuration, without the functions that have it."""
+    policy = (said.get("CodeSigningPolicies") or {}).get("UntrustedArtifactOnDeployment")
+    return CodeSigning(str(said["CodeSigningConfigArn"]), policy == "Enforce", frozenset())
 
 
 def storage(said: Mapping[str, Any], region: str) -> Storage:

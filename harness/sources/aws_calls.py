@@ -58,6 +58,14 @@ ALLOWED: Final = (
     ),
     Operation("lambda", "ListFunctions", "lambda:ListFunctions", Resource.ALL, Purpose.PREFLIGHT),
     Operation("lambda", "ListLayerVersions", "lambda:ListLayerVersions", Resource.ALL, Purpose.PREFLIGHT),
+    Operation("lambda", "ListCodeSigningConfigs", "lambda:ListCodeSigningConfigs", Resource.ALL, Purpose.PREFLIGHT),
+    Operation(
+        "lambda",
+        "ListFunctionsByCodeSigningConfig",
+        "lambda:ListFunctionsByCodeSigningConfig",
+        Resource.ALL,
+        Purpose.PREFLIGHT,
+    ),
     Operation("lambda", "GetAccountSettings", "lambda:GetAccountSettings", Resource.ALL, Purpose.PREFLIGHT),
 )
 """All calls that read: a client refuses every other one, and the IAM policy is made from these."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import botocore.session
 import pytest
 
+from harness.catalogue import CATALOGUE
 from harness.policy import KNOWN_RUNTIMES, runtime_policy
-from harness.policy.account import announced, announced_runtimes, requests_per_second
+from harness.policy.account import announced, announced_runtimes, explaining_check, requests_per_second
+from harness.policy.documents import read_toml
 
 
 @pytest.mark.parametrize("runtime", announced_runtimes())
@@ -27,6 +30,15 @@ def test_from_3_8_on_each_has_its_dates() -> None:
     assert announced_runtimes() == tuple(f"python3.{minor}" for minor in range(8, 15))
     assert announced("python3.15") is None
     assert announced("provided.al2023") is None
+
+
+def test_reasons_are_lambdas_words_and_lead_to_checks() -> None:
+    model = botocore.session.get_session().get_service_model("lambda")
+    reasons = read_toml("account.toml")["reasons"]["values"]
+    for shape in ("StateReasonCode", "LastUpdateStatusReasonCode"):
+        assert reasons.keys() <= set(model.shape_for(shape).metadata["enum"])
+    assert {explaining_check(code) for code in reasons} <= {check.id for check in CATALOGUE}
+    assert explaining_check("Creating") is None
 
 
 def test_the_quota_is_lambdas() -> None:

@@ -37,6 +37,7 @@ LIMITS = [
     ("layers", 5),
     ("environment_bytes", 4096),
     ("tmp_mb", 512),
+    ("extensions", 10),
     ("tmp_max_mb", 10_240),
     ("init_seconds", 10),
     ("init_long_seconds", 130),

@@ -61,6 +61,11 @@ ANSWERS = {
     "lambda.ListLayerVersions": ("LayerVersions.LayerVersionArn", "LayerVersions.CreatedDate", "NextMarker"),
     "lambda.GetLayerVersion": ("Content.CodeSha256", "Content.CodeSize", "LayerVersionArn", "CreatedDate"),
     "lambda.GetLayerVersionByArn": ("Content.Location", "CompatibleRuntimes", "CompatibleArchitectures"),
+    "lambda.ListCodeSigningConfigs": (
+        *("CodeSigningConfigs.CodeSigningConfigArn", "NextMarker"),
+        "CodeSigningConfigs.CodeSigningPolicies.UntrustedArtifactOnDeployment",
+    ),
+    "lambda.ListFunctionsByCodeSigningConfig": ("FunctionArns", "NextMarker"),
     "lambda.GetAccountSettings": ("AccountUsage.TotalCodeSize", "AccountLimit.TotalCodeSize"),
     "s3.HeadObject": ("ETag", "ContentLength", "LastModified", "ChecksumSHA256", "ChecksumCRC32", "ChecksumType"),
     "s3.GetObject": ("Body",),

@@ -39,7 +39,7 @@ def account(moto: str, sample: Sample, monkeypatch: pytest.MonkeyPatch) -> Itera
             monkeypatch.delenv(name, raising=False)
         iam = boto3.client("iam", endpoint_url=made.moto, region_name=aws.REGION)
         iam.create_role(RoleName=aws.ROLE.rpartition("/")[2], AssumeRolePolicyDocument="{}")
-        made.courses += [settings(1_000_000_000, QUOTA), paged]
+        made.courses += [settings(1_000_000_000, QUOTA), code_signing(), paged]
         yield made
 
 
@@ -51,6 +51,23 @@ def settings(used: int, limit: int) -> Callable[[aws.Asked, Callable[[], aws.Ans
         if not asked.path.endswith("/account-settings"):
             return None
         said = {"AccountLimit": {"TotalCodeSize": limit}, "AccountUsage": {"TotalCodeSize": used, "FunctionCount": 1}}
+        return aws.Answer(200, {"Content-Type": "application/json"}, json.dumps(said).encode())
+
+    return course
+
+
+def code_signing(policy: str | None = None, *functions: str) -> aws.Course:
+    """A course: the code signing configurations of the account, one with a policy or none."""
+    arn = f"arn:aws:lambda:{aws.REGION}:{aws.ACCOUNT}:code-signing-config:csc-0f6c334abcdea4d8b"
+    config = {"CodeSigningConfigArn": arn, "CodeSigningPolicies": {"UntrustedArtifactOnDeployment": policy}}
+
+    def course(asked: aws.Asked, usual: Callable[[], aws.Answer]) -> aws.Answer | None:
+        del usual
+        path = urlsplit(asked.path).path
+        if "/code-signing-configs" not in path:
+            return None
+        its = path.endswith("/functions")
+        said = {"FunctionArns": functions} if its else {"CodeSigningConfigs": [config] * bool(policy)}
         return aws.Answer(200, {"Content-Type": "application/json"}, json.dumps(said).encode())
 
     return course

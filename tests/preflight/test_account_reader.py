@@ -16,6 +16,7 @@ from harness.preflight.published_layers import NEWEST, LayerQuery, published_lay
 from harness.preflight.rate_limit import TRIES, Pace
 from harness.sources.aws import Aws, AwsUnavailable
 from tests import aws
+from tests.preflight.conftest import code_signing
 from tests.preflight.scene import HANDLERS, Desk, packed, preflight
 
 if TYPE_CHECKING:
@@ -161,6 +162,17 @@ class TestCalls:
 
         assert not [call for call in account.calls() if "account-settings" in call]
 
+    def test_code_signing_configurations_are_listed_with_their_functions(
+        self, account: Account, capsys: pytest.CaptureFixture[str], environ: dict[str, str]
+    ) -> None:
+        Desk(account, CODE).deploy()
+        account.courses.insert(0, code_signing("Enforce", f"{aws.FUNCTION}parcel-desk-worker"))
+
+        found = [one for one in preflight(capsys, environ).findings if one["check"] == "code-signing"]
+
+        assert [(one["functions"], one["severity"]) for one in found] == [(["worker"], "warning")] * 2  # code, layer
+        assert all(one["message"].startswith("CodeVerificationFailedException: ") for one in found)
+
 
 class TestRefusals:
     @pytest.fixture
@@ -201,6 +213,7 @@ class TestRefusals:
             (r"/layers/deps/versions/1", None, {"layer-behind", "layer-goes-back"}, ["same", LAYER_UNKNOWN]),
             (r"/functions/?\?", None, {"layer-shared"}, ["same", "deps:1 → deps:new"]),
             (r"account-settings", None, {"code-storage"}, ["same", "deps:1 → deps:new"]),
+            (r"code-signing-configs", None, {"code-signing"}, ["same", "deps:1 → deps:new"]),
         ],
     )
     def test_what_is_denied_is_not_known_and_never_new(  # noqa: PLR0913, PLR0917 - the row

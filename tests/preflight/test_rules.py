@@ -11,16 +11,18 @@ import pytest
 
 from harness.model import Note, Severity
 from harness.preflight import layer_rules
-from harness.preflight.account import Alias, DeployedFunction, Undone, Variables
+from harness.preflight.account import Alias, CodeSigning, DeployedFunction, Undone, Variables
 from harness.preflight.comparison import row
 from harness.preflight.deployment import PlannedArchive
 from harness.preflight.rule import Context
+from tests.build import code
 from tests.preflight.values import (
     CODE,
     DEPS1,
     DEPS2,
     DEPS3,
     EXTENSION,
+    HOME,
     HOTFIX,
     LAYER,
     TODAY,
@@ -80,6 +82,13 @@ def history(*codes: str, latest: str = "code1", **aliases: str) -> DeployedFunct
     )
 
 
+def signed(*files: str, enforced: bool = True, function: str = "api") -> Context:
+    """A function whose archive has these files, and a code signing configuration of a function."""
+    archive = replace(CODE, archive=code(*(files or ("app.py",))))
+    config = CodeSigning(f"{HOME}:code-signing-config:csc-1", enforced, frozenset({f"{HOME}:function:{function}"}))
+    return scene(planned(layers=(), code=archive), live(layers=()), signing=(config,))
+
+
 CASES: dict[str, tuple[Context, dict[str, Severity]]] = {
     # --- what a deployment changes, and nothing else
     "a new version of the layer is to come": (scene(planned(), live(), shelf("old")), {}),
@@ -113,6 +122,21 @@ CASES: dict[str, tuple[Context, dict[str, Severity]]] = {
     "the last update has succeeded": (scene(planned(), live(update="Successful"), shelf("old")), {}),
     "another runtime is live": (scene(planned(), live(runtime="python3.11"), shelf("old")), {"platform": WARNING}),
     "another architecture is live": (scene(planned(), live(architecture="arm64"), shelf("old")), {"platform": WARNING}),
+    # --- tenants, signatures
+    "each tenant is to be alone": (scene(planned(tenant_isolation=True), live(), shelf("old")), {"tenancy": ERROR}),
+    "tenants are to be together": (
+        scene(planned(tenant_isolation=False), live(tenant_isolation=True), shelf("old")),
+        {"tenancy": ERROR},
+    ),
+    "each tenant is alone, and is to be": (
+        scene(planned(tenant_isolation=True), live(tenant_isolation=True), shelf("old")),
+        {},
+    ),
+    "each tenant is alone, and nothing is declared": (scene(planned(), live(tenant_isolation=True), shelf("old")), {}),
+    "an archive without a signature": (signed(), {"code-signing": WARNING}),
+    "an archive with a signature": (signed("app.py", "META_INF/aws_signer_signature_v1.0.SF"), {}),
+    "a signature is not enforced": (signed(enforced=False), {}),
+    "another function's archives are to be signed": (signed(function="other"), {}),
     # --- variables
     "a variable is not set": (scene(planned(variables=VARIABLES), live(), shelf("old")), {"variables": WARNING}),
     "all are set, and more": (
@@ -536,6 +560,19 @@ def test_today_is_before_every_end_of_the_cases() -> None:
 )
 def test_lambdas_words_for_what_went_wrong_are_told(there: dict[str, Any], said: str) -> None:
     assert said in findings(scene(planned(), live(**there), shelf("old")))["update-unfinished"].message
+
+
+def test_the_check_that_shows_what_lambdas_code_means_is_named() -> None:
+    for there in ({"update": "Failed", "update_reason": "{}: x"}, {"state": "Failed", "state_reason": "{}"}):
+        for reason, known in (("FunctionError.PermissionDenied", "file-permissions"), ("EniLimitExceeded", None)):
+            told: dict[str, Any] = {key: value.format(reason) for key, value in there.items()}
+            remedy = findings(scene(planned(), live(**told), shelf("old")))["update-unfinished"].remedy or ""
+            assert ("verify --select" in remedy) is bool(known)
+            assert (known or "") in remedy
+
+
+def test_an_archive_that_need_not_be_signed_is_noted() -> None:
+    assert "code.zip is not signed: Lambda deploys it, and reports it (Warn)" in notes(signed(enforced=False))
 
 
 def test_what_an_alias_sends_elsewhere_is_compared_too() -> None:
