@@ -27,6 +27,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.description, parser.epilog = DESCRIPTION, EPILOG
     option = parser.add_argument_group("currently deployed (defaults to the new values)").add_argument
     option("--from", dest="from_manifest", metavar="FILE", action=Once, type=Path, help="its manifest")
+    option(
+        "--from-account",
+        action="store_true",
+        help="each function as the account has it, by `deployed-as`: code, layers, handler, runtime, variables",
+    )
     option("--from-code", metavar="X", action=Once, help=f"its code: {SOURCE}; a function comes with its own layers")
     option("--from-layer", metavar="X", action="append", default=[], help=f"its layer; may be repeated: {LAYER}")
     option("--from-runtime", metavar="R", action=Once, help="its runtime")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -48,6 +48,7 @@ class Deployed:
         layers: The ARNs of the function's layers, in their order.
         handler: The function's; None for a layer.
         shares: For an alias with weights: the other versions, each with its part of the calls.
+        variables: The function's; None for a layer, and where Lambda cannot decrypt them.
     """
 
     text: str
@@ -58,6 +59,7 @@ class Deployed:
     layers: tuple[str, ...] = ()
     handler: str | None = None
     shares: tuple[tuple[str, float], ...] = ()
+    variables: tuple[tuple[str, str], ...] | None = field(default=None, repr=False)
 
 
 def configuration(aws: Aws, resource: LambdaFunction, text: str) -> Deployed:
@@ -161,7 +163,12 @@ def _function(answer: Mapping[str, Any], text: str) -> Deployed:
         architectures=tuple(answer.get("Architectures", ())),
         layers=tuple(layer["Arn"] for layer in answer.get("Layers", ())),
         handler=answer.get("Handler"),
+        variables=_variables(answer.get("Environment") or {}),
     )
+
+
+def _variables(environment: Mapping[str, Any]) -> tuple[tuple[str, str], ...] | None:
+    return None if environment.get("Error") else tuple((environment.get("Variables") or {}).items())
 
 
 def _layer(answer: Mapping[str, Any], text: str) -> Deployed:

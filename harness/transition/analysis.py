@@ -14,6 +14,7 @@ from harness.transition.causes import between, with_other_side
 from harness.transition.observation import AT_START, Observed, Observer
 from harness.transition.order import Judge, groups
 from harness.transition.pairs import Mixed, Pair, changes, distinguished, kind, mixed, pairs
+from harness.transition.replay import unreplayable
 from harness.transition.values import REPORTED, Change, Kind, Order, Seen, Side, State, Transition, Way
 
 if TYPE_CHECKING:
@@ -152,9 +153,17 @@ class _Analysis:
         unanswered = [finding for _, finding in observed.unanswered] if state is State.AFTER else []
         other = self._observed_states.get((name, State.BEFORE if state is State.AFTER else State.AFTER))
         findings = (*seen.findings, *unanswered)
-        return replace(
-            seen, findings=tuple(with_other_side(one, observed, other) for one in findings) if other else findings
-        )
+        if other is None:
+            return replace(seen, findings=findings)
+        replayed = tuple(self._replayed(observed, other)) if state is State.AFTER else ()
+        explained = (with_other_side(one, observed, other) for one in findings)
+        return replace(seen, findings=(*explained, *replayed))
+
+    def _replayed(self, after: Observed, before: Observed) -> Iterator[Finding]:
+        """What keeps executions from resuming that are suspended during the deployment."""
+        if after.subject and before.subject:
+            new = replace(after.subject, function=after.mixed.function)
+            yield from unreplayable(replace(before.subject, function=before.mixed.function), new)
 
     def _own(self, observed: Observed, there: Observed) -> Iterator[Finding]:
         """What goes wrong in a mixed state, and not where the same code has its own configuration."""

@@ -118,7 +118,8 @@ class Observer:
 
     def notes(self, *manifests: Manifest) -> tuple[str, ...]:
         """What AWS says of what was fetched for these; of what another side has mixed into their platform, nothing."""
-        return tuple(dict.fromkeys(note for manifest in manifests for note in self._notes(manifest)))
+        own = (replace(one.of(function), functions=(function,)) for one in manifests for function in one.functions)
+        return tuple(dict.fromkeys(note for manifest in own for note in self._notes(manifest)))
 
     def _notes(self, manifest: Manifest) -> Iterator[str]:
         if (workspace := self._workspaces.get(_platform(manifest))) is not None:

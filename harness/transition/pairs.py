@@ -64,8 +64,10 @@ def mixed(pair: Pair, state: State, before: Manifest, after: Manifest) -> Mixed 
         timeout=configuration.timeout,
         environment=configuration.environment,
     )
-    runtime = (after if state.new_configuration else before).runtime
-    return Mixed(state, function, replace(after if state.new_code else before, runtime=runtime))
+    runtime = (after if state.new_configuration else before).of(configuration).runtime
+    manifest = (after if state.new_code else before).of(code)
+    function = replace(function, runtime=None, architecture=None)  # they are the manifest's from here on
+    return Mixed(state, function, replace(manifest, runtime=runtime))
 
 
 def kind(pair: Pair, changes: Sequence[Change]) -> Kind:

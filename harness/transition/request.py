@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from harness.catalogue import waivable
 from harness.discovery.manifest import here
 from harness.manifest import Manifest, ManifestError, Options, find, load
+from harness.manifest.deployed_names import filled, unnamed
 from harness.model import UsageError
 from harness.policy import KNOWN_RUNTIMES
 from harness.reporters import formats
-from harness.session.deployed import as_deployed, function_of
+from harness.session.deployed import as_deployed, from_account, function_of
 from harness.transition import json_v1
 from harness.transition.analysis import analyse
 from harness.transition.document import document
@@ -30,12 +31,16 @@ FORMATS: Final = formats(document, json_v1.data)
 """What ``--format`` and ``--output`` take."""
 NOTHING_LIVE = (
     "nothing names the deployed version: name its manifest with --from, or what differs from the new one with "
-    "--from-code, --from-layer, --from-runtime, --from-arch or --from-env"
+    "--from-code, --from-layer, --from-runtime, --from-arch or --from-env; or take all of it from the account, with "
+    "--from-account"
 )
 SEVERAL = (
     "--from-code {}: the functions have code archives of their own, and one deployed function stands for one of them: "
     "name the deployed version of each in a manifest, with --from"
 )
+T = TypeVar("T")
+_SECRET: Final = 6
+"""Characters; a shorter value hides nothing, and its letters are everywhere."""
 NO_HANDLER = "no handler is declared: add a [functions.NAME] table with handler, or --handler NAME"
 
 
@@ -55,8 +60,7 @@ def sides(options: argparse.Namespace, environ: Mapping[str, str]) -> tuple[Mani
     if not said["layers"] and function_of(options.from_code):
         said["layers"] = (options.from_code,)  # a function runs with the layers that it carries, never with others
     given = {name: value for name, value in said.items() if value}
-    if options.from_manifest is None and not given:
-        raise UsageError(NOTHING_LIVE)
+    _one_way(options, given)
     new = Options(
         folder=Path.cwd(),
         code=options.code,
@@ -83,15 +87,53 @@ def sides(options: argparse.Namespace, environ: Mapping[str, str]) -> tuple[Mani
         raise UsageError(NO_HANDLER)
     if function_of(options.from_code) and len({one.code for one in after.functions}) > 1:
         raise UsageError(SEVERAL.format(options.from_code))
-    if options.from_manifest is None:
-        stated = options.from_runtime, options.from_arch
-        before = as_deployed(before, "--from-code", options.from_code, options.profile, stated)
-    return before, after
+    return _with_account(options, before, after)
+
+
+def _one_way(options: argparse.Namespace, given: Collection[str]) -> None:
+    """Make sure that something names the old side, and only one thing.
+
+    Raises:
+        UsageError: Nothing does, or several do.
+    """
+    if options.from_account and (options.from_manifest or set(given) - {"env"}):
+        raise UsageError("--from-account: the account says all of the old side; beside it, --from-env alone is taken")
+    if options.from_manifest is None and not given and not options.from_account:
+        raise UsageError(NOTHING_LIVE)
+
+
+def _with_account(options: argparse.Namespace, before: Manifest, after: Manifest) -> tuple[Manifest, Manifest]:
+    """Both sides, with what the account has of the functions that options take from there."""
+    stated = options.from_runtime, options.from_arch
+    one = function_of(options.from_code) and len(before.functions) == 1
+    if options.from_manifest or not (options.from_account or one):
+        deployed = None if options.from_manifest else options.from_code
+        return as_deployed(before, "--from-code", deployed, options.profile, stated), after
+    names = _names(before) if options.from_account else {before.functions[0].name: options.from_code}
+    before, after = from_account(before, after, names, options.profile, stated)
+    more = dict(pair.split("=", 1) for pair in options.from_env)
+    functions = (replace(one, environment=tuple({**dict(one.environment), **more}.items())) for one in before.functions)
+    return replace(before, functions=tuple(functions)), after
+
+
+def _names(manifest: Manifest) -> dict[str, str]:
+    """What names each function in the account.
+
+    Raises:
+        UsageError: One has no name that could be one there.
+    """
+    names = {}
+    for function in manifest.functions:
+        called = function.deployed_as or filled("{function}", function.name)
+        if called is None:
+            raise UsageError(unnamed(function.name))
+        names[function.name] = called if called.startswith("arn:") else f"function:{called}"
+    return names
 
 
 def assumed(options: argparse.Namespace, after: Manifest) -> tuple[str, ...]:
     """A sentence on each deployed archive that no option names, so that the new one is assumed."""
-    if options.from_manifest is not None:
+    if options.from_manifest is not None or options.from_account:
         return ()
     found = []
     layered = any(function.layers for function in after.functions)
@@ -125,4 +167,26 @@ def run(
 ) -> Transition:
     """Observed at the whole way; the notes are added to the report's."""
     found = analyse(*sides, settings, Order(order) if order else None, rollback=rollback)
-    return replace(found, notes=(*notes, *found.notes))
+    before, after = ({value: name for one in side.functions for name, value in one.environment} for side in sides)
+    # A handler's own words can hold what the account has in its variables.
+    secrets = {value: name for value, name in before.items() if value not in after and len(value) >= _SECRET}
+    return without(replace(found, notes=(*notes, *found.notes)), secrets)
+
+
+def without(report: T, secrets: Mapping[str, str]) -> T:
+    """A report, or a part of it, with names in the place of the values of variables.
+
+    Args:
+        report: Frozen dataclasses and tuples of them.
+        secrets: The names, by the values.
+    """
+    shown: Any = report
+    if isinstance(shown, str) and type(shown) is str:
+        for value in sorted(secrets, key=len, reverse=True):
+            shown = shown.replace(value, f"<{secrets[value]}>")
+    elif isinstance(shown, tuple):
+        shown = tuple(without(one, secrets) for one in shown)
+    elif is_dataclass(shown) and not isinstance(shown, type):
+        parts = {field.name: without(getattr(shown, field.name), secrets) for field in fields(shown) if field.init}
+        shown = replace(shown, **parts)
+    return cast("T", shown)

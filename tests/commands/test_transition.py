@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,8 +12,11 @@ from jsonschema import Draft202012Validator
 
 from fixtures.broken import mini
 from harness.cli import run
+from harness.model import Finding
 from harness.reporters.json_v1 import schema
 from harness.transition import json_v1
+from harness.transition.request import without
+from harness.transition.values import Judged, State
 from tests import aws
 from tests.canaries import canaries_in
 
@@ -100,11 +104,13 @@ def account(moto: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[aws.Account]
 
 def test_the_old_side_is_what_is_deployed(call: Call, desk: Path, account: aws.Account) -> None:
     layer = account.layer("parts", (desk / "live/layer.zip").read_bytes())
-    account.function("api", (desk / "live/code.zip").read_bytes(), Handler="api.handler", Layers=[layer])
+    variables = {"Variables": {"TOKEN_KEY": "canary-value"}}
+    code = (desk / "live/code.zip").read_bytes()
+    account.function("api", code, Handler="api.handler", Layers=[layer], Environment=variables)
 
-    code, out, err = call("--from-code", "function:api", "--from-layer", "function:api", *STATIC)
+    result, out, err = call("--from-code", "function:api", "--from-layer", "function:api", *STATIC)
 
-    assert (code, out.partition(" ")[0]) == (0, "PASS")
+    assert (result, out.partition(" ")[0]) == (0, "PASS")
     assert "fails       works                works  configuration first" in out
     assert "from        function:api " in out
     assert f"b: next/layer.zip has it (python/b.py), and {layer} does not" in " ".join(out.split())
@@ -140,6 +146,7 @@ def test_a_function_that_is_live_has_its_own_layers(
         "layers": ", ".join(layers) or "none",
         "handler": "old.handler",
         "runtime": "python3.11",
+        "environment": "PASSWORD",
     }
     assert [state["outcome"] for state in report["functions"][0]["states"]][::3] == ["works", "works"]
     assert result == (1 if report["order"]["safe"] == ["atomic"] else 0)
@@ -321,3 +328,77 @@ def test_colours_mark_what_matters(call: Call, monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.delitem(environ, "NO_COLOR", raising=False)
 
     assert "\x1b[1;31mfails\x1b[0m" in call(*ARCHIVES, *STATIC)[1]
+
+
+ACCOUNT = """\
+code = "next/code.zip"
+layers = ["next/layer.zip"]
+deployed-as = "shop-{function}"
+
+[functions.api]
+handler = "api.handler"
+environment = { TOKEN_KEY = "canary-value", NEW = "1" }
+
+[functions.job]
+handler = "api.handler"
+deployed-as = "shop-job:live"
+
+[functions.later]
+handler = "api.handler"
+"""
+
+
+def test_every_function_is_as_the_account_has_it(call: Call, desk: Path, account: aws.Account) -> None:
+    (desk / "lambda-artifact.toml").write_text(ACCOUNT, encoding="utf-8")
+    layer = account.layer("parts", (desk / "live/layer.zip").read_bytes())
+    code = mini(desk / "live/code.zip", {"old.py": f"import a{HANDLER}"}).read_bytes()
+    live = {"Handler": "old.handler", "Layers": [layer], "Publish": True}
+    account.function("shop-api", code, **live)
+    account.function("shop-job", code, Runtime="python3.13", **live)
+    account.functions.create_alias(FunctionName="shop-job", Name="live", FunctionVersion="1")
+    account.functions.update_function_configuration(FunctionName="shop-job", Handler="later.handler")
+
+    code_, out, err = call("--from-account", "--from-env", "STAGE=dev", *JSON)
+
+    report = json.loads(out)
+    assert [(one["name"], one["kind"]) for one in report["functions"]] == [
+        ("api", "changed"),
+        ("job", "changed"),
+        ("later", "new"),
+    ]
+    changes = [{one["what"]: (one["before"], one["after"]) for one in each["changes"]} for each in report["functions"]]
+    assert changes[0]["environment"] == ("PASSWORD, STAGE", "NEW, TOKEN_KEY")
+    assert changes[1]["environment"] == ("STAGE", "none")  # nothing is declared: PASSWORD stays
+    assert changes[1]["runtime"] == ("python3.13", "python3.12")
+    assert {each["handler"] for each in changes[:2]} == {("old.handler", "api.handler")}  # the alias's version
+    assert [state["outcome"] for state in report["functions"][0]["states"]][::3] == ["works", "works"]
+    assert code_ in {0, 1}
+    assert not canaries_in(out + err)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--from-account"], "none of the functions is in the account: function:api: say what they are called"),
+        (["--from-account", "--from-code", "live/code.zip"], "the account says all of the old side"),
+        (["--from-account", "--from", "live.toml"], "the account says all of the old side"),
+    ],
+)
+def test_an_account_that_says_nothing_or_not_alone_is_refused(
+    call: Call, account: aws.Account, arguments: list[str], said: str
+) -> None:
+    del account
+    code, _, err = call(*arguments, *STATIC)
+
+    assert code == 2
+    assert said in err
+
+
+def test_values_of_the_account_are_in_no_message() -> None:
+    finding = Finding("KeyError: 'hunter2-and-more'", "app.py:1", cause="was hunter2-and-more, and on")
+    report = (Judged(State.BEFORE, "api", finding), "hunter2")
+
+    shown = without(report, {"hunter2-and-more": "PASSWORD", "hunter2": "OLD"})
+
+    hidden = replace(finding, message="KeyError: '<PASSWORD>'", cause="was <PASSWORD>, and on")
+    assert shown == (Judged(State.BEFORE, "api", hidden), "<OLD>")

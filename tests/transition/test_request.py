@@ -626,3 +626,67 @@ class TestArchives:
             ["live", "code.zip"],
             ["live", "layer.zip"],
         ]
+
+
+DURABLE = """\
+from aws_durable_execution_sdk_python import DurableContext, durable_execution, durable_step
+
+
+@durable_step
+def {charge}(step):
+    return 1
+
+
+@durable_execution
+def handler(event, context: DurableContext):
+{body}
+"""
+CHARGE, NOTIFY, AUDIT = (
+    f"    context.step({called}, name={name!r})\n"
+    for called, name in (("lambda _: 1", "charge"), ("lambda _: 2", "notify"), ("lambda _: 3", "audit"))
+)
+BY_NAME = "    context.step(charge())\n"
+IF = "    if event.get('audit'):\n    "
+
+
+class TestReplay:
+    """What is suspended during the deployment resumes on the new code."""
+
+    @pytest.mark.parametrize(
+        ("old", "new", "said"),
+        [
+            (CHARGE + NOTIFY, CHARGE, "the new code has no step 'notify'"),
+            (CHARGE + NOTIFY, CHARGE.replace("charge", "pay") + NOTIFY, "the new code has no step 'charge'"),
+            (BY_NAME, BY_NAME.replace("charge", "pay"), "the new code has no step 'charge'"),
+            (CHARGE + NOTIFY, CHARGE + AUDIT + NOTIFY, "step 'audit' is new and comes before step 'notify'"),
+            (CHARGE + NOTIFY, CHARGE + NOTIFY + AUDIT, None),
+            (CHARGE + NOTIFY, CHARGE + IF + AUDIT + NOTIFY, None),
+            (CHARGE, BY_NAME, None),
+            (CHARGE, CHARGE.replace("1", "11"), None),
+            ("    return 1\n", CHARGE, None),
+        ],
+    )
+    def test_the_old_history_has_to_fit_the_new_code(self, desk: Desk, old: str, new: str, said: str | None) -> None:
+        desk.static = True
+        sides: list[Manifest] = []
+        for name, body in (("live", old), ("next", new)):
+            charge = "pay" if "(pay())" in body else "charge"
+            release = Release({"api": ""}, None, {"api.py": DURABLE.format(body=body, charge=charge)})
+            sides.append(replace(release.write(desk.folder / name), runtime="python3.13"))
+
+        found = [one.finding for one in desk.analyse(sides[0], sides[1]).judged]
+        assert [one.message.rpartition("history: ")[2] for one in found] == ([said] if said else [])
+        assert all(one.severity is Severity.WARNING and "use an alias" in (one.remedy or "") for one in found)
+
+        pinned = [replace(one, functions=(replace(one.functions[0], deployed_as="api:live"),)) for one in sides]
+        assert not desk.analyse(pinned[0], pinned[1]).judged
+
+
+def test_functions_with_runtimes_of_their_own_are_compared_by_them(desk: Desk) -> None:
+    old, new = (Release({"api": ""}, None).write(desk.folder / "live", runtime=name) for name in ("python3.11", None))
+
+    (way,) = desk.analyse(old, new).ways
+
+    assert [(change.what, change.before, change.after) for change in way.changes] == [
+        ("runtime", "python3.11", "python3.12")
+    ]

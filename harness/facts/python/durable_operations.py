@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from harness.facts.python.bindings import Function
+from harness.facts.python.code import Contexts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from harness.facts.python.code import Code
+    from harness.facts.python.code import Code, Home
 
 TRIGGER: Final = b"aws_durable_execution_sdk_python"
 """A source without this name has none."""
@@ -43,11 +44,13 @@ class Operation:
     Attributes:
         kind: The method: ``step``, ``wait`` …
         name: None where it has none, or only the run time tells.
+        always: Whether every execution makes it: it stands in the handler itself, under no condition.
     """
 
     kind: str
     name: str | None
     line: int
+    always: bool = False
 
 
 def operations(code: Code) -> tuple[Operation, ...]:
@@ -61,13 +64,22 @@ def _operations(code: Code) -> Iterator[Operation]:
         for node in ast.walk(code.tree)
         if isinstance(node, Function) and any(code.evaluator.dotted(one) in _NAMING for one in node.decorator_list)
     }
+    contexts = Contexts(code, frozenset())
     for node in ast.walk(code.tree):
         match node:
             case ast.Call(func=ast.Attribute(value=ast.Name(id=receiver), attr=method)) if method in _METHODS:
                 if _is_context(code, node, receiver):
-                    yield Operation(method, _name(node, method, naming), node.lineno)
+                    always = _is_handler(code, code.function(node)) and not contexts.of(node).conditional
+                    yield Operation(method, _name(node, method, naming), node.lineno, always)
             case _:
                 pass
+
+
+def _is_handler(code: Code, home: Home) -> bool:
+    """Whether a function is the handler of durable executions itself."""
+    decorators = home.decorator_list if isinstance(home, Function) else []
+    called = (one.func if isinstance(one, ast.Call) else one for one in decorators)
+    return any(code.evaluator.dotted(one).endswith("durable_execution") for one in called)
 
 
 def _is_context(code: Code, node: ast.AST, name: str) -> bool:

@@ -26,12 +26,14 @@ def handler(event, context: DurableContext):
 
 def test_operations_have_the_names_that_the_history_has() -> None:
     assert module(SOURCE, (3, 13)).operations == (
-        Operation("step", "charge", 9),
-        Operation("step", "notify", 10),
-        Operation("step", "report", 11),
-        Operation("step", None, 12),
-        Operation("wait", "cool-down", 13),
-        Operation("map", "all", 14),
+        Operation("step", "charge", 9, always=True),
+        Operation("step", "notify", 10, always=True),
+        Operation("step", "report", 11, always=True),
+        Operation("step", None, 12, always=True),
+        Operation("wait", "cool-down", 13, always=True),
+        Operation("map", "all", 14, always=True),
         Operation("step", "each", 14),
     )
+    later = module(SOURCE.replace(b"    context.wait", b"    if event:\n        context.wait"), (3, 13)).operations
+    assert [one.kind for one in later if not one.always] == ["wait", "step"]
     assert not module(SOURCE.replace(b"aws_durable", b"my_durable"), (3, 13)).operations
