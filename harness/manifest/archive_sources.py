@@ -13,6 +13,7 @@ from harness.manifest.values import Source, SourceKind
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_OBJECT = r"s3://(?!arn:)[^/]+/.+|s3://arn:[^:/]+:s3(-object-lambda)?:[^:/]*:\d{12}:accesspoint[/:][^/:]+/.+"
 _FUNCTION = "function:"
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}(:[A-Za-z0-9$_-]+)?")
 _FUNCTION_ARN = r"arn:[^:]+:lambda:[^:]+:\d{12}:function:[A-Za-z0-9_-]+(:[A-Za-z0-9$_-]+)?"
@@ -49,7 +50,7 @@ class Paths:
         if text.startswith("<"):  # a template's placeholder
             return Source(text.strip("<>"), None, SourceKind.UNKNOWN)
         for start, pattern, expected, kind in (
-            ("s3://", "s3://[^/]+/.+", "s3://bucket/key", SourceKind.S3),
+            ("s3://", _OBJECT, "s3://bucket/key", SourceKind.S3),
             (_FUNCTION, _FUNCTION + _NAME.pattern, f"{_FUNCTION}NAME", SourceKind.REMOTE),  # as a layer: its layers
             ("arn:", arn, f"the ARN of {what}", SourceKind.REMOTE),
         ):

@@ -120,8 +120,16 @@ class Aws:
             raise NoRegionError
         # On the client alone: what the SDK does to get the user's credentials is not ours to forbid.
         client.meta.events.register_first("before-call", partial(_refuse, writes=self._writes))
+        if not self._writes:
+            client.meta.events.register("before-parameter-build.s3.CreateSession", _read_only)
         _limit(client)
         return client
+
+
+def _read_only(params: dict[str, str], **others: object) -> None:
+    """Ask a directory bucket for a session that can only read."""
+    del others
+    params["SessionMode"] = "ReadOnly"
 
 
 def _limit(client: Any) -> None:  # noqa: ANN401 - the SDK makes its classes at run time

@@ -18,6 +18,7 @@ class Resource(StrEnum):
     """The kind of resource that an IAM policy can restrict a call to."""
 
     OBJECT = "object"
+    DIRECTORY_BUCKET = "directory bucket"
     FUNCTION = "function"
     LAYER_VERSION = "layer version"
     ALL = "*"
@@ -45,6 +46,8 @@ class Operation:
 ALLOWED: Final = (
     Operation("s3", "HeadObject", "s3:GetObject", Resource.OBJECT),
     Operation("s3", "GetObject", "s3:GetObject", Resource.OBJECT),
+    # The SDK's own call for a directory bucket, before any other of these: what it is allowed, the session is, to read.
+    Operation("s3", "CreateSession", "s3express:CreateSession", Resource.DIRECTORY_BUCKET),
     # The SDK's own call for the region of a bucket; the region is in the refusal, too.
     Operation("s3", "HeadBucket", None, Resource.ALL),
     Operation("lambda", "GetFunction", "lambda:GetFunction", Resource.FUNCTION),

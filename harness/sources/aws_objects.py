@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError
 from urllib3.exceptions import HTTPError
 
-from harness.sources.aws import AwsUnavailable, asking
+from harness.sources.aws import asking
 from harness.sources.download import Cut, Remote, Replaced, piecewise, skip
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 _REPLACED: Final = {"412", "PreconditionFailed"}
 _PARTIAL: Final = 206
-_DIRECTORY_BUCKET: Final = "--x-s3"
 
 
 def head(aws: Aws, resource: S3Object, text: str) -> Remote:
@@ -34,21 +33,20 @@ def head(aws: Aws, resource: S3Object, text: str) -> Remote:
     Raises:
         AwsUnavailable: It is not there, or may not be read.
     """
-    if resource.bucket.endswith(_DIRECTORY_BUCKET):
-        raise AwsUnavailable(f"{text}: directory buckets (S3 Express) are not read; copy it to another bucket.")
-    client = aws.client("s3")
+    client = aws.client("s3", resource.region)
     answer = _head(client, resource, text)
     with asking("s3", "HeadObject", text):
         etag, size = str(answer["ETag"]), int(answer["ContentLength"])
     # Without versions, only the ETag identifies an object's content: size and date make sure.
     place = client.meta.endpoint_url, resource.bucket, resource.key, resource.version
-    sha256, crc32 = _checksum(answer, "SHA256"), _checksum(answer, "CRC32")
+    sha256, crc32, crc64 = (_checksum(answer, algorithm) for algorithm in ("SHA256", "CRC32", "CRC64NVME"))
     return Remote(
         text=text,
         identity="|".join(map(str, (*place, etag, size, answer.get("LastModified")))),
         size=size,
         sha256=None if sha256 is None else sha256.hex(),
         crc32=None if crc32 is None else int.from_bytes(crc32, "big"),
+        crc64=None if crc64 is None else int.from_bytes(crc64, "big"),
         opened=partial(_opened, client, resource, text, etag),
     )
 

@@ -7,7 +7,7 @@ import time
 import zlib
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, BinaryIO, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, TypeAlias, cast
 
 from harness.artifact import file_type
 from harness.regular_files import LARGEST_ARCHIVE
@@ -50,6 +50,7 @@ class Remote:
         size: Bytes.
         sha256: In hexadecimal; None where AWS does not say.
         crc32: None where AWS does not say.
+        crc64: S3's CRC64NVME; None where AWS does not say.
         opened: Opens it at an offset. Raises ``Cut`` where another attempt may succeed, ``Replaced``, and
             ``AwsUnavailable``.
     """
@@ -60,6 +61,7 @@ class Remote:
     sha256: str | None
     crc32: int | None
     opened: Callable[[int], AbstractContextManager[Read]]
+    crc64: int | None = None
 
 
 def receive(
@@ -117,6 +119,15 @@ def _opened(remote: Remote, start: int, seconds: float) -> Iterator[Read]:
         yield read
 
 
+def _crc64nvme() -> Callable[[bytes, int], int] | None:
+    """The function that computes S3's default checksum; None without the extra ``crt``."""
+    try:
+        from awscrt import checksums  # noqa: PLC0415 - an extra
+    except ImportError:
+        return None
+    return cast("Callable[[bytes, int], int]", checksums.crc64nvme)
+
+
 def piecewise(raw: Any) -> Read:  # noqa: ANN401 - urllib3's response, or something that reads like it
     """A function that reads the bytes that have arrived, without waiting for a full piece."""
     read: Read = getattr(raw, "read1", raw.read)  # urllib3 has it from version 2 on
@@ -139,6 +150,8 @@ class _Arrived:
         self._progress = progress
         self._sha256 = hashlib.sha256()
         self._crc32 = 0
+        self._crc64 = 0
+        self._crc64nvme = _crc64nvme() if remote.crc64 is not None else None
         self._step = -1
         self._head = b""
 
@@ -162,6 +175,7 @@ class _Arrived:
             self._file.write(chunk)
             self._sha256.update(chunk)
             self._crc32 = zlib.crc32(chunk, self._crc32)
+            self._crc64 = self._crc64nvme(chunk, self._crc64) if self._crc64nvme else 0
 
     def check_start(self) -> None:
         """Make sure that a response that ended early can be the start of an archive.
@@ -184,6 +198,8 @@ class _Arrived:
             raise self._mismatch(f"AWS says that its SHA-256 is {remote.sha256}, and {arrived} arrived")
         if remote.crc32 not in (None, self._crc32):
             raise self._mismatch("it does not have the CRC-32 that AWS names")
+        if self._crc64nvme and remote.crc64 != self._crc64:
+            raise self._mismatch("it does not have the CRC-64/NVME that AWS names")
         return arrived
 
     def _mismatch(self, why: str) -> AwsUnavailable:

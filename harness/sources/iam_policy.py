@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Final
 
 from harness.sources.aws_calls import ALLOWED, PINNED, Purpose, Resource
-from harness.sources.aws_resources import LambdaFunction, LayerVersion, S3Object, iam_resource
+from harness.sources.aws_resources import LambdaFunction, LayerVersion, S3Object
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,12 +15,14 @@ if TYPE_CHECKING:
 
 _SIDS: Final = {
     Resource.OBJECT: "ReadObjects",
+    Resource.DIRECTORY_BUCKET: "ReadDirectoryBuckets",
     Resource.FUNCTION: "ReadFunctions",
     Resource.LAYER_VERSION: "ReadLayers",
     Resource.ALL: "ReadAccount",
 }
 _ANY: Final = {
     Resource.OBJECT: ("arn:aws:s3:::BUCKET/*",),
+    Resource.DIRECTORY_BUCKET: (),
     Resource.FUNCTION: ("arn:aws:lambda:REGION:ACCOUNT:function:*",),
     Resource.LAYER_VERSION: ("arn:aws:lambda:REGION:ACCOUNT:layer:*",),
     Resource.ALL: ("*",),
@@ -53,8 +55,8 @@ def policy(resources: Sequence[AwsResource] = (), *, preflight: bool = False) ->
 def _arns(kind: Resource, resource: AwsResource) -> tuple[str, ...]:
     """The ARNs that a policy needs for a resource, of those that restrict one kind of call."""
     match resource:
-        case S3Object() if kind is Resource.OBJECT:
-            return (iam_resource(str(resource)),)
+        case S3Object() if kind is (Resource.DIRECTORY_BUCKET if resource.express else Resource.OBJECT):
+            return (resource.arn,)
         case LayerVersion(arn) if kind is Resource.LAYER_VERSION:
             return (arn,)
         case LambdaFunction() if kind is Resource.FUNCTION:

@@ -233,7 +233,8 @@ BAD = {
     "malformed addresses": (
         (
             'code = "arn:aws:lambda:eu-west-1:123456789012:layer:libs:1"\n'
-            'layers = ["s3://bucket", "arn:aws:lambda:eu-west-1:123456789012:layer:libs"]\n'
+            'layers = ["s3://bucket", "s3://arn:aws:s3:eu-west-1:123456789012:accesspoint/builds", '
+            '"arn:aws:lambda:eu-west-1:123456789012:layer:libs"]\n'
         ),
         [
             (
@@ -242,7 +243,11 @@ BAD = {
             ),
             '{file}:2: `layers[0]`: expected s3://bucket/key, found "s3://bucket"',
             (
-                "{file}:2: `layers[1]`: expected the ARN of a layer's version, "
+                "{file}:2: `layers[1]`: expected s3://bucket/key, found "
+                '"s3://arn:aws:s3:eu-west-1:123456789012:accesspoint/builds"'
+            ),
+            (
+                "{file}:2: `layers[2]`: expected the ARN of a layer's version, "
                 'found "arn:aws:lambda:eu-west-1:123456789012:layer:libs"'
             ),
         ],

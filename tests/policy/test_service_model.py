@@ -67,8 +67,9 @@ ANSWERS = {
     ),
     "lambda.ListFunctionsByCodeSigningConfig": ("FunctionArns", "NextMarker"),
     "lambda.GetAccountSettings": ("AccountUsage.TotalCodeSize", "AccountLimit.TotalCodeSize"),
-    "s3.HeadObject": ("ETag", "ContentLength", "LastModified", "ChecksumSHA256", "ChecksumCRC32", "ChecksumType"),
+    "s3.HeadObject": ("ETag", "ContentLength", "LastModified", "ChecksumSHA256", "ChecksumCRC32", "ChecksumCRC64NVME"),
     "s3.GetObject": ("Body",),
+    "s3.CreateSession": ("Credentials.SessionToken",),
     "s3.HeadBucket": ("BucketRegion",),
 }
 REQUESTS = {

@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from tests.aws import Account, Answer, Asked
 
 FUNCTION = f"arn:aws:lambda:{aws.REGION}:{aws.ACCOUNT}:function:api"
+POINT = f"arn:aws:s3:{aws.REGION}:123456789012:accesspoint/builds"
+REGIONS = "arn:aws:s3::123456789012:accesspoint/mfzwi23gnjvgw.mrap"
+EXPRESS = "builds--use1-az4--x-s3"
 LAYER = f"arn:aws:lambda:{aws.REGION}:{aws.ACCOUNT}:layer:deps:3"
 WRITES = re.compile(r"Add|Copy|Create|Delete|Invoke|Publish|Put|Remove|Restore|Tag|Untag|Update|Upload|Write")
 
@@ -82,7 +85,8 @@ class TestCalls:
         statements = json.loads(policy(preflight=True))["Statement"]
 
         granted = {action for one in statements for action in one["Action"]}
-        assert granted == {one.action for one in ALLOWED if one.action} | {"s3:GetObjectVersion"}
+        every = {one.action for one in ALLOWED if one.action} | {"s3:GetObjectVersion"}
+        assert granted == every - {"s3express:CreateSession"}  # only where a directory bucket is named
         assert {one["Effect"] for one in statements} == {"Allow"}
         assert not [one for one in statements if one["Resource"] == ["*"] and one["Sid"] != "ReadAccount"]
 
@@ -93,6 +97,23 @@ class TestCalls:
 
         assert granted
         assert not granted & preflight
+
+    @pytest.mark.parametrize(
+        ("text", "action", "arn"),
+        [
+            (f"s3://{POINT}/api/code.zip", "s3:GetObject", f"{POINT}/object/api/code.zip"),
+            (f"s3://{EXPRESS}/k", "s3express:CreateSession", f"arn:aws:s3express:*:*:bucket/{EXPRESS}"),
+        ],
+    )
+    def test_access_points_and_directory_buckets_have_rights_of_their_own(
+        self, text: str, action: str, arn: str
+    ) -> None:
+        named = parse(text)
+        assert named
+
+        (statement,) = json.loads(policy([named]))["Statement"]
+
+        assert (statement["Action"], statement["Resource"]) == ([action], [arn])
 
     def test_what_is_named_is_all_that_is_allowed(self) -> None:
         named: list[AwsResource] = [
@@ -150,6 +171,10 @@ def filled(shape: Any) -> Any:  # noqa: ANN401 - whatever a call takes
         ("s3://b/k", S3Object("b", "k")),
         ("s3://b/a/k.zip?versionId=v1", S3Object("b", "a/k.zip", "v1")),
         ("s3://b/what?.zip", S3Object("b", "what?.zip")),
+        (f"s3://{POINT}/a/k.zip?versionId=v1", S3Object(POINT, "a/k.zip", "v1", aws.REGION)),
+        (f"s3://{REGIONS}/k", S3Object(REGIONS, "k")),
+        (f"s3://{POINT}", None),
+        (f"s3://{EXPRESS}/k", S3Object(EXPRESS, "k")),
         ("s3://b/", None),
         ("s3://b/?versionId=v", None),
         ("function:api", LambdaFunction("api", "api")),

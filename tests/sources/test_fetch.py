@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from awscrt.checksums import crc64nvme
 
 from harness.artifact.entries import Role
 from harness.manifest import Source, SourceKind
@@ -90,6 +91,7 @@ def left(folder: Path) -> set[str]:
     }
 
 
+DESCRIBED = {"ETag": '"e"', "Content-Length": str(len(archive())), "Content-Type": "application/zip"}
 DOWNLOAD = r"GET /(-/archives|builds)/"
 
 
@@ -233,6 +235,57 @@ class TestObjects:
 
         assert {"SHA256": "SHA-256", "CRC32": "CRC-32"}[algorithm] in why(sources, "s3://builds/code.zip")
         assert not left(tmp_path)
+
+    def test_s3s_own_checksum_is_compared(self, account: Account, sources: Sources, tmp_path: Path) -> None:
+        data = archive(size=SIZE)
+        checksum = base64.b64encode(crc64nvme(data).to_bytes(8, "big")).decode()
+        account.put("builds", "code.zip", data)
+
+        def described(asked: Asked, usual: Callable[[], Answer]) -> Answer:
+            del asked
+            answer = usual()
+            kept = {name: value for name, value in answer.headers.items() if "checksum" not in name.lower()}
+            answer.headers = {**kept, "x-amz-checksum-crc64nvme": checksum, "x-amz-checksum-type": "FULL_OBJECT"}
+            return answer
+
+        account.once("HEAD", described, times=2)
+        account.once("GET /builds", changed)
+
+        assert "CRC-64/NVME" in why(sources, "s3://builds/code.zip")
+        assert not left(tmp_path)
+        assert fetched(Sources(tmp_path / "other", print), "s3://builds/code.zip") == data
+
+    def test_a_directory_bucket_is_read_in_a_session_that_can_only_read(
+        self, account: Account, sources: Sources
+    ) -> None:
+        bucket, modes = "builds--use1-az4--x-s3", []
+
+        def session(asked: Asked, usual: Callable[[], Answer]) -> Answer:
+            del usual
+            modes.append(asked.headers.get("x-amz-create-session-mode"))
+            keys = ("AccessKeyId", "SecretAccessKey", "SessionToken")
+            body = "".join(f"<{key}>k</{key}>" for key in keys) + "<Expiration>2099-01-01T00:00:00Z</Expiration>"
+            return Answer(200, {}, f"<R><Credentials>{body}</Credentials></R>".encode())
+
+        account.once(r"\?session", session)
+        account.once(f"(HEAD|GET) /{bucket}/code.zip", lambda *_: Answer(200, DESCRIBED, archive()), times=2)
+
+        assert fetched(sources, f"s3://{bucket}/code.zip") == archive()
+        assert modes == ["ReadOnly"]
+
+    def test_an_access_point_is_asked_by_its_arn(
+        self, account: Account, sources: Sources, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        point = "http://builds-123456789012.s3.example/api/code.zip"
+        monkeypatch.setenv("HTTP_PROXY", account.endpoint)
+        monkeypatch.setenv("NO_PROXY", "")
+        monkeypatch.setenv("AWS_ENDPOINT_URL", "http://s3.example")
+        account.once(f"(HEAD|GET) {point}", lambda *_: Answer(200, DESCRIBED, archive()), times=2)
+
+        text = "s3://arn:aws:s3:eu-west-1:123456789012:accesspoint/builds/api/code.zip"
+
+        assert fetched(sources, text) == archive()
+        assert account.calls() == [f"HEAD {point}", f"GET {point}"]
 
     def test_a_checksum_of_parts_is_not_compared(self, account: Account, sources: Sources) -> None:
         account.put("builds", "code.zip", archive())
