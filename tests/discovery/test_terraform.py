@@ -153,6 +153,36 @@ def test_what_only_the_apply_decides_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("values", "attribute", "value"),
+    [
+        (
+            {"durable_config": [{"execution_timeout": 60, "retention_period": None}]},
+            "durable",
+            {"execution-timeout": 60},
+        ),
+        ({"durable_config": []}, "durable", None),
+        ({"tenancy_config": [{"tenant_isolation_mode": "PER_TENANT"}]}, "tenant_isolation", True),
+        (
+            {
+                "capacity_provider_config": [
+                    {
+                        "lambda_managed_instances_capacity_provider_config": [
+                            {"per_execution_environment_max_concurrency": 4}
+                        ]
+                    }
+                ]
+            },
+            "max_concurrency",
+            4,
+        ),
+    ],
+)
+def test_what_kind_of_function_it_is(tmp_path: Path, values: dict[str, Any], attribute: str, value: object) -> None:
+    (found,) = read(tmp_path, plan(function(**values))).functions
+    assert getattr(found, attribute) == value
+
+
+@pytest.mark.parametrize(
     ("values", "reason"),
     [
         ({"package_type": "Image", "image_uri": "x"}, "it is deployed as an image"),

@@ -58,7 +58,8 @@ def why(text: str, folder: Path, profile: str | None = None) -> str:
 
 class TestCalls:
     def test_none_of_them_changes_anything(self) -> None:
-        assert not [one for one in ALLOWED if WRITES.search(one.name) or WRITES.search(one.action or "")]
+        named = [one.name for one in ALLOWED if WRITES.search(one.name) or WRITES.search(one.action or "")]
+        assert named == ["CreateSession"]  # of a directory bucket: credentials for some minutes, here to read alone
 
     @pytest.mark.parametrize("service", ["s3", "lambda"])
     def test_every_other_one_is_refused_before_it_is_made(self, account: Account, service: str) -> None:
