@@ -94,9 +94,11 @@ def _listed(several: Sequence[Component]) -> Listed:
     from cyclonedx.model.component import Component as Listed  # noqa: PLC0415
     from cyclonedx.model.component_evidence import ComponentEvidence, Occurrence  # noqa: PLC0415
     from packageurl import PackageURL  # noqa: PLC0415
+    from packaging.utils import canonicalize_name  # noqa: PLC0415 - for this format alone
 
     one = several[0]
-    purl = PackageURL("pypi", name=one.name, version=one.version or None) if one.index else None
+    # Package URLs have an index's names in their normal form, and the library keeps their dots.
+    purl = PackageURL("pypi", name=canonicalize_name(one.name), version=one.version or None) if one.index else None
     if one.purl:
         with contextlib.suppress(ValueError):
             purl = PackageURL.from_string(one.purl)

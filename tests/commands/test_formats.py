@@ -22,6 +22,8 @@ SBOM = {
     "specVersion": "1.4",
     "components": [
         {"type": "library", "name": "imaging", "version": "2.0", "purl": "pkg:pypi/imaging@2.0"},
+        {"type": "library", "name": "imaging", "version": "2.0", "purl": "pkg:pypi/imaging@2.0?file_name=a.whl"},
+        {"type": "library", "name": "imaging._png", "version": "2.0", "purl": "pkg:pypi/imaging@2.0#imaging/_png"},
         {"type": "library", "name": "libpng", "version": "1.6", "purl": "pkg:rpm/almalinux/libpng@1.6"},
         {"type": "library", "name": "vendored", "version": "0.1", "purl": "pkg:pypi/vendored@0.1"},
         {"name": ["not a name"], "purl": "pkg:generic/x"},
@@ -90,7 +92,8 @@ def test_the_bill_has_what_is_in_the_archives(environ: dict[str, str], capsys: p
     library = "layer.zip!python/imaging.libs/libpng-1a2b.so.16"
     assert set(components) == {
         "pkg:pypi/imaging@2.0",
-        "pkg:pypi/tiny.kit@1.2",
+        "pkg:pypi/imaging@2.0#imaging/_png",
+        "pkg:pypi/tiny-kit@1.2",
         "pkg:pypi/vendored@0.1",
         "pkg:rpm/almalinux/libpng@1.6",
         library,

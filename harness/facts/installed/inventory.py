@@ -94,8 +94,10 @@ def _stated(item: Item, folder: str) -> Iterator[Component]:
         name, version, purl = (value if isinstance(value, str) else "" for value in values)
         if not (name and purl):
             continue
-        index = purl.startswith("pkg:pypi/") and "?" not in purl
-        if not index:
-            yield Component(purl, name, version, where(item), purl=purl)
-        elif (key := canonicalize_name(name)) != own:
+        key, of_index = canonicalize_name(name), purl.startswith("pkg:pypi/")
+        if of_index and key == own and "#" not in purl:
+            continue
+        if of_index and not re.search("[?#]", purl):
             yield Component(f"{key}=={version}", name, version, where(item), index=True)
+        else:
+            yield Component(purl, name, version, where(item), purl=purl)
