@@ -3,12 +3,13 @@ from collections.abc import Iterator
 from harness.artifact.bundle import CODE_ROOT, LAYER_ROOT, Item, where
 from harness.check import Engines, Findings, Inapplicable, Scope, Subject, define
 from harness.diagnosis import handler, scripts
+from harness.diagnosis.variables import undeclared
 from harness.facts.files.executables import DENIED, EXEC_FORMAT, obstacle
 from harness.facts.python.graph import Graph
 from harness.facts.python.search import Missing, Search, site_folders
 from harness.facts.python.walk import Reach
 from harness.manifest import Event, Function
-from harness.model import Finding, Note, Severity, When
+from harness.model import Edit, Finding, Note, Severity, When
 from harness.policy import Limits, environment_size
 
 REFUSED = "InvalidParameterValueException: Lambda was unable to configure your environment variables because the"
@@ -18,7 +19,7 @@ FOLDERS = {"LD_LIBRARY_PATH": ("/opt/lib", "/var/task/lib"), "PATH": ("/opt/bin"
 
 @define(since="0.1", scope=Scope.FUNCTION)
 def check(subject: Subject, _: Engines) -> Findings:
-    """Every function's handler, variables and limits are such that Lambda accepts them.
+    """Every function has a handler, variables and limits that Lambda accepts, and the variables that its init reads.
 
     ## Why it matters
 
@@ -28,11 +29,16 @@ def check(subject: Subject, _: Engines) -> Findings:
     all layers off the search path. A timeout above 900 seconds is for functions on managed instances, and those run
     Python 3.13 or newer, as durable functions do. SnapStart takes neither file systems nor a `/tmp` above 512 MB.
 
+    A module that reads `os.environ["TABLE"]` when it is imported fails where the variable is not set. A template of
+    SAM, the CDK, Serverless or CloudFormation names all variables that the function gets. A manifest that a person
+    wrote may leave some out, so that only templates are checked for this.
+
     ## How to fix
 
     Name the handler `module.function`. Leave out the variables that Lambda sets itself. Where a variable must be set,
     let it keep what the runtime puts there: `PYTHONPATH=/opt/python:…`, `LD_LIBRARY_PATH=…:/opt/lib`. Large
-    configuration belongs in Parameter Store, Secrets Manager or a file of the artifact. A function with a capacity
+    configuration belongs in Parameter Store, Secrets Manager or a file of the artifact. Variables that something else
+    than the template sets are declared in a manifest on top of it. A function with a capacity
     provider says so in the manifest: `capacity-provider = true`.
     """
     function = subject.function
@@ -48,8 +54,25 @@ def check(subject: Subject, _: Engines) -> Findings:
     yield from _wrapper(subject, function, variables.get("AWS_LAMBDA_EXEC_WRAPPER"))
     if "PYTHONPATH" in variables:
         yield from _search_path(subject, function, variables)
+    yield from _undeclared(subject, function)
     for name in FOLDERS.keys() & variables.keys():
         yield from _replaced(subject, function, name, variables[name])
+
+
+def _undeclared(subject: Subject, function: Function) -> Iterator[Finding]:
+    lacking = undeclared(function, subject.program)
+    edit = Edit(f"declare {', '.join(lacking)} among the variables of {function.name}", function.declared_at)
+    for name, (path, variable) in lacking.items():
+        yield Finding(
+            f"KeyError: '{name}'",
+            f"{path}:{variable.line}",
+            remedy=str(edit),
+            cause=f"it reads the variable {name} when it is imported, and the template does not declare it",
+            chain=subject.program.walks[function.name].reached[path].chain,
+            when=When.AT_START,
+            functions=(function.name,),
+            edits=(edit,),
+        )
 
 
 def _accepted(subject: Subject, function: Function, variables: dict[str, str]) -> Iterator[Finding | Note]:

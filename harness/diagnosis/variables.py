@@ -1,4 +1,4 @@
-"""Environment variables behind an error that names none: they are read, and not declared."""
+"""Environment variables that are read and not declared: behind an error that names none, and at a certain init."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from harness.diagnosis.frames import frames_of
 from harness.diagnosis.values import Advice
+from harness.facts.python.search_path import WRAPPER
+from harness.model import When
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from harness.manifest import Function
 
 MOST = 3
+_LOADERS = frozenset({"dotenv", "dynaconf", "environ", "environs", "zappa"})  # import names of what sets variables
+_LAMBDAS = ("AWS_", "LAMBDA_", "_")  # prefixes of what the service may set
 SHOUTED = re.compile(r"\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b")
 ASKS = re.compile(
     r"(?i)environ|env ?var|variable|setting|config|not set|must be set|required|missing|undefined|not found"
@@ -27,8 +31,7 @@ NONE = re.compile(r"\bNone(?:Type)?\b")
 
 def advice(error: LambdaError, trace: Trace, function: Function, program: Program) -> Advice | None:
     """The variables to declare; None where none of them has to do with the error."""
-    known = {*dict(function.environment), *dict(program.policy.image_environment)}
-    known |= {name for name, _ in program.policy.service_variables}
+    known = _known(function, program)
     said = f"{error.message}\n" + "\n".join(trace.causes)
     frames = trace.frames or frames_of(error.stack)
     read = [one for one in _read(frames, function, program, said) if one[1].name not in known]
@@ -51,6 +54,36 @@ def _nearby(read: Sequence[tuple[str, Variable]], frames: Sequence[Frame]) -> li
         return []
     raised = last is frames[-1]
     return [(path, one) for path, one in read if path == last.file and (raised or one.line <= last.line)]
+
+
+def undeclared(function: Function, program: Program) -> dict[str, tuple[str, Variable]]:
+    """The variables without which a function certainly does not start, and that nothing sets: by name, the first read.
+
+    A manifest that a person wrote may leave variables out that the function has; a template that Lambda gets may not.
+    """
+    walk = program.walks.get(function.name)
+    if not function.whole_environment or walk is None or WRAPPER in dict(function.environment):
+        return {}
+    reached = [
+        (path, program.facts.modules[path])
+        for path, reach in walk.reached.items()
+        if path in program.own and not reach.guarded
+    ]
+    known = _known(function, program).union(*(program.facts.modules[one].set_variables for one in program.serving))
+    if "" in known or any(one.module.partition(".")[0] in _LOADERS for _, module in reached for one in module.imports):
+        return {}
+    found: dict[str, tuple[str, Variable]] = {}
+    for path, module in reached:
+        for one in module.variables:
+            lacking = one.at_import and one.name not in known and not one.name.startswith(_LAMBDAS)
+            if lacking and walk.when(path, one.line) is When.AT_START:
+                found.setdefault(one.name, (path, one))
+    return found
+
+
+def _known(function: Function, program: Program) -> set[str]:
+    policy = program.policy
+    return {name for name, _ in (*function.environment, *policy.image_environment, *policy.service_variables)}
 
 
 def _read(frames: Sequence[Frame], function: Function, program: Program, said: str) -> Iterator[tuple[str, Variable]]:

@@ -124,6 +124,7 @@ def as_template(project: Project, found: Discovery) -> Template:
         notes=(f"functions from {project.relative(found.file)} ({found.tool})", *found.notes),
         caveats={function.name: function.unknown for function in found.functions},
         permissions={function.name: function.permissions for function in found.functions},
+        whole_environments=frozenset(one.name for one in found.functions if one.whole_environment),
         events={function.name: function.events for function in found.functions},
         services=found.services if lacking() is None else None,
     )

@@ -79,6 +79,7 @@ class Declared:
         places: Where each value is declared, by its key in a manifest.
         unknown: What only a deploy decides, as clauses: ``environment.TABLE: Fn::ImportValue Shared``.
         permissions: What its role allows; None where the tool's output is not read for it.
+        whole_environment: Whether it has no variables but these, and those that Lambda sets.
     """
 
     name: str
@@ -105,6 +106,7 @@ class Declared:
     places: Mapping[str, Place] = field(default_factory=lambda: MappingProxyType({}))
     unknown: tuple[str, ...] = ()
     permissions: Permissions | None = None
+    whole_environment: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -132,6 +132,7 @@ class Template:
         notes: Sentences about the build.
         caveats: What a function's declaration leaves to the deploy, by its name.
         permissions: What each function's role allows, by the function's name.
+        whole_environments: The functions that have no variables but the declared ones, and those that Lambda sets.
         events: What each function is called with, as JSON texts by function and name.
         services: What of AWS the template declares, for functions that start with an emulated one; None: nothing.
     """
@@ -141,6 +142,7 @@ class Template:
     notes: tuple[str, ...] = ()
     caveats: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
     permissions: Mapping[str, Permissions | None] = field(default_factory=lambda: MappingProxyType({}))
+    whole_environments: frozenset[str] = frozenset()
     events: Mapping[str, Mapping[str, str]] = field(default_factory=lambda: MappingProxyType({}))
     services: Seed | None = None
 
@@ -152,6 +154,7 @@ class Template:
                 caveats=self.caveats.get(function.name, ()),
                 permissions=self.permissions.get(function.name),
                 seed=self._seed(function),
+                whole_environment=function.name in self.whole_environments,
             )
             for function in manifest.functions
         )

@@ -108,6 +108,7 @@ class Function:
         tmp: MB of ``/tmp``.
         caveats: What its declaration leaves to the deploy, as clauses.
         permissions: What its role allows; None where no template that is read for it declares the function.
+        whole_environment: Whether it has no variables but the declared ones, and those that Lambda sets.
     """
 
     name: str
@@ -137,6 +138,7 @@ class Function:
     tmp: int = 512
     caveats: tuple[str, ...] = ()
     permissions: Permissions | None = field(default=None, compare=False)
+    whole_environment: bool = False
 
     @property
     def prolonged(self) -> bool:

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from harness.checks.environment import check
-from harness.model import Severity
+from harness.model import Place, Severity, When
 from tests.build import POLICY, archive, code, entry, event, findings, function, program_of, said, subject
 
 WRAPPER = "AWS_LAMBDA_EXEC_WRAPPER"
@@ -182,3 +184,43 @@ def test_an_event_is_no_larger_than_lambda_takes_it(size: int, severity: object)
     found = said(check, subject(code("app/main.py"), function=sent))
 
     assert [getattr(one, "severity", "note") for one in found] == ([severity] if severity else [])
+
+
+READS = {"app/main.py": "import os\nimport app.lib\nA, B = os.environ['A'], os.environ['B']\n", "app/lib.py": ""}
+
+
+@pytest.mark.parametrize(
+    ("whole", "environment", "files", "expected"),
+    [
+        (True, {}, {}, ["KeyError: 'A'", "KeyError: 'B'"]),
+        (True, {"A": "1"}, {}, ["KeyError: 'B'"]),
+        (True, {"A": "1", "B": "2"}, {}, []),
+        (False, {"A": "1"}, {}, []),
+        (True, {WRAPPER: "/opt/a"}, {"a": ""}, []),
+        (True, {}, {"app/lib.py": "import os\nos.environ['A'] = '1'\n"}, ["KeyError: 'B'"]),
+        (True, {}, {"app/lib.py": "import os\nos.environ.update({})\n"}, []),
+        (True, {}, {"app/lib.py": "from dotenv import load_dotenv\nload_dotenv()\n"}, []),
+        (True, {}, {"sitecustomize.py": "import os\nos.environ['B'] = '1'\n"}, ["KeyError: 'A'"]),
+        (
+            True,
+            {"A": "", "B": ""},
+            {"app/lib.py": "import os\nR, H = os.environ['AWS_REGION'], os.environ['PATH']"},
+            [],
+        ),
+        (True, {"A": "", "B": ""}, {"app/lib.py": "import os\ndef f():\n    return os.environ['C']\n"}, []),
+        (True, {"A": "", "B": ""}, {"app/lib.py": "try:\n    import app.c\nexcept Exception:\n    pass\n"}, []),
+        (True, {"A": "", "B": ""}, {"app/lib.py": "import app.c\n"}, ["KeyError: 'C'"]),
+    ],
+)
+def test_what_the_init_reads_and_a_template_does_not_declare(
+    *, whole: bool, environment: dict[str, str], files: dict[str, str], expected: list[str]
+) -> None:
+    declared = replace(
+        function(environment=environment), whole_environment=whole, declared_at=Place("template.yaml", 9)
+    )
+    content = READS | {"app/c.py": "import os\nC = os.environ['C']\n"} | files
+    found = [one for one in findings(check, program_of(content, function=declared)) if "KeyError" in one.message]
+
+    assert [one.message for one in found] == expected
+    assert all(str(one.edits[0]).startswith("template.yaml:9: declare ") for one in found)
+    assert all((one.severity, one.when, one.functions) == (Severity.ERROR, When.AT_START, ("api",)) for one in found)

@@ -210,3 +210,34 @@ def test_what_only_the_deploy_decides_is_named(tmp_path: Path) -> None:
         "memory: Fn::ImportValue Shared",
     ]
     assert (found.memory, found.layers) == (None, ("layer", "<Fn::ImportValue Shared>"))
+
+
+OPTIONAL = {"Fn::If": ["Never", "x", {"Ref": "AWS::NoValue"}]}
+
+
+@pytest.mark.parametrize(
+    ("properties", "more", "whole"),
+    [
+        ({}, {}, True),
+        ({"Environment": {}}, {}, True),
+        ({"Environment": {"Variables": {"A": {"Fn::ImportValue": "X"}}}}, {}, True),
+        ({"Environment": {"Variables": {"A": {"Fn::If": ["Never", "x", "y"]}}}}, {}, True),
+        ({"Environment": {"Variables": {"A": OPTIONAL}}}, {}, False),
+        ({"Environment": {"Variables": OPTIONAL}}, {}, False),
+        ({"Environment": OPTIONAL}, {}, False),
+        ({"Environment": {"Variables": {"Ref": "Parameter"}}}, {}, False),
+        ({"Environment": {"Variables": {"A": "x", "Fn::Transform": {"Name": "AWS::Include"}}}}, {}, False),
+        ({"Environment": {"Variables": {"A": "x", "Fn::ForEach::B": []}}}, {}, False),
+        ({"Fn::Transform": {"Name": "AWS::Include"}}, {}, False),
+        ({}, {"Transform": "AWS::Serverless-2016-10-31"}, True),
+        ({}, {"Transform": ["AWS::LanguageExtensions", "Macro"]}, False),
+        ({}, {"Transform": [{"Name": "AWS::Include"}]}, False),
+    ],
+)
+def test_whether_a_template_names_all_variables(
+    tmp_path: Path, properties: dict[str, Any], more: dict[str, Any], *, whole: bool
+) -> None:
+    conditions = {"Never": {"Fn::Equals": ["a", "b"]}}
+    found = one(tmp_path, lambda_function(**properties), Conditions=conditions, **more)
+
+    assert found.whole_environment is whole

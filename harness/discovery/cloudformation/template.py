@@ -30,6 +30,7 @@ _UNCOVERED: Final = {
     "AWS::Lambda::WebFunction": "it is a web function, which is not covered",
     "AWS::Lambda::MicrovmImage": "it is an image of a MicroVM, which is not covered",
 }
+_TRANSFORMS: Final = ("AWS::Serverless-2016-10-31", "AWS::LanguageExtensions")  # which add no variable
 _POLLED: Final = "AWS::Lambda::EventSourceMapping"
 _SOURCES: Final = {"sqs": "SQS", "dynamodb": "DynamoDB", "kinesis": "Kinesis"}
 _MOST_RESOURCES: Final = 10_000  # CloudFormation accepts 500 in a template
@@ -332,6 +333,7 @@ class _Function:
             events=dict(self._events(properties)),
             unknown=tuple(dict.fromkeys(self.unknown)),
             permissions=self.template.roles.permissions(self.name, self._raw, serverless=self._serverless),
+            whole_environment=self._is_whole(properties),
         )
 
     def _properties(self) -> dict[str, Any]:
@@ -407,6 +409,20 @@ class _Function:
             text = ("true" if value else "false") if isinstance(value, bool) else value
             found[str(name)] = "" if text is None else str(text)
         return found
+
+    def _is_whole(self, properties: Mapping[str, Any]) -> bool:
+        """Whether the names of its variables stand in the template: no condition and no macro decides them."""
+        template = mapping(self.template.document.value)
+        transforms = template.get("Transform", [])
+        raw = self._raw.get("Environment", {})
+        variables = raw.get("Variables", {}) if isinstance(raw, dict) and raw.keys() <= {"Variables"} else None
+        return (
+            isinstance(variables, dict)
+            and variables.keys() == mapping(mapping(properties.get("Environment")).get("Variables")).keys()
+            and "Fn::Transform" not in mapping(self.resource.get("Properties"))
+            and not any(str(name).startswith("Fn::") for name in variables)
+            and all(one in _TRANSFORMS for one in (transforms if isinstance(transforms, list) else [transforms]))
+        )
 
     def _events(self, properties: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         entries = (

@@ -26,7 +26,7 @@ from harness.facts.python.parser import parse
 from harness.facts.python.routines import Flow, flow
 from harness.facts.python.system_requests import OPENS, Request, requests
 from harness.facts.python.system_requests import TRIGGERS as ASKING
-from harness.facts.python.variables import Variable, may_read, variables
+from harness.facts.python.variables import Variable, may_read, set_variables, variables
 
 # What makes the names of a library's module unknowable: its text is not followed any closer than this.
 _INJECTS = re.compile(rb"\bsys\s*\.\s*modules\b|\bmeta_path\b|\bpath_hooks\b|\b__path__\b")
@@ -54,6 +54,7 @@ class Module:
         revision: What it says as a migration, if it is one.
         flow: What its functions do each time they are called; of a distribution's module, nothing.
         variables: Which environment variables it reads; of a distribution's module, none.
+        set_variables: Which it may set, an empty name for any; of a distribution's module, none.
         clients: Which clients of AWS it has and calls; of a distribution's module, none.
         state: What its import makes that copies of a snapshot share; of a distribution's module, nothing.
         operations: Its operations of durable executions; of a distribution's module, none.
@@ -72,6 +73,7 @@ class Module:
     revision: Revision | None = None
     flow: Flow = field(default_factory=Flow)
     variables: tuple[Variable, ...] = ()
+    set_variables: tuple[str, ...] = ()
     clients: Clients = field(default_factory=Clients)
     state: InitState = field(default_factory=InitState)
     operations: tuple[Operation, ...] = ()
@@ -106,6 +108,7 @@ def module(source: bytes, python: tuple[int, int], *, recorded: bool = False) ->
         revision=revision(tree) if TRIGGER in source else None,
         flow=Flow() if recorded else flow(tree, python),
         variables=variables(code) if not recorded and may_read(source) else (),
+        set_variables=set_variables(code) if not recorded and may_read(source) else (),
         clients=clients(code) if not recorded and may_call(source) else Clients(),
         state=init_state(code) if not recorded and STATEFUL.search(source) else InitState(),
         operations=operations(code) if not recorded and DURABLE in source else (),
@@ -140,6 +143,7 @@ def _expressible(found: Module) -> Module:
         revision=found.revision if _is_text(found.revision) else None,
         flow=found.flow if _is_text(found.flow) else Flow(),
         variables=tuple(filter(_is_text, found.variables)),
+        set_variables=tuple(name if _is_text(name) else "" for name in found.set_variables),
         clients=found.clients if _is_text(found.clients) else Clients(),
         operations=tuple(filter(_is_text, found.operations)),
         loading=found.loading if _is_text(found.loading) else Loading(),
