@@ -19,7 +19,7 @@ FOLDERS = {"LD_LIBRARY_PATH": ("/opt/lib", "/var/task/lib"), "PATH": ("/opt/bin"
 
 @define(since="0.1", scope=Scope.FUNCTION)
 def check(subject: Subject, _: Engines) -> Findings:
-    """Every function has a handler, variables and limits that Lambda accepts, and the variables that its init reads.
+    """Lambda accepts every function's handler, variables and limits, and no variable is missing.
 
     ## Why it matters
 
