@@ -22,6 +22,7 @@ from harness.diff.values import (
     Read,
     Snapshot,
 )
+from harness.sources import aws_actions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -32,6 +33,7 @@ T = TypeVar("T")
 N = TypeVar("N", int, float)
 
 KB: Final = 1024
+INIT: Final = "at init"
 # Below these a difference is noise: that of two packings of the same files, and of two starts of the same handler.
 _ZIPPED: Final = (10 * KB, 0.001)
 _UNZIPPED: Final = (KB, 0.0)
@@ -91,11 +93,26 @@ def calls(before: Contents, after: Contents, roles: Mapping[str, Permissions]) -
     for key, new in sorted(after.calls.items(), key=lambda pair: (pair[0] in before.calls, pair[0])):
         old = before.calls.get(key)
         if functions := tuple(one for one in new.functions if old is None or one not in old.functions):
-            named = [(one, roles[one]) for one in functions if one in roles]
-            permissions = (
-                Permission(action, name, *role.grants(action)) for name, role in named for action in new.actions
-            )
-            yield replace(new, functions=functions, permissions=tuple(permissions))
+            yield _permitted(replace(new, functions=functions), roles)
+
+
+def called(before: Snapshot, after: Snapshot, roles: Mapping[str, Permissions]) -> Iterator[AwsCall]:
+    """The operations of the emulated AWS that functions newly called, of those that both sides started with one."""
+    new = dict[tuple[str, str], AwsCall]()
+    for name in before.called.keys() & after.called.keys():
+        old = {(one.service, one.operation) for one in before.called[name]}
+        for one in after.called[name]:
+            key = one.service, one.operation
+            if key not in old:
+                call = new.get(key) or AwsCall(*key, aws_actions.actions(*key), one.event or INIT)
+                new[key] = replace(call, functions=tuple(dict.fromkeys((*call.functions, name))))
+    yield from (_permitted(call, roles) for _, call in sorted(new.items()))
+
+
+def _permitted(call: AwsCall, roles: Mapping[str, Permissions]) -> AwsCall:
+    named = [(one, roles[one]) for one in call.functions if one in roles]
+    found = (Permission(action, name, *role.grants(action)) for name, role in named for action in call.actions)
+    return replace(call, permissions=tuple(found))
 
 
 def variables(before: Contents, after: Contents, known: Iterable[str]) -> Iterator[Read]:

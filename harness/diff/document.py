@@ -60,7 +60,12 @@ def document(diff: Diff) -> Document:
 
 def summary(diff: Diff) -> str:
     """What differs, in numbers."""
-    refused = {permission.action for one in diff.calls for permission in one.permissions if permission.granted is False}
+    refused = {
+        permission.action
+        for one in (*diff.calls, *diff.called)
+        for permission in one.permissions
+        if permission.granted is False
+    }
     errors = sum(one.severity is Severity.ERROR for one in diff.new)
     counts = (
         text.count(len(diff.packages), "distribution", "distributions"),
@@ -68,6 +73,7 @@ def summary(diff: Diff) -> str:
         text.count(len(diff.modules), "module newly reached", "modules newly reached"),
         text.count(len(diff.variables), "variable to set", "variables to set"),
         text.count(len(diff.calls), "new AWS call", "new AWS calls"),
+        text.count(len(diff.called), "AWS call newly made", "AWS calls newly made"),
         text.count(len(refused), "IAM action not granted", "IAM actions not granted"),
         text.count(errors, "new error", "new errors"),
         text.count(len(diff.new) - errors, "new warning", "new warnings"),
@@ -114,7 +120,8 @@ def _lines(diff: Diff, most: int) -> Iterator[tuple[str, str]]:
         ("variables", _cut((_variable(one) for one in diff.variables if one.required), most)),
         ("optional", _cut(optional, most * 2, ", ")),
         ("AWS calls", _cut(map(_call, diff.calls), most)),
-        ("IAM actions", _cut(_actions(diff.calls, most * 2), most)),
+        ("called", _cut(map(_call, diff.called), most)),
+        ("IAM actions", _cut(_actions((*diff.calls, *diff.called), most * 2), most)),
         *((label, _cut(map(_archive, side.artifacts), most, ", ")) for label, side in _sides(diff)),
         *(("note", note) for note in diff.notes),
     )

@@ -139,6 +139,10 @@ class DiffV1(Struct, frozen=True):
     modules: tuple[ReportedModule, ...]
     variables: tuple[ReportedVariable, ...]
     aws_calls: tuple[ReportedCall, ...]
+    emulated_aws_calls: Annotated[
+        tuple[ReportedCall, ...],
+        Meta(description="What functions newly called of the emulated AWS; where: the event."),
+    ]
     functions: tuple[ReportedFunction, ...]
     new_findings: tuple[DiffFinding, ...]
     gone_findings: tuple[DiffFinding, ...]
@@ -161,6 +165,7 @@ def data(diff: Diff) -> DiffV1:
         modules=_same(diff.modules, ReportedModule),
         variables=_same(diff.variables, ReportedVariable),
         aws_calls=_same(diff.calls, ReportedCall),
+        emulated_aws_calls=_same(diff.called, ReportedCall),
         functions=tuple(map(_function, diff.functions)),
         new_findings=tuple(map(_finding, diff.new)),
         gone_findings=tuple(map(_finding, diff.gone)),

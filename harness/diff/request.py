@@ -105,6 +105,7 @@ def run(other: Manifest | Snapshot, after: Manifest, options: argparse.Namespace
         modules=comparison.added(before.modules, now.modules),
         variables=tuple(comparison.variables(before, now, old.costs)),
         calls=tuple(comparison.calls(before, now, roles)),
+        called=tuple(comparison.called(old, new, roles)),
         functions=tuple(comparison.functions(old, new)),
         new=found,
         gone=gone,

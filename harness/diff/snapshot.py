@@ -15,7 +15,7 @@ from harness.diff.contents import contents
 from harness.diff.values import Cost, Found, Side, Snapshot
 from harness.facts.python.search import Missing
 from harness.manifest import Function
-from harness.model import ArtifactInfo, Completed, Crashed, Finding, Severity, Skipped, UsageError
+from harness.model import ArtifactInfo, Completed, Crashed, EmulatedCall, Finding, Severity, Skipped, UsageError
 from harness.plain_text import harmless
 from harness.plan import plan
 from harness.reporters.schema_v1 import SCHEMA, Artifact, CheckResult
@@ -81,6 +81,7 @@ def verified(name: str, manifest: Manifest, settings: Settings, *, repository: b
         frozenset((one.check, one.function) for one in report.results if isinstance(one.outcome, Skipped | Crashed)),
         inside,
         tuple(_undone(report)),
+        {one.name: one.aws_calls for one in report.functions if one.aws_calls is not None},
     )
 
 
@@ -205,6 +206,11 @@ def reported(path: Path) -> Snapshot | None:
         frozenset((one.check, one.function) for one in report.results if one.outcome == "completed"),
         frozenset((one.check, one.function) for one in report.results if one.outcome in {"skipped", "crashed"}),
         None,
+        called={
+            one.name: msgspec.convert(one.aws_calls, tuple[EmulatedCall, ...], from_attributes=True)
+            for one in report.functions
+            if one.aws_calls is not None
+        },
     )
 
 

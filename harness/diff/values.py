@@ -11,7 +11,7 @@ from harness.model import ExitCode, Severity, Verdict
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from harness.model import ArtifactInfo
+    from harness.model import ArtifactInfo, EmulatedCall
 
 T = TypeVar("T")
 
@@ -178,6 +178,7 @@ class Snapshot:
         skipped: Those that could not be done.
         contents: None where only a report is there.
         undone: What could not be done.
+        called: What each function called of the emulated AWS, of those that were started with one.
     """
 
     side: Side
@@ -187,6 +188,7 @@ class Snapshot:
     skipped: frozenset[tuple[str, str | None]]
     contents: Contents | None
     undone: tuple[str, ...] = ()
+    called: Mapping[str, tuple[EmulatedCall, ...]] = field(default_factory=dict)
 
     @property
     def checks(self) -> frozenset[str]:
@@ -268,6 +270,7 @@ class Diff:
     """What a release changes.
 
     Attributes:
+        called: The operations of the emulated AWS that functions newly called, with the event as their place.
         compared: Whether contents were compared; a report of ``verify`` has none.
         judges: Whether the user asked to fail on a new error or warning.
         undone: What could not be compared and was asked for.
@@ -281,6 +284,7 @@ class Diff:
     modules: tuple[Reached, ...]
     variables: tuple[Read, ...]
     calls: tuple[AwsCall, ...]
+    called: tuple[AwsCall, ...]
     functions: tuple[FunctionChange, ...]
     new: tuple[Found, ...]
     gone: tuple[Found, ...]

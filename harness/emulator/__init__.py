@@ -16,7 +16,7 @@ import tempfile
 import threading
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
@@ -43,21 +43,44 @@ def lacking() -> str | None:
     return f"the emulated AWS that `aws-seed` asks for needs {missing[0]}: {REMEDY}" if missing else None
 
 
+class Request(NamedTuple):
+    """A kind of request that a function has made.
+
+    Attributes:
+        service: As it is signed for: ``s3``.
+        operation: As it names it; empty where its method and its path do.
+        event: The number of the event, from 1, that it was made at; 0 at init, and where the client does not say.
+        method: Of HTTP.
+        depth: 1 where its path names a bucket, 2 where it names a key in it.
+        keys: Of its query, and the header that names what S3 copies.
+    """
+
+    service: str
+    operation: str
+    event: int
+    method: str
+    depth: int
+    keys: list[str]
+
+
 class Emulator:
     """The services of some functions.
 
     Args:
         seeds: Which seed each function has.
         ends: Ends the process that plays them.
+        log: The descriptor of the file to which that process writes what it is asked.
 
     Attributes:
         asked: The functions that have called one of them.
     """
 
-    def __init__(self, seeds: Mapping[str, Seed], ends: contextlib.ExitStack) -> None:
+    def __init__(self, seeds: Mapping[str, Seed], ends: contextlib.ExitStack, log: int) -> None:
         self._seeds, self._ends = seeds, ends
         self._lock = threading.Lock()
         self.asked: set[str] = set()
+        self._runs: dict[str, str] = {}
+        self._log = log
         self._control: socket.socket | None = None
 
     def start(self) -> socket.socket:
@@ -67,7 +90,7 @@ class Emulator:
             Unusable: It does not start, or refuses what a seed says.
         """
         if self._control is None:
-            self._control = self._ends.enter_context(_running(self._seeds))
+            self._control = self._ends.enter_context(_running(self._seeds, self._log))
         return self._control
 
     def serve(self, function: str, run: str, connection: socket.socket) -> None:
@@ -77,6 +100,7 @@ class Emulator:
             OSError: They are gone, or do not start.
         """
         self.asked.add(function)
+        self._runs[run] = function
         order = json.dumps([os.fspath(self._seeds[function].path), run]).encode()
         with self._lock:
             try:
@@ -86,6 +110,13 @@ class Emulator:
             socket.send_fds(control, [order], [connection.fileno()])
             if not control.recv(1):
                 raise ConnectionResetError("the emulated AWS has ended")
+
+    def requests(self, function: str) -> Iterator[Request]:
+        """What a function has asked until now, each kind of request once for each event."""
+        for line in os.pread(self._log, os.fstat(self._log).st_size, 0).splitlines():
+            run, *request = json.loads(line)
+            if self._runs.get(run) == function:
+                yield Request(*request)
 
 
 @contextlib.contextmanager
@@ -99,8 +130,8 @@ def emulator(seeds: Mapping[str, Seed], progress: Callable[[str], None]) -> Iter
     """
     if reason := lacking():
         raise Unusable(reason)
-    with contextlib.ExitStack() as ends:
-        outside = Emulator(seeds, ends)
+    with tempfile.TemporaryFile() as log, contextlib.ExitStack() as ends:
+        outside = Emulator(seeds, ends, log.fileno())
         if not all(seed.implied for seed in seeds.values()):
             progress("starting the emulated AWS")
             outside.start()
@@ -108,7 +139,7 @@ def emulator(seeds: Mapping[str, Seed], progress: Callable[[str], None]) -> Iter
 
 
 @contextlib.contextmanager
-def _running(seeds: Mapping[str, Seed]) -> Iterator[socket.socket]:
+def _running(seeds: Mapping[str, Seed], log: int) -> Iterator[socket.socket]:
     """The control socket of the process, for as long as it runs.
 
     Raises:
@@ -117,7 +148,7 @@ def _running(seeds: Mapping[str, Seed]) -> Iterator[socket.socket]:
     control, theirs = socket.socketpair()
     with control, tempfile.TemporaryFile() as errors:
         with theirs:
-            process = _process(theirs, errors.fileno())
+            process = _process(theirs, errors.fileno(), log)
         try:
             refused = _seeded(control, seeds)
             if refused is None:  # it ended
@@ -139,14 +170,14 @@ def _running(seeds: Mapping[str, Seed]) -> Iterator[socket.socket]:
                 process.wait()
 
 
-def _process(control: socket.socket, errors: int) -> subprocess.Popen[bytes]:
+def _process(control: socket.socket, errors: int, log: int) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        [sys.executable, "-P", os.fspath(SERVER), str(control.fileno())],
+        [sys.executable, "-P", os.fspath(SERVER), str(control.fileno()), str(log)],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=errors,
         env=_variables(),
-        pass_fds=(control.fileno(),),
+        pass_fds=(control.fileno(), log),
         start_new_session=True,
     )
 

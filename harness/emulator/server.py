@@ -9,6 +9,7 @@ a connection. Its end is their end.
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import re
@@ -58,6 +59,10 @@ MOST = 128  # connections of a run at a time
 MEMORY_BYTES = 2 << 30  # of what the services of one run may hold
 STACK_BYTES = 512 << 10  # of each of the threads that share it
 SHOWN = 300
+TRACE = re.compile(r"Root=1-00000000-([0-9a-f]{24})")  # as harness/probe/runtime_api.py numbers events
+ACTION = re.compile(rb"(?:^|&)Action=([A-Za-z]{1,64})")
+COPIES = "x-amz-copy-source"
+KEY_BYTES, MOST_KEYS, MOST_RECORDS = 64, 16, 1000
 
 
 class Refused(Exception):  # noqa: N818 - an answer of a service
@@ -72,10 +77,57 @@ class Undelivered:
         """Deliver nothing."""
 
 
+class Journal:
+    """Writes each kind of request of one run to a file, once.
+
+    Args:
+        descriptor: The file; all runs write to it, a line at a time.
+        run: Which run it is.
+    """
+
+    def __init__(self, descriptor: int, run: str) -> None:
+        self._descriptor, self._run = descriptor, run
+        self._written: set[bytes] = set()
+
+    def write(self, service: str, environ: WSGIEnvironment) -> None:
+        """Record a request for a service."""
+        path = environ.get("PATH_INFO", "").strip("/")
+        keys = sorted(part.partition("=")[0][:KEY_BYTES] for part in environ.get("QUERY_STRING", "").split("&"))
+        trace = TRACE.search(environ.get("HTTP_X_AMZN_TRACE_ID", ""))
+        record = [
+            self._run,
+            service,
+            environ.get("HTTP_X_AMZ_TARGET", "").rpartition(".")[2][:KEY_BYTES] or action(environ),
+            int(trace[1], 16) if trace else 0,
+            environ["REQUEST_METHOD"],
+            ("/" in path) + bool(path),
+            [*keys[:MOST_KEYS], *([COPIES] if "HTTP_X_AMZ_COPY_SOURCE" in environ else [])],
+        ]
+        line = json.dumps(record).encode() + b"\n"
+        if line not in self._written and len(self._written) < MOST_RECORDS:
+            self._written.add(line)
+            os.write(self._descriptor, line)
+
+
+def action(environ: WSGIEnvironment) -> str:
+    """The operation that a form names; the request can be read again."""
+    if not environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded"):
+        return ""
+    body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+    environ["wsgi.input"] = io.BytesIO(body)
+    found = ACTION.search(body)
+    return found[1].decode() if found else ""
+
+
 class Aws:
-    """The services, as one application."""
+    """The services, as one application.
+
+    Attributes:
+        journal: Where requests are recorded; None while seeds are filled in.
+    """
 
     def __init__(self) -> None:
+        self.journal: Journal | None = None
         self._lock = threading.Lock()
         self._services: dict[str, WSGIApplication] = {}
         for name in SERVICES:
@@ -93,6 +145,8 @@ class Aws:
         """Answer a request: by the service that its signature is for."""
         service = asked(environ)
         if service in SERVICES or service in OTHERS:
+            if self.journal:
+                self.journal.write(service, environ)
             return self._service(service)(environ, start_response)
         return refused(service, environ)(environ, start_response)
 
@@ -290,7 +344,7 @@ def hand_on(control: socket.socket, child_of: Callable[[list[str]], socket.socke
             child.recv(1)
 
 
-def serve_seed(control: socket.socket, aws: Aws, seed: dict[str, Any]) -> None:
+def serve_seed(control: socket.socket, aws: Aws, seed: dict[str, Any], log: int) -> None:
     """The services as one seed says; each run of a function gets a copy of them."""
     refusal = ""
     try:
@@ -303,7 +357,7 @@ def serve_seed(control: socket.socket, aws: Aws, seed: dict[str, Any]) -> None:
     def child_of(order: list[str]) -> socket.socket:
         run = order[1]
         if run not in runs:
-            runs[run] = fork(lambda theirs: serve_run(theirs, aws), control, *runs.values())
+            runs[run] = fork(lambda theirs: serve_run(theirs, aws, Journal(log, run)), control, *runs.values())
         return runs[run]
 
     hand_on(control, child_of)
@@ -320,8 +374,9 @@ def refuse_to_reach_out(event: str, arguments: tuple[object, ...]) -> None:
         raise ConnectionRefusedError("the emulated AWS reaches nobody")
 
 
-def serve_run(control: socket.socket, aws: Aws) -> None:
+def serve_run(control: socket.socket, aws: Aws, journal: Journal) -> None:
     """The services of one run."""
+    aws.journal = journal
     for limit, value in ((resource.RLIMIT_DATA, MEMORY_BYTES), (resource.RLIMIT_CORE, 0)):
         with contextlib.suppress(OSError, ValueError):
             resource.setrlimit(limit, (value, value))
@@ -338,12 +393,12 @@ def serve_run(control: socket.socket, aws: Aws) -> None:
 def main() -> None:
     """Be the root."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody asks how a child ended
-    control = socket.socket(fileno=int(sys.argv[1]))
+    control, log = socket.socket(fileno=int(sys.argv[1])), int(sys.argv[2])
     seeds = json.loads(line(control) or b"{}")
     aws = Aws()
     children: dict[str, socket.socket] = {}
     for name, seed in seeds.items():
-        children[name] = fork(lambda theirs, seed=seed: serve_seed(theirs, aws, seed), control, *children.values())  # type: ignore[misc]
+        children[name] = fork(lambda theirs, seed=seed: serve_seed(theirs, aws, seed, log), control, *children.values())  # type: ignore[misc]
     refusals = [
         json.loads(line(child) or b'"the emulated AWS ended while it was seeded"') for child in children.values()
     ]

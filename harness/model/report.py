@@ -176,6 +176,21 @@ class InitProfile:
 
 
 @dataclass(frozen=True, slots=True)
+class EmulatedCall:
+    """An operation of the emulated AWS that a function called.
+
+    Attributes:
+        service: As requests are signed for: ``s3``.
+        operation: ``GetObject``.
+        event: The name of the event that it was called at; None at init, and where the client does not say.
+    """
+
+    service: str
+    operation: str
+    event: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class FunctionInfo:
     """One function, and the cost of its start; None where it was not started or did not get that far.
 
@@ -187,6 +202,7 @@ class FunctionInfo:
         caveats: What its declaration leaves to the deploy, as clauses.
         digests: The SHA-256 of its code and its layers, in Lambda's order; empty where one could not be had.
         profile: The imports of an extra start; None where none was asked for, or it reported none.
+        aws_calls: What it called of the emulated AWS, each once for each event; None where it was not started with one.
     """
 
     name: str
@@ -201,6 +217,7 @@ class FunctionInfo:
     caveats: tuple[str, ...] = ()
     digests: tuple[str, ...] = ()
     profile: InitProfile | None = None
+    aws_calls: tuple[EmulatedCall, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -172,7 +172,8 @@ class RuntimeApi:
             "Content-Type": "application/json",
         }
         if context is None:
-            return {**headers, "Lambda-Runtime-Trace-Id": "Root=1-00000000-000000000000000000000000;Sampled=0"}
+            # The SDK passes it on, so that the emulated AWS knows the event that a request belongs to.
+            return {**headers, "Lambda-Runtime-Trace-Id": f"Root=1-00000000-{self._next:024x};Sampled=0"}
         return {**headers, "Lambda-Runtime-Client-Context": context}
 
     def posted(self, path: str, error_type: str | None, body: Bytes, length: int) -> int:

@@ -33,6 +33,7 @@ from harness.reporters.schema_v1 import (
     Harness,
     Part,
     ProblemEdit,
+    ReportedAwsCall,
     ReportedFinding,
     ReportedProblem,
     ReportV1,
@@ -78,6 +79,7 @@ def data(report: Report) -> ReportV1:
                 _source(info.declared_at),
                 info.caveats,
                 info.digests,
+                msgspec.convert(info.aws_calls, tuple[ReportedAwsCall, ...] | None, from_attributes=True),
             )
             for info in report.functions
         ),

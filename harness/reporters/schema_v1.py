@@ -59,6 +59,14 @@ class Source(Struct, frozen=True):
     line: Annotated[int, Meta(ge=1)] | None
 
 
+class ReportedAwsCall(Struct, frozen=True):
+    """An operation of the emulated AWS that a function called."""
+
+    service: Annotated[str, Meta(description="As requests are signed for: s3.")]
+    operation: str
+    event: Annotated[str | None, Meta(description="Null: at init, or by a client that does not say.")]
+
+
 class Function(Struct, frozen=True):
     """One function, and what its start cost; null where it was not started or did not get that far."""
 
@@ -74,6 +82,10 @@ class Function(Struct, frozen=True):
     archives: Annotated[
         tuple[str, ...], Meta(description="SHA-256 of its code and layers, in Lambda's order; empty: one is not here.")
     ]
+    aws_calls: Annotated[
+        tuple[ReportedAwsCall, ...] | None,
+        Meta(description="Each once for each event; null: it was not started with an emulated AWS."),
+    ] = None
 
 
 class UncoveredFunction(Struct, frozen=True):

@@ -16,10 +16,11 @@ from harness.catalogue import named
 from harness.diagnosis import scripts
 from harness.emulator import CAVEAT, Unusable, emulator
 from harness.engines.protocol import Answered, Answers, Exceeded, Failed, Job, Observation, Ready, Start, Unavailable
-from harness.model import EngineInfo, FunctionInfo, InitProfile, Result, Skipped, Timing
+from harness.model import EmulatedCall, EngineInfo, FunctionInfo, InitProfile, Result, Skipped, Timing
 from harness.plain_text import few
 from harness.session.answers import AnswerStore, key_of
 from harness.session.workspace import timed
+from harness.sources.aws_actions import s3_operation
 from harness.sources.local import SourceUnavailable
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ class Runtime:
     workspace: Workspace
     _answers: dict[str, Observation | Unavailable] = field(default_factory=dict)
     _profiles: dict[str, Observation | Unavailable] = field(default_factory=dict)
+    _called: dict[str, tuple[EmulatedCall, ...]] = field(default_factory=dict)
     _info: EngineInfo | None = None
 
     @property
@@ -121,6 +123,7 @@ class Runtime:
             digests=tuple(archive.sha256 for archive in archives),
             caveats=function.caveats,
             profile=self._profile(function),
+            aws_calls=self._called.get(function.name),
         )
         seen = self.observation(function)
         if seen is None or not isinstance(seen.init, Ready):
@@ -280,6 +283,8 @@ class Runtime:
         try:
             with emulator(seeds, self.settings.progress) as outside:
                 answers = observed(group, outside)
+                if not profiled:
+                    self._called |= {one.name: _called(outside, one) for one in group if one.name in seeds}
             return {
                 name: replace(answer, emulated=name in outside.asked) if isinstance(answer, Observation) else answer
                 for name, answer in answers.items()
@@ -358,6 +363,17 @@ def _start_of(function: Function) -> Start:
         events=tuple(event.payload for event in function.events),
         emulated=function.seed is not None,
     )
+
+
+def _called(outside: Emulator, function: Function) -> tuple[EmulatedCall, ...]:
+    """The operations that a function called of its emulated AWS, each once for each event."""
+    found = dict[EmulatedCall, None]()
+    for one in outside.requests(function.name):
+        operation = one.operation or (s3_operation(one.method, one.depth, one.keys) if one.service == "s3" else "")
+        event = function.events[one.event - 1].name if 0 < one.event <= len(function.events) else None
+        if operation:
+            found[EmulatedCall(one.service, operation, event)] = None
+    return tuple(found)
 
 
 def _region(seed: Seed) -> Iterator[tuple[str, str]]:

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     import botocore.session
     from botocore.model import ServiceModel
@@ -105,6 +105,37 @@ def actions(service: str, operation: str) -> tuple[str, ...]:
         return ()
     prefix = model.metadata.get("signingName") or model.endpoint_prefix
     return ACTIONS.get(f"{service}:{operation}", (f"{_PREFIXES.get(prefix, prefix)}:{operation}",))
+
+
+def s3_operation(method: str, depth: int, keys: Iterable[str]) -> str:
+    """The operation of a request to S3, which has its name in no request; empty where the SDK makes none like it.
+
+    Args:
+        method: Of HTTP.
+        depth: 1 where its path names a bucket, 2 where it names a key in it.
+        keys: Of its query, and ``x-amz-copy-source`` where it has that header.
+    """
+    there = frozenset(keys)
+    fitting = [(len(needed), name) for name, *wanted, needed in _s3() if wanted == [method, depth] and needed <= there]
+    return max(fitting, key=lambda one: (one[0], -len(one[1])), default=(0, ""))[1]
+
+
+@cache
+def _s3() -> tuple[tuple[str, str, int, frozenset[str]], ...]:
+    """Of each operation: the method, the depth of its path, and what its query and its headers must have."""
+    model = service_model("s3")
+    found = []
+    for operation in map(model.operation_model, model.operation_names) if model else ():
+        path, _, query = operation.http["requestUri"].partition("?")
+        needed = {part.partition("=")[0] for part in query.split("&") if part}
+        shape = operation.input_shape
+        required = [shape.members[name].serialization for name in shape.required_members] if shape else []
+        for at in required:
+            if at.get("location") == "querystring" or at.get("name") == "x-amz-copy-source":
+                needed.add(at["name"])
+        if not operation.deprecated:
+            found.append((operation.name, operation.http["method"], path.count("{"), frozenset(needed)))
+    return tuple(found)
 
 
 @cache

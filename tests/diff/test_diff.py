@@ -535,7 +535,9 @@ def test_functions_are_set_apart_by_what_differs_alone_and_new_ones_come_first()
     costs = {f"f{at}": Cost(zipped=10**6, init=0.4 + at / 1000, memory=40 + at / 10) for at in range(20)}
     old, new = (replace(side(), costs=costs | more) for more in ({}, {"new": Cost(zipped=10**6, init=0.4, memory=40)}))
     grown = {name: replace(cost, zipped=2 * 10**6) for name, cost in new.costs.items()}
-    nothing = dict.fromkeys(("packages", "files", "modules", "variables", "calls", "new", "gone", "notes"), ())
+    nothing = dict.fromkeys(
+        ("packages", "files", "modules", "variables", "calls", "called", "new", "gone", "notes"), ()
+    )
 
     changes = tuple(comparison.functions(old, replace(new, costs=grown)))
     diff = Diff(
@@ -598,6 +600,59 @@ def test_iam_actions_are_compared_with_the_role_of_the_template(call: Call, desk
         "            granted by the role in template.yaml:5: s3:ListBucket\n"
     ) in text
     Draft202012Validator(json.loads(SCHEMA.read_text(encoding="utf-8"))).validate(json.loads(out))
+
+
+SEEDED = {
+    "app.py": """
+import boto3
+s3, *others = (boto3.client(name) for name in ("s3", "sqs", "sns"))
+def handler(event, context):
+    for service, operation, parameters in event:
+        getattr({one.meta.service_model.service_name: one for one in (s3, *others)}[service], operation)(**parameters)
+"""
+}
+PUT, GET = (["s3", f"{verb}_object", {"Bucket": "desk", "Key": "a/b"}] for verb in ("put", "get"))
+PUBLISH = ["sns", "publish", {"TopicArn": "arn:aws:sns:us-east-1:123456789012:news", "Message": "x"}]
+SEND = ["sqs", "send_message", {"QueueUrl": "http://127.0.0.1/123456789012/work", "MessageBody": "x"}]
+
+
+def test_calls_that_events_make_of_the_emulated_aws_are_compared(
+    call: Call, desk: Path, python: Path, environ: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What no reading of the code tells: the events say which operations are called."""
+    engine = ["--engine", "process", "--python", str(python)]
+    for side, starts, events in (
+        ("old", "", [[PUT]]),
+        ("new", 's3.list_objects_v2(Bucket="desk")\n', [[PUT], [GET, PUT, SEND, PUBLISH]]),
+    ):
+        write(desk, side, {"app.py": SEEDED["app.py"] + starts}, {})
+        names = [f"{side}{at}.json" for at in range(len(events))]
+        for name, event in zip(names, events, strict=True):
+            (desk / name).write_text(json.dumps(event), encoding="utf-8")
+        more = f'events = {json.dumps(names)}\naws-seed = "seed.toml"\n'
+        path = desk / ("lambda-artifact.toml" if side == "new" else "old.toml")
+        path.write_text(MANIFEST.format(side) + more, encoding="utf-8")
+    seed = '[[buckets]]\nname = "desk"\n[[queues]]\nname = "work"\n[[topics]]\nname = "news"\n'
+    (desk / "seed.toml").write_text(seed, encoding="utf-8")
+    run(["verify", "--manifest", "old.toml", *engine, "--output", "json=old.json"], environ)
+    capsys.readouterr()
+
+    reports = [json.loads(call("--against", old, *engine, "--format", "json")[1]) for old in ("old.toml", "old.json")]
+    text = call("--against", "old.json", *engine)[1]
+
+    expected = [
+        "s3 GetObject new1.json",
+        "s3 ListObjectsV2 at init",
+        "sns Publish new1.json",
+        "sqs SendMessage new1.json",
+    ]
+    for calls in (report["emulated_aws_calls"] for report in reports):
+        assert [f"{one['service']} {one['operation']} {one['where']}" for one in calls] == expected
+    assert json.loads((desk / "old.json").read_text("utf-8"))["functions"][0]["aws_calls"] == [
+        {"service": "s3", "operation": "PutObject", "event": "old0.json"}
+    ]
+    assert "called      s3 GetObject by api: new1.json\n" in text
+    assert "IAM actions s3:GetObject, s3:ListBucket, sns:Publish, sqs:SendMessage\n" in text
 
 
 TEMPLATE = """\
