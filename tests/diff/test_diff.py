@@ -405,6 +405,35 @@ def test_it_can_be_what_is_deployed(call: Call, desk: Path, moto: str, monkeypat
         assert [note.rpartition(": ")[2] for note in report["notes"]] == ["built-dependencies"]
 
 
+def test_it_can_lie_in_s3(call: Call, desk: Path, moto: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(desk, "old", {"gone.txt": ""}, YAML)
+    write(desk, "new", {}, NEWER)
+    for account in aws.accounts(moto):
+        for name, value in account.environ.items():
+            monkeypatch.setenv(name, value)
+        account.put("builds", "old/code.zip", (desk / "old/code.zip").read_bytes())
+        account.s3.put_bucket_versioning(Bucket="builds", VersioningConfiguration={"Status": "Enabled"})
+        layer = account.put("builds", "old/layer.zip", (desk / "old/layer.zip").read_bytes())
+        account.put("builds", "old/layer.zip", b"overwritten since")
+        pinned = f"s3://builds/old/layer.zip?versionId={layer['VersionId']}"
+        others = [["s3://builds/old/code.zip", "--against-layer", pinned], ["s3://builds/none.zip"]]
+
+        (code, out, _), (lost, text, _) = (
+            call("--against", *other, *STATIC, "--format", how)
+            for other, how in zip(others, ("json", "terminal"), strict=True)
+        )
+
+        report = json.loads(out)
+        assert (code, [one["source"] for one in report["before"]["artifacts"]]) == (0, [others[0][0], pinned])
+        assert [(one["kind"], one["name"]) for one in report["distributions"]] == [("up", "yaml-reader")]
+        assert [(one["kind"], one["path"]) for one in report["files"]] == [("gone", "gone.txt")]
+        assert (lost, text.partition(" ")[0], "s3://builds/none.zip: there is no such key" in text) == (
+            3,
+            "INCOMPLETE",
+            True,
+        )
+
+
 def test_functions_with_archives_of_their_own_are_named_where_only_they_differ(call: Call, desk: Path) -> None:
     for side, text in (("old", ""), ("new", "x = 1")):
         write(desk, side, {"shared.py": text}, {})
