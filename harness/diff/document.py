@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textwrap import wrap
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from harness.diff.contents import ordered
@@ -25,7 +26,7 @@ _BRIEF: Final = (16, 12, 8, 6, 4, 3, 2, 1)
 """How many of a list are shown: the first that fits one screen."""
 _LONG: Final = 50
 _SCREEN: Final = 37  # lines, with an empty one between the parts, and the prompt
-_WIDE: Final = 86  # columns after the label
+_WIDE, _LABEL = 88, 12  # columns after the label, and its own
 _MOST_ROWS: Final = 5
 _NAMES: Final = 3
 _LONGEST: Final = 160
@@ -89,7 +90,7 @@ def _height(lines: Iterable[tuple[str, str]]) -> int:
 
 
 def _lines_of(line: str) -> int:
-    return -(-len(line) // _WIDE)
+    return len(wrap(line, _WIDE, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False))
 
 
 def _table_lines(table: Table | None) -> int:
@@ -97,7 +98,7 @@ def _table_lines(table: Table | None) -> int:
     if table is None:
         return 0
     columns = zip(table.columns, *table.rows, strict=True)
-    wide = sum(2 + max(map(len, column)) for column in columns) > _WIDE
+    wide = sum(2 + max(map(len, column)) for column in columns) > _WIDE + _LABEL
     return 2 + (1 + wide) * len(table.rows)
 
 
@@ -119,8 +120,8 @@ def _lines(diff: Diff, most: int) -> Iterator[tuple[str, str]]:
         ("reached", _cut(_reached(diff.modules, most * 2), most)),
         ("variables", _cut((_variable(one) for one in diff.variables if one.required), most)),
         ("optional", _cut(optional, most * 2, ", ")),
-        ("AWS calls", _cut(map(_call, diff.calls), most)),
-        ("called", _cut(map(_call, diff.called), most)),
+        ("AWS calls", _cut(_calls(diff.calls, most), most)),
+        ("called", _cut(_calls(diff.called, most), most)),
         ("IAM actions", _cut(_actions((*diff.calls, *diff.called), most * 2), most)),
         *((label, _cut(map(_archive, side.artifacts), most, ", ")) for label, side in _sides(diff)),
         *(("note", note) for note in diff.notes),
@@ -178,9 +179,15 @@ def _variable(one: Read) -> str:
     return f"{one.name} is not set{functions}{', so that reading it fails' if one.raises else ''}: {one.where}"
 
 
-def _call(one: AwsCall) -> str:
-    functions = f" by {few(one.functions, _ASKERS)}" if any(one.functions) else ""
-    return f"{one.service} {one.operation}{functions}: {one.where}"
+def _calls(several: Sequence[AwsCall], most: int) -> Iterator[str]:
+    """The operations, each on a line; where they are more, those of one service and the same functions share one."""
+    shared = len(several) > most
+    lines = text.gather(
+        ((one.service, one.functions, "" if shared else one.operation), (one.operation, one.where)) for one in several
+    )
+    for (service, functions, _), found in lines.items():
+        by = f" by {few(functions, _ASKERS)}" if any(functions) else ""
+        yield f"{service} {', '.join(name for name, _ in found)}{by}: {found[0][1]}"
 
 
 def _actions(calls: Sequence[AwsCall], most: int) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import zipfile
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -513,6 +514,7 @@ def test_the_largest_release_fits_one_screen(call: Call, desk: Path) -> None:
     out = call(*AGAINST, *STATIC)[1]
 
     assert out.count("\n") <= MOST_LINES
+    assert re.search(r"(?s)AWS calls   s3 CopyObject, DeleteObject, GetBucketAcl, .* by api:\s+app.py:\d", out)
     labels = {line.partition("  ")[0] for line in out.splitlines()}
     assert labels >= {"findings", "packages", "own files", "reached", "variables", "optional", "AWS calls", "before"}
 
