@@ -8,6 +8,7 @@ from harness.model import (
     ArtifactInfo,
     Completed,
     Crashed,
+    EmulatedCall,
     EngineInfo,
     Finding,
     FunctionInfo,
@@ -57,7 +58,7 @@ MODES = Finding(
 )
 FUNCTIONS = (
     FunctionInfo("api", "app.main.handler", 1.42, 118.4),
-    FunctionInfo("worker", "app.worker.handler", 0.317, 90.0),
+    FunctionInfo("worker", "app.worker.handler", 0.317, 90.0, aws_calls=(EmulatedCall("s3", "GetObject", "e.json"),)),
 )
 
 

@@ -93,6 +93,7 @@ def test_a_report_by_value() -> None:
                 "declared_at": None,
                 "caveats": [],
                 "archives": [],
+                "aws_calls": None,
             },
             {
                 "name": "worker",
@@ -105,6 +106,7 @@ def test_a_report_by_value() -> None:
                 "declared_at": None,
                 "caveats": [],
                 "archives": [],
+                "aws_calls": [{"service": "s3", "operation": "GetObject", "event": "e.json"}],
             },
         ],
         "results": [
