@@ -207,7 +207,7 @@ class Graph:
 
     def applies(self, statement: Import, path: str) -> bool:
         """Whether a statement that stands in for, or builds upon, another import is executed at all."""
-        if statement.unless and not any(self._fails(name, path) for name in statement.unless):
+        if not all(any(self._fails(name, path) for name in group) for group in statement.unless):
             return False
         return not any(self._fails(name, path) for name in statement.after)
 

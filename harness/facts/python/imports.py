@@ -37,7 +37,7 @@ class Import:
         guarded: Its failure is expected: an ``except ImportError`` or its like catches it.
         conditional: It stands under a condition that is only known at run time.
         never: It does not run on Lambda: under ``TYPE_CHECKING``, for another platform or version, in a script's main.
-        unless: It runs only if the import of one of these failed.
+        unless: It runs only if of each of these groups the import of one module failed.
         after: It runs only if the imports of these succeeded.
         plugins: It is a call that imports submodules of a package, by names that are only known at run time:
             ``import_module(f"{__name__}.{name}")``. Without a module it is the package of the module itself.
@@ -52,7 +52,7 @@ class Import:
     guarded: bool = False
     conditional: bool = False
     never: bool = False
-    unless: tuple[str, ...] = ()
+    unless: tuple[tuple[str, ...], ...] = ()
     after: tuple[str, ...] = ()
     plugins: bool = False
     attribute: bool = False
@@ -85,7 +85,7 @@ class _Context:
     guarded: bool = False
     conditional: bool = False
     never: bool = False
-    unless: tuple[str, ...] = ()
+    unless: tuple[tuple[str, ...], ...] = ()
     after: tuple[str, ...] = ()
     loops: tuple[Loop, ...] = ()
 
@@ -220,7 +220,7 @@ class _Finder:
         tried = tuple(dict.fromkeys(_dotted(one) for one in self.found[before:] if not (one.never or one.lazy)))
         for handler in node.handlers:
             if handler in catching and tried:
-                self.block(handler.body, replace(within, unless=within.unless + tried))
+                self.block(handler.body, replace(within, unless=(*within.unless, tried)))
             else:
                 self.block(handler.body, replace(within, conditional=True))
         self.block(node.orelse, replace(within, after=within.after + tried) if catching else within)

@@ -83,7 +83,7 @@ def test_an_alternative_is_executed_if_the_first_choice_fails() -> None:
     )[1:]
 
     assert (first.module, first.guarded) == ("ujson", True)
-    assert (second.module, second.guarded, second.unless) == ("json", False, (".", "ujson"))
+    assert (second.module, second.guarded, second.unless) == ("json", False, ((".", "ujson"),))
     assert (third.module, third.guarded, third.after) == ("helper", False, (".", "ujson"))
 
 
