@@ -70,10 +70,22 @@ def answers(folder: Path, resource: dict[str, Any], more: dict[str, Any], *actio
     ],
 )
 def test_the_role_that_sam_makes(tmp_path: Path, policies: object, said: list[str]) -> None:
-    properties = {"CodeUri": ".", "Handler": "a.b", "Runtime": "python3.12", "Policies": policies}
+    destinations = {"DestinationConfig": {"OnFailure": {"Type": "SQS", "Destination": "q"}}}
+    properties = {
+        "CodeUri": ".",
+        "Handler": "a.b",
+        "Runtime": "python3.12",
+        "Policies": policies,
+        "EventInvokeConfig": destinations,
+        "Events": {"Queue": {"Type": "SQS", "Properties": {"Queue": "q"}}},
+        "Tracing": "Active",
+    }
     own = {"Own": iam("ManagedPolicy", PolicyDocument=allow(GET))}
 
-    assert answers(tmp_path, {"Type": "AWS::Serverless::Function", "Properties": properties}, own, GET, PUT) == said
+    resource = {"Type": "AWS::Serverless::Function", "Properties": properties}
+    assert answers(tmp_path, resource, own, GET, PUT) == said
+    implied = "sqs:SendMessage", "sqs:ReceiveMessage", "xray:PutTraceSegments", "logs:PutLogEvents"
+    assert answers(tmp_path, resource, own, *implied) == ["granted by"] * 4
 
 
 @pytest.mark.parametrize(

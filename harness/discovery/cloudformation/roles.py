@@ -33,7 +33,13 @@ _BY_EVENT: Final = {
     "DynamoDB": "AWSLambdaDynamoDBExecutionRole",
     "MSK": "AWSLambdaMSKExecutionRole",
 }
-_WIDENING: Final = ("DeadLetterQueue", "EventInvokeConfig")
+_BY_DESTINATION: Final = {
+    "SQS": ("sqs:SendMessage",),
+    "SNS": ("sns:Publish",),
+    "Lambda": ("lambda:InvokeFunction",),
+    "EventBridge": ("events:PutEvents",),
+    "S3Bucket": ("s3:PutObject", "s3:ListBucket"),
+}
 _CONNECTOR: Final = "AWS::Serverless::Connector"
 
 
@@ -90,7 +96,9 @@ class _Reader:
         named = [_BY_PROPERTY[key] for key in _BY_PROPERTY if raw.get(key, "Disabled") != "Disabled"]
         for policy in dict.fromkeys((_BASIC, *named, *(_BY_EVENT[kind] for kind in events if kind in _BY_EVENT))):
             self._allow(of_managed()[policy])
-        self.wider += [key for key in _WIDENING if key in raw]
+        config = mapping(mapping(raw.get("EventInvokeConfig")).get("DestinationConfig"))
+        for target in (raw.get("DeadLetterQueue"), *config.values()):
+            self._allow(_BY_DESTINATION.get(str(mapping(target).get("Type")), ()))
         self.wider += ["a connector"] if any(self.template.declared([_CONNECTOR])) else []
         self._boundary(raw)
         for policy in self._each(raw.get("Policies")):
