@@ -1,5 +1,6 @@
 from collections.abc import Iterator
 
+from harness.artifact.bundle import CODE_ROOT
 from harness.check import Engines, Findings, Inapplicable, Subject, define
 from harness.facts.python.init_state import Kind
 from harness.manifest import Function
@@ -24,8 +25,8 @@ def check(subject: Subject, _: Engines) -> Findings:
 
     With SnapStart, the init runs once, when a version is published, and each environment is a copy of what it left. A
     random value that was made at import is the same in all of them: ids that collide, one jitter for all. A connection
-    is dead when the copy begins. A hook renews both, but only if its module is imported in the init: one that no
-    handler imports is never registered, and nothing says so.
+    is dead when the copy begins. A hook renews both, but only if its module is imported in the init: one that nothing
+    imports is never registered, and nothing says so.
 
     ## How to fix
 
@@ -37,8 +38,8 @@ def check(subject: Subject, _: Engines) -> Findings:
         raise Inapplicable("SnapStart is not declared for any function")
     states = {path: module.state for path, module in subject.facts.modules.items() if path in subject.program.own}
     for path in sorted(states):
-        if lines := sorted((*states[path].before, *states[path].after)):
-            yield from _unregistered(subject, functions, path, lines[0])
+        if lines := (*states[path].before, *states[path].after):
+            yield from _unregistered(subject, functions, path, min(lines))
     for function in functions:
         reached = subject.program.reached_by.get(function.name, {})
         if not any(states[path].after for path in reached if path in states):  # a hook renews what its author knows of
@@ -46,16 +47,16 @@ def check(subject: Subject, _: Engines) -> Findings:
 
 
 def _unregistered(subject: Subject, functions: list[Function], path: str, line: int) -> Iterator[Finding]:
-    """A hook of a module that no function imports in its init."""
-    program = subject.program
-    first = min(program.first(path, name) for name in program.names)
-    may_load = any(path in program.possible(function.name) for function in functions)
-    if first.starting or may_load or path not in program.serving:
+    """A hook of a module of the code that no module imports; what a layer has is perhaps another function's."""
+    program, stem = subject.program, path.rpartition("/")[2].removesuffix(".py")
+    reached = any(program.first(path, name) is not When.NEVER for name in program.names)
+    imports = (one for other in program.own - {path} for one in subject.facts.modules[other].imports)
+    if reached or path not in program.serving or not path.startswith(f"{CODE_ROOT}/"):
         return
-    how = "imports this module only later, after the snapshot" if first is not When.NEVER else "imports this module"
-    late = first is not When.NEVER
+    if any(stem in {*one.module.split("."), *one.names} for one in imports):
+        return
     yield Finding(
-        f"the hook is never registered in time: {'every function' if late else 'no function'} {how}",
+        "the hook is never registered: nothing imports this module",
         f"{path}:{line}",
         Severity.WARNING,
         f"import it at the top of the handler's module ({functions[0].handler.rpartition('.')[0]})",
