@@ -27,7 +27,7 @@ def check(subject: Subject, _: Engines) -> Findings:
     uploaded. It accepts others that keep the function from starting: a handler without a dot
     (`Runtime.MalformedHandlerName`), a wrapper script that is not there, a `PYTHONPATH`, which takes `/opt/python` with
     all layers off the search path. A timeout above 900 seconds is for functions on managed instances, and those run
-    Python 3.13 or newer, as durable functions do. SnapStart takes neither file systems nor a `/tmp` above 512 MB.
+    Python 3.13 or newer, as durable functions do. SnapStart takes neither Amazon EFS nor a `/tmp` above 512 MB.
 
     A module that reads `os.environ["TABLE"]` when it is imported fails where the variable is not set. A template of
     SAM, the CDK, Serverless or CloudFormation names all variables that the function gets. A manifest that a person
@@ -127,19 +127,19 @@ def _limited(subject: Subject, function: Function) -> Iterator[Finding | Note]:
 
 
 def _snapshot(function: Function, limits: Limits) -> Iterator[Finding]:
-    """What Lambda refuses together with SnapStart."""
-    refused = "InvalidParameterValueException: SnapStart does not support"
+    """What SnapStart does not go together with."""
     if function.tmp > limits.snap_start_tmp_max_mb:
         yield Finding(
-            f"{refused} ephemeral storage greater than {limits.snap_start_tmp_max_mb} MB: {function.tmp:,} MB",
+            f"SnapStart does not support a /tmp of more than {limits.snap_start_tmp_max_mb} MB: {function.tmp:,} MB",
             f"{function.name}: tmp",
             remedy=f"declare {limits.snap_start_tmp_max_mb} MB, or leave SnapStart out",
         )
     if function.file_systems:
         yield Finding(
-            f"{refused} file systems: {', '.join(function.file_systems)}",
+            f"SnapStart does not support Amazon EFS: {', '.join(function.file_systems)}",
             f"{function.name}: file-systems",
-            remedy="read what is there from S3, or leave SnapStart out",
+            Severity.WARNING,
+            "read what is there from S3, or leave SnapStart out; of S3 Files, AWS says nothing",
         )
 
 
@@ -148,7 +148,8 @@ def _sent(function: Function, event: Event, limits: Limits) -> Iterator[Finding 
     size = len(event.payload.encode())
     if size > limits.sync_payload_bytes:
         yield Finding(
-            f"RequestEntityTooLargeException: {size:,} bytes of at most {limits.sync_payload_bytes:,}",
+            f"RequestEntityTooLargeException: Request must be smaller than {limits.sync_payload_bytes} bytes for the "
+            f"InvokeFunction operation: it has {size:,}",
             f"{function.name}: {event.name}",
             Severity.WARNING,
             "send a reference to an object in S3 in place of the data",
