@@ -11,7 +11,7 @@ import msgspec
 
 from harness.discovery.find import discover, only
 from harness.discovery.project import Project, root_of
-from harness.discovery.values import Discovery, DiscoveryError
+from harness.discovery.values import Discovery, DiscoveryError, Unlocated
 from harness.emulator import lacking
 from harness.manifest import ManifestError, Options, Template, find, load
 from harness.manifest.errors import diagnose
@@ -93,13 +93,15 @@ def as_template(project: Project, found: Discovery) -> Template:
     Raises:
         DiscoveryError: It declares no function that can be verified.
     """
-    if not found.functions:
-        reasons = [f"{uncovered.name}: {uncovered.reason}" for uncovered in found.uncovered]
-        raise DiscoveryError(
-            f"{project.relative(found.file)}: it declares no Python function whose archive is here"
-            + (f" ({'; '.join(reasons)})" if reasons else "")
-        )
-    places = {function.name: function for function in found.functions}
+    reasons = [f"{uncovered.name}: {uncovered.reason}" for uncovered in found.uncovered]
+    nothing = f"{project.relative(found.file)}: it declares no Python function whose archive is here" + (
+        f" ({'; '.join(reasons)})" if reasons else ""
+    )
+    unlocated = [one.declared for one in found.uncovered if isinstance(one, Unlocated) and one.declared]
+    functions = (*found.functions, *unlocated)
+    if not functions:
+        raise DiscoveryError(nothing)
+    places = {function.name: function for function in functions}
 
     def place(at: At) -> Place | None:
         function = places.get(str(at[1])) if len(at) > 1 else None
@@ -112,7 +114,7 @@ def as_template(project: Project, found: Discovery) -> Template:
         keys = ".".join(str(key) for key in at[1:])
         return f"{where}: {keys}" if keys else str(where)
 
-    raw = {"functions": {function.name: dict(table(function)) for function in found.functions}}
+    raw = {"functions": {function.name: dict(table(function)) for function in functions}}
     try:
         converted = msgspec.convert(raw, ManifestTable)
     except msgspec.ValidationError as error:
@@ -121,11 +123,13 @@ def as_template(project: Project, found: Discovery) -> Template:
     return Template(
         scope=Scope(converted, project.root, named, place=place),
         uncovered=found.uncovered,
+        unlocated=frozenset(function.name for function in unlocated),
+        nothing=nothing,
         notes=(f"functions from {project.relative(found.file)} ({found.tool})", *found.notes),
-        caveats={function.name: function.unknown for function in found.functions},
-        permissions={function.name: function.permissions for function in found.functions},
-        whole_environments=frozenset(one.name for one in found.functions if one.whole_environment),
-        events={function.name: function.events for function in found.functions},
+        caveats={function.name: function.unknown for function in functions},
+        permissions={function.name: function.permissions for function in functions},
+        whole_environments=frozenset(one.name for one in functions if one.whole_environment),
+        events={function.name: function.events for function in functions},
         services=found.services if lacking() is None else None,
     )
 
@@ -135,7 +139,8 @@ def table(function: Declared) -> Iterator[tuple[str, Any]]:
     yield "handler", function.handler
     yield "runtime", function.runtime
     yield "architecture", function.architecture or "x86_64"
-    yield "code", function.code
+    if function.code:
+        yield "code", function.code
     yield "layers", list(function.layers)
     yield "memory", function.memory or DEFAULT_MEMORY
     yield "timeout", function.timeout or DEFAULT_TIMEOUT

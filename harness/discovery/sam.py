@@ -14,7 +14,7 @@ from harness.discovery.cloudformation.services import services
 from harness.discovery.cloudformation.template import Settings, Template
 from harness.discovery.document import UnreadableDocumentError, mapping
 from harness.discovery.project import newest, unbuilt
-from harness.discovery.values import Declared, Discovery
+from harness.discovery.values import Declared, Discovery, Unlocated
 from harness.model import Uncovered, UsageError
 
 if TYPE_CHECKING:
@@ -72,7 +72,8 @@ def _built(project: Project, function: Declared | Uncovered) -> Declared | Uncov
         folder = project.root / text
         if "://" not in text and not text.startswith("arn:") and ".aws-sam" not in text and unbuilt(folder):
             reason = f"{text} has a requirements.txt and nothing is installed in it: run `sam build`, then verify again"
-            return Uncovered(function.name, reason, function.place, undone=True)
+            rest = replace(function, code="") if text == function.code else None
+            return Unlocated(function.name, reason, function.place, undone=True, declared=rest)
     return function
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from harness.model import Place, UsageError
+from harness.model import Place, Uncovered, UsageError
 from harness.policy import limits
 
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from harness.manifest.permissions import Permissions
     from harness.manifest.seeds import Seed
-    from harness.model import Uncovered
 
 
 _PYTHON: Final = re.compile(r"python\d+\.\d+")
@@ -107,6 +106,17 @@ class Declared:
     unknown: tuple[str, ...] = ()
     permissions: Permissions | None = None
     whole_environment: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Unlocated(Uncovered):
+    """A function that lacks nothing but an archive, which a manifest or an option may name.
+
+    Attributes:
+        declared: All the rest of it; its code is an empty text.
+    """
+
+    declared: Declared | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,9 +117,14 @@ def load(  # noqa: PLR0913 - what a request says, and what it is held against; a
     template = _template(scopes, discover) if discover else None
     if template:
         scopes.append(template.scope)
-    known = Known(runtimes, checks, environ, archives, template.events if template else None)
+    known = Known(runtimes, checks, environ, archives)
+    if template is None:
+        return resolve(path, scopes, options.events, known)
+    known = replace(known, template=template.events, unlocated=template.unlocated)
     manifest = resolve(path, scopes, options.events, known)
-    return template.completed(manifest) if template else manifest
+    if archives and not manifest.functions:
+        raise ManifestError((template.nothing,))
+    return template.completed(manifest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +134,8 @@ class Template:
     Attributes:
         scope: Its functions, as a manifest would declare them.
         uncovered: Its functions that are not verified.
+        unlocated: Those of them that are verified where the manifest or an option names their code.
+        nothing: The sentence for when none of its functions can be verified.
         notes: Sentences about the build.
         caveats: What a function's declaration leaves to the deploy, by its name.
         permissions: What each function's role allows, by the function's name.
@@ -139,6 +146,8 @@ class Template:
 
     scope: Scope[ManifestTable]
     uncovered: tuple[Uncovered, ...] = ()
+    unlocated: frozenset[str] = frozenset()
+    nothing: str = ""
     notes: tuple[str, ...] = ()
     caveats: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
     permissions: Mapping[str, Permissions | None] = field(default_factory=lambda: MappingProxyType({}))
@@ -164,7 +173,11 @@ class Template:
             for key in ("runtime", "architecture")
             if functions
         }
-        return replace(manifest, functions=functions, uncovered=self.uncovered, notes=self.notes, **common)
+        located = self.unlocated.intersection(function.name for function in functions)
+        uncovered = tuple(
+            Uncovered(one.name, one.reason, one.place, one.undone) for one in self.uncovered if one.name not in located
+        )
+        return replace(manifest, functions=functions, uncovered=uncovered, notes=self.notes, **common)
 
     def _seed(self, function: Function) -> Seed | None:
         """What the function's emulated AWS has: the template's resources, below the content of ``aws-seed``."""

@@ -39,6 +39,7 @@ class Known:
         archives: Whether archives are read; else only the inputs of their build.
         template: The events that a template's functions are called with, as JSON texts by function and name; None
             without a template.
+        unlocated: The functions of a template that are left out where nothing says where their code is.
     """
 
     runtimes: Collection[str]
@@ -46,6 +47,7 @@ class Known:
     environ: Mapping[str, str]
     archives: bool = True
     template: Mapping[str, Mapping[str, str]] | None = None
+    unlocated: Collection[str] = ()
 
 
 def unknown_runtime(runtime: str, known: Collection[str]) -> str:
@@ -74,6 +76,8 @@ class Functions:
             scopes += _nearest(own, files)
             handler = next((scope.table.handler for scope in own if scope.table.handler), None)
             code = self.code(scopes)
+            if code is None and name in self.known.unlocated:
+                continue
             if handler is None:
                 self.problems.append(f"{own[0].where()}: {self.no_handler(name, files)}")
             if code is None:

@@ -168,6 +168,31 @@ def test_a_manifest_on_top_of_a_template(built: Path, capsys: pytest.CaptureFixt
 
 
 @pytest.mark.usefixtures("built")
+@pytest.mark.parametrize("says", ["--code", "manifest", "neither"])
+def test_code_that_only_the_deploy_knows_can_be_named(
+    built: Path, capsys: pytest.CaptureFixture[str], says: str
+) -> None:
+    build = built / ".aws-sam" / "build"
+    template = json.loads(json.dumps(TEMPLATE))
+    template["Resources"]["Api"]["Properties"]["CodeUri"] = {"Bucket": {"Ref": "Made"}, "Key": "a.zip"}
+    (build / "template.yaml").write_text(json.dumps(template), "utf-8")
+    if says == "manifest":
+        named = f'[functions.Api]\ncode = "{build}/Api"\n'
+        (built / "lambda-artifact.toml").write_text(f'from = "{build}/template.yaml"\n{named}', "utf-8")
+    options = ["--from", f"{build}/template.yaml"] if says != "manifest" else []
+    options += ["--code", f"{build}/Api"] if says == "--code" else []
+
+    code, text, problem = run(capsys, "verify", "--engine", "none", "--format", "json", *options)
+
+    if says == "neither":
+        assert (code, "no Python function whose archive is here (Api: its code is not known" in problem) == (2, True)
+        return
+    report = json.loads(text)
+    assert [(one["name"], one["handler"]) for one in report["functions"]] == [("Api", "app.handler")]
+    assert "Api" not in [one["name"] for one in report["uncovered"]]
+    assert code == 1  # its module imports one that is nowhere
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [

@@ -14,7 +14,7 @@ from harness.discovery.cloudformation.events import sample
 from harness.discovery.cloudformation.intrinsics import REGION, Evaluator, Placeholder, loops, unknown
 from harness.discovery.cloudformation.roles import Roles
 from harness.discovery.document import mapping, sequence
-from harness.discovery.values import IMAGE, Declared, DiscoveryError, concurrency, durable, foreign
+from harness.discovery.values import IMAGE, Declared, DiscoveryError, Unlocated, concurrency, durable, foreign
 from harness.model import Place, Uncovered
 
 if TYPE_CHECKING:
@@ -294,8 +294,12 @@ class _Function:
             return Uncovered(self.shown, reason, self.template.where(self.name), undone)
         content = properties.get("CodeUri", properties.get("Code", properties.get("FunctionCode")))
         code = self.template.archive(content, self.resource)
+        declared = self._declared(properties, code or "")
         if code is None:
-            return Uncovered(self.shown, self._no_code(content), self.template.where(self.name), undone=True)
+            return Unlocated(self.shown, self._no_code(content), declared.place, undone=True, declared=declared)
+        return declared
+
+    def _declared(self, properties: Mapping[str, Any], code: str) -> Declared:
         layers = list(self._layers())
         memory = self._number(properties.get("MemorySize"), "memory")
         managed = mapping(properties.get("CapacityProviderConfig"))
