@@ -61,34 +61,36 @@ class Run:
     scratch: Path
     progress: Progress
 
-    @property
-    def engine(self) -> Engine:
-        """The engine."""
-        return engine(self.choice, self.environ, ROOT / ".cache", self.environ.get(IMAGE), None)
+    def engine(self, choice: Choice) -> Engine:
+        """The engine of that kind."""
+        return engine(choice, self.environ, ROOT / ".cache", self.environ.get(IMAGE), None)
 
     @property
     def witness(self) -> Witness:
         """The output of progress."""
-        return Witness(self.engine, f"{self.choice} {self.environ.get(IMAGE)}", self.scratch, self.progress.show)
+        return Witness(
+            self.engine(self.choice), f"{self.choice} {self.environ.get(IMAGE)}", self.scratch, self.progress.show
+        )
 
-    def verified(self, name: str) -> Report:
-        """Verify one artifact; its unpacked trees are gone afterwards."""
+    def verified(self, name: str) -> tuple[Report, Report]:
+        """Verify one artifact, with the engine and without one; its unpacked trees are gone afterwards."""
         with tempfile.TemporaryDirectory(dir=self.scratch, ignore_cleanup_errors=True) as folder:
             Path(folder).chmod(0o755)  # the function is another user's
-            return self._verified(name, Path(folder))
+            cache = Path(folder)
+            return self._verified(name, cache, self.choice), self._verified(name, cache, Choice.NONE)
 
     def analysed(self, name: str) -> Report:
         """Verify one artifact without starting it; what is found out about its bytes is kept."""
-        return self._verified(name, ROOT / ".cache" / f"static-{_analysis()}")
+        return self._verified(name, ROOT / ".cache" / f"static-{_analysis()}", Choice.NONE)
 
-    def _verified(self, name: str, cache: Path) -> Report:
+    def _verified(self, name: str, cache: Path, choice: Choice) -> Report:
         settings = Settings(
-            engine=self.engine,
+            engine=self.engine(choice),
             cache=cache,
             progress=self.progress.show,
             today=datetime.now(tz=UTC).date(),
             select=self.select,
-            static=self.choice is Choice.NONE,
+            static=choice is Choice.NONE,
         )
         return verify(load(ROOT / name / FILE_NAME, runtimes=KNOWN_RUNTIMES), settings)
 
@@ -98,8 +100,8 @@ class Run:
         """Verify one artifact and hold the report against the truth; what is to be said of it."""
         modules = specimen.imports or built.modules
         truth = self.witness.ask(ROOT / specimen.name / build.LAYER, modules)
-        report = self.verified(specimen.name)
-        said = compare(specimen.name, report, truth, table)
+        report, unstarted = self.verified(specimen.name)
+        said = compare(specimen.name, report, truth, table, unstarted)
         row = kept.add(specimen, built, report, truth, said)
         return "\n  ".join([results.line(row), *results.complaints(row)]), said
 

@@ -105,12 +105,18 @@ def explanations(table: Path = TABLE) -> tuple[Explanation, ...]:
     return tuple(Explanation(**row) for row in (*content.get("right", ()), *content.get("broken", ())))
 
 
-def compare(name: str, report: Report, truth: Truth, table: Sequence[Explanation]) -> Comparison:
-    """Judge every error of a report on an artifact by what the runtime did with it."""
+def compare(
+    name: str, report: Report, truth: Truth, table: Sequence[Explanation], unstarted: Report | None = None
+) -> Comparison:
+    """Judge every error of a report on an artifact, and of one without an engine, by what the runtime did with it.
+
+    An engine disproves some errors itself, which a verification without one reports.
+    """
     rows = [row for row in table if row.name in (name, "*")]
     used: set[Explanation] = set()
     found = list(_findings(report))
-    errors = [_judged(check, one, truth, rows, used) for check, one in found if one.severity is Severity.ERROR]
+    wrong = {(check, one.message, one.where): (check, one) for check, one in _errors(report, unstarted)}
+    errors = [_judged(check, one, truth, rows, used) for check, one in wrong.values()]
     broken = [_broken(one, found, rows, used) for one in truth.broken]
     warnings = Counter(check for check, one in found if one.severity is Severity.WARNING)
     undone = {
@@ -119,6 +125,11 @@ def compare(name: str, report: Report, truth: Truth, table: Sequence[Explanation
         if isinstance(outcome := result.outcome, Crashed | Skipped)
     }
     return Comparison(tuple(errors), tuple(broken), dict(sorted(warnings.items())), undone, frozenset(used))
+
+
+def _errors(*reports: Report | None) -> Iterator[tuple[str, Finding]]:
+    for report in filter(None, reports):
+        yield from ((check, one) for check, one in _findings(report) if one.severity is Severity.ERROR)
 
 
 def _findings(report: Report) -> Iterator[tuple[str, Finding]]:

@@ -147,6 +147,17 @@ def test_an_error_is_judged_by_what_the_runtime_did(
     assert said.used == (frozenset({row}) if judgement is Judgement.EXPLAINED else frozenset())
 
 
+def test_errors_without_an_engine_are_judged_too_each_once() -> None:
+    there, disproved = ("shared-libraries", error("a")), ("imports-resolve", error("b"))
+
+    said = compare("big", report(there), GOOD, [], report(there, disproved))
+
+    assert [(one.check, one.judgement) for one in said.errors] == [
+        ("shared-libraries", Judgement.FALSE_ALARM),
+        ("imports-resolve", Judgement.FALSE_ALARM),
+    ]
+
+
 def test_a_row_explains_its_own_artifact_alone() -> None:
     row = Explanation("big", "size", "reason", "unzipped-size")
     finding = ("unzipped-size", error("size"))
