@@ -24,7 +24,7 @@ RUNTIME, ARCHITECTURE = "python3.12", "x86_64"
 _MEMORY_MB = 3008
 _ELSEWHERE = re.compile(r"\.cpython-(?!312-)\d+-")  # an extension for another Python, which this one never asks for
 _SOUND = ("unimportable", "dependent")  # there, complete, and not meant to be loaded in this way
-_INIT_SECONDS, _SECONDS = 60, 900
+_INIT_SECONDS, _SECONDS = 60, 2400
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, TypedDict
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-PATIENCE_SECONDS, TOGETHER_SECONDS = 60, 420
+PATIENCE_SECONDS, TOGETHER_SECONDS = 60, 1200  # a busy machine is no answer
 LONGEST = 2000
 _NOT_FOUND = re.compile(r"(\S+): cannot open shared object file")
 _MAPPED: set[str] = set()  # what was loaded by whatever succeeded
