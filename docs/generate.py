@@ -64,7 +64,7 @@ AREAS: Final = {
 }
 """The first check of each area, in the catalogue's order."""
 
-SCHEMAS: Final = ("report-v1", "preflight-v1", "transition-v1", "diff-v1")
+SCHEMAS: Final = ("report-v1", "preflight-v1", "transition-v1", "diff-v1", "fleet-v1")
 WITHOUT_EXAMPLES: Final = "LAMBDA_ARTIFACT_DOCS_WITHOUT_EXAMPLES"
 """Set for a build that verifies nothing, such as that of the test of links."""
 

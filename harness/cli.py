@@ -27,6 +27,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "key": ("print a key for CI's cache of what is built", "dependencies.stamps"),
         "attest": ("sign what a verification proved", "attestation.evidence"),
         "admit": ("admit archives to a deploy by a signed verification", "attestation.admission"),
+        "fleet": ("verify many projects, or a whole account", "fleet.document"),
         "match": ("check that an artifact is the one that was verified", "commands.proof"),
         "policy": ("print the IAM policy that reading from AWS needs", "sources.iam_policy"),
         "checks": ("list the checks: id, what it needs, title", "catalogue"),

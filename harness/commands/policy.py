@@ -17,6 +17,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.description = "Prints the least that IAM must allow for reading from AWS. Nothing is ever written there."
     parser.add_argument("sources", metavar="SOURCE", nargs="*", help="what is read: s3://…, function:NAME, an ARN")
     parser.add_argument("--preflight", action="store_true", help="allow what `preflight` asks, too")
+    parser.add_argument("--fleet", action="store_true", help="allow what `fleet --account` asks, too")
 
 
 def run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
@@ -34,4 +35,5 @@ def run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
         raise UsageError(
             f"{unknown[0]}: expected s3://bucket/key, function:NAME, or the ARN of a function or a layer's version"
         )
-    return show(iam_policy.policy([named for _, named in places if named], preflight=options.preflight) + "\n")
+    named = [resource for _, resource in places if resource]
+    return show(iam_policy.policy(named, preflight=options.preflight, fleet=options.fleet) + "\n")

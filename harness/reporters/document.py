@@ -76,6 +76,15 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
+class Link:
+    """Another report, beside this one: a word on it, and its file."""
+
+    name: str
+    word: str
+    file: str
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
     """A report of any kind.
 
@@ -88,6 +97,7 @@ class Document:
         functions: Those that were verified, and
         stopped: the names of those that an error stops at their start.
         unzipped_limit: Bytes that the archives of one function may have unpacked.
+        links: The reports behind it, for a page.
         judges: Whether it judges anything; else there is no pass, and it begins with its subject.
         timings: Where the time went.
         seconds: Wall time.
@@ -108,6 +118,7 @@ class Document:
     stopped: tuple[str, ...] = ()
     unzipped_limit: int = 0
     judges: bool = True
+    links: tuple[Link, ...] = ()
 
     @property
     def word(self) -> str:

@@ -12,6 +12,7 @@ import hashlib
 import os
 import time
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final, Protocol, get_type_hints
 
 import msgspec
@@ -245,7 +246,7 @@ def _decoded(entry: _Entry) -> Report:
     Raises:
         KeyError, TypeError, ValueError: It is none.
     """
-    types: Mapping[str, Any] = get_type_hints(Report)
+    types = _types()
     values = {name: msgspec.convert(value, types[name]) for name, value in entry.report.items() if name != "results"}
     outcomes = [one.completed or one.not_applicable or one.skipped for one in entry.results]
     results = [
@@ -257,6 +258,12 @@ def _decoded(entry: _Entry) -> Report:
     if len(results) != len(outcomes) or not is_lasting(report):
         raise ValueError("it is no report that is stored")
     return report
+
+
+@cache
+def _types() -> Mapping[str, Any]:
+    """The type of each field of a report."""
+    return get_type_hints(Report)
 
 
 def _reason(error: Exception) -> str:

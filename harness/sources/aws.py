@@ -26,10 +26,13 @@ if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_s3 import S3Client
 
+    Service = Literal["lambda", "s3", "resourcegroupstaggingapi"]
+
 CONNECT_SECONDS = 10
 READ_SECONDS = 60
 ANSWER_SECONDS = 300.0
 """That a call may take, with its retries."""
+PATIENT_ATTEMPTS = 12
 CONNECTIONS = 32
 """Threads that may use one client at a time."""
 _OTHER_BUNDLE = (None, "REQUESTS_CA_BUNDLE", None, None)
@@ -59,12 +62,16 @@ class Aws:
         profile: One of the user's profiles; None for the SDK's default chain.
         region: For resources whose name has none; None for the SDK's own.
         writes: Whether its clients may write what this package writes at all: entries of a verdict cache.
+        patient: Whether its clients slow down, and try again more often, where AWS throttles them.
     """
 
-    def __init__(self, profile: str | None = None, region: str | None = None, *, writes: bool = False) -> None:
+    def __init__(
+        self, profile: str | None = None, region: str | None = None, *, writes: bool = False, patient: bool = False
+    ) -> None:
         self.profile = profile
         self.region = region
         self._writes = writes
+        self._patient = patient
         self._core: botocore.session.Session | None = None
         self._session: boto3.Session | None = None
         self._clients: dict[tuple[str, str | None], Any] = {}
@@ -74,7 +81,9 @@ class Aws:
     def client(self, service: Literal["lambda"], region: str | None = None) -> LambdaClient: ...
     @overload
     def client(self, service: Literal["s3"], region: str | None = None) -> S3Client: ...
-    def client(self, service: Literal["lambda", "s3"], region: str | None = None) -> LambdaClient | S3Client:
+    @overload
+    def client(self, service: Literal["resourcegroupstaggingapi"], region: str | None = None) -> Any: ...  # noqa: ANN401
+    def client(self, service: Service, region: str | None = None) -> Any:
         """The client of a service, made once for each region.
 
         Raises:
@@ -85,8 +94,7 @@ class Aws:
             if key not in self._clients:
                 with asking(service, "", f"AWS ({service})"):
                     self._clients[key] = self._made(*key)
-            client: LambdaClient | S3Client = self._clients[key]
-            return client
+            return self._clients[key]
 
     @property
     def certificates(self) -> str | bool:
@@ -96,7 +104,7 @@ class Aws:
         variables = ("ca_bundle", "requests_ca_bundle")
         return next((str(value) for name in variables if (value := self._core.get_config_variable(name))), True)
 
-    def _made(self, service: Literal["lambda", "s3"], region: str | None) -> LambdaClient | S3Client:
+    def _made(self, service: Service, region: str | None) -> Any:  # noqa: ANN401 - the SDK makes its classes at run time
         import boto3  # noqa: PLC0415 - see the module
         import botocore.session  # noqa: PLC0415 - the same
         from botocore.config import Config  # noqa: PLC0415 - the same
@@ -107,7 +115,7 @@ class Aws:
             self._core = botocore.session.Session(session_vars={"requests_ca_bundle": _OTHER_BUNDLE})
             self._session = boto3.Session(botocore_session=self._core, profile_name=self.profile)
         config = Config(
-            retries={"mode": "standard"},
+            retries={"mode": "adaptive", "max_attempts": PATIENT_ATTEMPTS} if self._patient else {"mode": "standard"},
             connect_timeout=CONNECT_SECONDS,
             read_timeout=READ_SECONDS,
             max_pool_connections=CONNECTIONS,
@@ -115,7 +123,7 @@ class Aws:
             response_checksum_validation="when_required",
             user_agent_extra=f"lambda-artifact/{__version__}",
         )
-        client: LambdaClient | S3Client = self._session.client(service, region_name=region, config=config)
+        client = self._session.client(service, region_name=region, config=config)
         if service == "lambda" and not client.meta.region_name:  # a variable that is set to nothing
             raise NoRegionError
         # On the client alone: what the SDK does to get the user's credentials is not ours to forbid.

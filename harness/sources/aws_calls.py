@@ -12,6 +12,7 @@ class Purpose(StrEnum):
 
     SOURCES = "sources"
     PREFLIGHT = "preflight"
+    FLEET = "fleet"
 
 
 class Resource(StrEnum):
@@ -33,7 +34,7 @@ class Operation:
         name: As AWS names it: ``GetObject``.
         action: The IAM action; None where AWS answers without it.
         resource: The kind of resource that the action can be restricted to.
-        purpose: ``preflight`` makes the calls of the sources, too.
+        purpose: ``preflight`` and ``fleet`` make the calls of the sources, too.
     """
 
     service: str
@@ -60,6 +61,8 @@ ALLOWED: Final = (
         "lambda", "ListVersionsByFunction", "lambda:ListVersionsByFunction", Resource.FUNCTION, Purpose.PREFLIGHT
     ),
     Operation("lambda", "ListFunctions", "lambda:ListFunctions", Resource.ALL, Purpose.PREFLIGHT),
+    Operation("lambda", "ListFunctions", "lambda:ListFunctions", Resource.ALL, Purpose.FLEET),
+    Operation("resourcegroupstaggingapi", "GetResources", "tag:GetResources", Resource.ALL, Purpose.FLEET),
     Operation("lambda", "ListLayerVersions", "lambda:ListLayerVersions", Resource.ALL, Purpose.PREFLIGHT),
     Operation("lambda", "ListCodeSigningConfigs", "lambda:ListCodeSigningConfigs", Resource.ALL, Purpose.PREFLIGHT),
     Operation(

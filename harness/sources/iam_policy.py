@@ -29,14 +29,15 @@ _ANY: Final = {
 }
 
 
-def policy(resources: Sequence[AwsResource] = (), *, preflight: bool = False) -> str:
+def policy(resources: Sequence[AwsResource] = (), *, preflight: bool = False, fleet: bool = False) -> str:
     """An IAM policy, as JSON.
 
     Args:
         resources: The resources to read; without any, placeholders in capitals.
         preflight: Whether to allow the calls of ``preflight``, too.
+        fleet: The same of ``fleet --account``.
     """
-    purposes = {Purpose.SOURCES, Purpose.PREFLIGHT} if preflight else {Purpose.SOURCES}
+    purposes = {Purpose.SOURCES, *([Purpose.PREFLIGHT] * preflight), *([Purpose.FLEET] * fleet)}
     pinned = not resources or any(isinstance(resource, S3Object) and resource.version for resource in resources)
     statements = []
     for kind, sid in _SIDS.items():
