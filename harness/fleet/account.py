@@ -144,7 +144,7 @@ class Account:
             SourceUnavailable: AWS refuses or does not answer; what is known is in the state file.
         """
         state = self._listed()
-        sources, downloads = Sources(self.cache, self.progress, self.aws), Downloads(self.cache / FOLDER)
+        sources, downloads = Sources(self.cache, lambda _: None, self.aws), Downloads(self.cache / FOLDER)
         members = []
         wanted = [one for one in state.functions if self.tags.items() <= one.tags.items()]
         for number, one in enumerate(wanted, 1):
@@ -221,7 +221,9 @@ class Account:
         while True:
             self._wait()
             with asking("resourcegroupstaggingapi", "GetResources", "the tags of the functions"):
-                page = client.get_resources(ResourceTypeFilters=["lambda:function"], PaginationToken=token)
+                page = client.get_resources(
+                    ResourceTypeFilters=["lambda:function"], ResourcesPerPage=100, PaginationToken=token
+                )
             for one in page["ResourceTagMappingList"]:
                 yield one["ResourceARN"], {tag["Key"]: tag["Value"] for tag in one.get("Tags", ())}
             if not (token := page.get("PaginationToken", "")):

@@ -32,6 +32,7 @@ from tests.build import TODAY
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from harness.fleet.values import Member
     from harness.manifest import Manifest
 
 ROOT = Path(__file__).parents[2]
@@ -217,7 +218,7 @@ class Deadly:
 
 def test_a_process_that_dies_takes_its_own_member_alone(fleet: Path, tmp_path: Path) -> None:
     assert multiprocessing.current_process().name == "MainProcess"
-    members = [*in_folder(fleet), Deadly("deadly")]
+    members: list[Member] = [*in_folder(fleet), Deadly("deadly")]
 
     found = list(pool.judged(members, judge(tmp_path), 2, lambda _: None))
 
