@@ -7,9 +7,11 @@ answers wrongly is found by members that are judged here, too, unknown to it: th
 from __future__ import annotations
 
 import contextlib
+import pickle
 import random
 from collections import deque
 from dataclasses import replace
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from harness.fleet.values import Member, MemberVerdict
@@ -106,14 +108,14 @@ def _answers(
     """What the workers say; a member that none has judged in time is named."""
     from distributed import wait  # noqa: PLC0415 - an extra
 
-    [shared] = client.scatter([judge], broadcast=True)
+    packed = pickle.dumps(judge)
     wanted, width = resources(client, judge), _WIDTH * max(1, len(client.nthreads()))
     waiting, running = deque(members), dict[Any, Member]()
     done = 0
     while waiting or running:
         while waiting and len(running) < width:
             member = waiting.popleft()
-            future = client.submit(_on_worker, shared, member, pure=False, retries=RETRIES, resources=wanted)
+            future = client.submit(_on_worker, packed, member, pure=False, retries=RETRIES, resources=wanted)
             running[future] = member
         try:
             ready = wait(list(running), timeout=silent, return_when="FIRST_COMPLETED").done
@@ -132,11 +134,18 @@ def _answers(
         yield _not_judged(member, f"no worker has answered for {silent:,.0f} seconds")
 
 
-def _on_worker(judge: Judge, member: Member) -> MemberVerdict:
+@cache
+def _unpacked(packed: bytes) -> Judge:
+    """The judge of a worker, with an engine that all its members share."""
+    judge: Judge = pickle.loads(packed)  # noqa: S301 - of the scheduler, which may run anything here
+    return judge
+
+
+def _on_worker(packed: bytes, member: Member) -> MemberVerdict:
     """Judge a member, on a worker."""
     from distributed import get_worker  # noqa: PLC0415 - an extra
 
-    return replace(judge(member), worker=str(get_worker().address))
+    return replace(_unpacked(packed)(member), worker=str(get_worker().address))
 
 
 def _believed(
