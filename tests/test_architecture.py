@@ -27,6 +27,7 @@ MEANING = {
 # The probe is a program of its own, which runs in another interpreter, and so is what emulates AWS.
 ALLOWED = {
     "__main__.py": {PRINTS, READS, EXITS},
+    "commands/fleet.py": {PRINTS},
     "commands/match.py": {PRINTS},
     "commands/options.py": {PRINTS},
     "commands/output.py": {PRINTS},
