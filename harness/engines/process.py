@@ -167,7 +167,7 @@ def _not_found(version: tuple[int, int], rejected: tuple[Rejected, ...], explici
 def _architecture(job: Job) -> str:
     """The architecture to start a job on: this machine's, where any will do."""
     here = next((one for one, names in MACHINES.items() if platform.machine() in names), job.architecture)
-    return here if here != job.architecture and job.portable() else job.architecture
+    return here if here != job.architecture and job.portable and job.portable() else job.architecture
 
 
 def _lacking(root: Root) -> tuple[str, ...]:

@@ -76,7 +76,7 @@ class Job:
     init_timeout: float
     reached: tuple[str, ...] = ()
     outside: Outside | None = None
-    portable: Callable[[], bool] = lambda: False
+    portable: Callable[[], bool] | None = None
 
 
 @dataclass(frozen=True, slots=True)
