@@ -126,12 +126,21 @@ def _answers(
             done += 1
             progress(f"{done:,} of {len(members):,}: {member.name}")
             if future.status == "finished":
-                yield future.result()
+                yield _answer(client, future, member)
             else:
                 yield _not_judged(member, f"its workers ended, {RETRIES + 1} times: {future.exception()}")
     client.cancel(list(running))
     for member in (*running.values(), *waiting):
         yield _not_judged(member, f"no worker has answered for {silent:,.0f} seconds")
+
+
+def _answer(client: Client, future: Any, member: Member) -> MemberVerdict:  # noqa: ANN401 - a Future
+    """What a worker said of a member; which worker that was, the scheduler says."""
+    workers = client.who_has([future]).get(future.key)
+    verdict = future.result()
+    if not isinstance(verdict, MemberVerdict):
+        return _not_judged(member, f"its worker answered with no verdict ({type(verdict).__name__})")
+    return replace(verdict, name=member.name, team=member.team, worker=workers[0] if workers else "that has ended")
 
 
 @cache
@@ -143,9 +152,7 @@ def _unpacked(packed: bytes) -> Judge:
 
 def _on_worker(packed: bytes, member: Member) -> MemberVerdict:
     """Judge a member, on a worker."""
-    from distributed import get_worker  # noqa: PLC0415 - an extra
-
-    return replace(_unpacked(packed)(member), worker=str(get_worker().address))
+    return _unpacked(packed)(member)
 
 
 def _believed(

@@ -42,7 +42,7 @@ class Mischief(Judge):
         except ValueError:
             return verdict
         if name == LYING:
-            return replace(verdict, verdict=Verdict.FAIL)
+            return replace(verdict, name="another", worker="", verdict=Verdict.FAIL)
         for one, number in ((KILLED, signal.SIGKILL), (STOPPED, signal.SIGSTOP)):
             if name == one:
                 try:
