@@ -63,10 +63,8 @@ def run(argv: Sequence[str], environ: Mapping[str, str], loaded: Callable[[], ob
     except UsageError as problem:
         complain(str(problem))
         return ExitCode.USAGE
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    except _Terminated:
-        return TERMINATED
+    except (KeyboardInterrupt, _Terminated) as stopped:
+        return TERMINATED if isinstance(stopped, _Terminated) else INTERRUPTED
     except OSError as problem:  # a full disk, a cache that may not be written
         complain(str(problem))
     except BaseException:  # noqa: BLE001 - Python would exit with 1, which says that the artifact is at fault, or with 0

@@ -14,8 +14,7 @@ from harness.dependencies.repository import within_repository
 from harness.model import NotApplicable, Report, Result, Skipped
 from harness.plan import plan
 from harness.runner import held_against, idle, regraded, run
-from harness.session.baseline import applied, gone
-from harness.session.baseline import read as read_baseline
+from harness.session import baseline as baselines
 from harness.session.identity import configuration_sha256, policy_sha256
 from harness.session.runtime import Runtime
 from harness.session.workspace import Workspace, timed
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 
     from harness.manifest import Manifest
     from harness.plan import Planned
-    from harness.session.baseline import Baseline
     from harness.session.settings import Settings
 
 
@@ -62,13 +60,13 @@ class Verification:
         return Runtime(self.manifest, self.settings, self.workspace)
 
     @cached_property
-    def baseline(self) -> Baseline | None:
+    def baseline(self) -> baselines.Baseline | None:
         """The findings that were there before; None where none is declared.
 
         Raises:
             UsageError: It cannot be read.
         """
-        return read_baseline(self.manifest.baseline) if self.manifest.baseline else None
+        return baselines.read(self.manifest.baseline) if self.manifest.baseline else None
 
     def whole(self) -> Report:
         """Run every check that is planned, and report.
@@ -79,7 +77,7 @@ class Verification:
         self.read_repository()
         results = [*self.results(plan(self.manifest, self.settings)), *self.runtime.undone]
         report = self.report(results)
-        left = gone(report, self.baseline) if self.baseline else ()
+        left = baselines.gone(report, self.baseline) if self.baseline else ()
         return replace(report, notes=(*report.notes, *idle(self.manifest.waivers, results), *left))
 
     def read_repository(self) -> None:
@@ -124,13 +122,8 @@ class Verification:
         levels, artifacts = dict(self.manifest.severity), workspace.artifacts
         results = [regraded(held_against(result, runtime.started), levels) for result in results]
         if self.baseline:
-            results = [applied(result, self.baseline, artifacts, settings.today) for result in results]
-        notes = workspace.notes
-        if settings.profile_init:
-            notes += runtime.profile()
-        if settings.source_digests:
-            notes += tuple(f"no digest of {text}: it was not read" for text in workspace.unread)
-        policies = [workspace.policy, *(workspace.policy_of(function) for function in self.manifest.functions)]
+            results = [baselines.applied(result, self.baseline, artifacts, settings.today) for result in results]
+        notes = (*workspace.notes, *(runtime.profile() if settings.profile_init else ()))
         return Report(
             version=__version__,
             runtime=self.manifest.runtime,
@@ -148,7 +141,7 @@ class Verification:
             source_digests=settings.source_digests,
             verified_at=datetime.now(tz=UTC).isoformat(timespec="seconds"),
             configuration_sha256=configuration_sha256(self.manifest, settings, self.baseline),
-            policy_sha256=policy_sha256(policies, [result.check for result in results]),
+            policy_sha256=policy_sha256(workspace.policies, [result.check for result in results]),
             folder=within_repository(self.manifest.folder),
             manifest=self.manifest.path.name if self.manifest.path else None,
             components=workspace.components if settings.inventory else (),

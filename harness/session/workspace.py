@@ -104,6 +104,11 @@ class Workspace:
         """What Lambda promises for the runtime that functions inherit."""
         return runtime_policy(self.manifest.runtime)
 
+    @property
+    def policies(self) -> list[RuntimePolicy]:
+        """What it promises for each runtime that is verified."""
+        return [self.policy, *map(self.policy_of, self.manifest.functions)]
+
     def policy_of(self, function: Function) -> RuntimePolicy:
         """What Lambda promises for a function's runtime."""
         return runtime_policy(function.runtime) if function.runtime else self.policy
@@ -158,7 +163,9 @@ class Workspace:
             for function in manifest.functions
             if function.caveats
         ]
-        return (*manifest.notes, *uncovered, *undecided, *aws_notes(manifest, self.sources.deployed))
+        asked = self.settings.source_digests
+        unread = [f"no digest of {text}: it was not read" for text in self.unread] if asked else []
+        return (*manifest.notes, *uncovered, *undecided, *aws_notes(manifest, self.sources.deployed), *unread)
 
     @property
     def unread(self) -> tuple[str, ...]:
