@@ -29,6 +29,7 @@ _HERE_DOCUMENT: Final = re.compile(r"<<-?[ \t]*([\"']?)([\w.]+)\1")
 _REDIRECTION: Final = re.compile(r"[<>][<>&|]*")
 _BRACKET_OR_QUOTE: Final = re.compile(r"\\.?|['\"()]", re.DOTALL)
 _LARGEST: Final = 100_000  # characters; what is longer was not written by a person
+_UNCLOSED: Final = 500  # characters of brackets that nothing closes
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +169,8 @@ class _Reader:
                     break
         self._line += self._text.count("\n", begin, end)
         self._at = end + 1
-        return self._text[begin:end]
+        # A shell refuses brackets that nothing closes, and what is in them is likely to be short.
+        return self._text[begin:end] if depth == 0 else self._text[begin : begin + _UNCLOSED]
 
     def _redirection(self) -> None:
         if self._parts and all(isinstance(part, str) and part.isdecimal() for part in self._parts):
