@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 EXIT_SECONDS = 2
 """How long the end of the process waits for the daemon."""
 
+_GONE = "unknown parent image"
+"""What a daemon says of a layer that it has just made, and that another client's removal took along."""
 PLATFORMS = {"x86_64": "amd64", "arm64": "arm64"}
 
 
@@ -132,27 +134,34 @@ def image_with_trees(
     tag = f"{LABEL}-{owner()[f'{LABEL}.pid']}-{os.urandom(4).hex()}"
     with tempfile.TemporaryFile() as context:
         _write_context(context, job, bootstrap)
-        context.seek(0)
         try:
-            steps = daemon.client.api.build(
-                fileobj=context,
-                custom_context=True,
-                buildargs={"BASE_IMAGE": reference},
-                labels=owner(),
-                tag=tag,
-                # A layer that a concurrent run made of the same archives is gone once that run is.
-                nocache=True,
-                rm=True,
-                forcerm=True,
-                decode=True,
-            )
-            for step in steps:
-                if "error" in step:
-                    raise Unavailable(f"the image with the archives could not be built: {step['error']}")
+            error = _refused(daemon, context, reference, tag)
+            if error and _GONE in error:
+                error = _refused(daemon, context, reference, tag)
+            if error:
+                raise Unavailable(f"the image with the archives could not be built: {error}")
             yield tag
         finally:
             with contextlib.suppress(DockerException, OSError):  # a later run removes it
                 daemon.client.images.remove(tag, force=True)
+
+
+def _refused(daemon: Daemon, context: IO[bytes], reference: str, tag: str) -> str | None:
+    """Build an image, and return why the daemon did not; None where it did."""
+    context.seek(0)
+    steps = daemon.client.api.build(
+        fileobj=context,
+        custom_context=True,
+        buildargs={"BASE_IMAGE": reference},
+        labels=owner(),
+        tag=tag,
+        # A layer that a concurrent run made of the same archives is gone once that run is.
+        nocache=True,
+        rm=True,
+        forcerm=True,
+        decode=True,
+    )
+    return next((str(step["error"]) for step in steps if "error" in step), None)
 
 
 def _write_context(target: IO[bytes], job: Job, bootstrap: Path | None) -> None:
