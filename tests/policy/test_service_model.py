@@ -57,7 +57,18 @@ ANSWERS = {
     "lambda.GetAlias": ("FunctionVersion", "RoutingConfig.AdditionalVersionWeights"),
     "lambda.ListAliases": ("Aliases.Name", "Aliases.FunctionVersion", "NextMarker"),
     "lambda.ListVersionsByFunction": ("Versions.Version", "NextMarker"),
-    "lambda.ListFunctions": ("Functions.FunctionArn", "NextMarker"),
+    "lambda.ListFunctions": (
+        *(
+            f"Functions.{key}"
+            for key in ("FunctionArn", "FunctionName", "CodeSha256", "Handler", "Runtime", "PackageType")
+        ),
+        *("Functions.Architectures", "Functions.MemorySize", "Functions.Timeout", "Functions.EphemeralStorage.Size"),
+        *("Functions.Environment.Variables", "Functions.Layers.Arn", "NextMarker"),
+    ),
+    "resourcegroupstaggingapi.GetResources": (
+        *("ResourceTagMappingList.ResourceARN", "ResourceTagMappingList.Tags.Key", "ResourceTagMappingList.Tags.Value"),
+        "PaginationToken",
+    ),
     "lambda.ListLayerVersions": ("LayerVersions.LayerVersionArn", "LayerVersions.CreatedDate", "NextMarker"),
     "lambda.GetLayerVersion": ("Content.CodeSha256", "Content.CodeSize", "LayerVersionArn", "CreatedDate"),
     "lambda.GetLayerVersionByArn": ("Content.Location", "CompatibleRuntimes", "CompatibleArchitectures"),
