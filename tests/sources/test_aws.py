@@ -83,7 +83,7 @@ class TestCalls:
         assert {one.method for one in account.asked} <= {"GET", "HEAD"}
 
     def test_the_least_policy_names_all_that_is_asked_and_nothing_else(self) -> None:
-        statements = json.loads(policy(preflight=True))["Statement"]
+        statements = json.loads(policy(preflight=True, fleet=True))["Statement"]
 
         granted = {action for one in statements for action in one["Action"]}
         every = {one.action for one in ALLOWED if one.action} | {"s3:GetObjectVersion"}
