@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 _PLACE: Final = re.compile(r"(?P<path>.+?)(?::(?P<line>\d+))?")
 _HANDLER: Final = re.compile(r"handler (\S+?)(?:, event .*)?")
-_SETTING: Final = re.compile(r"(.+): (?:environment|timeout|capacity-provider)")
 
 
 def completed(finding: Finding, lists: DependencyLists, *, of_function: bool = False) -> Finding:
@@ -87,8 +86,8 @@ def _source(where: str, lists: DependencyLists) -> Place | None:
     functions = lists.manifest.functions if lists.manifest else ()
     if handler := _HANDLER.fullmatch(where):
         return next((one.declared_at for one in functions if one.handler == handler[1]), None)
-    if setting := _SETTING.fullmatch(where):
-        return next((one.declared_at for one in functions if one.name == setting[1]), None)
+    if of_one := next((one for one in functions if where.startswith(f"{one.name}: ")), None):  # a setting, an event
+        return of_one.declared_at
     place = _PLACE.fullmatch(where)
     if place is None:
         return None

@@ -28,7 +28,8 @@ EXIT_SECONDS = 2
 """How long the end of the process waits for the daemon."""
 
 _GONE = "unknown parent image"
-"""What a daemon says of a layer that it has just made, and that another client's removal took along."""
+"""What a daemon may say of a layer that it has just made, where several clients build and remove at once. Why is not
+known; it is built once more."""
 PLATFORMS = {"x86_64": "amd64", "arm64": "arm64"}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import traceback
 from dataclasses import dataclass, field, replace
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from harness.session.verdicts import VerdictCache
 
 _SHOWN = 3
+_NAME = 100  # characters of a member's name in that of a file
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,8 +158,9 @@ def _reason(report: Report) -> str:
 
 
 def report_name(member: str) -> str:
-    """The file of a member's own report."""
-    return "".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in member) + ".html"
+    """The file of a member's own report: its name as far as file systems take it, and what tells it from others."""
+    plain = "".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in member)
+    return f"{plain[:_NAME]}-{hashlib.sha256(member.encode()).hexdigest()[:8]}.html"
 
 
 def _write(folder: Path, member: str, report: Report) -> None:

@@ -11,6 +11,7 @@ import itertools
 import os
 import threading
 import time
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
 from .output import dumped, without_ping
@@ -31,28 +32,28 @@ PROCESSES = 1024  # Lambda's quota for processes and threads (developer guide, g
 CROWD = 64  # processes; so many would leave little of the processors to the observer
 
 
-class Tree:
+class Tree(ABC):
     """The processes of one start, seen and ended from outside."""
 
+    @abstractmethod
     def poll(self) -> int | None:
         """The exit status of the first of them (negative: the signal that ended it); None while it runs."""
-        raise NotImplementedError
 
+    @abstractmethod
     def pids(self) -> list[int]:
         """The processes that are the function's own, the first one first."""
-        raise NotImplementedError
 
+    @abstractmethod
     def first(self) -> list[int]:
         """The first of them alone, where there is one."""
-        raise NotImplementedError
 
     def crowd(self) -> int:
         """How many processes there are, in one system call or two; 0 where only ``pids`` can say."""
         return 0
 
+    @abstractmethod
     def end(self) -> None:
         """End all of them."""
-        raise NotImplementedError
 
     def out_of_memory(self) -> bool:
         """Whether the kernel ended one of them because the memory of all was used up."""

@@ -155,6 +155,11 @@ def test_a_setting_that_aws_refuses_is_shown_where_it_is_declared(
     assert "Reserved keys used in this request: AWS_REGION" in text
     assert re.search(r"at +\.aws-sam/build/template\.yaml:\d+ \(Api: environment\)", text)
 
+    template["Resources"]["Api"]["Properties"]["DurableConfig"] = {"ExecutionTimeout": 60}
+    (built / ".aws-sam" / "build" / "template.yaml").write_text(json.dumps(template, indent=1), "utf-8")
+    _, text, _ = run(capsys, "verify", "--engine", "none")
+    assert re.search(r"at +\.aws-sam/build/template\.yaml:\d+ \(Api: durable\)", text)
+
 
 def test_a_manifest_on_top_of_a_template(built: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (built / "lambda-artifact.toml").write_text(

@@ -21,7 +21,7 @@ from harness.cli import run
 from harness.fleet import pool
 from harness.fleet.document import FORMATS
 from harness.fleet.json_v1 import FleetV1, earlier
-from harness.fleet.judge import Judge
+from harness.fleet.judge import Judge, report_name
 from harness.fleet.members import FileMember, in_folder, of_list, ordered, sharded
 from harness.fleet.values import MemberVerdict
 from harness.fleet.verification import verify
@@ -96,8 +96,9 @@ def test_the_report_by_team_and_cause(fleet: Path, tmp_path: Path, capfd: pytest
     assert terminal.startswith("FAIL  2 of 5 members; 1 not judged, or not completely\n")
     assert "python3.12: 4 (until 2028-10-31)" in terminal
     page = (tmp_path / "reports" / "index.html").read_text("utf-8")
-    own = (tmp_path / "reports" / "desk-b.html").read_text("utf-8")
-    assert '<a href="desk-b.html">desk/b</a> fail' in page
+    own = (tmp_path / "reports" / report_name("desk/b")).read_text("utf-8")
+    assert f'<a href="{report_name("desk/b")}">desk/b</a> fail' in page
+    assert len({report_name(name) for name in ("a/b-c", "a-b/c", "a-b-c", "index")} - {"index.html"}) == 4
     assert "No module named" in own
     (sarif,) = json.loads(outputs["sarif"].read_text("utf-8"))["runs"]
     assert [one["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] for one in sarif["results"]] == [
