@@ -6,6 +6,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
 from harness.discovery import document
+from harness.discovery.cloudformation.functions import functions_of
 from harness.discovery.cloudformation.services import services
 from harness.discovery.cloudformation.template import Settings, Template
 from harness.discovery.document import mapping
@@ -43,7 +44,7 @@ def read(project: Project, path: Path) -> Discovery:
     if len(stacks) > 1:
         for stack in stacks:
             stack.prefix = f"{stack.settings.stack}/"
-    functions = [function for stack in stacks for function in stack.functions()]
+    functions = [function for stack in stacks for function in functions_of(stack)]
     return Discovery(
         tool="CDK",
         file=path,

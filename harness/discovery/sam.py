@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from harness import regular_files
+from harness.discovery.cloudformation.functions import functions_of
 from harness.discovery.cloudformation.services import services
 from harness.discovery.cloudformation.template import Settings, Template
 from harness.discovery.document import UnreadableDocumentError, mapping
@@ -41,7 +42,7 @@ def read(project: Project, path: Path, tool: str = "SAM") -> Discovery:
         region=config["region"] or project.region,
     )
     template = Template(path, settings, settings.parameters, origin=_origin(path, settings))
-    functions = [_built(project, one) for one in template.functions()]
+    functions = [_built(project, one) for one in functions_of(template)]
     return Discovery(
         tool=tool,
         file=path,

@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
 from harness.discovery import document
+from harness.discovery.cloudformation.functions import functions_of
 from harness.discovery.cloudformation.services import services
 from harness.discovery.cloudformation.template import Settings, Template
 from harness.discovery.document import mapping
@@ -63,7 +64,7 @@ def read(project: Project, path: Path) -> Discovery:
     names = {
         str(mapping(function).get("name")): str(key) for key, function in mapping(service.get("functions")).items()
     }
-    functions = [_named(one, names, path, content, project) for one in template.functions()]
+    functions = [_named(one, names, path, content, project) for one in functions_of(template)]
     return Discovery(
         tool="Serverless",
         file=path,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from harness.discovery.cloudformation.functions import functions_of
 from harness.discovery.cloudformation.template import Settings, Template
 from harness.discovery.values import Declared
 
@@ -45,7 +46,7 @@ def attached(kind: str, document: dict[str, Any], **properties: Any) -> dict[str
 def answers(folder: Path, resource: dict[str, Any], more: dict[str, Any], *actions: str) -> list[str]:
     path = folder / "template.json"
     path.write_text(json.dumps({"Conditions": CONDITIONS, "Resources": {"F": resource, **more}}, indent=1), "utf-8")
-    (found,) = Template(path, Settings(folder)).functions()
+    (found,) = functions_of(Template(path, Settings(folder)))
     assert isinstance(found, Declared)
     assert found.permissions
     return [found.permissions.grants(action)[1].partition(" the role in ")[0] for action in actions]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from harness.discovery.cloudformation.functions import functions_of
 from harness.discovery.cloudformation.template import Settings, Template
 from harness.discovery.values import Declared, DiscoveryError
 from harness.model import Uncovered
@@ -43,7 +44,7 @@ def lambda_function(**properties: Any) -> dict[str, Any]:  # noqa: ANN401 - a te
 def read(folder: Path, resources: dict[str, Any], **more: Any) -> list[Declared | Uncovered]:  # noqa: ANN401
     path = folder / "template.json"
     path.write_text(json.dumps({"Globals": GLOBALS, "Resources": {**RESOURCES, **resources}, **more}), encoding="utf-8")
-    return list(Template(path, Settings(folder)).functions())
+    return list(functions_of(Template(path, Settings(folder))))
 
 
 def one(folder: Path, resource: dict[str, Any], **more: Any) -> Declared:  # noqa: ANN401 - a template's
