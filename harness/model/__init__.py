@@ -16,18 +16,15 @@ from harness.model.findings import (
     Waived,
     When,
 )
+from harness.model.functions import EmulatedCall, FunctionInfo, Import, InitProfile, Uncovered
 from harness.model.report import (
     UNCONFINED,
     ArtifactInfo,
     Completed,
     Component,
     Crashed,
-    EmulatedCall,
     EngineInfo,
     ExitCode,
-    FunctionInfo,
-    Import,
-    InitProfile,
     NotApplicable,
     Outcome,
     Report,
@@ -35,7 +32,6 @@ from harness.model.report import (
     Share,
     Skipped,
     Timing,
-    Uncovered,
     Verdict,
 )
 
