@@ -6,6 +6,7 @@ import argparse
 import os
 import re
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -19,10 +20,10 @@ from harness.model import ExitCode, UsageError
 from harness.plain_text import printed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from harness.fleet.judge import Exchange, Judge
-    from harness.fleet.values import FleetReport, Member
+    from harness.fleet.values import Member
 
 DESCRIPTION = (
     "Verifies all that is below folders, in a list, or in an account: `fleet PLACE...`. `fleet find WHAT PLACE...` "
@@ -102,7 +103,7 @@ def run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
             members, shard = sharded(members, last or {}, *options.shard), "{}/{}".format(*options.shard)
         judged = _judged(options, progress)
         report = rehearse(members, judge, exchange, judged) if exchange else verify(members, judge, last, judged)
-    report = _with(report, shard, notes)
+    report = replace(report, shard=shard, notes=(*report.notes, *notes))
 
     def text(name: str, **style: Any) -> str:  # noqa: ANN401 - what a terminal can do
         verbose = {"verbose": options.verbose} if name == "terminal" else {}
@@ -112,12 +113,6 @@ def run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
         options.reports.mkdir(parents=True, exist_ok=True)
         (options.reports / "index.html").write_text(text("html"), encoding="utf-8")
     return show(outputs.write(text, environ), report.verdict.exit_code)
-
-
-def _with(report: FleetReport, shard: str, notes: Sequence[str]) -> FleetReport:
-    from dataclasses import replace
-
-    return replace(report, shard=shard, notes=(*report.notes, *notes))
 
 
 def _members(

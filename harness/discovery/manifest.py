@@ -18,7 +18,7 @@ from harness.manifest.errors import diagnose
 from harness.manifest.scopes import Scope
 from harness.manifest.tables import ManifestTable
 from harness.model import Place, Uncovered
-from harness.policy import known_runtimes
+from harness.policy import known_runtimes, unverifiable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -50,7 +50,7 @@ def _offered(found: Discovery) -> Discovery:
     """A discovery whose functions for a Python that is not verified are not covered."""
     known = known_runtimes()
     others = tuple(
-        Uncovered(one.name, f"{one.runtime} cannot be verified, {known[0]} to {known[-1]} can", one.place, undone=True)
+        Uncovered(one.name, unverifiable(one.runtime), one.place, undone=True)
         for one in found.functions
         if one.runtime not in known
     )

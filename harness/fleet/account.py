@@ -14,7 +14,7 @@ from harness.artifact.entries import Role
 from harness.cache import sealed
 from harness.manifest import Architecture, Function, Manifest, Source, SourceKind
 from harness.model import UsageError
-from harness.policy import KNOWN_RUNTIMES
+from harness.policy import KNOWN_RUNTIMES, unverifiable
 from harness.sources.aws import asking
 from harness.sources.aws_packages import hexadecimal
 from harness.sources.download_cache import FOLDER, Downloads
@@ -38,6 +38,7 @@ class Listed(msgspec.Struct, frozen=True):
         sha256: Of its code, in hexadecimal.
         layers: The ARNs of its layers, in Lambda's order.
         tags: Where tags were asked for.
+        reason: Why it cannot be verified; empty where it can.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Listed(msgspec.Struct, frozen=True):
     variables: tuple[str, ...]
     layers: tuple[str, ...]
     tags: dict[str, str] = {}
+    reason: str = ""
 
 
 class State(msgspec.Struct):
@@ -61,8 +63,7 @@ class State(msgspec.Struct):
         scope: What was asked for; a state of something else is not used.
         marker: Of the next page; None where there is none.
         is_listed: Whether all pages were read.
-        functions: What was listed, and
-        others: the names of those that are not verified, with the reason.
+        functions: What was listed.
         layers: The SHA-256 of each version of a layer, which never changes.
     """
 
@@ -71,7 +72,6 @@ class State(msgspec.Struct):
     marker: str | None = None
     is_listed: bool = False
     functions: list[Listed] = []
-    others: dict[str, str] = {}
     tags: dict[str, dict[str, str]] | None = None
     layers: dict[str, str] = {}
 
@@ -113,6 +113,24 @@ class AccountMember:
         return Manifest(None, listed.runtime, architecture, code, layers, (), (), None, None, (function,), ())
 
 
+@dataclass(frozen=True, slots=True)
+class UnverifiedMember:
+    """A function that is written in Python and cannot be verified, so that nothing is said of it by silence."""
+
+    name: str
+    team: str
+    reason: str
+
+    def manifest(self, environ: Mapping[str, str]) -> Manifest:
+        """See :class:`harness.fleet.values.Member`.
+
+        Raises:
+            UsageError: Always, with the reason.
+        """
+        del environ
+        raise UsageError(self.reason)
+
+
 @dataclass
 class Account:
     """Lists and downloads, within the quota.
@@ -137,18 +155,25 @@ class Account:
     _next: float = 0.0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def members(self) -> tuple[list[AccountMember], dict[str, str]]:
-        """The functions whose archives are here now, and those that are not verified, each with the reason.
+    def members(self) -> tuple[list[AccountMember | UnverifiedMember], dict[str, str]]:
+        """The functions in Python, whose archives are here now, and the others, each with what it is.
 
         Raises:
             SourceUnavailable: AWS refuses or does not answer; what is known is in the state file.
         """
         state = self._listed()
         sources, downloads = Sources(self.cache, lambda _: None, self.aws), Downloads(self.cache / FOLDER)
-        members = []
+        members, others = list[AccountMember | UnverifiedMember](), dict[str, str]()
         wanted = [one for one in state.functions if self.tags.items() <= one.tags.items()]
         for number, one in enumerate(wanted, 1):
             self.progress(f"{number:,} of {len(wanted):,} functions: {one.name}")
+            team = one.tags.get(self.team_tag or "", "")
+            if one.reason and _is_python(one.runtime):
+                members.append(UnverifiedMember(one.name, team, one.reason))
+            elif one.reason:
+                others[one.name] = one.reason
+            if one.reason:
+                continue
             code = self._archive(sources, downloads, one.arn, one.sha256, Role.CODE)
             layers = []
             for arn in one.layers:
@@ -157,10 +182,9 @@ class Account:
                     state.layers[arn] = path.stem
                     self._save(state)
                 layers.append((arn, path))
-            team = one.tags.get(self.team_tag or "", "")
             members.append(AccountMember(one.name, team, one, code, tuple(layers)))
-        self._save(msgspec.structs.replace(state, is_listed=False, marker=None, functions=[], others={}, tags=None))
-        return members, state.others
+        self._save(msgspec.structs.replace(state, is_listed=False, marker=None, functions=[], tags=None))
+        return members, others
 
     def _archive(self, sources: Sources, downloads: Downloads, arn: str, sha256: str | None, role: Role) -> Path:
         """An archive, downloaded where these bytes are not here yet."""
@@ -190,29 +214,29 @@ class Account:
         return state
 
     def _add(self, function: Mapping[str, Any], state: State) -> None:
-        name, runtime = function["FunctionName"], function.get("Runtime", "")
+        runtime, reason = function.get("Runtime", ""), ""
         if function.get("PackageType") == "Image":
-            state.others[name] = "it is deployed as an image"
-        elif not runtime.startswith("python"):
-            state.others[name] = f"it runs on {runtime}"
+            reason = "it is deployed as an image"
+        elif not _is_python(runtime):
+            reason = f"it runs on {runtime}"
         elif runtime not in KNOWN_RUNTIMES:
-            state.others[name] = f"{runtime} cannot be verified: move it to {KNOWN_RUNTIMES[-2]}"
-        else:
-            listed = Listed(
-                name=name,
-                arn=function["FunctionArn"],
-                sha256=hexadecimal(function.get("CodeSha256")) or "",
-                handler=function["Handler"],
-                runtime=runtime,
-                architecture=next(iter(function.get("Architectures", ())), "x86_64"),
-                memory=function.get("MemorySize", 128),
-                timeout=function.get("Timeout", 3),
-                tmp=function.get("EphemeralStorage", {}).get("Size", 512),
-                variables=tuple(sorted(function.get("Environment", {}).get("Variables", {}))),
-                layers=tuple(layer["Arn"] for layer in function.get("Layers", ())),
-                tags=(state.tags or {}).get(function["FunctionArn"], {}),
-            )
-            state.functions.append(listed)
+            reason = unverifiable(runtime)
+        listed = Listed(
+            name=function["FunctionName"],
+            arn=function["FunctionArn"],
+            sha256=hexadecimal(function.get("CodeSha256")) or "",
+            handler=function.get("Handler", ""),
+            runtime=runtime,
+            architecture=next(iter(function.get("Architectures", ())), "x86_64"),
+            memory=function.get("MemorySize", 128),
+            timeout=function.get("Timeout", 3),
+            tmp=function.get("EphemeralStorage", {}).get("Size", 512),
+            variables=tuple(sorted(function.get("Environment", {}).get("Variables", {}))),
+            layers=tuple(layer["Arn"] for layer in function.get("Layers", ())),
+            tags=(state.tags or {}).get(function["FunctionArn"], {}),
+            reason=reason,
+        )
+        state.functions.append(listed)
 
     def _tags(self) -> Iterator[tuple[str, dict[str, str]]]:
         """The tags of all functions, a hundred with each call."""
@@ -261,3 +285,7 @@ class Account:
     def _save(self, state: State) -> None:
         self.state_file.parent.mkdir(parents=True, exist_ok=True)
         sealed.replace_file(self.state_file, msgspec.json.encode(state))
+
+
+def _is_python(runtime: str) -> bool:
+    return runtime.startswith("python")

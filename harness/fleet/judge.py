@@ -31,6 +31,12 @@ _SHOWN = 3
 _NAME = 100  # characters of a member's name in that of a file
 
 
+def is_layer(layer: Source, text: str) -> bool:
+    """Whether a text names a layer: as it is declared, by its path, or by its ARN with or without the version."""
+    named = {layer.text, layer.text.rpartition(":")[0] if layer.text.startswith("arn:") else layer.text}
+    return text in named or (layer.path is not None and os.path.realpath(layer.path) == os.path.realpath(text))
+
+
 @dataclass(frozen=True, slots=True)
 class Exchange:
     """A layer that takes another's place: ``old`` is its name, its ARN or its path."""
@@ -42,21 +48,15 @@ class Exchange:
         """A manifest with the new layer in the old one's place."""
 
         def exchanged(layers: tuple[Source, ...]) -> tuple[Source, ...]:
-            return tuple(self.new if self.is_old(layer) else layer for layer in layers)
+            return tuple(self.new if is_layer(layer, self.old) else layer for layer in layers)
 
         functions = tuple(replace(one, layers=exchanged(one.layers)) for one in manifest.functions)
         return replace(manifest, layers=exchanged(manifest.layers), functions=functions)
 
-    def is_old(self, layer: Source) -> bool:
-        """Whether a layer is the old one: by its name as declared, its path, or its ARN with or without the version."""
-        named = {layer.text, layer.text.rpartition(":")[0] if layer.text.startswith("arn:") else layer.text}
-        same = layer.path is not None and os.path.realpath(layer.path) == os.path.realpath(self.old)
-        return self.old in named or same
-
     def concerns(self, manifest: Manifest) -> bool:
         """Whether a function of a manifest carries the old layer."""
         every = (manifest.layers, *(function.layers for function in manifest.functions))
-        return any(self.is_old(layer) for layers in every for layer in layers)
+        return any(is_layer(layer, self.old) for layers in every for layer in layers)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from packaging.version import InvalidVersion, Version
 
 from harness.artifact.entries import Role
 from harness.facts.store import FactStore
-from harness.fleet.judge import Exchange
+from harness.fleet.judge import is_layer
 from harness.model import UsageError
 from harness.policy import runtime_policy
 from harness.sources.local import SourceUnavailable, fetch
@@ -133,8 +133,3 @@ class Search:
             day: date | None = runtime_policy(runtime).deprecation
             if day and day.isoformat() < self.query.removeprefix("runtime<").strip():
                 yield function.name, f"{runtime}, supported until {day}", ""
-
-
-def is_layer(layer: Source, text: str) -> bool:
-    """Whether a text names a layer: as it is declared, by its path, or by its ARN with or without the version."""
-    return Exchange(text, layer).is_old(layer)

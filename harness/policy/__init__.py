@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.policy.runtimes import known_runtimes, limits, runtime_policy
+from harness.policy.runtimes import known_runtimes, limits, runtime_policy, unverifiable
 from harness.policy.values import (
     Limits,
     Removed,
@@ -25,6 +25,7 @@ __all__ = [
     "limits",
     "runtime_policy",
     "service_environment",
+    "unverifiable",
 ]
 
 KNOWN_RUNTIMES: tuple[str, ...]  # the same as known_runtimes(), and read from the data only when asked for

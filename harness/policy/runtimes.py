@@ -15,6 +15,12 @@ def known_runtimes() -> tuple[str, ...]:
     return tuple(read_toml("runtimes.toml")["runtimes"])
 
 
+def unverifiable(runtime: str) -> str:
+    """The clause about a runtime without a policy."""
+    known = known_runtimes()
+    return f"{runtime} cannot be verified, {known[0]} to {known[-1]} can"
+
+
 @cache
 def limits() -> Limits:
     """The service's quotas."""

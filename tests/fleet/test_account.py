@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from fixtures.broken import mini
-from harness.fleet.account import Account, AccountMember
+from harness.fleet.account import Account, AccountMember, UnverifiedMember
 from harness.fleet.judge import Judge
 from harness.fleet.verification import verify
 from harness.model import UsageError, Verdict
@@ -129,7 +129,7 @@ def test_interrupted_at_random_it_goes_on_where_it_ended(account: aws.Account, t
             interruptions += 1
             raise Interrupted
 
-    members: list[AccountMember] = []
+    members: list[AccountMember | UnverifiedMember] = []
     while not members:
         try:
             members, _ = fleet(tmp_path, progress=progress, rate=1e6).members()
@@ -169,3 +169,20 @@ def test_another_file_is_no_state(tmp_path: Path) -> None:
 
     with pytest.raises(UsageError, match="no state of a fleet"):
         fleet(tmp_path).members()
+
+
+def test_a_python_that_cannot_be_verified_leaves_the_run_incomplete(account: aws.Account, tmp_path: Path) -> None:
+    def ended(asked: aws.Asked, usual: Callable[[], aws.Answer]) -> aws.Answer | None:
+        """One of the functions on a Python that is no more."""
+        if (answer := paged(asked, usual)) is not None:
+            answer.body = answer.body.replace(b"python3.12", b"python3.9", 1)
+        return answer
+
+    account.courses[:] = [ended]
+    members, others = fleet(tmp_path, rate=1e6).members()
+    judge = Judge("none", tmp_path / "cache", {}, TODAY)
+    report = verify(members, judge, None, lambda some, judge: map(judge, some))
+
+    assert others == {"other": "it runs on nodejs22.x"}
+    assert {one.reason for one in report.undone} == {"python3.9 cannot be verified, python3.10 to python3.15 can"}
+    assert report.verdict.exit_code == 3
