@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from harness.regular_files import LARGEST  # what is longer is no document of ours, and is damaged when it is cut
 from harness.sources.aws import AwsUnavailable, asking
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ class S3Store:
         key = self._key(name)
         try:
             with asking("s3", "GetObject", f"s3://{self.prefix.bucket}/{key}"):
-                return self.aws.client("s3").get_object(Bucket=self.prefix.bucket, Key=key)["Body"].read()
+                return self.aws.client("s3").get_object(Bucket=self.prefix.bucket, Key=key)["Body"].read(LARGEST)
         except AwsUnavailable as error:
             if error.code == "NoSuchKey":
                 return None
