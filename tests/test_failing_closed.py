@@ -60,6 +60,7 @@ EARNED: Mapping[str, type[BaseException]] = {
         (
             "facts/python/system_requests.py",
             "facts/python/calls.py",
+            "facts/python/certainty.py",
             "facts/python/code.py",
             "facts/python/conditions.py",
             "facts/python/routines.py",

@@ -86,24 +86,39 @@ class _Tree:
     def __init__(self, refusals: Refusals) -> None:
         self.count = 0
         self._root = _Node()
+        # The folder of the entry before: most lie in the same one or one below, and deep names need not be walked anew.
+        self._last = "", self._root
         self._refusals = refusals
 
     def insert(self, entry: Entry) -> None:
-        *folders, own = entry.name.split("/")
-        node = self._root
-        for folder in folders:
-            node = self._child(node, folder, entry)
-            if node.entry and node.entry.kind is not Kind.DIRECTORY:
-                what = f"needs a folder where the {node.entry.kind} {printable(node.entry.name)} is"
-                self._refusals.add(entry.name, what, RENAME)
-                return
-        node = self._child(node, own, entry)
+        folder, _, own = entry.name.rpartition("/")
+        if (parent := self._folder(folder, entry)) is None:
+            return
+        self._last = folder, parent
+        node = self._child(parent, own, entry)
         if node.entry:
             self._refusals.add(entry.name, "is in the archive twice", "Add each file once.")
         elif node.children and entry.kind is not Kind.DIRECTORY:
             self._refusals.add(entry.name, f"is a {entry.kind} where other entries need a folder", RENAME)
         else:
             node.entry = entry
+
+    def _folder(self, path: str, entry: Entry) -> _Node | None:
+        """The folder in which an entry lies; None, with a refusal, where a file is in its way."""
+        last, node = self._last
+        if path == last:
+            return node
+        above, _, own = path.rpartition("/")
+        below = [own]
+        if above != last:
+            node, below = self._root, path.split("/") if path else []
+        for name in below:
+            node = self._child(node, name, entry)
+            if node.entry and node.entry.kind is not Kind.DIRECTORY:
+                what = f"needs a folder where the {node.entry.kind} {printable(node.entry.name)} is"
+                self._refusals.add(entry.name, what, RENAME)
+                return None
+        return node
 
     def _child(self, node: _Node, name: str, entry: Entry) -> _Node:
         if name in node.children:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from multiprocessing.connection import Connection
 
-INIT_SECONDS = 15.0
+INIT_SECONDS = 60.0
 """Of an init that a busy machine may make slow; what never ends is given less where a test is about that."""
 
 

@@ -101,8 +101,9 @@ class Machine:
         engine = self.engine(kind)
         if kind not in self._walled:
             seen = Bench(engine, self.unpack({"look.py": LOOK})).start("look.handler", [str(os.getpid())])
+            assert [type(answer) for answer in seen.answers] == [Answered], seen
             (answer,) = seen.answers
-            assert isinstance(answer, Answered), seen
+            assert isinstance(answer, Answered)
             found = json.loads(answer.body)
             assert found["processes"] <= 3, found
             assert (found["parent"], found["reached"]) == (1, False), found
