@@ -66,7 +66,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         type=Path,
         help="a JSON report of an earlier run, or of each of its shards: what is new since, and how long each takes",
     )
-    option("--cluster", metavar="C", action=Once, help="judge on Dask's workers: tcp://HOST:PORT, or local:N")
+    option(
+        "--cluster", metavar="C", action=Once, help="judge on Dask's workers: tcp://HOST:PORT, local:N, or FILE.toml"
+    )
     verdict_cache.add_options(group)
     group = parser.add_argument_group("output")
     add(group, "--format", "--output")

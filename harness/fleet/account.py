@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -91,6 +91,16 @@ class AccountMember:
     code: Path
     layers: tuple[tuple[str, Path], ...]
 
+    @property
+    def archives(self) -> tuple[Path, ...]:
+        """See :class:`harness.fleet.values.Member`."""
+        return self.code, *(path for _, path in self.layers)
+
+    def at(self, archives: tuple[Path, ...]) -> AccountMember:
+        """See :class:`harness.fleet.values.Member`."""
+        code, *layers = archives
+        return replace(self, code=code, layers=tuple(zip((arn for arn, _ in self.layers), layers, strict=True)))
+
     def manifest(self, environ: Mapping[str, str]) -> Manifest:
         """See :class:`harness.fleet.values.Member`; variables are set, but their values are not here."""
         del environ
@@ -120,6 +130,16 @@ class UnverifiedMember:
     name: str
     team: str
     reason: str
+
+    @property
+    def archives(self) -> tuple[Path, ...]:
+        """See :class:`harness.fleet.values.Member`."""
+        return ()
+
+    def at(self, archives: tuple[Path, ...]) -> UnverifiedMember:
+        """See :class:`harness.fleet.values.Member`."""
+        del archives
+        return self
 
     def manifest(self, environ: Mapping[str, str]) -> Manifest:
         """See :class:`harness.fleet.values.Member`.

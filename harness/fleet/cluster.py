@@ -7,6 +7,8 @@ answers wrongly is found by members that are judged here, too, unknown to it: th
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import os
 import pickle
 import random
 from collections import deque
@@ -14,17 +16,20 @@ from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
+from harness.cache.folder import cache_folder, using
+from harness.fleet import dask_cluster
 from harness.fleet.values import Member, MemberVerdict
-from harness.model import UsageError
+from harness.sources.download_cache import FOLDER, Downloads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+    from typing import BinaryIO
 
     from distributed import Client
 
     from harness.fleet.judge import Judge
 
-LOCAL: Final = "local:"
 RETRIES: Final = 2
 SAMPLE: Final = 0.05
 """The part of each worker's members that is judged here, too; at least one of each."""
@@ -32,8 +37,6 @@ _WIDTH: Final = 4
 """Members that are handed out at a time, for each worker."""
 SILENT_SECONDS: Final = 600.0
 """Without any answer, after which what is left is not judged; longer than any verification takes."""
-WORKER_SECONDS: Final = "60s"
-"""After which a worker of a local cluster that does not answer is given up."""
 
 
 def judged(  # noqa: PLR0913 - where, and what a test makes shorter
@@ -48,9 +51,10 @@ def judged(  # noqa: PLR0913 - where, and what a test makes shorter
     """The verdicts on members, in whichever order.
 
     Args:
-        members: Whose folders or archives are in the same places for each worker.
+        members: Whose folders are in the same places for each worker; archives of an account are sent.
         judge: How they are judged.
-        place: ``tcp://host:port`` of a scheduler, or ``local:N`` for N workers of this machine.
+        place: ``tcp://host:port`` of a scheduler, a TOML file that declares a cluster, or ``local:N`` for N workers of
+            this machine.
         progress: Called with each step.
         sample: The part of each worker's members that is judged here, too.
         silent: Seconds without any answer, after which what is left is not judged.
@@ -58,79 +62,65 @@ def judged(  # noqa: PLR0913 - where, and what a test makes shorter
     Raises:
         UsageError: There is no such cluster.
     """
-    with _client(place) as client:
-        found = list(_answers(client, members, judge, progress, silent))
+    with dask_cluster.client(place) as client:
+        found = list(_answers(client, members, judge, progress, silent, is_here=place.startswith(dask_cluster.LOCAL)))
     by_name = {member.name: member for member in members}
     yield from _believed(found, by_name, judge, progress, sample)
 
 
-@contextlib.contextmanager
-def _client(place: str) -> Iterator[Client]:
-    try:
-        import dask  # noqa: PLC0415 - an extra
-        from distributed import Client, LocalCluster  # noqa: PLC0415 - the same
-    except ImportError:
-        raise UsageError("--cluster needs more packages: pip install 'lambda-artifact-harness[fleet]'") from None
-    if not place.startswith(LOCAL):
-        try:
-            with Client(place, timeout="10s") as client:
-                yield client
-        except (OSError, ValueError) as error:
-            raise UsageError(f"--cluster {place}: no scheduler answers: {error}") from error
-        return
-    count = place.removeprefix(LOCAL)
-    if not count.isdecimal() or not int(count):
-        raise UsageError(f"--cluster {place}: expected {LOCAL}N, with a number of workers")
-    settings = {"distributed.scheduler.worker-ttl": WORKER_SECONDS, "distributed.admin.tick.limit": "1h"}
-    with (
-        dask.config.set(settings),
-        LocalCluster(n_workers=int(count), threads_per_worker=1, dashboard_address=None) as cluster,
-        Client(cluster) as client,
-    ):
-        yield client
-
-
-def resources(client: Client, judge: Judge) -> dict[str, float]:
-    """What a worker needs, of the names that any worker of the cluster offers: its engine, where it is labelled.
-
-    A worker that has a container daemon is started with ``--resources container=1``, one that has the sandboxes of
-    namespaces with ``--resources sandbox=1``.
-    """
-    wanted = {"container": "container", "process": "sandbox"}.get(judge.choice)
-    workers: dict[str, Any] = client.scheduler_info(n_workers=-1)["workers"]
-    offered = {name for worker in workers.values() for name in worker.get("resources", {})}
-    return {wanted: 1.0} if wanted in offered and wanted else {}
-
-
-def _answers(
-    client: Client, members: Sequence[Member], judge: Judge, progress: Callable[[str], None], silent: float
+def _answers(  # noqa: PLR0913 - what `judged` was given, and where
+    client: Client,
+    members: Sequence[Member],
+    judge: Judge,
+    progress: Callable[[str], None],
+    silent: float,
+    *,
+    is_here: bool,
 ) -> Iterator[MemberVerdict]:
     """What the workers say; a member that none has judged in time is named."""
     from distributed import wait  # noqa: PLC0415 - an extra
+    from distributed.client import FuturesCancelledError  # noqa: PLC0415 - the same
 
-    packed = pickle.dumps(judge)
-    wanted, width = resources(client, judge), _WIDTH * max(1, len(client.nthreads()))
-    waiting, running = deque(members), dict[Any, Member]()
+    packed, sent, needs = pickle.dumps(judge), dask_cluster.Sent(client), dask_cluster.Needs.of(client, judge)
+    width = _WIDTH * max(1, len(client.nthreads()))
+    waiting, running = deque((member, RETRIES) for member in members), dict[Any, tuple[Member, int, tuple[Any, ...]]]()
     done = 0
     while waiting or running:
-        while waiting and len(running) < width:
-            member = waiting.popleft()
-            future = client.submit(_on_worker, packed, member, pure=False, retries=RETRIES, resources=wanted)
-            running[future] = member
         try:
-            ready = wait(list(running), timeout=silent, return_when="FIRST_COMPLETED").done
+            while waiting and len(running) < width:
+                member, tries = waiting[0]
+                archives = () if is_here else sent.of(member)
+                wanted = needs.resources(member)
+                task = client.submit(
+                    _on_worker,
+                    packed,
+                    member,
+                    *archives,
+                    is_here=is_here,
+                    pure=False,
+                    retries=RETRIES,
+                    resources=wanted,
+                )
+                running[task] = member, tries, archives
+                waiting.popleft()
+            with contextlib.suppress(FuturesCancelledError):
+                wait(list(running), timeout=silent, return_when="FIRST_COMPLETED")
         except TimeoutError:
             break
-        for future in ready:
-            member = running.pop(future)
+        for task in [task for task in running if task.status != "pending"]:
+            member, tries, _ = running.pop(task)
+            if task.status == "cancelled" and tries:  # the worker that ended had the only copy of an archive
+                waiting.append((member, tries - 1))
+                continue
             done += 1
             progress(f"{done:,} of {len(members):,}: {member.name}")
-            if future.status == "finished":
-                yield _answer(client, future, member)
+            if task.status == "finished":
+                yield _answer(client, task, member)
             else:
-                yield _not_judged(member, f"its workers ended, {RETRIES + 1} times: {future.exception()}")
+                why = task.exception() if task.status == "error" else "the workers with its archives ended"
+                yield _not_judged(member, f"its workers failed, {RETRIES + 1} times: {why}")
     client.cancel(list(running))
-    for member in (*running.values(), *waiting):
+    for member in (*(one for one, *_ in running.values()), *(one for one, _ in waiting)):
         yield _not_judged(member, f"no worker has answered for {silent:,.0f} seconds")
 
 
@@ -144,15 +134,31 @@ def _answer(client: Client, future: Any, member: Member) -> MemberVerdict:  # no
 
 
 @cache
-def _unpacked(packed: bytes) -> Judge:
-    """The judge of a worker, with an engine that all its members share."""
+def _unpacked(packed: bytes, *, is_here: bool) -> Judge:
+    """The judge of a worker, with an engine that all its members share, and the cache of the worker's machine."""
     judge: Judge = pickle.loads(packed)  # noqa: S301 - of the scheduler, which may run anything here
-    return judge
+    return judge if is_here else replace(judge, cache=cache_folder(os.environ))
 
 
-def _on_worker(packed: bytes, member: Member) -> MemberVerdict:
-    """Judge a member, on a worker."""
-    return _unpacked(packed)(member)
+def _on_worker(packed: bytes, member: Member, *contents: bytes, is_here: bool) -> MemberVerdict:
+    """Judge a member, on a worker, with the contents of its archives where these were sent."""
+    judge = _unpacked(packed, is_here=is_here)
+    if not contents:
+        return judge(member)
+    with using(judge.cache):
+        downloads = Downloads(judge.cache / FOLDER)
+        return judge(member.at(tuple(_written(downloads, content) for content in contents)))
+
+
+def _written(downloads: Downloads, content: bytes) -> Path:
+    """An archive that was sent, in the cache of the worker's machine."""
+
+    def fill(file: BinaryIO) -> str:
+        file.write(content)
+        return digest
+
+    digest = hashlib.sha256(content).hexdigest()
+    return downloads.fetch(f"sent {digest}", digest, fill)[0]
 
 
 def _believed(
