@@ -15,9 +15,10 @@ from harness.model import NotApplicable, Report, Result, Skipped
 from harness.plan import plan
 from harness.runner import held_against, idle, regraded, run
 from harness.session import baseline as baselines
+from harness.session.archives import timed
 from harness.session.identity import configuration_sha256, policy_sha256
 from harness.session.runtime import Runtime
-from harness.session.workspace import Workspace, timed
+from harness.session.workspace import Workspace
 from harness.sources.local import SourceUnavailable
 
 if TYPE_CHECKING:
@@ -113,13 +114,13 @@ class Verification:
             return replace(nothing, outcome=Skipped(str(reason)))
         before = self.runtime.seconds(function, check.id) if function and check.starts_handlers else 0.0
         result = run(check, subjects, self.runtime, self.settings.today)
-        self.workspace.save()
+        self.workspace.archives.save()
         return replace(result, seconds=result.seconds + before)
 
     def report(self, results: Sequence[Result]) -> Report:
         """Report on the results."""
         workspace, runtime, settings = self.workspace, self.runtime, self.settings
-        levels, artifacts = dict(self.manifest.severity), workspace.artifacts
+        levels, artifacts = dict(self.manifest.severity), workspace.archives.infos
         results = [regraded(held_against(result, runtime.started), levels) for result in results]
         if self.baseline:
             results = [baselines.applied(result, self.baseline, artifacts, settings.today) for result in results]

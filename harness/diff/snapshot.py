@@ -72,7 +72,7 @@ def verified(name: str, manifest: Manifest, settings: Settings, *, repository: b
     results = [*verification.results(plan(manifest, settings)), *verification.runtime.undone]
     report = verification.report(results)
     inside = contents(verification.workspace)
-    verification.workspace.save()
+    verification.workspace.archives.save()
     return Snapshot(
         Side(name, report.artifacts),
         dict(_costs(report)),

@@ -12,7 +12,7 @@ from harness.preflight import alias_rules, function_rules, layer_rules, rollback
 from harness.preflight.deployment import Change, Preflight, Row
 from harness.preflight.rule import listed, short
 from harness.runner import idle, waive
-from harness.session.workspace import describe
+from harness.session.archives import describe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from harness import __version__
 from harness.manifest.deployed_names import alias_of
 from harness.model import Severity
-from harness.session.workspace import describe
+from harness.session.archives import describe
 from harness.transition.causes import between, with_other_side
 from harness.transition.observation import AT_START, Observed, Observer
 from harness.transition.order import Judge, groups
