@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from harness.engines.rungs import Enclosure, Rung, Trees
 
-STARTING_SECONDS = 30.0
+STARTING_SECONDS = 120.0  # long, since another function's processes may take all of the machine meanwhile
 ENDING_SECONDS = 10.0
 SHOWN_BYTES = 4096
 
@@ -73,11 +73,17 @@ class Sandbox(Tree):
     def _passed(self, sockets: int) -> list[socket.socket]:
         self._door.settimeout(STARTING_SECONDS)
         descriptors: list[int] = []
-        with contextlib.suppress(OSError):
+        late = ""
+        try:
             _, descriptors, _, _ = socket.recv_fds(self._door, 1, sockets + 1)
+        except TimeoutError:
+            late = f"it did not start within {STARTING_SECONDS:.0f} seconds"
+        except OSError:
+            pass
         if len(descriptors) != sockets + 1:
             self.end()
-            raise NotHere(self._last_words())
+            words = self._last_words()
+            raise NotHere(late or words)
         self._proc = descriptors.pop()
         return [socket.socket(fileno=descriptor) for descriptor in descriptors]
 
