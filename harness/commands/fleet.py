@@ -99,6 +99,8 @@ def run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
             return _find(options, environ, progress)
         exchange = _exchange(options) if action == REHEARSE else None
         members, notes = _members(options, environ, progress)
+        verdicts = verdict_cache.verdict_cache(options, environ, outputs)  # which says here what is wrong with it
+        notes = (*notes, verdicts.absence) if verdicts and verdicts.absence else notes
         judge = _judge(options, environ, outputs)
         shard = ""
         if options.shard:
@@ -170,7 +172,6 @@ def _judge(options: argparse.Namespace, environ: Mapping[str, str], outputs: Out
     from harness.cache.folder import cache_folder
     from harness.fleet.judge import Judge
 
-    verdict_cache.verdict_cache(options, environ, outputs)  # which says here what is wrong with it
     return Judge(
         choice=engine_of(options).value,
         cache=cache_folder(environ),

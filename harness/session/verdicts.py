@@ -44,6 +44,10 @@ class _NotUsed(Exception):  # noqa: N818 - a reason, which becomes a note
 class VerdictStore(Protocol):
     """Documents by name, each complete or absent."""
 
+    @property
+    def exists(self) -> bool:
+        """Whether there is such a place, as far as that is known without a request."""
+
     def load(self, name: str) -> bytes | None:
         """A document; None where there is none.
 
@@ -64,6 +68,11 @@ class FolderStore:
     """A folder, as several processes may use it at the same time."""
 
     folder: Path
+
+    @property
+    def exists(self) -> bool:
+        """See :class:`VerdictStore`."""
+        return self.folder.is_dir()
 
     def load(self, name: str) -> bytes | None:
         """See :class:`VerdictStore`."""
@@ -154,13 +163,19 @@ class VerdictCache:
         if stored:
             return replace(stored, from_verdict_cache=True, seconds=time.perf_counter() - began)
         if not self.writes:
-            report = make()
+            report, remark = make(), remark or self.absence
         else:
             with regular_files.recording(settings.cache, *self.apart, *archives_of(manifest)) as record:
                 report = make()
             if is_lasting(report) and not is_cut():
                 remark = self._save(key, manifest, settings, report, record) or remark
         return replace(report, notes=(*report.notes, remark)) if remark else report
+
+    @property
+    def absence(self) -> str:
+        """A remark where nothing can be found, because nothing was ever stored; else empty."""
+        absent = not self.writes and not self.store.exists
+        return f"the verdict cache {self.name} does not exist; --write-verdict-cache makes it" if absent else ""
 
     def _find(self, key: str, folder: Path) -> tuple[Report | None, str]:
         """The stored report of a key, and a remark on an entry that is not used."""

@@ -72,7 +72,8 @@ def test_the_report_by_team_and_cause(fleet: Path, tmp_path: Path, capfd: pytest
     outputs = {name: tmp_path / f"report.{name}" for name in ("json", "html", "sarif", "markdown")}
     options = [part for name, path in outputs.items() for part in ("--output", f"{name}={path}")]
 
-    code = command(tmp_path, str(fleet), "--engine", "none", "--reports", str(tmp_path / "reports"), *options)
+    absent = "--verdict-cache", str(tmp_path / "absent")
+    code = command(tmp_path, str(fleet), "--engine", "none", "--reports", str(tmp_path / "reports"), *absent, *options)
 
     said = json.loads(outputs["json"].read_text("utf-8"))
     assert code == said["exit_code"] == ExitCode.FINDINGS
@@ -95,6 +96,7 @@ def test_the_report_by_team_and_cause(fleet: Path, tmp_path: Path, capfd: pytest
     terminal = capfd.readouterr().out
     assert terminal.startswith("FAIL  2 of 5 members; 1 not judged, or not completely\n")
     assert "python3.12: 4 (until 2028-10-31)" in terminal
+    assert [note for note in said["notes"] if "absent does not exist; --write-verdict-cache makes it" in note]
     page = (tmp_path / "reports" / "index.html").read_text("utf-8")
     own = (tmp_path / "reports" / report_name("desk/b")).read_text("utf-8")
     assert f'<a href="{report_name("desk/b")}">desk/b</a> fail' in page

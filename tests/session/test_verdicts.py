@@ -307,8 +307,11 @@ def test_only_what_was_judged_to_its_end_is_stored(world: World, seen: object, s
 
 
 def test_without_the_right_to_write_nothing_is_stored(world: World) -> None:
-    assert not world.report(replace(world.cache, writes=False)).from_verdict_cache
+    report = world.report(replace(world.cache, writes=False))
+
+    assert not report.from_verdict_cache
     assert not world.entries
+    assert [note for note in report.notes if "does not exist; --write-verdict-cache makes it" in note]
 
 
 def _tampered(world: World) -> None:
