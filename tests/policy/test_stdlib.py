@@ -54,6 +54,7 @@ PRESENT = [
 
 REMEDIES = [
     # runtime, module, cause, remedy
+    ("python3.10", "urllib2", "Python 3.0 removed it", "use urllib.request and urllib.error"),
     ("python3.12", "distutils", "Python 3.12 removed it", "add setuptools to the requirements"),
     ("python3.12", "imp", "Python 3.12 removed it", "use importlib, or add zombie-imp to the requirements"),
     ("python3.12", "pkg_resources", "come without setuptools", "add setuptools<82 to the requirements"),
