@@ -48,7 +48,8 @@ class Exchange:
         """A manifest with the new layer in the old one's place."""
 
         def exchanged(layers: tuple[Source, ...]) -> tuple[Source, ...]:
-            return tuple(self.new if is_layer(layer, self.old) else layer for layer in layers)
+            # Under the old one's name, so that what is said of it is the same where nothing has changed.
+            return tuple(replace(self.new, text=layer.text) if is_layer(layer, self.old) else layer for layer in layers)
 
         functions = tuple(replace(one, layers=exchanged(one.layers)) for one in manifest.functions)
         return replace(manifest, layers=exchanged(manifest.layers), functions=functions)

@@ -310,8 +310,10 @@ class TestRehearsal:
     def test_only_what_is_new_is_reported(
         self, fleet: Path, tmp_path: Path, files: dict[str, str], code: int, broken: list[str]
     ) -> None:
+        warned = {"python/.env": "PASSWORD=one\n"}  # of which each says the same, about a layer of another name
         (fleet / "post/e/lambda-artifact.toml").unlink()
-        mini(tmp_path / "new.zip", {**files, "python/more.py": ""})
+        mini(fleet / "layer.zip", {**LAYER, **warned})
+        mini(tmp_path / "new.zip", {**files, **warned, "python/more.py": ""})
         project(fleet / "desk" / "without", "absent", "[]")
         layer, report = f"{fleet / 'layer.zip'}={tmp_path / 'new.zip'}", tmp_path / "report.json"
 
