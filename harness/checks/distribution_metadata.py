@@ -31,6 +31,8 @@ ESSENTIAL = {
         "botocore.exceptions.DataNotFoundError: Unable to load data for: endpoints",
     ),
 }
+# What the tool that deploys with a distribution packages of it, by choice.
+PICKED = {"chalice": frozenset({"chalice/__init__.py", "chalice/app.py"})}
 SURE = frozenset({When.AT_START, When.AT_EVENT})
 ENTRY_POINTS = "entry_points.txt"
 
@@ -225,6 +227,9 @@ def _files(subject: Subject, installed: Installed) -> Findings:
             Severity.WARNING,
             "build the archive again, or remove the *.dist-info folder too if the distribution is not needed",
         )
+        return
+    if PICKED.get(installed.distribution.key) == frozenset(needed(installed)) - frozenset(gone):
+        yield Note(f"of {name} only what it needs on Lambda is there, as `chalice package` takes it")
         return
     modules = [one for one in gone if one.endswith(MODULES)]
     whole = _suffixes(gone) - _suffixes(set(needed(installed)) - set(gone))

@@ -19,7 +19,7 @@ READS = frozenset({Act.READ, Act.LIST, Act.TEMPLATES, Act.SERVE, Act.ALEMBIC})
 WORDS: Mapping[Act, str] = {
     Act.READ: "FileNotFoundError: [Errno 2] No such file or directory: {path!r}",
     Act.LIST: "{call} finds nothing: there is no folder {path}",
-    Act.TEMPLATES: "jinja2.exceptions.TemplateNotFound: there is no folder {path}",
+    Act.TEMPLATES: "jinja2.exceptions.TemplateNotFound once a template is rendered: there is no folder {path}",
     Act.SERVE: "Directory {path!r} does not exist",
     Act.ALEMBIC: "No config file {path!r} found, or file has no '[alembic]' section",
 }
@@ -137,6 +137,8 @@ def _when(subject: Subject, access: FileAccess) -> When:
     if not subject.program.handlers:
         return When.AT_EVENT
     when = subject.program.when(access.file, access.use.line)
+    if access.use.act is Act.TEMPLATES:
+        return max(when, When.LATER)  # to remember a folder that is not there succeeds
     # What a handler's own module does with Alembic is what the function is for, whatever the event says.
     own = access.reach is not None and len(access.reach.chain) == 1
     return When.AT_EVENT if own and when is When.LATER and access.use.act is Act.ALEMBIC else when
@@ -145,7 +147,8 @@ def _when(subject: Subject, access: FileAccess) -> When:
 def _severity(subject: Subject, access: FileAccess) -> Severity:
     use = access.use
     # A configuration of Alembic that is made is used; a folder that is looked into need not be there.
-    sure = use.guard is Guard.NONE and use.act is not Act.LIST and (use.act is Act.ALEMBIC or not use.conditional)
+    loose = use.act in {Act.LIST, Act.TEMPLATES}
+    sure = use.guard is Guard.NONE and not loose and (use.act is Act.ALEMBIC or not use.conditional)
     if use.act is Act.ALEMBIC and subject.facts.uses[access.file].locates:
         sure = False  # what the code sets itself needs no file
     found = severity(_when(subject, access)) or Severity.WARNING

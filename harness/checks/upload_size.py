@@ -21,7 +21,7 @@ def check(subject: Subject, _: Engines) -> Findings:
 
     Upload it to S3 and name bucket and key in the call, and say `upload = "s3"` in the manifest; or make it smaller.
     The finding is an error with `upload = "direct"`, a warning where the manifest does not say how archives are
-    uploaded, and none with `upload = "s3"`.
+    uploaded, and none with `upload = "s3"`. What SAM, the CDK, Serverless or Zappa built is known to go through S3.
     """
     limit = subject.policy.limits.direct_request_bytes
     direct = subject.manifest.upload is Upload.DIRECT

@@ -32,6 +32,8 @@ DEFAULT_MEMORY: Final = 128
 """MB of a function that declares none (Lambda's API reference, CreateFunction)."""
 DEFAULT_TIMEOUT: Final = 3
 """Seconds, from the same page."""
+# These deploy archives from S3 only, and never send one in a request.
+_THROUGH_S3: Final = frozenset({"SAM", "CDK", "Serverless", "Zappa"})
 _ACCEPTED: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]+")
 
 
@@ -114,7 +116,9 @@ def as_template(project: Project, found: Discovery) -> Template:
         keys = ".".join(str(key) for key in at[1:])
         return f"{where}: {keys}" if keys else str(where)
 
-    raw = {"functions": {function.name: dict(table(function)) for function in functions}}
+    raw: dict[str, Any] = {"functions": {function.name: dict(table(function)) for function in functions}}
+    if found.tool in _THROUGH_S3:
+        raw["upload"] = "s3"
     try:
         converted = msgspec.convert(raw, ManifestTable)
     except msgspec.ValidationError as error:

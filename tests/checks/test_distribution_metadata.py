@@ -6,7 +6,7 @@ import pytest
 
 from fixtures.installed import distribution
 from harness.checks.distribution_metadata import check
-from harness.model import Note, Severity
+from harness.model import Finding, Note, Severity
 from tests.build import findings, function, manifest, program_of, said
 
 if TYPE_CHECKING:
@@ -177,6 +177,21 @@ def test_data_of_which_some_is_left_is_a_choice() -> None:
     (note,) = said(check, app("", files))
 
     assert note == Note("pad 1.0 is slimmed: 1 of its data files are not there, such as pad/a.json")
+
+
+@pytest.mark.parametrize(
+    ("name", "gone", "kind"),
+    [
+        ("chalice", ("cli.py", ".json"), Note),
+        ("chalice", ("cli.py", ".json", "app.py"), Finding),
+        ("pad", ("cli.py", ".json"), Finding),
+    ],
+)
+def test_what_chalice_packages_of_itself_is_a_choice(name: str, gone: tuple[str, ...], kind: type) -> None:
+    of = {f"{name}/{file}": "" for file in ("__init__.py", "app.py", "cli.py", "policies.json")}
+    files = {path: text for path, text in layer(name, files=of).items() if not path.endswith(gone)}
+
+    assert [type(one) for one in said(check, app("", files))] == [kind]
 
 
 def test_metadata_alone_of_what_the_runtime_brings_is_a_choice() -> None:

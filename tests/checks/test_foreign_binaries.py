@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from harness.facts.native.binaries import Binary
 
 HANDLER = function(handler="app.handler")
-CODE = {"app.py": "import fast\n\n\ndef handler(event, context): ...\n"}
+HANDLED = "\n\ndef handler(event, context): ...\n"
+CODE = {"app.py": f"import fast\n{HANDLED}"}
 FALLBACK = {"fast/__init__.py": "try:\n    from fast import _fast\nexcept ImportError:\n    pass\n"}
 NEEDED = {"fast/__init__.py": "from fast import _fast\n"}
 GLIBC = "cp312-cp312-manylinux_2_17_x86_64"
@@ -274,3 +275,20 @@ def test_a_wheel_that_was_built_here_is_worth_a_note() -> None:
 
     assert isinstance(note, Note)
     assert note.text.startswith("fast 1.0 says cp312-cp312-linux_x86_64: it was built on some machine")
+
+
+@pytest.mark.parametrize(
+    ("folder", "source", "said_of"),
+    [
+        ("node_modules/@agent/vendor/", "", []),
+        ("vendor/", "", ["fast 1.0 is built for CPython 3.11"]),
+        ("node_modules/@agent/vendor/", "import os, sys\nsys.path.append(os.environ['MORE'])\n", ["fast 1.0 is built"]),
+    ],
+)
+def test_a_folder_that_no_import_leads_to_is_no_place_of_modules(folder: str, source: str, said_of: list[str]) -> None:
+    name, tag, binary, _ = FOREIGN[4]
+    code = {"app.py": source + HANDLED} | installed("fast", "1.0", {**NEEDED, name: binary}, tag, prefix=folder)
+
+    found = findings(check, native(code, function=HANDLER))
+
+    assert [(one.title or "")[: len(words)] for one, words in zip(found, said_of, strict=True)] == said_of

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness.discovery.find import builds, discover
+from harness.discovery.manifest import as_template
 from harness.discovery.project import Project
-from harness.discovery.values import DiscoveryError
+from harness.discovery.values import Declared, Discovery, DiscoveryError
+from harness.model import Place
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -243,3 +245,14 @@ def test_a_function_is_declared_in_the_template_that_people_edit(tmp_path: Path,
     assert found is not None
     (function,) = found.functions
     assert (str(function.place), str(function.places["handler"])) == (place, place)
+
+
+@pytest.mark.parametrize(
+    ("tool", "upload"), [("SAM", "s3"), ("CDK", "s3"), ("Serverless", "s3"), ("Zappa", "s3"), ("Terraform", None)]
+)
+def test_what_deploys_from_s3_only_says_so(tool: str, upload: str | None, tmp_path: Path) -> None:
+    declared = Declared("api", "app.handler", "python3.12", "code.zip", Place("a.json"))
+
+    found = as_template(Project(tmp_path, tmp_path), Discovery(tool, tmp_path / "a.json", (declared,)))
+
+    assert found.scope.table.upload == upload

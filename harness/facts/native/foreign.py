@@ -68,7 +68,7 @@ class ForeignFiles:
     def _found(self) -> Iterator[ForeignFile]:
         for path, binary in sorted(self._program.facts.binaries.items()):
             built_for = self._built_for(path, binary)
-            if built_for is None:
+            if built_for is None or self._natives.is_astray(path):
                 continue
             module = self._natives.module(path) or self._by_name(path, binary)
             found = self._program.search.find(module) if module else None

@@ -126,7 +126,14 @@ class NativeFiles:
         return self.loader.load(native.path)
 
     def _is_ours(self, path: str) -> bool:
-        return self.loader.fits(path) and not is_musl(self._binaries[path])
+        return self.loader.fits(path) and not is_musl(self._binaries[path]) and not self.is_astray(path)
+
+    def is_astray(self, path: str) -> bool:
+        """Whether a file is an extension module in a folder that no import leads to, such as ``node_modules``."""
+        named, program = extension_name(path), self._program
+        if named is None or not named.tag or program.added.unknown or program.added.outside:
+            return False
+        return program.widest.module_name(f"{posixpath.dirname(path)}/{named.module}.py") is None
 
     def _use(self, path: str) -> Role:
         if posixpath.dirname(path) == EXTENSIONS:
