@@ -149,7 +149,15 @@ def _of_a_distribution(module: str, lists: DependencyLists) -> Advice:
     said = (
         f"looked for {top!r} in {looked_at(lists)}: no distribution there is known to have it" if listed_names else None
     )
-    return Advice(_add(f"the distribution that provides {top!r}", top, lists.program), said)
+    remedy = _add(f"the distribution that provides {top!r}", top, lists.program)
+    if _is_imported_by_own_code(top, lists.program):
+        remedy = f"copy {top!r} into the code archive if it is code of your own; else {remedy}"
+    return Advice(remedy, said)
+
+
+def _is_imported_by_own_code(top: str, program: Program) -> bool:
+    imports = (one for path in program.own for one in program.facts.modules[path].imports if not one.level)
+    return any(top in {one.module.partition(".")[0], *(() if one.module else one.names)} for one in imports)
 
 
 def _add(what: str, top: str, program: Program) -> str:

@@ -204,7 +204,7 @@ class TestVerdicts:
                 "1  No module named 'tinyxml'   stops api*",
                 "   Runtime.ImportModuleError: Unable to import module 'app.main': No module named 'tinyxml'",
                 "   at    /var/task/app/carriers/usps.py:3",
-                "   do    add the distribution that provides 'tinyxml'*",
+                "   do    copy 'tinyxml' into the code archive if it is code of your own; else*",
                 "   by    app.main * app.carriers.usps",
             ]
         )
