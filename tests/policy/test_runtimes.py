@@ -167,7 +167,7 @@ def test_the_sdk_of_durable_functions_came_with_3_13(minor: int) -> None:
 def test_the_requirements_pin_what_is_preinstalled(runtime: str) -> None:
     known = runtime_policy(runtime)
     pinned = {requirement.partition("==")[0] for requirement in known.runtime_requirements}
-    assert pinned == known.preinstalled - {"setuptools"}  # which comes with those Pythons
+    assert pinned == known.preinstalled
     assert all(requirement.count("==") == 1 for requirement in known.runtime_requirements)
 
 
