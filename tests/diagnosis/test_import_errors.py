@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fixtures.installed import distribution
 from harness.dependencies.comparison.dependency_lists import DependencyLists
 from harness.dependencies.project import MAIN, Declared, Edge, Group, Kind, Project, Sources, UnknownLock
 from harness.diagnosis.import_errors import advice, chain, message
@@ -45,7 +44,6 @@ ADD = (
     "copy 'tinyxml' into the code archive if it is code of your own; else add the distribution that provides 'tinyxml' "
     "to the requirements that the layer is built from, and build the layer again"
 )
-PAD = {"pad/__init__.py": "import tinyxml\n"}
 AGAIN = REBUILD.replace("requirements.txt", "poetry.lock")
 THROUGH = "cyclonedx ← pip-audit (pyproject.toml:11)"
 UV_THROUGH = "cyclonedx ← pip-audit (pyproject.toml:12)"
@@ -245,7 +243,7 @@ def test_without_lists_only_the_handlers_are_told() -> None:
 
 
 def test_what_a_library_imports_is_no_code_of_your_own() -> None:
-    layer = {**LAYER, **{f"python/{path}": text for path, text in distribution("pad", "1", files=PAD).items()}}
+    layer = {**wheel("pad==1"), "python/pad/__init__.py": "import tinyxml\n"}
 
     found = advice("tinyxml", lists(Project(), layer, {"app/main.py": "import pad\n"}))
 
