@@ -9,6 +9,7 @@ from harness.check import Engines, Findings, Subject, define
 from harness.dependencies.locks import python_line
 from harness.dependencies.pythons.pin import lets_in
 from harness.dependencies.pythons.search import Kind, PythonPin, deployers, python_pins
+from harness.facts.installed.contents import visible
 from harness.facts.installed.distributions import Distribution
 from harness.facts.native.foreign import ForeignFiles
 from harness.facts.view import Installed
@@ -203,7 +204,8 @@ def _older(subject: Subject, found: Sequence[PythonPin]) -> Iterator[Note]:
 
 def _wheels(subject: Subject) -> Iterator[Finding]:
     """Find wheels for another CPython without native files; foreign-binaries reports the others."""
-    tagged = [one for one in subject.facts.distributions if _other_python(one.distribution, subject)]
+    importable = [one for several in visible(subject.program).values() for one in several]
+    tagged = [one for one in importable if _other_python(one.distribution, subject)]
     if not tagged:
         return
     reported = {id(one.owner.installed) for one in ForeignFiles(subject.program).found if one.owner.installed}

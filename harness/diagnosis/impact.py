@@ -74,6 +74,8 @@ def by(module: str, program: Program) -> Affected:
     places = tuple(_places(module, program))
     if not places:
         return Affected()
+    # What functions of libraries import, few calls get to, and many expect to fail.
+    places = tuple(one for one in places if one.path in program.own or not one.statement.lazy) or places
     ways = tuple(way for name in program.names if (way := _way(name, places, program)))
     rest = [name for name in program.names if name not in {way.function for way in ways}]
     loading = {name: found for name in rest if (found := _loading(name, places, program))}

@@ -282,7 +282,9 @@ def test_a_wheel_that_was_built_here_is_worth_a_note() -> None:
     [
         ("node_modules/@agent/vendor/", "", []),
         ("vendor/", "", ["fast 1.0 is built for CPython 3.11"]),
-        ("node_modules/@agent/vendor/", "import os, sys\nsys.path.append(os.environ['MORE'])\n", ["fast 1.0 is built"]),
+        ("node_modules/@agent/vendor/", "import os, sys\nsys.path.append(os.environ['MORE'])\n", []),
+        ("more-modules/", "", []),
+        ("more-modules/", "import os, sys\nsys.path.append(os.environ['MORE'])\n", ["fast 1.0 is built"]),
     ],
 )
 def test_a_folder_that_no_import_leads_to_is_no_place_of_modules(folder: str, source: str, said_of: list[str]) -> None:

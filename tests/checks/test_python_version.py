@@ -377,10 +377,16 @@ def test_of_one_whose_files_show_it_foreign_binaries_speaks(tmp_path: Path) -> N
     assert installed(tmp_path, extension, wheel_tag="cp311-cp311-manylinux_2_17_x86_64") == []
 
 
-def installed(folder: Path, more: dict[str, bytes] | None = None, *, wheel_tag: str) -> list[Finding]:
+def test_where_no_import_leads_to_a_wheel_its_tag_is_nothing(tmp_path: Path) -> None:
+    assert installed(tmp_path, wheel_tag="cp311-none-any", site="node_modules/@agent/vendor") == []
+
+
+def installed(
+    folder: Path, more: dict[str, bytes] | None = None, *, wheel_tag: str, site: str = "python"
+) -> list[Finding]:
     """What is found of a layer with one distribution."""
     content: dict[str, str | bytes] = {"fastxml/__init__.py": "", **(more or {})}
     made = distribution("fastxml", "1.0", content, wheel_tag=wheel_tag)
     declared = replace(manifest(function(handler="app.handler")), path=folder / "lambda-artifact.toml")
-    layer = {f"python/{name}": text for name, text in made.items()}
+    layer = {f"{site}/{name}": text for name, text in made.items()}
     return findings(check, program_of({"app.py": "import fastxml"}, layer, declared=declared))

@@ -250,6 +250,14 @@ def test_what_a_library_imports_is_no_code_of_your_own() -> None:
     assert found.remedy.startswith("add the distribution that provides 'tinyxml' to the requirements")
 
 
+def test_what_a_function_of_a_library_imports_affects_no_handler_beside_ones_own_imports() -> None:
+    layer = {**wheel("pad==1"), "python/pad/__init__.py": "def read():\n    import tinyxml\n"}
+
+    found = advice("tinyxml", lists(Project(), layer, {**CODE, "app/sweep.py": f"import pad\n{CODE['app/sweep.py']}"}))
+
+    assert found.cause == REACHED
+
+
 def test_a_part_of_a_namespace_is_looked_for_by_its_full_name() -> None:
     code = {**CODE, "app/orders.py": "from google.cloud import storage\n"}
     project = Project(None, None, building("fastapi==0.1", "google-cloud-storage==3"))

@@ -131,9 +131,12 @@ class NativeFiles:
     def is_astray(self, path: str) -> bool:
         """Whether a file is an extension module in a folder that no import leads to, such as ``node_modules``."""
         named, program = extension_name(path), self._program
-        if named is None or not named.tag or program.added.unknown or program.added.outside:
+        if named is None or not named.tag:
             return False
-        return program.widest.module_name(f"{posixpath.dirname(path)}/{named.module}.py") is None
+        if "/node_modules/" in path:  # whatever code adds to the search path, it is not that
+            return True
+        known = not program.added.unknown and not program.added.outside
+        return known and program.widest.module_name(f"{posixpath.dirname(path)}/{named.module}.py") is None
 
     def _use(self, path: str) -> Role:
         if posixpath.dirname(path) == EXTENSIONS:
