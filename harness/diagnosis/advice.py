@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from harness.diagnosis import handler as handlers
 from harness.diagnosis import import_errors, known_errors, native, system, variables
+from harness.diagnosis.frames import own_frame
 from harness.diagnosis.values import Advice
 from harness.engines.protocol import Exceeded, Exited, Failed, LambdaError, Trace
 from harness.facts.python.search import site_folders
@@ -39,6 +40,7 @@ def for_init(  # noqa: PLR0911 - a table
                 _for_name(error, trace, function, program)
                 or for_error(error, trace, function, lists)
                 or variables.advice(error, trace, function, program)
+                or _of_a_distribution(trace, program)
                 or Advice(
                     "correct the module at that line; it must be importable with nothing but the archives and the "
                     "environment"
@@ -81,6 +83,16 @@ def for_answer(end: Answer, function: Function, lists: DependencyLists) -> Advic
             return Advice(
                 "return or raise: sys.exit() and os._exit() end Lambda's process too, and the caller gets an error"
             )
+
+
+def _of_a_distribution(trace: Trace, program: Program) -> Advice | None:
+    """Advice where no code of the user's own takes part: a handler that a distribution brought, or a copy of it."""
+    place = own_frame(trace.frames, program)
+    owner = program.facts.owners.get(place.file) if place else None
+    if owner is None:
+        return None
+    one = owner.distribution
+    return Advice(f"do what this error of {one.name} {one.version} asks for, or install another version of {one.name}")
 
 
 def _crashed(status: int) -> Advice:

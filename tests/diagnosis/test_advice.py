@@ -249,6 +249,16 @@ INITS: dict[str, tuple[tuple[LambdaError, Trace], str, str | None]] = {
     ),
     "an error of the system that says it all": (raised("OSError", "[Errno 5] Input/output error"), NOTHING_ELSE, None),
     "an error of nobody's": (raised("OSError", "no"), NOTHING_ELSE, None),
+    "what a library refuses by itself": (
+        (error("RuntimeError", "no"), Trace((Frame("/opt/python/cedarpy/__init__.py", 3, "cedarpy"),))),
+        "do what this error of cedarpy 4.1 asks for, or install another version of cedarpy",
+        None,
+    ),
+    "what a library refuses to one's own code": (
+        raised("RuntimeError", "no", Frame("/opt/python/cedarpy/__init__.py", 3, "cedarpy")),
+        NOTHING_ELSE,
+        None,
+    ),
     "anything": (raised("ValueError", "no"), NOTHING_ELSE, None),
 }
 
