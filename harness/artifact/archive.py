@@ -40,7 +40,8 @@ if TYPE_CHECKING:
     from harness.artifact.zip_records import Header, Record
 
 _CHUNK = 4 * 1024 * 1024
-_UNIX_HOSTS = (3, 19)
+_UNIX = 3
+_UNIX_HOSTS = (_UNIX, 19)  # the other is macOS
 _DOS_FOLDER = 0x10
 _NEWEST_VERSION = 45  # zip64; nothing that is stored or deflated needs a newer one, and unzip refuses some of them
 _LONGEST_TARGET = 4096
@@ -157,7 +158,7 @@ def _kind(record: Record, *, is_folder: bool) -> Kind:
     kind = stat.S_IFMT(record.attributes >> 16)
     is_unix = record.host in _UNIX_HOSTS
     if kind == stat.S_IFLNK:
-        if is_folder or not is_unix:
+        if is_folder or record.host != _UNIX:
             raise Refused("is a symbolic link to some readers and something else to others")
         return Kind.SYMLINK
     if is_folder:  # whatever the mode: packers of Java archives write nonsense there, and every reader uses the name

@@ -251,6 +251,11 @@ def symlink_from_a_system_without_symlinks() -> bytes:
     return archive(symlink("a.py", "b.py").but(host=0))
 
 
+@refused("to some readers and something else to others")
+def symlink_of_macos_by_its_own_number() -> bytes:
+    return archive(symlink("a.py", "b.py").but(host=19))
+
+
 @refused("device, a pipe or a socket")
 def device() -> bytes:
     return archive(member("null", b"").but(mode=0o020666))

@@ -317,6 +317,11 @@ QUIRKS = (
         lambda case: "AES field" in case.said,
     ),
     Quirk(
+        ("bsdtar",),
+        "stops at an empty field of times, which says nothing",
+        lambda case: "Incomplete extended time field" in case.said,
+    ),
+    Quirk(
         ("java ZipFile",),
         "stops at a comment that is not UTF-8",
         lambda case: "malformed input" in case.said and case.any(lambda one: not _is_utf8(one.comment)),
