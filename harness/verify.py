@@ -121,7 +121,7 @@ class Verification:
         """Report on the results."""
         workspace, runtime, settings = self.workspace, self.runtime, self.settings
         levels, artifacts = dict(self.manifest.severity), workspace.archives.infos
-        results = [regraded(held_against(result, runtime.started), levels) for result in results]
+        results = [regraded(held_against(result, runtime.started, runtime.engine.name), levels) for result in results]
         if self.baseline:
             results = [baselines.applied(result, self.baseline, artifacts, settings.today) for result in results]
         notes = (*workspace.notes, *(runtime.profile() if settings.profile_init else ()))

@@ -10,8 +10,20 @@ import pytest
 from harness.artifact.entries import Refusal
 from harness.check import Blocked, Check, Inapplicable, Need, Scope, Subject
 from harness.engines.protocol import Unavailable
-from harness.model import Completed, Crashed, Finding, NotApplicable, Note, Outcome, Result, Skipped, Waived
-from harness.runner import idle, run
+from harness.model import (
+    Completed,
+    Crashed,
+    Finding,
+    NotApplicable,
+    Note,
+    Outcome,
+    Result,
+    Severity,
+    Skipped,
+    Waived,
+    When,
+)
+from harness.runner import held_against, idle, run
 from tests.build import TODAY, Seen, archive, code, function, manifest, subject, waiver
 
 if TYPE_CHECKING:
@@ -185,3 +197,21 @@ def test_a_waiver_that_nothing_needs_is_noted_where_everything_was_looked_at(cas
     others = [Result("layer-count", "Title.", None, Completed((ONE,)), 0.1)]
 
     assert list(idle([waiver("shared-libraries", "libGL")], [*results, *others])) == notes
+
+
+@pytest.mark.parametrize(
+    ("check", "engine", "severity"),
+    [
+        ("imports-resolve", "process", Severity.WARNING),
+        ("shared-libraries", "process", Severity.WARNING),
+        ("symbol-versions", "process", Severity.ERROR),
+        ("symbol-versions", "container", Severity.WARNING),
+    ],
+)
+def test_a_start_with_another_c_library_proves_nothing_of_lambdas(check: str, engine: str, severity: Severity) -> None:
+    found = Finding("m", "w", when=When.AT_START, functions=("api",))
+
+    held = held_against(Result(check, "Title.", None, Completed((found,)), 0.0), {"api": True}, engine)
+
+    assert isinstance(held.outcome, Completed)
+    assert [one.severity for one in held.outcome.findings] == [severity]
