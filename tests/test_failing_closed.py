@@ -55,6 +55,7 @@ FULL = "LAMBDA_ARTIFACT_TEST_ALL_EXCEPTIONS"
 EARNED: Mapping[str, type[BaseException]] = {
     "commands/progress.py:Progress._watch": BaseException,  # a thread of its own, which only shows what is being done
     "cache/folder.py:sweep": OSError,  # what killed runs left behind may stay until the next run
+    "regular_files.py:listed": OSError,  # a folder of the repository that nobody may read is no part of a build
     "cache/usage.py:_append": OSError,  # how useful the cache is, on a disk that may be full
     "commands/ci.py:_shown": OSError,  # what a CI service shows beside the reports that were asked for
     # A statement that nests deeper than anybody writes says nothing of what it does; it is compiled all the same.

@@ -233,7 +233,7 @@ def _facts(report: Report, every: Sequence[Problem]) -> Iterator[Fact]:
         yield Fact("cached", f"the verdict on {whose} is from the verdict cache: verified at {report.verified_at}")
     if report.source_digests:
         yield from (Fact("", line) for artifact in report.artifacts for line in _digests(artifact))
-    yield Fact("not vouched", "; ".join(caveats), "; ".join([*map(text.shortened, caveats), *remarks]))
+    yield Fact("not vouched", "; ".join(caveats), "; ".join([*(text.shortened(one) for one in caveats), *remarks]))
     yield from (Fact("note", note) for note in report.notes)
     yield Fact("passed", text.passed(report), "")
     yield Fact("not applicable", text.not_applicable(report), "")
