@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import harness.verify  # noqa: F401 - stays imported: a run of pytest in this process drops the modules that it imports
 from fixtures.broken import broken, with_file
 from fixtures.case import MANIFEST, lay_out
 from fixtures.corpus import CASES
