@@ -3,13 +3,13 @@ from collections.abc import Iterator, Sequence
 
 from harness.artifact.bundle import CODE_ROOT, LAYER_ROOT
 from harness.check import Engines, Findings, Inapplicable, Subject, define
-from harness.diagnosis import import_errors
+from harness.diagnosis import import_errors, native
 from harness.diagnosis.severity import rated
 from harness.diagnosis.values import Advice
 from harness.facts.native.binaries import extension_name
 from harness.facts.python.graph import Unresolved
 from harness.facts.python.program import Program
-from harness.facts.python.search import Found, Missing
+from harness.facts.python.search import Found, Given, Missing
 from harness.facts.python.search_path import packed
 from harness.facts.python.walk import weaker
 from harness.model import Finding, Note, Severity, When
@@ -30,8 +30,10 @@ def check(subject: Subject, _: Engines) -> Findings:
     by its name, by a migration. `No module named 'defusedxml'` then comes with the first request that needs it. Every
     import statement of your code is therefore looked up as the runtime would: in the code, in the layers, in what the
     runtime brings, in the standard library of the declared Python. Of libraries, those modules count that a handler
-    certainly loads. What a handler certainly imports, when it starts or with every event, is an error where it is
-    missing; what it may import is a warning. A module that nothing leads to from a handler is not judged.
+    certainly loads, and the names that they take from one another, which another version may lack: `cannot import name
+    'url_quote' from 'werkzeug.urls'`. What the runtime's boto3 loads from the archives, such as urllib3, counts too.
+    What a handler certainly imports, when it starts or with every event, is an error where it is missing; what it may
+    import is a warning. A module that nothing leads to from a handler is not judged.
 
     ## How to fix
 
@@ -69,18 +71,27 @@ def _unresolved(subject: Subject) -> Iterator[Unresolved]:
     for path in program.serving:
         reach = program.graph.reached.get(path)
         if path not in program.others:
-            found = [one for one in program.graph.unresolved(path) if reach or not _found_later(program, one)]
+            unresolved = (one for one in program.graph.unresolved(path) if not _reported(subject, one))
+            found = [one for one in unresolved if reach or not _found_later(program, one)]
             # Where the importer of a module expects that to fail, a module that it lacks affects no handler.
             yield from (one for one in found if one.statement.lazy or not (reach and reach.guarded))
     for path, reach in sorted(program.graph.reached.items()):
         if path in program.own or reach.when not in CERTAIN or path not in subject.facts.modules:
             continue
         for one in program.graph.unresolved(path):
-            known = one.name is None or why_absent(subject.policy.python, one.missing, one.name)
+            runtimes = one.name and isinstance(program.search.find(one.missing), Given)
+            known = not runtimes or why_absent(subject.policy.python, one.missing, one.name or "")
             certain = one.statement.certain and not one.statement.lazy and known
-            # Of the one foreign-binaries tells, of the other shadowing.
-            if certain and not _foreign(subject, one.missing) and not _shadowed(program, one.missing):
+            # Of a shadowed module the check of that name tells.
+            if certain and not _reported(subject, one, foreign=True) and not _shadowed(program, one.missing):
                 yield one
+
+
+def _reported(subject: Subject, one: Unresolved, *, foreign: bool = False) -> bool:
+    """Whether foreign-binaries or distribution-metadata reports the file that is the module or the name."""
+    if one.name is None:
+        return foreign and _foreign(subject, one.missing)
+    return native.of_module(f"{one.missing}.{one.name}", subject.program) is not None
 
 
 def _found_later(program: Program, one: Unresolved) -> bool:
@@ -172,9 +183,7 @@ def _advice(subject: Subject, module: str, name: str | None, path: str) -> Advic
         version = ".".join(map(str, subject.policy.python))
         return Advice(f"install a version of what is at {path} that is made for Python {version}: {why}")
     if name is not None:
-        return import_errors.of_the_runtime(module, name, subject.program) or Advice(
-            f"correct the name, or install the version of {module.partition('.')[0]!r} that has it"
-        )
+        return import_errors.of_a_name(module, name, path, subject.program)
     if module.startswith("."):
         return Advice("write the import from the archive's root on, without dots: what it leads to has no name")
     return import_errors.advice(module, subject.lists)

@@ -132,6 +132,27 @@ def of_the_runtime(module: str, name: str | None, program: Program) -> Advice | 
     )
 
 
+def of_a_name(module: str, name: str, path: str, program: Program) -> Advice:
+    """Advice on a name that a module lacks which is there, and which the file at ``path`` imports."""
+    if known := of_the_runtime(module, name, program) or native.of_module(module, program):
+        return known
+    owners, found = program.facts.owners, program.search.find(module)
+    owner, by = owners.get(found.path) if isinstance(found, Found) else None, owners.get(path)
+    if owner is None:
+        return Advice(f"correct the name, or install the version of {module.partition('.')[0]!r} that has it")
+    faults = (Fault(Defect.NO_NAME, f"{owner.distribution.name} {owner.distribution.version}"),)
+    has = f"{owner.distribution.name} {owner.distribution.version} has no {name!r} in {module}"
+    if by is None or by.distribution.key == owner.distribution.key:
+        return Advice(
+            f"correct the name, or install a version of {owner.distribution.name} that has it", has, (), faults
+        )
+    return Advice(
+        f"install versions of {by.distribution.name} and {owner.distribution.name} that fit each other",
+        f"{has}, and {by.distribution.name} {by.distribution.version} needs it",
+        faults=faults,
+    )
+
+
 def _of_a_distribution(module: str, lists: DependencyLists) -> Advice:
     top = module.partition(".")[0]
     owners = (provider(name, lists) for name in impact.names(module, lists.program))

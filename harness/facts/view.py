@@ -80,6 +80,15 @@ class Modules(Mapping[str, Module]):
         """How many there are."""
         return len(self._places)
 
+    def text(self, path: str) -> bytes:
+        """The bytes of a file.
+
+        Raises:
+            OSError: The archive cannot be read any more.
+        """
+        sources, name = self._places[path]
+        return sources.text(name)
+
     def faults(self, paths: Iterable[str]) -> dict[str, SyntaxFault]:
         """Why some files do not compile for the runtime; without those that do.
 

@@ -91,6 +91,7 @@ class Defect(StrEnum):
     NO_MODULE = "there is no module"
     NO_DISTRIBUTION = "there is no distribution"
     NO_FILE = "there is no file"
+    NO_NAME = "this lacks names that others import:"
     NO_LIBRARY = "there is no shared library"
     NO_HANDLER = "there is no handler"
     UNREADABLE = "Lambda's user cannot read"

@@ -63,6 +63,7 @@ def runtime_policy(runtime: str) -> RuntimePolicy:
         preinstalled=preinstalled,
         runtime_requirements=(*document["packages"]["requirements"]["values"], *own.get("requirements", [])),
         sdk_requirements=tuple(document["packages"]["sdk"]["values"]),
+        sdk_imports=tuple(document["packages"]["sdk-imports"]["values"]),
         stdlib=stdlib.modules(python),
         builtins=stdlib.builtins(python),
         removed_modules=tuple(stdlib.removed(python, preinstalled)),

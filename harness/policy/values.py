@@ -155,6 +155,7 @@ class RuntimePolicy:
         preinstalled: Names of the distributions that the runtime brings, normalised; AWS fixes no versions.
         runtime_requirements: Pins that stand in for them where there is no image, with everything that they need.
         sdk_requirements: What the runtime's boto3 and botocore accept of other distributions.
+        sdk_imports: The modules of other distributions that the runtime's boto3 loads when it is imported.
         stdlib: Top-level modules of its standard library, as far as a build for Linux has them.
         builtins: Those that are part of the interpreter: no file shadows them, and no handler may be named like them.
         removed_modules: Modules that older Pythons brought and this one does not, by name.
@@ -179,6 +180,7 @@ class RuntimePolicy:
     preinstalled: frozenset[str]
     runtime_requirements: tuple[str, ...]
     sdk_requirements: tuple[str, ...]
+    sdk_imports: tuple[str, ...]
     stdlib: frozenset[str]
     builtins: frozenset[str]
     removed_modules: tuple[tuple[str, Removed], ...]

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from harness.facts.python.calls import Calls, Entry
+from harness.facts.python.module_names import may_bind
 from harness.facts.python.search import (
     DEEPEST,
     STANDARD_LIBRARY,
@@ -78,6 +79,7 @@ class Graph:
         self._own = own
         self._calls = Calls(modules, search, own, self.absolute)
         self._lost: dict[str, tuple[Unresolved, ...]] = {}
+        self._texts: dict[str, bytes] = {}
         self._known: dict[str, tuple[Edge, ...]] = {}
         self._made: dict[Entry, tuple[Entry, ...]] = {}
         self._executed: dict[str, tuple[tuple[str, str], ...]] = {}
@@ -160,7 +162,8 @@ class Graph:
             resolution = self._search.find(name)
             own = ((name, resolution.path),) if isinstance(resolution, Found) else ()
             above = self._files(parent) if parent and name.count(".") <= DEEPEST else ()
-            known = self._executed[name] = (*above, *own)
+            with_it = (file for other in self._search.imported_with(resolution) for file in self._files(other))
+            known = self._executed[name] = (*above, *own, *with_it)
         return known
 
     def _plugins(self, statement: Import, own: str, path: str) -> Iterator[str]:
@@ -236,13 +239,13 @@ class Graph:
                 yield Unresolved(path, statement, resolution.name)
                 continue
             for name in statement.names:
-                if name != "*" and self._lacks(base, resolution, name):
+                if name != "*" and self._lacks(base, resolution, name, statement, path):
                     yield Unresolved(path, statement, base, name)
 
-    def _lacks(self, base: str, resolution: Resolution, name: str) -> bool:
+    def _lacks(self, base: str, resolution: Resolution, name: str, statement: Import, importer: str) -> bool:
         """Whether a module that is there certainly has no such name and no such submodule.
 
-        Of first-party modules, and of those that the runtime brings: libraries find many ways to make names.
+        Libraries find many ways to make names; of their modules, only what is certainly imported is looked up.
         """
         if isinstance(resolution, Given):
             of_python = resolution.by == STANDARD_LIBRARY
@@ -251,10 +254,17 @@ class Graph:
             return False
         if isinstance(resolution, Portions):
             return True
-        if not isinstance(resolution, Found) or resolution.path not in self._own:
+        path = resolution.path if isinstance(resolution, Found) else ""
+        module = self._modules.get(path)
+        if module is None or not module.parsed or name.startswith("__"):
             return False
-        module = self._modules.get(resolution.path)
-        if module is None or not module.parsed or module.names.open:
-            return False
-        absent = name not in module.names.bound and not name.startswith("__")
-        return absent and not self._modules.faults([resolution.path])
+        if path == importer or path not in self._own:
+            sure = importer in self._own or (statement.certain and not statement.lazy)
+            return sure and not self._may_bind(path, name, base if path == importer else None)
+        absent = not module.names.open and name not in module.names.bound
+        return absent and not self._modules.faults([path])
+
+    def _may_bind(self, path: str, name: str, package: str | None) -> bool:
+        if path not in self._texts:
+            self._texts[path] = self._modules.text(path)
+        return may_bind(self._texts[path], name, package)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import ast
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from harness.facts.python.parser import parse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -12,6 +15,13 @@ if TYPE_CHECKING:
 # What can change a module's names in ways that its text does not tell.
 _NAMESPACES = frozenset({"globals", "vars", "locals", "exec", "eval", "setattr", "attach", "attach_stub"})
 _PORTIONS = frozenset({"extend_path", "declare_namespace"})
+# How nearly every name is bound; what this finds need not be parsed.
+_FORMS = (b"def %b(", b"class %b(", b"class %b:", b"%b =", b"import %b", b"%b,", b"%b:", b"as %b", b"%b\n")
+# With these a library's module, or what it hands its own name to, can get names that its syntax tree does not show.
+_MAKERS = re.compile(
+    rb"sys\s*\.\s*modules|meta_path|path_hooks|__path__|extend_path|declare_namespace|f_globals|global_enum|_convert_"
+    rb"|(?<!getLogger\()(?<![.\w])__name__\b(?!\s*[!=]=)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +55,24 @@ def names(tree: ast.Module) -> Names:
     if "__getattr__" in bound or "injects" in signs:
         signs.add("open")
     return Names(tuple(sorted(bound)), **dict.fromkeys(signs, True))
+
+
+def may_bind(source: bytes, name: str, package: str | None = None) -> bool:
+    """Whether a module may have a name at its level; False where its source shows that it has not.
+
+    Args:
+        source: Its bytes.
+        name: The name.
+        package: Its own name, where it is itself that imports the name from there: by that it does not get it.
+    """
+    if (package is None and any(form % name.encode() in source for form in _FORMS)) or _MAKERS.search(source):
+        return True
+    tree = parse(source)
+    for node in ast.walk(tree) if tree and package else ():
+        if isinstance(node, ast.ImportFrom) and (node.level, node.module) in {(1, None), (0, package)}:
+            node.names = [alias for alias in node.names if alias.name != name]
+    found = names(tree) if tree else Names(open=True)
+    return found.open or name in found.bound
 
 
 def _signs(statement: ast.stmt) -> Iterator[str]:

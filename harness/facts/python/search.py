@@ -154,6 +154,10 @@ class Search:
         """Whether a module of the runtime's standard library certainly has no such name."""
         return why_absent(self._policy.python, module, name) is not None
 
+    def imported_with(self, resolution: Resolution) -> tuple[str, ...]:
+        """The modules that a module of the runtime's loads when it is imported, and that an archive may replace."""
+        return self._policy.sdk_imports if resolution == Given("boto3") else ()
+
     def find(self, name: str) -> Resolution:
         """Where a module of an absolute name is."""
         if name not in self._known:

@@ -99,6 +99,14 @@ class Sources(Mapping[str, Module]):
         """How many there are."""
         return len(self._names)
 
+    def text(self, name: str) -> bytes:
+        """The bytes of a source.
+
+        Raises:
+            OSError: The archive cannot be read any more.
+        """
+        return self._read(name)
+
     def faults(self, names: Iterable[str]) -> dict[str, SyntaxFault]:
         """Why some sources do not compile for the runtime; without those that do.
 

@@ -6,7 +6,7 @@ import ast
 
 import pytest
 
-from harness.facts.python.module_names import Names, names
+from harness.facts.python.module_names import Names, may_bind, names
 
 
 @pytest.mark.parametrize(
@@ -48,3 +48,40 @@ def test_what_runs_with_the_module_binds(source: str, bound: set[str]) -> None:
 )
 def test_what_its_text_does_not_tell_is_noted(source: str, expected: Names) -> None:
     assert names(ast.parse(source)) == expected
+
+
+@pytest.mark.parametrize(
+    ("source", "possible"),
+    [
+        ("def escape(text): ...", True),
+        ("class escape: ...", True),
+        ("from other import (\n    escape as escape\n)", True),
+        ("quote, escape = make()", True),
+        ("if x: escape = 1", True),
+        ("from other import *", True),
+        ("globals().update(made)", True),
+        ("sys.modules[__name__] = made", True),
+        ("attach(__name__, 'x.pyi')", True),
+        ("import (", True),
+        ("log = getLogger(__name__)\ndef quote(text): return escape(text)", False),
+        ("class escaped: ...\nif __name__ == '__main__': run(escape)", False),
+        ("", False),
+    ],
+)
+def test_a_librarys_module_has_what_its_source_may_bind(source: str, *, possible: bool) -> None:
+    assert may_bind(source.encode(), "escape") is possible
+
+
+@pytest.mark.parametrize(
+    ("source", "possible"),
+    [
+        ("from . import escape", False),
+        ("from web import (\n    escape,\n)", False),
+        ("from . import quote as escape", True),
+        ("escape = 1\nfrom . import escape", True),
+        ("from .html import escape\nfrom . import escape", True),
+        ("from . import *\nfrom . import escape", True),
+    ],
+)
+def test_a_package_gets_no_name_from_itself(source: str, *, possible: bool) -> None:
+    assert may_bind(source.encode(), "escape", "web") is possible
