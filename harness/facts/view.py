@@ -80,14 +80,14 @@ class Modules(Mapping[str, Module]):
         """How many there are."""
         return len(self._places)
 
-    def text(self, path: str) -> bytes:
-        """The bytes of a file.
+    def may_bind(self, path: str, name: str, package: str | None) -> bool:
+        """Whether a file may have a name at its level; see ``module_names.may_bind``.
 
         Raises:
             OSError: The archive cannot be read any more.
         """
-        sources, name = self._places[path]
-        return sources.text(name)
+        sources, source = self._places[path]
+        return sources.may_bind(source, name, package)
 
     def faults(self, paths: Iterable[str]) -> dict[str, SyntaxFault]:
         """Why some files do not compile for the runtime; without those that do.

@@ -8,7 +8,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from harness.facts.python.calls import Calls, Entry
-from harness.facts.python.module_names import may_bind
 from harness.facts.python.search import (
     DEEPEST,
     STANDARD_LIBRARY,
@@ -79,7 +78,6 @@ class Graph:
         self._own = own
         self._calls = Calls(modules, search, own, self.absolute)
         self._lost: dict[str, tuple[Unresolved, ...]] = {}
-        self._texts: dict[str, bytes] = {}
         self._known: dict[str, tuple[Edge, ...]] = {}
         self._made: dict[Entry, tuple[Entry, ...]] = {}
         self._executed: dict[str, tuple[tuple[str, str], ...]] = {}
@@ -260,11 +258,6 @@ class Graph:
             return False
         if path == importer or path not in self._own:
             sure = importer in self._own or (statement.certain and not statement.lazy)
-            return sure and not self._may_bind(path, name, base if path == importer else None)
+            return sure and not self._modules.may_bind(path, name, base if path == importer else None)
         absent = not module.names.open and name not in module.names.bound
         return absent and not self._modules.faults([path])
-
-    def _may_bind(self, path: str, name: str, package: str | None) -> bool:
-        if path not in self._texts:
-            self._texts[path] = self._modules.text(path)
-        return may_bind(self._texts[path], name, package)

@@ -20,7 +20,7 @@ _FORMS = (b"def %b(", b"class %b(", b"class %b:", b"%b =", b"import %b", b"%b,",
 # With these a library's module, or what it hands its own name to, can get names that its syntax tree does not show.
 _MAKERS = re.compile(
     rb"sys\s*\.\s*modules|meta_path|path_hooks|__path__|extend_path|declare_namespace|f_globals|global_enum|_convert_"
-    rb"|(?<!getLogger\()(?<![.\w])__name__\b(?!\s*[!=]=)"
+    rb"|\b(?:globals|vars|exec|setattr|__dict__)\b|(?<!getLogger\()(?<![.\w])__name__\b(?!\s*[!=]=)"
 )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.facts.python.module import Module, module
+from harness.facts.python.module_names import may_bind
 from harness.facts.python.syntax import SyntaxFault, syntax_faults
 
 if TYPE_CHECKING:
@@ -70,6 +71,8 @@ class Sources(Mapping[str, Module]):
         self._python = python
         self._read = read
         self._scratch = scratch
+        self._bound: dict[tuple[str, str, str | None], bool] = {}
+        self._last = "", b""
         self.known = known or Known()
 
     def __getitem__(self, name: str) -> Module:
@@ -99,13 +102,18 @@ class Sources(Mapping[str, Module]):
         """How many there are."""
         return len(self._names)
 
-    def text(self, name: str) -> bytes:
-        """The bytes of a source.
+    def may_bind(self, source: str, name: str, package: str | None) -> bool:
+        """Whether a source may have a name at its level; asked once, see ``module_names.may_bind``.
 
         Raises:
             OSError: The archive cannot be read any more.
         """
-        return self._read(name)
+        key = source, name, package
+        if key not in self._bound:
+            if self._last[0] != source:
+                self._last = source, self._read(source)
+            self._bound[key] = may_bind(self._last[1], name, package)
+        return self._bound[key]
 
     def faults(self, names: Iterable[str]) -> dict[str, SyntaxFault]:
         """Why some sources do not compile for the runtime; without those that do.

@@ -60,6 +60,7 @@ def test_what_its_text_does_not_tell_is_noted(source: str, expected: Names) -> N
         ("if x: escape = 1", True),
         ("from other import *", True),
         ("globals().update(made)", True),
+        ("def set(name, value):\n    globals()[name] = value\nset('escape', 1)", True),
         ("sys.modules[__name__] = made", True),
         ("attach(__name__, 'x.pyi')", True),
         ("import (", True),
