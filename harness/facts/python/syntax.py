@@ -17,6 +17,7 @@ import ruff  # type: ignore[import-untyped]  # it ships no types
 
 from harness import regular_files
 from harness.facts.python.encoding import declared_encoding, unix_lines
+from harness.facts.python.parser import parse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -129,6 +130,8 @@ def _text(source: bytes) -> str | SyntaxFault | None:
     try:
         text = source.decode(encoding)
     except UnicodeDecodeError as error:
+        if encoding in _UTF8 and parse(source):  # in a comment, which Python does not decode
+            return source.decode(encoding, "replace")
         return SyntaxFault(_line(source[: error.start]), f"(unicode error) {error}")
     except (LookupError, ValueError) as error:  # a codec that does not make text of bytes
         return SyntaxFault(1, f"encoding problem: {error}")

@@ -77,6 +77,8 @@ SOURCES = [
     ("null_in_code", b"x = 1\0\n", ALL),
     ("null_in_comment", b"x = 1\n# \0\n", ALL),
     ("invalid_utf8", b"x = 1\ny = 2\nz = '\xe9'\n", ALL),
+    ("invalid_utf8_in_a_comment", b"x = 1  # \xe9\n", NONE),
+    ("invalid_utf8_in_a_comment_and_broken", b"x = 1  # \xe9\ny = = 1\n", ALL),
     ("invalid_utf8_at_once", b"z = '\xe9'\n", ALL),
     ("latin1", b"# coding: latin-1\nx = '\xe9'\n", NONE),
     ("latin1_in_line_2", b"#!/usr/bin/env python\n# -*- coding: iso-8859-15 -*-\nx = '\xe9'\n", NONE),
