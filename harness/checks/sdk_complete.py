@@ -1,14 +1,17 @@
+import posixpath
 from collections.abc import Iterable, Iterator
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from harness.artifact.entries import Kind
 from harness.check import Engines, Findings, Inapplicable, Subject, define
+from harness.diagnosis.severity import rated
 from harness.facts.installed.contents import effective
 from harness.facts.installed.requirements import accepts
 from harness.facts.python.search import Found, Given
 from harness.facts.python.startup import certain
-from harness.model import Finding, Severity
+from harness.model import Defect, Fault, Finding, Note, Severity, When
 
 SDK = ("boto3", "botocore", "s3transfer")
 
@@ -24,6 +27,9 @@ def check(subject: Subject, _: Engines) -> Findings:
     start fails, without a change of yours: `cannot import name 'DEPRECATED_SERVICE_NAMES' from 'botocore.docs'
     (/opt/python/…)`. No test run can show that today. botocore alone, for code that never imports boto3, is sound.
 
+    A client is made from the descriptions in `botocore/data/`. A slimming step that removes them must keep those of the
+    services that the code makes clients of.
+
     ## How to fix
 
     Install boto3 with everything that it requires into the same archive, or take all three out of it and use the
@@ -36,6 +42,8 @@ def check(subject: Subject, _: Engines) -> Findings:
         raise Inapplicable("the artifact holds no part of the AWS SDK")
     if places and given:
         yield from _partial(subject, places, given)
+    if "botocore" in places:
+        yield from _pruned(subject, posixpath.dirname(places["botocore"]))
     if "botocore" in given and any(_importers(subject, "boto3", "botocore")):
         yield from _unfit(subject)
 
@@ -57,6 +65,26 @@ def _partial(subject: Subject, places: dict[str, str], given: list[str]) -> Iter
         f"add {' and '.join(given)} to the archive, in versions that fit, or leave {' and '.join(places)} out",
         cause=f"boto3 is imported at {users[0]}" if users else None,
     )
+
+
+def _pruned(subject: Subject, botocore: str) -> Iterator[Finding | Note]:
+    """Services that the code makes clients of, and whose descriptions were removed from the artifact's botocore."""
+    items, data = subject.bundle.items, f"{botocore}/data/"
+    recorded = {path for path in subject.facts.owners if path.startswith(data)}
+    there = {path for path in recorded if path in items and items[path].entry.kind is Kind.FILE}
+    kept, shipped = ({path.removeprefix(data).partition("/")[0] for path in paths} for paths in (there, recorded))
+    program = subject.program
+    made = ((path, *one) for path in program.serving for one in subject.facts.modules[path].clients.made)
+    for path, service, line in sorted(made):
+        when = program.when(path, line)
+        if service in shipped - kept and when is not When.NEVER:
+            found = Finding(
+                f"botocore.exceptions.UnknownServiceError: Unknown service: {service!r}: {data}{service} is not there",
+                f"{path}:{line}",
+                remedy=f"keep botocore/data/{service}/ when the archive is made: a clean-up removed it",
+                faults=(Fault(Defect.NO_FILE, f"{data}{service}"),),
+            )
+            yield rated(found, when)
 
 
 def _named(subject: Subject, name: str) -> str:

@@ -196,7 +196,7 @@ def _calls(programs: Iterable[Program]) -> Mapping[str, AwsCall]:
     """The operations of AWS that own code calls."""
     found: dict[str, AwsCall] = {}
     for program in programs:
-        made = {service for path in program.own for service in program.facts.modules[path].clients.made}
+        made = {service for path in program.own for service, _ in program.facts.modules[path].clients.made}
         for function in program.names or ("",):
             for path in sorted(_reached(program, function or None) or program.serving):
                 for call in program.facts.modules[path].clients.calls:

@@ -110,3 +110,23 @@ def test_an_sdk_of_ones_own_chooses_for_itself() -> None:
 def test_without_any_of_it_there_is_nothing_to_look_at() -> None:
     with pytest.raises(Inapplicable, match="no part of the AWS SDK"):
         findings(check, app("import boto3"))
+
+
+@pytest.mark.parametrize(
+    ("source", "removed", "severities"),
+    [
+        ("import boto3\nclient = boto3.client('sts')", "sts", [Severity.ERROR]),
+        ("import boto3\ndef later():\n    boto3.resource('sts')", "sts", [Severity.WARNING]),
+        ("import boto3\nclient = boto3.client('sts')", "s3", []),
+        ("import boto3\nclient = boto3.client('never-there')", "sts", []),
+    ],
+)
+def test_services_that_a_clean_up_removed(source: str, removed: str, severities: list[Severity]) -> None:
+    data = {f"botocore/data/{name}/2011-06-15/service-2.json": "{}" for name in ("s3", "sts")}
+    made = distribution("botocore", "1.29.0", {"botocore/__init__.py": "", **data})
+    files = {f"python/{path}": text for path, text in made.items() if f"/{removed}/" not in path}
+
+    found = findings(check, app(source, layer("boto3", "s3transfer"), files))
+
+    assert [one.severity for one in found] == severities
+    assert all("Unknown service: 'sts'" in one.message for one in found)

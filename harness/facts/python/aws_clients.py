@@ -57,12 +57,12 @@ class Clients:
 
     Attributes:
         names: What the module-level names, functions and attributes of its classes stand for, where it is a client.
-        made: Each service that it makes a client of.
+        made: Each service that it makes a client of, and the lines.
         calls: In the order of the lines.
     """
 
     names: tuple[tuple[str, str], ...] = ()
-    made: tuple[str, ...] = ()
+    made: tuple[tuple[str, int], ...] = ()
     calls: tuple[Call, ...] = ()
 
 
@@ -101,7 +101,7 @@ class _Reader:
     def __init__(self, code: Code) -> None:
         self.code = code
         self.known: dict[_Key, str] = {}
-        self.made: set[str] = set()
+        self.made: set[tuple[str, int]] = set()
         shared = (node.names for node in ast.walk(code.tree) if isinstance(node, ast.Global))
         self._global = {name for names in shared for name in names}
         bindings = [one for node in ast.walk(code.tree) for one in self._bindings(node)]
@@ -183,7 +183,7 @@ class _Reader:
         service = self.code.evaluator.value(node.args[0] if node.args else named, self.code.scope(node).names)
         if not isinstance(service, str) or not service:
             return ""
-        self.made.add(service)
+        self.made.add((service, node.lineno))
         return f"{kind}{service}"
 
     def _named(self, home: Home, name: str) -> str:
