@@ -15,6 +15,7 @@ from harness.engines.daemon import connect
 from harness.engines.interpreters import find
 from harness.engines.protocol import Unavailable
 from harness.engines.sandbox import Sandbox
+from tests import aws
 from tests.canaries import PLANTED, Overheard, canaries_in
 
 if TYPE_CHECKING:
@@ -47,6 +48,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.starts)
         if item.path.as_posix().endswith(CORPUS_MODULES):
             item.add_marker(pytest.mark.corpus)
+        if "moto" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.slow)
+
+
+@pytest.fixture(scope="session")
+def moto() -> Iterator[str]:
+    """The address of moto's server; what asks it takes a second each time."""
+    yield from aws.started()
 
 
 @pytest.fixture(autouse=True)

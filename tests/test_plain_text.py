@@ -120,6 +120,7 @@ def test_what_is_said_of_an_option_is_none(
     assert not COMMAND.search(said.out + said.err)
 
 
+@pytest.mark.slow
 @each
 def test_what_is_told_of_the_progress_is_none(text: str) -> None:
     stream = io.StringIO()

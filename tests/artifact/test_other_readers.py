@@ -73,6 +73,7 @@ def views(tool: str, accepted: Sequence[Accepted], folder: Path) -> Iterator[Vie
         yield from map(python if tool == "python" else partial(unpacked, tool), (one.path for one in accepted))
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(3_600)
 @pytest.mark.parametrize(
     "tool",

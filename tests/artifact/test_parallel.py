@@ -118,6 +118,7 @@ bits = st.lists(st.tuples(st.integers(0, 500), st.integers(0, 7)), min_size=1, m
 texts = st.sampled_from([b"", b"print()\n" * 40, bytes(range(256)), b"import os\n" + bytes(700), b"ab" * 300 + b"c"])
 
 
+@pytest.mark.slow
 @given(texts, bits)
 @settings(max_examples=800)
 def test_zlib_refuses_what_is_refused_and_nothing_else(content: bytes, flips: list[tuple[int, int]]) -> None:

@@ -298,6 +298,7 @@ def test_processes_that_ask_at_the_same_time_get_one_tree(tmp_path: Path, many_f
     assert left_over(tmp_path / "store") == []
 
 
+@pytest.mark.slow
 def test_processes_killed_at_any_moment_leave_nothing_wrong(tmp_path: Path, many_files: Path) -> None:
     moments = random.Random(20_250_101)  # noqa: S311 - moments, not secrets
     for _ in range(25):

@@ -449,11 +449,6 @@ def test_a_folder_is_not_attested(release: Release) -> None:
     assert (done.returncode, "no archive that can be deployed: verify the zip" in done.stderr) == (2, True)
 
 
-@pytest.fixture(scope="module")
-def moto() -> Iterator[str]:
-    yield from aws.started()
-
-
 @pytest.fixture
 def account(moto: str) -> Iterator[Account]:
     yield from aws.accounts(moto)

@@ -128,6 +128,7 @@ def test_diff_shows_what_fix_would_change_and_changes_nothing(
     assert sorted(path.name for path in folder.iterdir()) == before
 
 
+@pytest.mark.slow
 def test_a_pin_is_inserted_into_the_requirements(
     environ: dict[str, str], tmp_path: Path, sample: Sample, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -28,11 +28,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module")
-def moto() -> Iterator[str]:
-    yield from aws.started()
-
-
 @pytest.fixture
 def account(moto: str) -> Iterator[aws.Account]:
     yield from aws.accounts(moto)

@@ -86,11 +86,6 @@ def test_each_side_is_a_manifest_or_archives(call: Call, live: list[str]) -> Non
     assert "fails       works                works  configuration first" in out
 
 
-@pytest.fixture(scope="module")
-def moto() -> Iterator[str]:
-    yield from aws.started()
-
-
 @pytest.fixture
 def account(moto: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[aws.Account]:
     """An AWS account that the SDK's own variables lead to."""

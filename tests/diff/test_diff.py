@@ -23,7 +23,7 @@ from tests import aws
 from tests.build import wheel
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
     from typing import TypeAlias
 
     Call: TypeAlias = Callable[..., tuple[int, str, str]]
@@ -382,11 +382,6 @@ def test_a_longer_list_of_what_is_not_pinned_is_no_new_finding(call: Call, desk:
     report = json.loads(call("--against", "old.toml", *JSON)[1])
 
     assert [one for one in report["new_findings"] + report["gone_findings"] if one["check"] == "unpinned"] == []
-
-
-@pytest.fixture(scope="module")
-def moto() -> Iterator[str]:
-    yield from aws.started()
 
 
 def test_it_can_be_what_is_deployed(call: Call, desk: Path, moto: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,12 +22,6 @@ PAGE = 50
 QUOTA = 80_530_636_800  # bytes: 75 GB
 
 
-@pytest.fixture(scope="session")
-def moto() -> Iterator[str]:
-    """The address of moto's server."""
-    yield from aws.started()
-
-
 @pytest.fixture
 def account(moto: str, sample: Sample, monkeypatch: pytest.MonkeyPatch) -> Iterator[aws.Account]:
     """An empty account, which the SDK's own variables lead to; what the manifest has is built."""

@@ -15,14 +15,14 @@ from harness.preflight import json_v1
 from harness.reporters.json_v1 import schema
 from tests import aws
 from tests.canaries import CANARIES, KEY_ID, SIGNATURE
-from tests.preflight.conftest import account, moto
+from tests.preflight.conftest import account
 from tests.preflight.scene import Desk, Said, packed, preflight
 
 if TYPE_CHECKING:
     from fixtures.build import Sample
     from tests.aws import Account
 
-__all__ = ["account", "moto"]
+__all__ = ["account"]
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = ROOT / "docs" / "preflight-v1.schema.json"

@@ -139,6 +139,7 @@ def test_a_table_keeps_its_columns() -> None:
     assert {row.count("|") for row in rows} == {3, 6, 7}
 
 
+@pytest.mark.slow
 def test_a_comment_has_a_limited_size() -> None:
     findings = tuple(replace(MISSING, message=f"{number} {'x' * 5_000}") for number in range(500))
     text = FORMATS["markdown"](report(result("a", Completed(findings))))

@@ -215,6 +215,7 @@ CHANGES: dict[str, Callable[[World], object]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 def test_whatever_changes_the_report_is_made_anew(world: World, change: Callable[[World], object]) -> None:
     world.report()
@@ -418,12 +419,11 @@ class TestCommand:
         return tmp_path
 
     @pytest.fixture
-    def account(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
-        for moto in aws.started():
-            for account in aws.accounts(moto):
-                for name, value in account.environ.items():
-                    monkeypatch.setenv(name, value)
-                yield account
+    def account(self, moto: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
+        for account in aws.accounts(moto):
+            for name, value in account.environ.items():
+                monkeypatch.setenv(name, value)
+            yield account
 
     def cached(self, capfd: pytest.CaptureFixture[str], *options: str, **environ: str) -> tuple[bool, list[str]]:
         """Whether the verdict came from the cache, and the notes."""

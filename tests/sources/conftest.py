@@ -12,12 +12,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-@pytest.fixture(scope="session")
-def moto() -> Iterator[str]:
-    """The address of moto's server."""
-    yield from aws.started()
-
-
 @pytest.fixture
 def account(moto: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[aws.Account]:
     """An empty account, which the SDK's own variables lead to."""
