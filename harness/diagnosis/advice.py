@@ -26,6 +26,8 @@ ENVIRONMENT_MISS = "KeyError: b"
 WRAPPER = "AWS_LAMBDA_EXEC_WRAPPER"
 NOT_FOUND, NOT_EXECUTABLE = 127, 126  # what a shell ends with that cannot start a program
 NO_MODULE = re.compile(r"No module named '([\w.]+)'")
+# Python's words of a module that lacks something.
+OF_A_MODULE = re.compile(r"(?:module|from|named) '(\w+)['.]")
 RELATIVE = "required to perform a relative import"
 
 
@@ -60,8 +62,16 @@ def for_init(  # noqa: PLR0911 - a table
             return found
         case Exited(status=status) if status < 0:
             return _crashed(status)
+        case Exited() if found := next(filter(None, (_shadow(cause, program) for cause in trace.causes)), None):
+            return found
         case _:
             return Advice("make the module importable without ending the process; its last words are above")
+
+
+def _shadow(said: str, program: Program) -> Advice | None:
+    """Advice on an error whose words are about one of Python's modules, where a file of one's own is in its place."""
+    found = (import_errors.shadow(name, program) for name in OF_A_MODULE.findall(said))
+    return next((one for one in found if one), None)
 
 
 def for_answer(end: Answer, function: Function, lists: DependencyLists) -> Advice:
@@ -163,6 +173,8 @@ def for_error(  # noqa: PLR0911 - a table
         name = error.message.strip("'")
         return Advice(f"{variables.declare(name, function)}, or read it in the handler")
     if found := known_errors.of_backport(trace, program) or known_errors.advice(error, program):
+        return found
+    if found := _shadow(error.message, program):
         return found
     if function.seed and ANSWERED.search(error.message):
         return Advice(

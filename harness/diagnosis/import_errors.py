@@ -43,7 +43,7 @@ def advice(module: str, lists: DependencyLists) -> Advice:
 def _advice(module: str, lists: DependencyLists) -> Advice:
     program = lists.program
     top = module.partition(".")[0]
-    if known := _structural(module, program) or of_the_runtime(module, None, program):
+    if known := shadow(module, program) or _structural(module, program) or of_the_runtime(module, None, program):
         return known
     if isinstance(program.search.find(top), Missing):
         return _uncopied(module, lists) or _of_a_distribution(module, lists)
@@ -112,6 +112,15 @@ def _uncopied(module: str, lists: DependencyLists) -> Advice | None:
     return None
 
 
+def shadow(module: str, program: Program) -> Advice | None:
+    """Advice where a file of one's own takes the place of one of Python's modules, which has what is missing."""
+    top = module.partition(".")[0]
+    found = program.search.find(top)
+    if top not in program.policy.stdlib or not isinstance(found, Found) or found.path in program.facts.owners:
+        return None
+    return Advice(f"rename {found.path}", f"{found.path} takes the place of the standard library's {top!r}")
+
+
 def of_the_runtime(module: str, name: str | None, program: Program) -> Advice | None:
     """Advice where the runtime brings the package, and what is imported is not in it."""
     found = program.search.find(module.partition(".")[0])
@@ -134,7 +143,7 @@ def of_the_runtime(module: str, name: str | None, program: Program) -> Advice | 
 
 def of_a_name(module: str, name: str, path: str, program: Program) -> Advice:
     """Advice on a name that a module lacks which is there, and which the file at ``path`` imports."""
-    if known := of_the_runtime(module, name, program) or native.of_module(module, program):
+    if known := shadow(module, program) or of_the_runtime(module, name, program) or native.of_module(module, program):
         return known
     owners, found = program.facts.owners, program.search.find(module)
     owner, by = owners.get(found.path) if isinstance(found, Found) else None, owners.get(path)

@@ -330,6 +330,29 @@ def test_a_layer_that_a_variable_hides(module: str, advice: Advice) -> None:
     assert for_init(Failed(told, 0.1), trace, own, ARTIFACT) == advice
 
 
+SHADOW = program_of({"app/main.py": "", "random.py": "", "email.py": "", "shop.py": ""}).lists
+
+
+@pytest.mark.parametrize(
+    ("end", "causes", "path"),
+    [
+        (Failed(broken("cannot import name 'Random' from 'random' (/var/task/random.py)")[0], 0.1), (), "random.py"),
+        (Failed(lost("email.message", "; 'email' is not a package")[0], 0.1), (), "email.py"),
+        (Failed(error("AttributeError", "module 'random' has no attribute 'choice'"), 0.1), (), "random.py"),
+        (Exited(1, 0.1), ("AttributeError: module 'email' has no attribute '__path__'",), "email.py"),
+        (Failed(error("AttributeError", "module 'shop' has no attribute 'sell'"), 0.1), (), None),
+        (Failed(error("AttributeError", "module 'json' has no attribute 'load'"), 0.1), (), None),
+    ],
+)
+def test_a_file_in_the_place_of_one_of_pythons_modules(
+    end: Failed | Exited, causes: tuple[str, ...], path: str | None
+) -> None:
+    advice = for_init(end, Trace((MAIN,), causes), function(), SHADOW)
+
+    assert (advice.remedy == f"rename /var/task/{path}") == (path is not None)
+    assert bool(advice.cause and "takes the place of the standard library's" in advice.cause) == (path is not None)
+
+
 @pytest.mark.parametrize(
     ("end", "remedy"),
     [
