@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from harness import regular_files
 from harness.artifact.bundle import CODE_ROOT
@@ -14,7 +14,7 @@ from harness.diagnosis.dependency_trace import listed, looked_at, trace
 from harness.diagnosis.provider import provider
 from harness.diagnosis.values import Advice, numbered
 from harness.facts.python.search import STANDARD_LIBRARY, Found, Given, Missing
-from harness.model import Defect, Fault, When
+from harness.model import Defect, Edit, Fault, When
 from harness.policy import preinstalled
 
 if TYPE_CHECKING:
@@ -25,6 +25,12 @@ if TYPE_CHECKING:
 
 # Folders of files that only look like modules.
 _NO_SITE = frozenset({"templates", "template", "tests", "test", "docs", "examples", "node_modules", "__pycache__"})
+
+NOTHING_INSTALLED: Final = Edit(
+    "name the layer that has the libraries (--layer, or layers in the manifest); if there is none, install them into "
+    "what the archive is made from: no distribution is in it"
+)
+"""One edit for all modules that are missing, where nothing was installed at all."""
 
 
 def advice(module: str, lists: DependencyLists) -> Advice:
@@ -172,9 +178,11 @@ def _of_a_distribution(module: str, lists: DependencyLists) -> Advice:
         steps = edits(lists, owner.name)
         cause = "\n".join([f"provided by: {owner.name} ({owner.how})", *trace(lists, owner.name)])
         return Advice(numbered(steps), cause, steps, faults)
+    if owner and not lists.program.facts.bundle.layers and not lists.program.facts.distributions:
+        said = None if _alike(owner.name, top) else f"{owner.name} provides {top!r}"
+        return Advice(NOTHING_INSTALLED.do, said, (NOTHING_INSTALLED,), faults)
     if owner:
-        alike = owner.name.replace("-", "_") == top
-        what = owner.name if alike else f"{owner.name}, which has {module!r},"
+        what = owner.name if _alike(owner.name, top) else f"{owner.name}, which has {module!r},"
         return Advice(_add(what, top, lists.program), faults=faults)
     said = (
         f"looked for {top!r} in {looked_at(lists)}: no distribution there is known to have it" if listed_names else None
@@ -183,6 +191,10 @@ def _of_a_distribution(module: str, lists: DependencyLists) -> Advice:
     if _is_imported_by_own_code(top, lists.program):
         remedy = f"copy {top!r} into the code archive if it is code of your own; else {remedy}"
     return Advice(remedy, said)
+
+
+def _alike(distribution: str, module: str) -> bool:
+    return distribution.replace("-", "_") == module
 
 
 def _is_imported_by_own_code(top: str, program: Program) -> bool:

@@ -9,7 +9,8 @@ import pytest
 
 from harness.dependencies.comparison.dependency_lists import DependencyLists
 from harness.dependencies.project import MAIN, Declared, Edge, Group, Kind, Project, Sources, UnknownLock
-from harness.diagnosis.import_errors import advice, chain, message
+from harness.diagnosis.import_errors import NOTHING_INSTALLED, advice, chain, message
+from harness.model import Defect, Fault
 from tests.build import asked, building, declaring, function, locking, manifest, program_of, wheel
 
 if TYPE_CHECKING:
@@ -348,6 +349,25 @@ def test_a_pin_that_is_asked_for_twice_counts_once() -> None:
     )
 
     assert "requirements.txt:1 asks for it" in (advice("tinyxml", lists(Project(None, None, twice))).cause or "")
+
+
+@pytest.mark.parametrize(
+    ("installed", "are_one"),
+    [
+        ({}, True),
+        ({"six-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: six\nVersion: 1.0\n"}, False),
+    ],
+)
+def test_where_nothing_is_installed_one_edit_is_that_of_all(installed: dict[str, str], *, are_one: bool) -> None:
+    nothing = program_of({"app/main.py": "import requests, defusedxml", **installed}, function=function()).lists
+
+    found = [advice(module, nothing) for module in ("requests", "defusedxml")]
+
+    assert (found[0].edits == found[1].edits == (NOTHING_INSTALLED,)) == are_one
+    assert [one.faults[-1] for one in found] == [
+        Fault(Defect.NO_DISTRIBUTION, "requests"),
+        Fault(Defect.NO_DISTRIBUTION, "defusedxml"),
+    ]
 
 
 @pytest.mark.parametrize(
