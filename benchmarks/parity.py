@@ -116,7 +116,7 @@ def whole(manifest: Manifest, cache: Path) -> None:
     for check in CATALOGUE:
         if check.need is not Need.RUNTIME:
             judged(check, subject)
-    workspace.save()
+    workspace.archives.save()
 
 
 def measured(manifest: Manifest, cache: Path) -> dict[str, float]:

@@ -166,7 +166,7 @@ def reach(manifest: Manifest, cache: Path) -> None:
     workspace = Workspace(manifest, static(cache))
     for subject in workspace.subjects():
         _ = subject.program.graph.reached
-    workspace.save()
+    workspace.archives.save()
 
 
 def analyse(site: Path) -> None:

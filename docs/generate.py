@@ -270,7 +270,7 @@ def _type(schema: dict[str, Any]) -> str:
     if "$ref" in schema:
         return str(schema["$ref"]).rpartition("/")[2]
     if schema.get("type") == "array":
-        items = schema.get("items") or next(iter(schema.get("prefixItems", [])), {})
+        items: dict[str, Any] = schema.get("items") or next(iter(schema.get("prefixItems", [])), {})
         return f"list of {_type(items)}"
     return str(schema.get("type", "any"))
 

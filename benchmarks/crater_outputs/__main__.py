@@ -178,15 +178,15 @@ def extract(git: Path, commit: str, root: Path) -> None:
     at = 0
     for name in wanted:
         end = answer.index(b"\n", at)
-        size = int(answer[at:end].split()[2])
+        length = int(answer[at:end].split()[2])
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(answer[end + 1 : end + 1 + size])
-        at = end + 2 + size
+        path.write_bytes(answer[end + 1 : end + 1 + length])
+        at = end + 2 + length
 
 
 def _git(folder: Path, *arguments: str, said: bytes = b"") -> bytes:
-    command = [shutil.which("git") or "git", "--git-dir", folder, *arguments]
+    command = [shutil.which("git") or "git", "--git-dir", str(folder), *arguments]
     return subprocess.run(command, input=said, capture_output=True, check=True).stdout
 
 
