@@ -19,6 +19,8 @@ from tests.pages import PAGES, blocks
 if TYPE_CHECKING:
     from fixtures.corpus import Case as Built
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 ACTION = ROOT / "action.yml"
 COMPONENT = ROOT / "templates" / "verify.yml"
@@ -168,7 +170,6 @@ def test_the_action_verifies(
 
 
 @pytest.mark.network
-@pytest.mark.slow
 def test_the_action_installs_what_is_beside_it(job: dict[str, str], tmp_path: Path) -> None:
     script, variables = step("Install lambda-artifact", extras="sbom")
     done = bash(script, tmp_path, job | variables | {"RUNNER_TEMP": str(tmp_path / "other")})

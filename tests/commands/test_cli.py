@@ -491,6 +491,7 @@ class TestOtherCommands:
         assert list(ENGINES) == [str(choice) for choice in Choice]
 
 
+@pytest.mark.slow
 class TestProcess:
     """What only a process can show."""
 
