@@ -27,7 +27,11 @@ WRAPPER = "AWS_LAMBDA_EXEC_WRAPPER"
 NOT_FOUND, NOT_EXECUTABLE = 127, 126  # what a shell ends with that cannot start a program
 NO_MODULE = re.compile(r"No module named '([\w.]+)'")
 # Python's words of a module that lacks something.
-OF_A_MODULE = re.compile(r"(?:module|from|named) '(\w+)['.]")
+LACKS = (
+    re.compile(r"cannot import name '(?P<name>\w+)' from (?:partially initialized module )?'(?P<module>[\w.]+)'"),
+    re.compile(r"module '(?P<module>[\w.]+)' has no attribute '(?P<name>\w+)'"),
+    re.compile(r"No module named '(?P<module>[\w.]+)\.(?P<name>\w+)'"),
+)
 RELATIVE = "required to perform a relative import"
 
 
@@ -70,8 +74,9 @@ def for_init(  # noqa: PLR0911 - a table
 
 def _shadow(said: str, program: Program) -> Advice | None:
     """Advice on an error whose words are about one of Python's modules, where a file of one's own is in its place."""
-    found = (import_errors.shadow(name, program) for name in OF_A_MODULE.findall(said))
-    return next((one for one in found if one), None)
+    lacking = (lack for words in LACKS for lack in words.finditer(said))
+    found = (import_errors.shadow(lack["module"], lack["name"], program) for lack in lacking)
+    return next(filter(None, found), None)
 
 
 def for_answer(end: Answer, function: Function, lists: DependencyLists) -> Advice:

@@ -13,6 +13,7 @@ from harness.diagnosis.dependency_edits import edits
 from harness.diagnosis.dependency_trace import listed, looked_at, trace
 from harness.diagnosis.provider import provider
 from harness.diagnosis.values import Advice, numbered
+from harness.facts.python import stdlib
 from harness.facts.python.search import STANDARD_LIBRARY, Found, Given, Missing
 from harness.model import Defect, Edit, Fault, When
 from harness.policy import preinstalled
@@ -49,7 +50,8 @@ def advice(module: str, lists: DependencyLists) -> Advice:
 def _advice(module: str, lists: DependencyLists) -> Advice:
     program = lists.program
     top = module.partition(".")[0]
-    if known := shadow(module, program) or _structural(module, program) or of_the_runtime(module, None, program):
+    parent, _, own = module.rpartition(".")
+    if known := shadow(parent, own, program) or _structural(module, program) or of_the_runtime(module, None, program):
         return known
     if isinstance(program.search.find(top), Missing):
         return _uncopied(module, lists) or _of_a_distribution(module, lists)
@@ -118,11 +120,13 @@ def _uncopied(module: str, lists: DependencyLists) -> Advice | None:
     return None
 
 
-def shadow(module: str, program: Program) -> Advice | None:
+def shadow(module: str, name: str, program: Program) -> Advice | None:
     """Advice where a file of one's own takes the place of one of Python's modules, which has what is missing."""
     top = module.partition(".")[0]
     found = program.search.find(top)
     if top not in program.policy.stdlib or not isinstance(found, Found) or found.path in program.facts.owners:
+        return None
+    if name != "__path__" and not stdlib.certainly_has(module, name):  # `__path__` is what a package has
         return None
     return Advice(f"rename {found.path}", f"{found.path} takes the place of the standard library's {top!r}")
 
@@ -149,7 +153,11 @@ def of_the_runtime(module: str, name: str | None, program: Program) -> Advice | 
 
 def of_a_name(module: str, name: str, path: str, program: Program) -> Advice:
     """Advice on a name that a module lacks which is there, and which the file at ``path`` imports."""
-    if known := shadow(module, program) or of_the_runtime(module, name, program) or native.of_module(module, program):
+    if (
+        known := shadow(module, name, program)
+        or of_the_runtime(module, name, program)
+        or native.of_module(module, program)
+    ):
         return known
     owners, found = program.facts.owners, program.search.find(module)
     owner, by = owners.get(found.path) if isinstance(found, Found) else None, owners.get(path)

@@ -330,7 +330,9 @@ def test_a_layer_that_a_variable_hides(module: str, advice: Advice) -> None:
     assert for_init(Failed(told, 0.1), trace, own, ARTIFACT) == advice
 
 
-SHADOW = program_of({"app/main.py": "", "random.py": "", "email.py": "", "shop.py": ""}).lists
+SHADOW = program_of(
+    {"app/main.py": "", "random.py": "", "email.py": "", "shop.py": "", "calendar/__init__.py": ""}
+).lists
 
 
 @pytest.mark.parametrize(
@@ -341,6 +343,9 @@ SHADOW = program_of({"app/main.py": "", "random.py": "", "email.py": "", "shop.p
         (Failed(error("AttributeError", "module 'random' has no attribute 'choice'"), 0.1), (), "random.py"),
         (Exited(1, 0.1), ("AttributeError: module 'email' has no attribute '__path__'",), "email.py"),
         (Failed(error("AttributeError", "module 'shop' has no attribute 'sell'"), 0.1), (), None),
+        # What Python's own has not either is a file or a name that one's own code lacks.
+        (Failed(lost("calendar.google")[0], 0.1), (), None),
+        (Failed(error("AttributeError", "module 'random' has no attribute 'sell'"), 0.1), (), None),
         (Failed(error("AttributeError", "module 'json' has no attribute 'load'"), 0.1), (), None),
     ],
 )

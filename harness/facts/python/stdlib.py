@@ -38,6 +38,11 @@ def has_name(module: str, name: str) -> bool:
     return loaded is None or hasattr(loaded, name)
 
 
+def certainly_has(module: str, name: str) -> bool:
+    """Whether a module of the standard library is known to have a name or a submodule; of one not loaded, few are."""
+    return hasattr(sys.modules.get(module), name) or has_submodule(f"{module}.{name}")
+
+
 @cache
 def _folders() -> list[str]:
     """Where this interpreter's standard library is, without what is installed beside it."""
