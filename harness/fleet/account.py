@@ -93,11 +93,11 @@ class AccountMember:
 
     @property
     def archives(self) -> tuple[Path, ...]:
-        """See :class:`harness.fleet.values.Member`."""
+        """All files that it needs, which a worker may therefore be sent."""
         return self.code, *(path for _, path in self.layers)
 
     def at(self, archives: tuple[Path, ...]) -> AccountMember:
-        """See :class:`harness.fleet.values.Member`."""
+        """The same with its archives at other places, in the same order."""
         code, *layers = archives
         return replace(self, code=code, layers=tuple(zip((arn for arn, _ in self.layers), layers, strict=True)))
 
@@ -130,16 +130,6 @@ class UnverifiedMember:
     name: str
     team: str
     reason: str
-
-    @property
-    def archives(self) -> tuple[Path, ...]:
-        """See :class:`harness.fleet.values.Member`."""
-        return ()
-
-    def at(self, archives: tuple[Path, ...]) -> UnverifiedMember:
-        """See :class:`harness.fleet.values.Member`."""
-        del archives
-        return self
 
     def manifest(self, environ: Mapping[str, str]) -> Manifest:
         """See :class:`harness.fleet.values.Member`.

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from harness.cache.folder import cache_folder, using
 from harness.fleet import dask_cluster
+from harness.fleet.account import AccountMember
 from harness.fleet.values import Member, MemberVerdict
 from harness.sources.download_cache import FOLDER, Downloads
 
@@ -143,7 +144,7 @@ def _unpacked(packed: bytes, *, is_here: bool) -> Judge:
 def _on_worker(packed: bytes, member: Member, *contents: bytes, is_here: bool) -> MemberVerdict:
     """Judge a member, on a worker, with the contents of its archives where these were sent."""
     judge = _unpacked(packed, is_here=is_here)
-    if not contents:
+    if not isinstance(member, AccountMember) or not contents:
         return judge(member)
     with using(judge.cache):
         downloads = Downloads(judge.cache / FOLDER)

@@ -12,6 +12,7 @@ from weakref import WeakValueDictionary
 import msgspec
 
 from harness import regular_files
+from harness.fleet.account import AccountMember
 from harness.manifest import Architecture
 from harness.model import UsageError
 
@@ -135,8 +136,8 @@ class Sent:
         self._sent: WeakValueDictionary[Path, Any] = WeakValueDictionary()
 
     def of(self, member: Member) -> tuple[Any, ...]:
-        """What becomes the contents of a member's archives at a worker; its owner decides how long they are there."""
-        return tuple(map(self._one, member.archives))
+        """What becomes the contents of a member's archives at a worker, while the caller holds it; folders are not."""
+        return tuple(map(self._one, member.archives)) if isinstance(member, AccountMember) else ()
 
     def _one(self, path: Path) -> Any:  # noqa: ANN401 - a Future
         future = self._sent.get(path)

@@ -39,16 +39,6 @@ class FileMember:
     team: str
     path: Path
 
-    @property
-    def archives(self) -> tuple[Path, ...]:
-        """See :class:`harness.fleet.values.Member`: it is verified in its folder."""
-        return ()
-
-    def at(self, archives: tuple[Path, ...]) -> FileMember:
-        """See :class:`harness.fleet.values.Member`."""
-        del archives
-        return self
-
     def manifest(self, environ: Mapping[str, str]) -> Manifest:
         """See :class:`harness.fleet.values.Member`."""
         return load_file(self.path, runtimes=KNOWN_RUNTIMES, checks=waivable, environ=environ)

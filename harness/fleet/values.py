@@ -12,7 +12,6 @@ from harness.model import Severity, Stage, Verdict
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from datetime import date
-    from pathlib import Path
 
     from harness.manifest import Manifest
 
@@ -30,13 +29,6 @@ class Member(Protocol):
     @property
     def team(self) -> str:
         """Who is responsible; empty where nobody is known."""
-
-    @property
-    def archives(self) -> tuple[Path, ...]:
-        """All files that it needs, where these are archives alone; empty for one that needs its folder."""
-
-    def at(self, archives: tuple[Path, ...]) -> Member:
-        """The same with its archives at other places, in the same order."""
 
     def manifest(self, environ: Mapping[str, str]) -> Manifest:
         """What is to be verified.

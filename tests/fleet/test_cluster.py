@@ -101,6 +101,7 @@ class Elsewhere(Judge):
 
         with contextlib.suppress(ValueError):
             name = get_worker().name
+            assert isinstance(member, AccountMember)
             assert not [path for path in member.archives if str(path).startswith(self.here)]
             if name == KILLED and not (mark := self.cache / "killed").exists():
                 mark.touch()

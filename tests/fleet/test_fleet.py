@@ -211,10 +211,6 @@ class Deadly:
     name: str
     team: str = ""
     always: bool = True
-    archives: tuple[Path, ...] = ()
-
-    def at(self, archives: tuple[Path, ...]) -> Deadly:
-        return replace(self, archives=archives)
 
     def manifest(self, environ: Mapping[str, str]) -> Manifest:
         del environ
