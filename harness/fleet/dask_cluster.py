@@ -136,7 +136,7 @@ class Sent:
         self._sent: WeakValueDictionary[Path, Any] = WeakValueDictionary()
 
     def of(self, member: Member) -> tuple[Any, ...]:
-        """What becomes the contents of a member's archives at a worker, while the caller holds it; folders are not."""
+        """The future contents of a member's archives at a worker, while the caller holds it; folders are not sent."""
         return tuple(map(self._one, member.archives)) if isinstance(member, AccountMember) else ()
 
     def _one(self, path: Path) -> Any:  # noqa: ANN401 - a Future
