@@ -123,7 +123,7 @@ WORDS: dict[str, list[str]] = {
     "verify --unknown": [*SOUND, "--unknown={}"],
     "explain": ["explain", "{}"],
 }
-AS_ROOT = pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+NOT_ROOT = (pytest.mark.not_root, pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything"))
 EARNED = {
     # A list of dependencies that is empty is a list, and an empty file is as good an input of a build as any other.
     ("verify --requirements", "an empty file"),
@@ -157,7 +157,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, environ: dict[str, 
 @pytest.mark.parametrize(
     ("option", "what"),
     [
-        pytest.param(option, what, marks=AS_ROOT if what == "an unreadable file" else ())
+        pytest.param(option, what, marks=NOT_ROOT if what == "an unreadable file" else ())
         for option, what in [*product(OPTIONS, PATHS), *product(WORDS, [what for what in PATHS if "name" in what])]
     ],
 )
