@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 EXIT_SECONDS = 2
 """How long the end of the process waits for the daemon."""
 
-_GONE = "unknown parent image"
-"""What a daemon may say of a layer that it has just made, where several clients build and remove at once. Why is not
-known; it is built once more."""
+_ATTEMPTS = 3
+"""How often an image is built before the daemon's refusal counts: where several clients build and remove at once, a
+daemon may miss an image that it has just made ("unknown parent image", "failed to get digest")."""
 PLATFORMS = {"x86_64": "amd64", "arm64": "arm64"}
 
 
@@ -136,9 +136,10 @@ def image_with_trees(
     with tempfile.TemporaryFile() as context:
         _write_context(context, job, bootstrap)
         try:
-            error = _refused(daemon, context, reference, tag)
-            if error and _GONE in error:
-                error = _refused(daemon, context, reference, tag)
+            error = None
+            for _ in range(_ATTEMPTS):
+                if (error := _refused(daemon, context, reference, tag)) is None:
+                    break
             if error:
                 raise Unavailable(f"the image with the archives could not be built: {error}")
             yield tag
