@@ -6,11 +6,11 @@ from harness.dependencies.comparison.agreement import provided
 from harness.dependencies.comparison.build import Absent, Surplus
 from harness.dependencies.comparison.built import Presence
 from harness.dependencies.comparison.dependency_lists import DependencyLists
-from harness.dependencies.comparison.imports import named
 from harness.diagnosis.dependency_edits import again, edits
 from harness.diagnosis.dependency_trace import archives
 from harness.diagnosis.severity import severity
 from harness.diagnosis.values import numbered
+from harness.facts.python.imported_distributions import named
 from harness.model import Defect, Fault, Finding, Note, Severity
 from harness.plain_text import few, megabytes
 

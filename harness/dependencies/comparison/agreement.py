@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from packaging.version import InvalidVersion, Version
 
 from harness.dependencies.comparison.built import Presence
-from harness.dependencies.comparison.imports import imported, named
 from harness.dependencies.project import MAIN, Kind
 from harness.facts.installed.requirements import accepts
+from harness.facts.python.imported_distributions import imported, named
 from harness.policy.providers import modules
 
 if TYPE_CHECKING:
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from harness.dependencies.comparison.built import Built
     from harness.dependencies.comparison.closure import Need
     from harness.dependencies.comparison.dependency_lists import DependencyLists
-    from harness.dependencies.comparison.imports import Place
     from harness.dependencies.project import Asked, Group
+    from harness.facts.python.imported_distributions import Place
 
 # What people name lists with that are no part of what is deployed, and what may stand beside it.
 _DEVELOPMENT = frozenset(
