@@ -70,8 +70,7 @@ class FactStore:
         if known.size == self._kept.get(path):
             return
         with self._lock(path):
-            others = _load(path, Known) or Known()
-            _save(path, Known(others.modules | known.modules, others.faults | known.faults))
+            _save(path, (_load(path, Known) or Known()) | known)
         self._kept[path] = known.size
 
     def _sources(self, archive: Archive, python: tuple[int, int]) -> Path:
@@ -117,6 +116,6 @@ def _escaped(value: object) -> object:
         case dict():
             return {_escaped(key): _escaped(one) for key, one in value.items()}
         case list() | tuple():
-            return [_escaped(one) for one in value]
+            return tuple(map(_escaped, value))  # a list cannot be a key
         case _:
             return value

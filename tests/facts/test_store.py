@@ -74,6 +74,7 @@ def test_what_was_read_of_sources_is_read_once(layer: Archive, tmp_path: Path) -
 
     expected = {first: facts.modules[first], second: same.modules[second]}
     assert facts.modules.faults([first]) == {}
+    assert not facts.modules.may_bind(first, "absent", None)
     kept.keep(layer, PYTHON, facts)
     others.keep(layer, PYTHON, same)  # adds to what another process has kept meanwhile
     layer.path.unlink()
@@ -81,6 +82,7 @@ def test_what_was_read_of_sources_is_read_once(layer: Archive, tmp_path: Path) -
     again = FactStore(tmp_path / "facts").facts(layer, PYTHON)
     assert {name: again.modules[name] for name in expected} == expected
     assert again.modules.faults([first]) == {}
+    assert not again.modules.may_bind(first, "absent", None)
 
 
 @pytest.mark.parametrize("damage", [b"", b"\x80", bytes(16) + b"\x80", b"no MessagePack"])

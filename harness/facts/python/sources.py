@@ -25,15 +25,21 @@ class Known:
     Attributes:
         modules: What they say.
         faults: Why they do not compile for the runtime; None where they do.
+        bound: Whether they may have names that other modules import: by source, name and importing package.
     """
 
     modules: dict[str, Module] = field(default_factory=dict)
     faults: dict[str, SyntaxFault | None] = field(default_factory=dict)
+    bound: dict[tuple[str, str, str], bool] = field(default_factory=dict)
 
     @property
     def size(self) -> int:
         """How much is known."""
-        return len(self.modules) + len(self.faults)
+        return len(self.modules) + len(self.faults) + len(self.bound)
+
+    def __or__(self, other: Known) -> Known:
+        """What either has."""
+        return Known(self.modules | other.modules, self.faults | other.faults, self.bound | other.bound)
 
 
 def _nothing(name: str) -> bytes:
@@ -71,7 +77,6 @@ class Sources(Mapping[str, Module]):
         self._python = python
         self._read = read
         self._scratch = scratch
-        self._bound: dict[tuple[str, str, str | None], bool] = {}
         self._last = "", b""
         self.known = known or Known()
 
@@ -108,12 +113,12 @@ class Sources(Mapping[str, Module]):
         Raises:
             OSError: The archive cannot be read any more.
         """
-        key = source, name, package
-        if key not in self._bound:
+        key = source, name, package or ""
+        if key not in self.known.bound:
             if self._last[0] != source:
                 self._last = source, self._read(source)
-            self._bound[key] = may_bind(self._last[1], name, package)
-        return self._bound[key]
+            self.known.bound[key] = may_bind(self._last[1], name, package)
+        return self.known.bound[key]
 
     def faults(self, names: Iterable[str]) -> dict[str, SyntaxFault]:
         """Why some sources do not compile for the runtime; without those that do.
