@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from harness import __version__
 from harness.catalogue import PREFLIGHT
 from harness.model import Completed, EngineInfo, Finding, FunctionInfo, NotApplicable, Note, Report, Result, Skipped
-from harness.preflight import alias_rules, function_rules, layer_rules, rollback_rules
+from harness.preflight import alias_rules, function_rules, layer_rules, limit_rules, rollback_rules
 from harness.preflight.deployment import Change, Preflight, Row
 from harness.preflight.rule import listed, short
 from harness.runner import idle, waive
@@ -32,8 +32,8 @@ RULES: Final[tuple[Callable[[Context], Iterator[RuleResult]], ...]] = (
     function_rules.platform,
     function_rules.tenancy,
     function_rules.signing,
-    function_rules.deprecated,
-    function_rules.variables,
+    limit_rules.deprecated,
+    limit_rules.variables,
     layer_rules.undeclared,
     layer_rules.behind,
     rollback_rules.code,
@@ -47,7 +47,7 @@ RULES: Final[tuple[Callable[[Context], Iterator[RuleResult]], ...]] = (
     alias_rules.behind,
     alias_rules.shared,
     alias_rules.at_latest,
-    function_rules.storage,
+    limit_rules.storage,
 )
 NEEDS_ONE: Final = frozenset(PREFLIGHT) - {"function-missing", "runtime-deprecated", "code-storage"}
 """What can say nothing where none of the functions is there."""
