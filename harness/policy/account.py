@@ -39,11 +39,6 @@ def announced(runtime: str) -> Announced | None:
     return Announced(dates["deprecation"], dates["block-create"], dates["block-update"], document["as-of"])
 
 
-def announced_runtimes() -> tuple[str, ...]:
-    """The runtimes that have a date, oldest first."""
-    return tuple(read_toml("account.toml")["runtimes"])
-
-
 def explaining_check(code: str) -> str | None:
     """The check that finds what one of Lambda's codes for a failed state or update means; None where none does."""
     found: str | None = read_toml("account.toml")["reasons"]["values"].get(code)

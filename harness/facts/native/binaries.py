@@ -91,7 +91,6 @@ class ExtensionName:
         module: Its name, without packages.
         tag: What is between the name and the ending: ``cpython-312-x86_64-linux-gnu``, ``abi3``.
         python: For which CPython alone.
-        abi3: Whether it is for any CPython with the stable ABI.
         free_threaded: Whether it is for a CPython without the global interpreter lock.
         platform: ``x86_64-linux-gnu``, ``darwin``, ``win_amd64``, ….
     """
@@ -99,7 +98,6 @@ class ExtensionName:
     module: str
     tag: str | None = None
     python: tuple[int, int] | None = None
-    abi3: bool = False
     free_threaded: bool = False
     platform: str | None = None
 
@@ -286,7 +284,6 @@ def extension_name(path: str) -> ExtensionName | None:
         module=name["module"],
         tag=name["tag"],
         python=(int(tag["major"]), int(tag["minor"])) if tag["major"] else None,
-        abi3=name["tag"] == "abi3",
         free_threaded=bool(tag["any"]) or "t" in (tag["flags"] or ""),
         platform=tag["platform"],
     )

@@ -172,7 +172,7 @@ class TestExtensionNames:
                 ExtensionName("_x", "cp313t-win_arm64", (3, 13), free_threaded=True, platform="win_arm64"),
             ),
             ("_x.pyd", ExtensionName("_x")),
-            ("pkg/_rust.abi3.so", ExtensionName("_rust", "abi3", abi3=True)),
+            ("pkg/_rust.abi3.so", ExtensionName("_rust", "abi3")),
             ("_rust.abi3t.so", ExtensionName("_rust", "abi3t", free_threaded=True)),
             (f"_x.pypy310-pp73-{LINUX}.so", ExtensionName("_x", f"pypy310-pp73-{LINUX}")),
             ("pkg/__init__.so", ExtensionName("__init__")),
