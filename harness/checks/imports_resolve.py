@@ -130,7 +130,7 @@ def _finding(subject: Subject, module: str, name: str | None, places: Sequence[U
     functions = tuple(_functions(program, places, when))
     reach = program.graph.reached.get(first.path) or program.possible().get(first.path)
     what = _words(subject, first, module, name)
-    if reach and when is When.AT_START:
+    if reach and when is When.AT_START and not first.statement.attribute:
         what = f"Runtime.ImportModuleError: Unable to import module {reach.chain[0]!r}: {what}"
     also = f"also imported at {few(others, SHOWN)}"
     advice = _advice(subject, module, name, first.path)
@@ -207,7 +207,7 @@ def _beyond(program: Program, module: str) -> str | None:
 def _words(subject: Subject, one: Unresolved, module: str, name: str | None) -> str:
     """Python's own words."""
     if name and one.statement.attribute:
-        return f"module {module!r} has no attribute {name!r}"
+        return f"AttributeError: module {module!r} has no attribute {name!r}"
     if name:
         return f"cannot import name {name!r} from {module!r}"
     if not module.startswith("."):

@@ -49,6 +49,12 @@ class Group:
 MAIN = Group(Kind.MAIN)
 
 
+def pin(requirement: Requirement) -> str | None:
+    """The one version that a requirement lets in, where it is pinned with ``==``."""
+    pins = [one for one in requirement.specifier if one.operator in {"==", "==="}]
+    return next((one.version for one in pins if not one.version.endswith(".*")), None)
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """A dependency that a file asks for.
@@ -78,8 +84,7 @@ class Asked:
     @property
     def version(self) -> str | None:
         """The one version that it lets in, where it is pinned with ``==``."""
-        pins = [one for one in self.requirement.specifier if one.operator in {"==", "==="}]
-        return next((one.version for one in pins if not one.version.endswith(".*")), None)
+        return pin(self.requirement)
 
 
 @dataclass(frozen=True, slots=True)

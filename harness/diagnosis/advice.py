@@ -11,7 +11,6 @@ from harness.diagnosis import import_errors, known_errors, native, system, varia
 from harness.diagnosis.frames import own_frame
 from harness.diagnosis.values import Advice
 from harness.engines.protocol import Exceeded, Exited, Failed, LambdaError, Trace
-from harness.facts.python.search import site_folders
 
 if TYPE_CHECKING:
     from harness.dependencies.comparison.dependency_lists import DependencyLists
@@ -209,7 +208,8 @@ def _for_import(error: LambdaError, trace: Trace, function: Function, lists: Dep
     found = NO_MODULE.search(error.message)
     missing = trace.missing if trace.missing and f"No module named {trace.missing!r}" in error.message else None
     if missing := missing or (found[1] if found and error.type == "ModuleNotFoundError" else None):
-        return _hidden(missing, function, lists.program) or import_errors.advice(missing, lists)
+        own = import_errors.off_the_path(missing, lists.program, dict(function.environment))
+        return own or import_errors.advice(missing, lists)
     if "partially initialized module" in error.message:
         return Advice(
             "break the circle of imports: move what both modules need into a third, or import inside a function"
@@ -219,19 +219,3 @@ def _for_import(error: LambdaError, trace: Trace, function: Function, lists: Dep
             "install the version that has the name: look which archive the module comes from, and what else pins it"
         )
     return Advice("correct the module at that line, or what it imports there")
-
-
-def _hidden(module: str, function: Function, program: Program) -> Advice | None:
-    """A module of a layer that the function's own PYTHONPATH keeps from being found."""
-    declared = dict(function.environment).get("PYTHONPATH")
-    if declared is None:
-        return None
-    top = module.partition(".")[0]
-    for folder in site_folders(program.policy.python)[1:]:
-        starts = (f"{folder}/{top}/", f"{folder}/{top}.")
-        if path := next((path for path in program.facts.bundle.items if path.startswith(starts)), None):
-            return Advice(
-                f"remove PYTHONPATH from `environment`, or add {folder} to it",
-                f"{path} is there; with PYTHONPATH={declared}, Lambda leaves the layers off sys.path",
-            )
-    return None

@@ -14,11 +14,14 @@ from harness.diagnosis.dependency_trace import listed, looked_at, trace
 from harness.diagnosis.provider import provider
 from harness.diagnosis.values import Advice, numbered
 from harness.facts.python import stdlib
-from harness.facts.python.search import STANDARD_LIBRARY, Found, Given, Missing
+from harness.facts.python.search import STANDARD_LIBRARY, Found, Given, Missing, site_folders
+from harness.facts.python.search_path import WRAPPER, with_wrapper
 from harness.model import Defect, Edit, Fault, When
 from harness.policy import preinstalled
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from harness.dependencies.comparison.dependency_lists import DependencyLists
     from harness.facts.python.graph import Unresolved
     from harness.facts.python.program import Program
@@ -89,11 +92,29 @@ def _structural(  # noqa: PLR0911 - a table
         )
     if known := native.of_module(module, program):
         return known
+    if known := off_the_path(module, program, dict(program.environment)):
+        return known
     if path := elsewhere(module, program):
         return Advice(
             f"move what is in {site_of(path, module)} to {_root(path)}",
             f"{path} is there, in a folder that is not on sys.path",
         )
+    return None
+
+
+def off_the_path(module: str, program: Program, environment: Mapping[str, str]) -> Advice | None:
+    """Advice on a module of a layer that these variables' PYTHONPATH, or their wrapper's, keeps from being found."""
+    declared, top = environment.get("PYTHONPATH"), module.partition(".")[0]
+    value = with_wrapper(program.facts, environment).get("PYTHONPATH")
+    for folder in site_folders(program.policy.python)[1:] if value is not None else ():
+        starts = (f"{folder}/{top}/", f"{folder}/{top}.")
+        path = next((path for path in program.facts.bundle.items if path.startswith(starts)), None)
+        if path and folder not in (value or "").split(":"):
+            setter = "`environment`" if value == declared else environment[WRAPPER]
+            return Advice(
+                f"remove PYTHONPATH from {setter}, or add {folder} to it",
+                f"{path} is there; with PYTHONPATH={value}, Lambda leaves the layers off sys.path",
+            )
     return None
 
 

@@ -237,6 +237,7 @@ def hashed(*texts: str) -> BuildInput:
     return replace(build, asked=tuple(replace(one, hashed=True) for one in build.asked))
 
 
+SHARED = replace(asked("fastapi"), text="./shared", folder="shared")
 # The lists, and what is open.
 OPEN: dict[str, tuple[Project, str | None]] = {
     "pinned, with what comes along": (Project(None, None, building("fastapi==0.1", "starlette==0.2")), None),
@@ -255,6 +256,14 @@ OPEN: dict[str, tuple[Project, str | None]] = {
         None,
     ),
     "bound by hashes": (Project(None, None, hashed("fastapi==0.1")), None),
+    "a folder of the repository": (
+        Project(None, None, replace(building("starlette==0.2"), asked=(*building("starlette==0.2").asked, SHARED))),
+        None,
+    ),
+    "pinned by a folder of the repository": (
+        Project(None, None, replace(BUILD, needed=(asked("starlette==0.2"),))),
+        None,
+    ),
 }
 
 
@@ -265,3 +274,9 @@ def test_unpinned(project: Project, says: str | None) -> None:
         one.message.partition(": ")[2] for one in found
     ]
     assert (found == []) if says is None else says in found[0].message
+
+
+def test_what_a_distribution_pins_that_is_there_is_bound() -> None:
+    layer = {**wheel("fastapi==0.1", requires=("starlette==0.2",)), **wheel("starlette==0.2")}
+
+    assert findings(unpinned.check, program_of(CODE, layer, project=Project(None, None, BUILD))) == []

@@ -330,6 +330,18 @@ def test_a_layer_that_a_variable_hides(module: str, advice: Advice) -> None:
     assert for_init(Failed(told, 0.1), trace, own, ARTIFACT) == advice
 
 
+def test_a_layer_that_a_wrapper_hides() -> None:
+    told, trace = lost("tinyxml")
+    own = function(environment={"AWS_LAMBDA_EXEC_WRAPPER": "/opt/wrap"})
+    program = program_of(
+        {"top.py": ""}, {"python/tinyxml.py": "", "wrap": '#!/bin/sh\nexport PYTHONPATH=/opt/lib\nexec "$@"\n'}
+    )
+
+    advice = for_init(Failed(told, 0.1), trace, own, program.lists)
+
+    assert advice.remedy == "remove PYTHONPATH from /opt/wrap, or add /opt/python to it"
+
+
 SHADOW = program_of(
     {"app/main.py": "", "random.py": "", "email.py": "", "shop.py": "", "calendar/__init__.py": ""}
 ).lists

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from harness.dependencies.comparison.agreement import is_development, missing_of_extra
 from harness.dependencies.comparison.built import Presence, same
-from harness.dependencies.project import MAIN
+from harness.dependencies.project import MAIN, pin
 from harness.facts.installed.requirements import accepts
 
 if TYPE_CHECKING:
@@ -219,17 +219,22 @@ class Unbound:
 
 
 def unbound(lists: DependencyLists) -> tuple[Unbound, ...]:
-    """The distributions that neither a pin nor a hash nor the lock binds to a version."""
+    """The distributions that neither a pin nor a hash nor the lock nor the repository binds to a version.
+
+    What comes along is bound where a folder of the repository, or a distribution that is there, pins it in its turn.
+    """
     if lists.project.build is None:
         return ()
     found = []
     for name, several in lists.asked.items():
-        if lists.expected(name) is None and not any(one.fixed or one.hashed for one in several):
+        if lists.expected(name) is None and not any(one.fixed or one.hashed or one.folder for one in several):
             found.append(Unbound(several[0].text, several[0].where))
     hashed = any(one.hashed for one in lists.project.build.asked)  # then pip refuses whatever has none
+    further = {one.name for one in lists.project.build.needed if one.version}
+    further |= {one.name for one in lists.union.required if pin(one.requirement)}
     for name in lists.built_for if not hashed else ():
         built = lists.built(name)
-        if name not in lists.asked and lists.expected(name) is None and built.version:
+        if name not in {*lists.asked, *further} and lists.expected(name) is None and built.version:
             found.append(Unbound(f"{name} {built.version}", None))
     return tuple(found)
 

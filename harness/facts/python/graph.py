@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -190,8 +190,16 @@ class Graph:
         base = self.absolute(statement.module, statement.level, path)
         if base is None:
             return ()
-        children = (f"{base}.{name}" for name in statement.names if name != "*")
+        children = (f"{base}.{name}" for name in self._taken(statement, base))
         return (base, *(child for child in children if isinstance(self._search.find(child), Found | Portions)))
+
+    def _taken(self, statement: Import, base: str) -> tuple[str, ...]:
+        """The names that a statement takes out of a module; with a star those that the module's ``__all__`` has."""
+        if statement.names != ("*",):
+            return statement.names
+        found = self._search.find(base)
+        module = self._modules.get(found.path) if isinstance(found, Found) else None
+        return module.names.exported if module else ()
 
     def absolute(self, module: str, level: int, path: str) -> str | None:
         """The absolute name of what a file calls ``module``; None where it is beyond the top."""
@@ -236,9 +244,10 @@ class Graph:
             if isinstance(resolution, Missing):
                 yield Unresolved(path, statement, resolution.name)
                 continue
-            for name in statement.names:
-                if name != "*" and self._lacks(base, resolution, name, statement, path):
-                    yield Unresolved(path, statement, base, name)
+            taken = replace(statement, attribute=True) if statement.names == ("*",) else statement
+            for name in self._taken(statement, base):
+                if self._lacks(base, resolution, name, statement, path):
+                    yield Unresolved(path, taken, base, name)
 
     def _lacks(self, base: str, resolution: Resolution, name: str, statement: Import, importer: str) -> bool:
         """Whether a module that is there certainly has no such name and no such submodule.

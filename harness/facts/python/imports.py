@@ -41,7 +41,7 @@ class Import:
         after: It runs only if the imports of these succeeded.
         plugins: It is a call that imports submodules of a package, by names that are only known at run time:
             ``import_module(f"{__name__}.{name}")``. Without a module it is the package of the module itself.
-        attribute: It is no import, but the use of an attribute of an imported module.
+        attribute: It is no import by name, but the use of an attribute of an imported module, or a star's.
     """
 
     module: str

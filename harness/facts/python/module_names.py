@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.facts.python.parser import parse
+from harness.facts.python.plugin_imports import constants
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -34,12 +35,14 @@ class Names:
         injects: It may make modules appear that no file is there for: it touches ``sys.modules``, ``__path__``, or
             the import system.
         shared: It lets other folders of the same name add to it (``pkgutil.extend_path``, ``declare_namespace``).
+        exported: What its ``__all__`` names, where that is constant: what ``from … import *`` takes.
     """
 
     bound: tuple[str, ...] = ()
     open: bool = False
     injects: bool = False
     shared: bool = False
+    exported: tuple[str, ...] = ()
 
 
 def names(tree: ast.Module) -> Names:
@@ -54,7 +57,8 @@ def names(tree: ast.Module) -> Names:
             signs.update(_signs(statement))
     if "__getattr__" in bound or "injects" in signs:
         signs.add("open")
-    return Names(tuple(sorted(bound)), **dict.fromkeys(signs, True))
+    exported = constants(tree.body).get("__all__", ()) if "__all__" in bound else ()
+    return Names(tuple(sorted(bound)), exported=exported, **dict.fromkeys(signs, True))
 
 
 def may_bind(source: bytes, name: str, package: str | None = None) -> bool:
