@@ -7,10 +7,13 @@ import operator
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from harness.facts.python.bindings import assigned_once
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 Value: TypeAlias = str | int | tuple["str | int", ...]
+Known: TypeAlias = "Mapping[str, Value]"
 
 
 class Truth(Enum):
@@ -42,6 +45,7 @@ _CONSTANTS: Final[Mapping[str, Value]] = {
     "PY2": False,
     "PY3": True,
     "__name__ == '__main__'": False,
+    "__NUMPY_SETUP__": False,  # which NumPy's own build sets
 }
 # Lambda always sets these.
 _VARIABLES: Final = ("AWS_LAMBDA_FUNCTION_NAME", "AWS_EXECUTION_ENV", "LAMBDA_TASK_ROOT", "AWS_LAMBDA_RUNTIME_API")
@@ -63,37 +67,46 @@ _COMPARISONS: Final[Mapping[type[ast.cmpop], Callable[[Any, Any], bool]]] = {
 }
 
 
-def truth(test: ast.expr, python: tuple[int, int]) -> Truth:
+def with_own(tree: ast.Module) -> Known:
+    """What is known of names, the module's own included that it gives one constant, and that no function changes."""
+    changed = {name for node in ast.walk(tree) if isinstance(node, ast.Global) for name in node.names}
+    own = {name: value.value for name, value in assigned_once(tree.body) if isinstance(value, ast.Constant)}
+    kept = {name: value for name, value in own.items() if isinstance(value, bool | int | str) and name not in changed}
+    return {**kept, **_CONSTANTS}
+
+
+def truth(test: ast.expr, python: tuple[int, int], known: Known = _CONSTANTS) -> Truth:
     """Whether a condition holds on Lambda, as far as its text tells.
 
     Args:
         test: The expression after ``if``.
         python: The version of the runtime.
+        known: What names are there: see ``with_own``.
     """
     if isinstance(test, ast.BoolOp):
         # One part can decide, whatever the others are.
-        parts = [truth(value, python) for value in test.values]
+        parts = [truth(value, python, known) for value in test.values]
         decisive = Truth.FALSE if isinstance(test.op, ast.And) else Truth.TRUE
         if decisive in parts:
             return decisive
         return Truth.UNKNOWN if Truth.UNKNOWN in parts else parts[0]
     if isinstance(test, ast.Compare) and isinstance(test.ops[0], ast.NotIn):
         contains = ast.Compare(test.left, [ast.In()], test.comparators)
-        inner = truth(contains, python)
+        inner = truth(contains, python, known)
         return inner if inner is Truth.UNKNOWN else Truth(not inner.value)
     if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
-        inner = truth(test.operand, python)
+        inner = truth(test.operand, python, known)
         return inner if inner is Truth.UNKNOWN else Truth(not inner.value)
     try:
-        return Truth(bool(_value(test, python)))
+        return Truth(bool(_value(test, python, known)))
     except (_Unknown, TypeError, IndexError, KeyError):
         return Truth.UNKNOWN
 
 
-def _value(node: ast.expr, python: tuple[int, int]) -> Value:  # noqa: C901, PLR0911 - a table of expressions
+def _value(node: ast.expr, python: tuple[int, int], known: Known) -> Value:  # noqa: C901, PLR0911 - a table of expressions
     text = ast.unparse(node)
-    if text in _CONSTANTS:
-        return _CONSTANTS[text]
+    if text in known:
+        return known[text]
     if text in _SET:
         return True
     match node:
@@ -108,11 +121,11 @@ def _value(node: ast.expr, python: tuple[int, int]) -> Value:  # noqa: C901, PLR
         case ast.Attribute() | ast.Name() if text in {"sys.version_info", "version_info"}:
             return _Version(python)
         case ast.Subscript(value=ast.Attribute() | ast.Name() as of, slice=index):
-            return _part(_value(of, python), index)
+            return _part(_value(of, python, known), index)
         case ast.Compare(left=left, ops=[comparison], comparators=[right]):
-            return _compare(_value(left, python), comparison, _value(right, python))
+            return _compare(_value(left, python, known), comparison, _value(right, python, known))
         case ast.Call(func=ast.Attribute(value=of, attr="startswith"), args=[ast.Constant(value=str() as prefix)]):
-            value = _value(of, python)
+            value = _value(of, python, known)
             if isinstance(value, str):
                 return value.startswith(prefix)
         case _:

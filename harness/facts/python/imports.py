@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
-from harness.facts.python.conditions import Truth, truth
+from harness.facts.python.conditions import Known, Truth, truth, with_own
 from harness.facts.python.plugin_imports import Loop, Loops, constants, loop, loops, selects, targets
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def imports(tree: ast.Module, python: tuple[int, int], *, calls: bool = True, ow
         calls: Whether to look for calls that import, which takes most of the time; without them in the source, no.
         own: Whether to look which functions the module calls itself; a library's functions are not followed anyway.
     """
-    finder = _Finder(tree.body, python, calls=calls, executed=called_at_once(tree) if own else frozenset())
+    finder = _Finder(tree, python, calls=calls, executed=called_at_once(tree) if own else frozenset(), own=own)
     finder.block(tree.body, _Context())
     return tuple(sorted(finder.found, key=lambda one: one.line))
 
@@ -93,11 +93,14 @@ class _Context:
 class _Finder:
     """Walks the statements of a module; expressions are searched for calls only."""
 
-    def __init__(self, body: list[ast.stmt], python: tuple[int, int], *, calls: bool, executed: frozenset[str]) -> None:
+    def __init__(
+        self, tree: ast.Module, python: tuple[int, int], *, calls: bool, executed: frozenset[str], own: bool
+    ) -> None:
         self._python = python
         self._calls = calls
         self._executed = executed
-        self._body = body
+        self._tree = tree
+        self._own = own
         self.found: list[Import] = []
 
     def block(self, statements: Iterable[ast.stmt], within: _Context) -> None:
@@ -108,7 +111,7 @@ class _Finder:
                 within = replace(within, never=True)
             elif isinstance(statement, ast.If) and _leaves(statement.body, raising=within.lazy) and not within.never:
                 # What follows runs if the condition does not hold; a module that raises does not start anyway.
-                holds = Truth.FALSE if _chooses(statement.test, within) else truth(statement.test, self._python)
+                holds = Truth.FALSE if _chooses(statement.test, within) else self._truth(statement.test, within)
                 within = within if holds is Truth.FALSE else _perhaps(within, statement.test, holds)
 
     def _statement(self, node: ast.stmt, within: _Context) -> None:  # noqa: C901 - a table of statements
@@ -141,7 +144,7 @@ class _Finder:
 
     @cached_property
     def _known(self) -> Mapping[str, tuple[str, ...]]:
-        return constants(self._body)
+        return constants(self._tree.body)
 
     def _variables(self, within: _Context, whole: ast.AST) -> Loops:
         """The variables of the loops that an expression stands in."""
@@ -197,10 +200,23 @@ class _Finder:
                     sure = within if one.sure else replace(within, conditional=True)
                     self._add(sure, node.lineno, one.module, level=one.level, plugins=one.plugins)
 
+    @cached_property
+    def _names(self) -> Known:
+        return with_own(self._tree)
+
+    def _truth(self, test: ast.expr, within: _Context) -> Truth:
+        """Whether a condition holds; what other modules may set until a function is called is not known."""
+        holds = truth(test, self._python)
+        return (
+            truth(test, self._python, self._names)
+            if holds is Truth.UNKNOWN and self._own and not within.lazy
+            else holds
+        )
+
     def _if(self, node: ast.If, within: _Context) -> None:
         while True:  # elif by elif: a chain of hundreds is no reason to recurse
             self._search([node.test], within)
-            holds = truth(node.test, self._python)
+            holds = self._truth(node.test, within)
             unsure = within if _chooses(node.test, within) else _perhaps(within, node.test, Truth.UNKNOWN)
             never = replace(within, never=True)
             self.block(node.body, {Truth.TRUE: within, Truth.FALSE: never}.get(holds, unsure))

@@ -111,6 +111,12 @@ def test_a_handler_of_something_else_runs_only_perhaps() -> None:
         ("if 'AWS_LAMBDA_FUNCTION_NAME' not in os.environ:\n    import a", "never"),
         ("if os.getenv('AWS_EXECUTION_ENV'):\n    import a", "always"),
         ("if tp.TYPE_CHECKING:\n    import a", "never"),
+        ("LOCAL = False\nif LOCAL:\n    import a", "never"),
+        ("STAGE = 'live'\nif STAGE != 'local':\n    import a", "always"),
+        ("LOCAL = False\ndef f():\n    if LOCAL:\n        import a", "perhaps"),
+        ("LOCAL = False\ndef f():\n    global LOCAL\n    LOCAL = True\nf()\nif LOCAL:\n    import a", "perhaps"),
+        ("LOCAL = False\nif x:\n    LOCAL = True\nif LOCAL:\n    import a", "perhaps"),
+        ("try:\n    __NUMPY_SETUP__\nexcept NameError:\n    x\nif not __NUMPY_SETUP__:\n    import a", "always"),
     ],
 )
 def test_the_way_to_a_statement_counts(source: str, runs: str) -> None:
