@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from harness.facts.python.bindings import Function, assigned_once, bound, imported
-from harness.facts.python.conditions import Truth, truth
+from harness.facts.python.conditions import ON_LAMBDA, Known, Truth, truth, with_own
 from harness.facts.python.helper_functions import helpers
 from harness.facts.python.imports import called, called_at_once
 from harness.facts.python.paths import Evaluator, Value
@@ -88,6 +88,11 @@ class Code:
     def parents(self) -> Mapping[ast.AST, ast.AST]:
         """The parent of each node."""
         return {child: node for node in ast.walk(self.tree) for child in ast.iter_child_nodes(node)}
+
+    @cached_property
+    def known(self) -> Known:
+        """What names stand for where the module runs."""
+        return with_own(self.tree)
 
     @cached_property
     def executed(self) -> frozenset[str]:
@@ -180,7 +185,8 @@ class Contexts:
     def _branch(self, parent: ast.If | ast.IfExp, node: ast.AST, context: Context) -> Context:
         if parent not in self._tests:
             text = ast.unparse(parent.test)
-            self._tests[parent] = truth(parent.test, self._code.python), bool(_ELSEWHERE.search(text))
+            known = ON_LAMBDA if context.function else self._code.known
+            self._tests[parent] = truth(parent.test, self._code.python, known), bool(_ELSEWHERE.search(text))
         holds, elsewhere = self._tests[parent]
         if holds is Truth.UNKNOWN:
             return replace(context, conditional=True, elsewhere=context.elsewhere or elsewhere)

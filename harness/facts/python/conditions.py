@@ -29,7 +29,7 @@ class _Unknown(Exception):  # noqa: N818 - not an error: the value is only known
 
 
 # What these are on Lambda, by the names that they are known under.
-_CONSTANTS: Final[Mapping[str, Value]] = {
+ON_LAMBDA: Final[Mapping[str, Value]] = {
     "TYPE_CHECKING": False,
     "typing.TYPE_CHECKING": False,
     "t.TYPE_CHECKING": False,
@@ -72,10 +72,10 @@ def with_own(tree: ast.Module) -> Known:
     changed = {name for node in ast.walk(tree) if isinstance(node, ast.Global) for name in node.names}
     own = {name: value.value for name, value in assigned_once(tree.body) if isinstance(value, ast.Constant)}
     kept = {name: value for name, value in own.items() if isinstance(value, bool | int | str) and name not in changed}
-    return {**kept, **_CONSTANTS}
+    return {**kept, **ON_LAMBDA}
 
 
-def truth(test: ast.expr, python: tuple[int, int], known: Known = _CONSTANTS) -> Truth:
+def truth(test: ast.expr, python: tuple[int, int], known: Known = ON_LAMBDA) -> Truth:
     """Whether a condition holds on Lambda, as far as its text tells.
 
     Args:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
-from harness.facts.python.conditions import Known, Truth, truth, with_own
+from harness.facts.python.conditions import ON_LAMBDA, Known, Truth, truth, with_own
 from harness.facts.python.plugin_imports import Loop, Loops, constants, loop, loops, selects, targets
 
 if TYPE_CHECKING:
@@ -206,12 +206,7 @@ class _Finder:
 
     def _truth(self, test: ast.expr, within: _Context) -> Truth:
         """Whether a condition holds; what other modules may set until a function is called is not known."""
-        holds = truth(test, self._python)
-        return (
-            truth(test, self._python, self._names)
-            if holds is Truth.UNKNOWN and self._own and not within.lazy
-            else holds
-        )
+        return truth(test, self._python, self._names if self._own and not within.lazy else ON_LAMBDA)
 
     def _if(self, node: ast.If, within: _Context) -> None:
         while True:  # elif by elif: a chain of hundreds is no reason to recurse

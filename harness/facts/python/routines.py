@@ -24,7 +24,7 @@ from harness.facts.python.certainty import (
     unmade,
     yields,
 )
-from harness.facts.python.conditions import Truth, parts, truth
+from harness.facts.python.conditions import ON_LAMBDA, Truth, parts, truth, with_own
 from harness.facts.python.imports import called
 
 if TYPE_CHECKING:
@@ -121,6 +121,7 @@ class _Draft:
 class _Finder:
     def __init__(self, tree: ast.Module, python: tuple[int, int]) -> None:
         self._python = python
+        self._known = with_own(tree)
         self._imported = imported(tree)
         self._counts = Counter(bound(tree.body))
         self.unmade = frozenset(unmade(tree))
@@ -203,7 +204,7 @@ class _Finder:
     def _if(self, node: ast.If, draft: _Draft, name: str, *, sure: bool) -> None:
         while True:  # elif by elif: a chain of hundreds is no reason to recurse
             self._search([node.test], draft, sure=sure)
-            holds = truth(node.test, self._python)
+            holds = truth(node.test, self._python, ON_LAMBDA if name else self._known)
             if holds is Truth.FALSE:
                 draft.never.append(span(node.body))
             runs = holds is Truth.TRUE or self._is_first(node.test, draft)
