@@ -124,6 +124,10 @@ def judge(case: Case, report: Report) -> None:
     assert [place for place in case.where if place not in places] == []
     assert not case.chain or case.chain in [finding.chain for _, finding in findings]
     assert [finding for _, finding in findings if not finding.remedy] == []
+
+
+def renders(report: Report) -> None:
+    """Hold the report in each format against the format's schema."""
     for name in (*FOR_TOOLS, "html"):
         held(name, report)
 
@@ -134,21 +138,22 @@ def test_a_case_gets_its_verdict(
 ) -> None:
     manifest = laid_out(case, tmp_path, request)
     static = found(verified(None, manifest, cache))
-    seen: dict[str, Found] = {}
 
-    for name, engine in engines.items():
-        report = verified(engine, manifest, cache)
+    reports = {name: verified(engine, manifest, cache) for name, engine in engines.items()}
+    for name, report in reports.items():
         judge(case, report)
-        seen[name] = found(report)
         # What the bytes tell is the same without an engine.
-        assert {one for one in seen[name] if one[0] not in ON_RUNTIME} == static, name
+        assert {one for one in found(report) if one[0] not in ON_RUNTIME} == static, name
 
-    first, *others = seen.values()
-    assert others == [first] * len(others), [*seen]
+    first, *others = map(found, reports.values())
+    assert others == [first] * len(others), [*reports]
+    renders(next(iter(reports.values())))
 
 
 @each("static")
 def test_a_case_that_nothing_here_could_run_gets_its_verdict(
     case: Case, tmp_path: Path, cache: Path, request: pytest.FixtureRequest
 ) -> None:
-    judge(case, verified(None, laid_out(case, tmp_path, request), cache))
+    report = verified(None, laid_out(case, tmp_path, request), cache)
+    judge(case, report)
+    renders(report)

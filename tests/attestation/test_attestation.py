@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import hashlib
-import io
 import json
-import os
 import zipfile
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple
-from unittest import mock
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
@@ -32,10 +28,9 @@ from securesystemslib.dsse import Envelope
 from securesystemslib.signer import CryptoSigner, SSlibKey
 
 from harness.catalogue import CATALOGUE
-from harness.cli import run
 from tests import aws
 from tests.attestation.sigstore_world import Sigstore
-from tests.canaries import canaries_in
+from tests.command import Done, command
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -55,14 +50,6 @@ KINDS: dict[str, Callable[[], PrivateKeyTypes]] = {
     "rsa": lambda: rsa.generate_private_key(65537, 2048),
 }
 ARCHIVES = {"code.zip": "app.py", "layer.zip": "python/lib.py", "second.zip": "python/more.py"}
-
-
-class Done(NamedTuple):
-    """A run of the command."""
-
-    returncode: int
-    stdout: str
-    stderr: str
 
 
 STATIC = [{"check": check.id, "outcome": "completed"} for check in CATALOGUE if check.id != "handler-responds"]
@@ -127,20 +114,8 @@ class Release:
         )
 
     def run(self, *arguments: str, **environ: str) -> Done:
-        variables = {**os.environ, **environ, "LAMBDA_ARTIFACT_CACHE": str(self.folder / "cache")}
-        out, err = io.StringIO(), io.StringIO()
-        with (
-            contextlib.chdir(self.folder),
-            contextlib.redirect_stdout(out),
-            contextlib.redirect_stderr(err),
-            mock.patch.dict(os.environ, self.environ),  # where the AWS SDK looks
-        ):
-            code = run(arguments, variables)
-        done = Done(code, out.getvalue(), err.getvalue())
-        printed = done.stdout + done.stderr
-        assert not canaries_in(printed)
-        assert "Traceback" not in printed
-        assert "PRIVATE KEY" not in printed
+        done = command(self.folder, {**self.environ, **environ}, *arguments)
+        assert "PRIVATE KEY" not in done.stdout + done.stderr
         return done
 
     def attest(self, *arguments: str, key: str = "gate.pem", **environ: str) -> Done:

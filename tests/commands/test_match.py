@@ -5,10 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import os
 import re
-import subprocess
-import sys
 import time
 import zipfile
 from typing import TYPE_CHECKING, Any
@@ -18,6 +15,7 @@ import pytest
 from harness.catalogue import CATALOGUE
 from tests import aws
 from tests.canaries import canaries_in
+from tests.command import Done, command
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -48,21 +46,12 @@ class Project:
             file.writestr(zipfile.ZipInfo(entry), text)
         return (self.folder / name).read_bytes()
 
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            [sys.executable, "-m", "harness", *arguments],
-            cwd=self.folder,
-            env={**os.environ, **self.environ, "LAMBDA_ARTIFACT_CACHE": str(self.folder / "cache")},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        printed = done.stdout + done.stderr + "".join(path.read_text() for path in self.folder.glob("*.json"))
-        assert not canaries_in(printed)
-        assert "Traceback" not in printed
+    def run(self, *arguments: str) -> Done:
+        done = command(self.folder, self.environ, *arguments)
+        assert not canaries_in("".join(path.read_text() for path in self.folder.glob("*.json")))
         return done
 
-    def verify(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def verify(self, *arguments: str) -> Done:
         static = ("--engine", "none", "--select", "archive-integrity", "--output", "json=verify.json")
         return self.run("verify", *static, *arguments)
 
