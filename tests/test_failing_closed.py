@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import gc
+import json
 import os
 import signal
 import subprocess
@@ -209,43 +210,62 @@ def test_no_exception_on_the_way_is_a_pass(
     sys.stdout.write(f"{len(codes):,} functions, {called:,} exceptions\n")
 
 
+WAYS = (
+    "harness.manifest:load",
+    "harness.plan:plan",
+    "harness.verify:run",
+    "harness.verify:Verification.read_repository",
+    "harness.verify:Verification.report",
+    "harness.plugin.verifications:reports",
+    "harness.plugin.items:report_of",
+)
+ERRORS = ("SystemExit(0)", "GeneratorExit()", "BrokenPipeError()")
 IN_PYTEST = """
-import sys
+import importlib, itertools, json, os, sys
 import pytest
-import {module}
 
-def fail(*_, **__):
-    sys.stderr.write("called")
-    raise {error}
+def ended(way, error):
+    if pid := os.fork():
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    if way:
+        broken(way, error)
+    options = ["-m", "artifact", "--artifact-engine", "none", "-k", "upload-size", "-p", "no:cacheprovider"]
+    try:
+        code = pytest.main(options)
+    except SystemExit as exited:
+        code = exited.code or 0
+    except BaseException:
+        code = 1  # as Python itself ends then
+    os._exit(code)
 
-{owner}.{function} = fail
-options = ["-m", "artifact", "--artifact-engine", "none", "-k", "upload-size", "-p", "no:cacheprovider"]
-sys.exit(pytest.main(options))
+def broken(way, error):
+    module, _, inside = way.partition(":")
+    *owners, name = inside.split(".")
+    owner = importlib.import_module(module)
+    for one in owners:
+        owner = getattr(owner, one)
+    def fail(*_, **__):
+        open("called", "a").write(way + error)
+        raise eval(error)
+    setattr(owner, name, fail)
+
+ways, errors = json.loads(sys.argv[1])
+for way in ways:
+    importlib.import_module(way.partition(":")[0])  # once, and not in each process
+found = [[way, error, ended(way, error)] for way, error in [("", ""), *itertools.product(ways, errors)]]
+print(json.dumps(found), file=sys.stderr)
 """
 
 
-@pytest.mark.parametrize("error", ["SystemExit(0)", "GeneratorExit", "BrokenPipeError"])
-@pytest.mark.parametrize(
-    "function",
-    [
-        "harness.manifest:load",
-        "harness.plan:plan",
-        "harness.verify:run",
-        "harness.verify:Verification.read_repository",
-        "harness.verify:Verification.report",
-        "harness.plugin.verifications:reports",
-        "harness.plugin.items:report_of",
-    ],
-)
-def test_nor_is_it_in_pytest(function: str, error: str, tmp_path: Path, environ: dict[str, str]) -> None:
+def test_nor_is_it_in_pytest(tmp_path: Path, environ: dict[str, str]) -> None:
     lay_out(next(case for case in CASES if case.name == "sound"), tmp_path)
-    module, _, inside = function.partition(":")
-    owner, _, name = f"{module}.{inside}".rpartition(".")
-    script = IN_PYTEST.format(module=module, owner=owner, function=name, error=error)
+    command = [sys.executable, "-c", IN_PYTEST, json.dumps([WAYS, ERRORS])]
+    done = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, check=True)
 
-    done = subprocess.run(
-        [sys.executable, "-c", script], cwd=tmp_path, env=environ, capture_output=True, text=True, check=False
-    )
-
-    assert "called" in done.stderr + done.stdout
-    assert done.returncode not in {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED}
+    (_, _, untouched), *seen = json.loads(done.stderr.splitlines()[-1])
+    assert untouched == 0
+    called = (tmp_path / "called").read_text("utf-8")
+    assert [(way, error) for way, error, _ in seen if way + error not in called] == []
+    passes = {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED}
+    assert [(way, error) for way, error, code in seen if code in passes] == []
+    assert len(seen) == len(WAYS) * len(ERRORS)
