@@ -12,7 +12,7 @@ from harness.dependencies.git import GitUnavailable, tracked
 from harness.dependencies.globs import covers, matches
 from harness.dependencies.inputs import relative
 from harness.dependencies.pipelines.caches import cache_steps
-from harness.dependencies.repository import repository_root
+from harness.dependencies.repository import below, repository_root
 from harness.manifest import FILE_NAME
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 # A word of its own, as in lambda-layer, layers.zip and pythonLayer; players and the layers of images are others.
 _LAYER: Final = re.compile(r"(?:(?<![A-Za-z])[Ll]ayers?|(?<=[a-z])Layers?)(?![a-z])")
 _IMAGES: Final = re.compile(r"docker|buildx|buildkit|image|oci|podman|kaniko", re.IGNORECASE)
+_DEEPEST: Final = 3  # folders that lists of dependencies lie in
 _WILD: Final = re.compile(r"[*?\[!]")
 _LEADING: Final = re.compile(r"(?:\w+://)?[^/]*/(?=.)")
 # What scripts look for that is something else than an archive for Lambda, by its name.
@@ -87,7 +88,8 @@ def unkeyed(manifest: Manifest, inputs: Inputs) -> tuple[Unkeyed, ...]:
         known = _tracked(root) if known is None else known
         ignored = frozenset(name for name, _ in every).difference(known) if known else frozenset[str]()
         missing = tuple(name for name in _wanted(step, every, ignored) if name not in present)
-        if missing and (not step.by_hand or _hashes_sources(step, archives, known | {name for name, _ in every}, root)):
+        sources = known or _below(root)
+        if missing and (not step.by_hand or _hashes_sources(step, archives, sources.union(dict(every)), root)):
             patterns = tuple(dict.fromkeys(_shown(pattern) for group in step.hashed for pattern in group))
             partly = any(step.hashes(name) for name in _wanted(step, every, ignored))
             found.append(Unkeyed(step, path, own, missing, partly, patterns, tuple(_empty(step, patterns, root))))
@@ -138,6 +140,11 @@ def _tracked(root: Path) -> frozenset[str]:
         return frozenset(tracked(root))
     except GitUnavailable:
         return frozenset()
+
+
+def _below(root: Path) -> frozenset[str]:
+    """The files that are there, where no repository is: a pipeline may hand over an archive of one."""
+    return frozenset(path.relative_to(root).as_posix() for path, _ in below(root, _DEEPEST))
 
 
 def _archives(manifest: Manifest) -> tuple[Path, ...]:

@@ -351,3 +351,9 @@ def test_one_of_two_is_not_enough(tmp_path: Path) -> None:
     (one,) = found(tmp_path, workflow(run(script)), inputs=("backend/requirements.txt", "backend/base.txt"))
 
     assert (one.inputs, one.partly) == (("backend/base.txt",), True)
+
+
+def test_a_script_may_hash_any_file_that_is_there_where_no_repository_is(tmp_path: Path) -> None:
+    (one,) = found(tmp_path, {"setup.cfg": "", "scripts/layer.sh": f"HASH=$(sha256sum setup.cfg)\n{GUARD}"})
+
+    assert (one.keyed, one.inputs) == (("setup.cfg",), ("backend/requirements.txt",))
