@@ -9,6 +9,8 @@ from harness.manifest import Function
 from harness.model import Finding, Note, Severity
 from harness.policy import Limits
 
+SLOWER = 2  # times: what this machine may be, where it is compared with Lambda
+
 
 @define(since="0.1", scope=Scope.FUNCTION, need=Need.RUNTIME)
 def check(subject: Subject, engines: Engines) -> Findings:
@@ -32,9 +34,9 @@ def check(subject: Subject, engines: Engines) -> Findings:
     call and no further. Nothing waits for the retries that follow the call.
 
     An init that takes longer than 10 seconds is a warning: Lambda stops it there and starts again inside the first
-    invocation, at the caller's expense. With `snap-start` or `capacity-provider` in the manifest it may take 130
-    seconds, or as long as the function's timeout. Time that it only waited for a processor of this machine does not
-    count.
+    invocation, at the caller's expense. It is an error where it takes twice the declared `timeout` as well, since then
+    it never ends. With `snap-start` or `capacity-provider` in the manifest it may take 130 seconds, or as long as the
+    function's timeout. Time that it only waited for a processor of this machine does not count.
 
     With `capacity-provider`, Lambda starts the handler in several processes, 16 per vCPU by default, and each has a
     memory of its own: what one was seen to need is multiplied by them. `max-concurrency` in the manifest is their
@@ -65,18 +67,26 @@ def check(subject: Subject, engines: Engines) -> Findings:
     # How busy this machine is, is no property of the artifact.
     seconds = max(cpu_seconds, init.undisturbed_seconds + seen.compiling)
     if seconds > limit:
-        yield Finding(
-            f"init took {seconds:.1f} s, and Lambda stops it after {limit} s: INIT_REPORT Phase: init Status: timeout",
-            f"handler {function.handler}",
-            Severity.WARNING,
-            "import less at module level (`python -X importtime` shows what costs), or give the function more memory, "
-            "and with it more CPU",
-        )
+        yield _slow(function, seconds, limit)
     peak = seen.max_rss_bytes / (1024 * 1024)
     if function.capacity_provider and "memory" in function.stated:
         yield from _together(function, subject.policy.limits, peak)
     yield Note(
         f"init {init.seconds + seen.compiling:.2f} s, of which {cpu_seconds:.2f} s CPU, peak memory {peak:.0f} MB"
+    )
+
+
+def _slow(function: Function, seconds: float, limit: int) -> Finding:
+    """An init that Lambda stops; begun again in the first invocation, it has no more than the function's timeout."""
+    never = "timeout" in function.stated and not function.prolonged and seconds > SLOWER * function.timeout
+    again = f", and after the timeout of {function.timeout} s, begun again: Task timed out" if never else ""
+    return Finding(
+        f"init took {seconds:.1f} s, and Lambda stops it after {limit} s: INIT_REPORT Phase: init Status: timeout"
+        + again,
+        f"handler {function.handler}",
+        Severity.ERROR if never else Severity.WARNING,
+        f"{'raise `timeout`, ' if never else ''}import less at module level (`python -X importtime` shows what costs), "
+        "or give the function more memory, and with it more CPU",
     )
 
 

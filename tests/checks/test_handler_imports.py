@@ -36,6 +36,22 @@ def test_an_init_that_lambda_would_stop_is_a_warning(init: Ready) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("stated", "timeout", "severity"),
+    [({"timeout"}, 5, Severity.ERROR), ({"timeout"}, 6, Severity.WARNING), (set(), 3, Severity.WARNING)],
+    ids=["never ends", "may end on a faster machine", "assumed"],
+)
+def test_an_init_that_the_timeout_ends_each_time_is_an_error(
+    stated: set[str], timeout: int, severity: Severity
+) -> None:
+    declared = replace(function(), stated=frozenset(stated), timeout=timeout)
+    init = observation(Ready(10.5, 0.1, 10.5))
+
+    (finding,) = findings(check, subject(code("app/main.py"), function=declared), init)
+
+    assert finding.severity is severity
+
+
 def test_a_handler_that_does_not_start_is_told_in_lambdas_words_with_place_and_chain() -> None:
     failed = Failed(
         error("Runtime.ImportModuleError", "Unable to import module 'app.main': No module named 'defusedxml'"), 0.1
