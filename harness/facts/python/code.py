@@ -92,7 +92,7 @@ class Code:
     @cached_property
     def known(self) -> Known:
         """What names stand for where the module runs."""
-        return with_own(self.tree)
+        return with_own(self.tree, self.python)
 
     @cached_property
     def executed(self) -> frozenset[str]:

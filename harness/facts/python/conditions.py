@@ -67,12 +67,18 @@ _COMPARISONS: Final[Mapping[type[ast.cmpop], Callable[[Any, Any], bool]]] = {
 }
 
 
-def with_own(tree: ast.Module) -> Known:
-    """What is known of names, the module's own included that it gives one constant, and that no function changes."""
+def with_own(tree: ast.Module, python: tuple[int, int]) -> Known:
+    """What is known of names, those of the module included that have one value, and no function changes."""
     changed = {name for node in ast.walk(tree) if isinstance(node, ast.Global) for name in node.names}
-    own = {name: value.value for name, value in assigned_once(tree.body) if isinstance(value, ast.Constant)}
-    kept = {name: value for name, value in own.items() if isinstance(value, bool | int | str) and name not in changed}
-    return {**kept, **ON_LAMBDA}
+    known = dict(ON_LAMBDA)
+    for name, value in assigned_once(tree.body):
+        if name in changed or name in ON_LAMBDA:
+            continue
+        if isinstance(value, ast.Constant) and isinstance(value.value, bool | int | str):
+            known[name] = value.value
+        elif isinstance(value, ast.Compare | ast.UnaryOp) and (holds := truth(value, python, known).value) is not None:
+            known[name] = holds
+    return known
 
 
 def truth(test: ast.expr, python: tuple[int, int], known: Known = ON_LAMBDA) -> Truth:

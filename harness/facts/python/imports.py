@@ -202,7 +202,7 @@ class _Finder:
 
     @cached_property
     def _names(self) -> Known:
-        return with_own(self._tree)
+        return with_own(self._tree, self._python)
 
     def _truth(self, test: ast.expr, within: _Context) -> Truth:
         """Whether a condition holds; what other modules may set until a function is called is not known."""

@@ -121,7 +121,7 @@ class _Draft:
 class _Finder:
     def __init__(self, tree: ast.Module, python: tuple[int, int]) -> None:
         self._python = python
-        self._known = with_own(tree)
+        self._known = with_own(tree, python)
         self._imported = imported(tree)
         self._counts = Counter(bound(tree.body))
         self.unmade = frozenset(unmade(tree))
