@@ -245,12 +245,18 @@ def engine_of(options: argparse.Namespace) -> Choice:
 
 @contextlib.contextmanager
 def settings_of(options: argparse.Namespace, environ: Mapping[str, str], **others: Any) -> Iterator[Settings]:  # noqa: ANN401 - fields of Settings
-    """How handlers are started, with the cache in use and progress shown for as long."""
+    """How handlers are started, with the cache in use and progress shown for as long.
+
+    Raises:
+        UsageError: There is no such engine, or it is not the one that an option is for.
+    """
     from harness.cache.folder import cache_folder, using
     from harness.engines.choice import Choice, engine
     from harness.session.settings import Settings
 
     choice = engine_of(options)
+    if choice is Choice.PROCESS and options.image is not None:
+        raise UsageError("--image is what the container engine starts, and --engine process does not: leave one out")
     folder = cache_folder(environ)
     with Progress(sys.stderr) as progress, using(folder):
         yield Settings(

@@ -240,6 +240,7 @@ def test_what_is_not_said_of_the_old_side_is_as_on_the_new_one(call: Call) -> No
         (["--order", "code-first"], 1),
         (["--order", "atomic"], 0),
         (["--engine", "container", "--image", "no-such-image"], 3),
+        (["--engine", "process", "--image", "no-such-image"], 2),
     ],
 )
 def test_exit_codes_say_whether_it_can_be_deployed_so(
