@@ -12,7 +12,7 @@ import msgspec
 
 from harness import regular_files
 from harness.dependencies.project import MalformedFileError
-from harness.manifest.errors import line_of
+from harness.manifest.toml_lines import line_of
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias, Union, get_args, get_ori
 
 import msgspec
 
+from harness.manifest.toml_lines import line_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -24,10 +26,6 @@ NATIVE = (date,)
 """The types that TOML has a notation for: a quoted date is a string, and not a date."""
 
 _LONGEST_FOUND = 60
-_KEY = re.compile(r'"[^"]*"|\'[^\']*\'|[A-Za-z0-9_-]+')
-_DOTTED = rf"(?:{_KEY.pattern})(?:\s*\.\s*(?:{_KEY.pattern}))*"
-_HEADER = re.compile(rf"\s*(?P<open>\[\[?)\s*(?P<keys>{_DOTTED})\s*\]")
-_ASSIGNMENT = re.compile(rf"\s*(?P<keys>{_DOTTED})\s*=")
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,40 +155,3 @@ def _dotted(at: At) -> str:
 
 def _quoted(key: str) -> str:
     return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else json.dumps(key, ensure_ascii=False)
-
-
-def line_of(text: str, at: At) -> int | None:
-    """The line that comes nearest to a key: its own, or that of the table or inline value that holds it.
-
-    TOML readers keep no positions, so this is a search; a multi-line string that looks like TOML could mislead it,
-    which costs a wrong number in a message that is right otherwise.
-    """
-    best, best_line = 0, None
-    table: At = ()
-    seen: dict[At, int] = {}
-    for number, line in enumerate(text.split("\n"), start=1):
-        if header := _HEADER.match(line):
-            table = _within(_keys(header["keys"]), seen)
-            if header["open"] == "[[":
-                seen[table] = seen.get(table, -1) + 1
-                table = (*table, seen[table])
-            here = table
-        elif assignment := _ASSIGNMENT.match(line):
-            here = (*table, *_keys(assignment["keys"]))
-        else:
-            continue
-        if best < len(here) <= len(at) and here == at[: len(here)]:
-            best, best_line = len(here), number
-    return best_line
-
-
-def _within(keys: At, seen: dict[At, int]) -> At:
-    """The keys of a table, through the last element of each list of tables that it is in."""
-    table: At = keys[:1]
-    for key in keys[1:]:
-        table = (*table, *([seen[table]] if table in seen else []), key)
-    return table
-
-
-def _keys(dotted: str) -> At:
-    return tuple(key.strip("\"'") for key in _KEY.findall(dotted))

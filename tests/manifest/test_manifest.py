@@ -99,7 +99,7 @@ BAD = {
     ),
     "an item of a list": (
         'layers = [\n  "layer.zip",\n  3,\n]\n',
-        ["{file}:1: `layers[1]`: expected a string that is not empty, found 3"],
+        ["{file}:3: `layers[1]`: expected a string that is not empty, found 3"],
     ),
     "a name that no function has": (
         'deployed-as = "desk-{fn}"\n[functions.api]\nhandler = "a.b"\ndeployed-as = "api:7"\ndeployed = "x"\n',

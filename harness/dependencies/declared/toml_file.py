@@ -11,10 +11,10 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import InvalidName, canonicalize_name
 
 from harness.dependencies.declared.requirement_line import requirement
-from harness.dependencies.declared.toml_lines import Lines
 from harness.dependencies.project import Asked, Group, Kind
 from harness.dependencies.text_files import parse_toml, read_text, shown
 from harness.dependencies.urls import masked, names_bytes
+from harness.manifest.toml_lines import Lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

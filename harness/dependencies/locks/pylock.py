@@ -12,7 +12,7 @@ from harness.dependencies.locks.lock_file import major, normalised, vcs_url
 from harness.dependencies.locks.markers import Lists, UnreadableMarkerError, by_list, lists, mentions_lists
 from harness.dependencies.project import AnyLock, Edge, Locked, MalformedFileError
 from harness.dependencies.text_files import convert
-from harness.manifest.errors import line_of
+from harness.manifest.toml_lines import line_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

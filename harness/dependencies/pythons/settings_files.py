@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from harness.dependencies.pythons.pin import Kind, PythonPin
-from harness.manifest.errors import line_of
+from harness.manifest.toml_lines import line_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -28,6 +28,11 @@ _TOKEN: Final = re.compile(
 )
 
 
+def line_of(text: str, at: At) -> int | None:
+    """The line of a key or an item of a TOML document, or of what holds it; None in JSON, which has a brace first."""
+    return None if text.lstrip().startswith("{") else Lines(text).of(*at)
+
+
 class Lines:
     """The lines of a TOML document, by the way to a table, a key or an item."""
 

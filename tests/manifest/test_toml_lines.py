@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.dependencies.declared.toml_lines import Lines
+from harness.manifest.toml_lines import Lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 TEXT = '''\
 title = "x" # [not.a.table]
 [project]
