@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 
 import pytest
@@ -565,6 +566,12 @@ class TestFixtures:
 
         result.assert_outcomes(passed=1, failed=1)
         result.stdout.fnmatch_lines(["--engine none: no handler was started."])
+
+
+def test_assertions_that_the_package_does_not_have_are_not_rewritten() -> None:
+    rewritten = {name for name, module in sys.modules.items() if not isinstance(module.__loader__, SourceFileLoader)}
+    own = {name for name in rewritten if name.startswith("harness.")}
+    assert own <= {"harness.plugin"}  # which finds the others
 
 
 def test_an_ordinary_run_imports_nothing_of_a_verification(pytester: pytest.Pytester) -> None:
