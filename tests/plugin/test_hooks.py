@@ -569,9 +569,10 @@ class TestFixtures:
 
 
 def test_assertions_that_the_package_does_not_have_are_not_rewritten() -> None:
-    rewritten = {name for name, module in sys.modules.items() if not isinstance(module.__loader__, SourceFileLoader)}
-    own = {name for name in rewritten if name.startswith("harness.")}
-    assert own <= {"harness.plugin"}  # which finds the others
+    own = {name: module for name, module in sys.modules.items() if name.startswith("harness.")}
+    rewritten = {name for name, module in own.items() if not isinstance(module.__loader__, SourceFileLoader)}
+    assert rewritten <= {"harness.plugin"}  # which finds the others
+    assert len(own) > len(rewritten)
 
 
 def test_an_ordinary_run_imports_nothing_of_a_verification(pytester: pytest.Pytester) -> None:
