@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from harness import regular_files
-from harness.manifest.errors import NATIVE, InFile, diagnose, on_command_line
+from harness.manifest.errors import NATIVE, InFile, diagnose, on_command_line, without
 from harness.manifest.functions import Known, unknown_runtime
 from harness.manifest.resolve import resolve
 from harness.manifest.scopes import Scope
@@ -112,12 +112,13 @@ def load(  # noqa: PLR0913 - what a request says, and what it is held against; a
             scopes.append(read(runtimes))
         except ManifestError as error:
             problems += error.problems
+            scopes += [error.rest] if error.rest else []
+    known = Known(runtimes, checks, environ, archives)
     if problems:
-        raise ManifestError(tuple(problems))
+        raise ManifestError(tuple(dict.fromkeys([*problems, *_others(path, scopes, options, known)])))
     template = _template(scopes, discover) if discover else None
     if template:
         scopes.append(template.scope)
-    known = Known(runtimes, checks, environ, archives)
     if template is None:
         return resolve(path, scopes, options.events, known)
     known = replace(known, template=template.events, unlocated=template.unlocated)
@@ -125,6 +126,23 @@ def load(  # noqa: PLR0913 - what a request says, and what it is held against; a
     if archives and not manifest.functions:
         raise ManifestError((template.nothing,))
     return template.completed(manifest)
+
+
+def _others(
+    path: Path | None, scopes: Sequence[Scope[ManifestTable]], options: Options, known: Known
+) -> tuple[str, ...]:
+    """The problems of the values that are right in themselves; none where others say what is to be verified."""
+    tables = [scope.table for scope in scopes]
+    functions = [function for table in tables for function in table.functions.values()]
+    has_code = any(table.code for table in tables)
+    whole = all(one.handler and (one.code or has_code) for one in functions) and (functions or has_code)
+    if len(scopes) < (2 if path else 1) or not whole or any(table.template for table in tables):
+        return ()
+    try:
+        resolve(path, scopes, options.events, known)
+    except ManifestError as error:
+        return error.problems
+    return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,12 +288,14 @@ def _scope(table: object, folder: Path, name: Callable[[At], str], runtimes: Col
         return Scope(msgspec.convert(table, ManifestTable, builtin_types=NATIVE), folder, name, place=_placed(name))
     except msgspec.ValidationError as error:
         # An option that stands for several keys is wrong once.
-        problems = dict.fromkeys(f"{name(at)}: {sentence}" for at, sentence in diagnose(table, ManifestTable))
+        faults = list(diagnose(table, ManifestTable))
+        problems = dict.fromkeys(f"{name(at)}: {sentence}" for at, sentence in faults)
         said = (*(tuple(problems) or (f"{name(())}: {error}",)), *_without_handler(table, name))
         runtime = table.get("runtime") if isinstance(table, dict) else None
         if isinstance(runtime, str) and runtime and runtime not in runtimes:
             said = (*said, f"{name(('runtime',))}: {unknown_runtime(runtime, runtimes)}")
-        raise ManifestError(said) from None
+        rest = without(table, [at for at, _ in faults])
+        raise ManifestError(said, _scope(rest, folder, name, runtimes) if rest is not None else None) from None
 
 
 def _without_handler(table: object, name: Callable[[At], str]) -> Iterator[str]:

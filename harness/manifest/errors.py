@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import copy
 import difflib
 import json
 import re
 from dataclasses import dataclass
 from datetime import date
 from inspect import isclass
+from itertools import takewhile
 from types import NoneType, UnionType
-from typing import TYPE_CHECKING, Annotated, TypeAlias, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, Union, get_args, get_origin
 
 import msgspec
 
 from harness.manifest.toml_lines import line_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
     from pathlib import Path
 
 At: TypeAlias = tuple[str | int, ...]
@@ -93,6 +95,21 @@ def diagnose(value: object, expected: object, at: At = ()) -> Iterator[tuple[At,
             yield from diagnose(item, arguments[1], (*at, key))
     elif not _fits(value, expected):
         yield at, f"expected {_expectation(expected)}, found {_found(value)}"
+
+
+def without(table: object, wrong: Collection[At]) -> object:
+    """A copy of a table without the values at some places, and without a list of which an item is wrong.
+
+    None where the table is wrong itself.
+    """
+    rest = {"": copy.deepcopy(table)}
+    for at in wrong:
+        *to, last = ("", *takewhile(lambda part: isinstance(part, str), at))
+        holder: Any = rest
+        for key in to:
+            holder = holder.get(key, {})
+        holder.pop(last, None)
+    return rest.get("")
 
 
 def _diagnose_table(value: object, expected: type[msgspec.Struct], at: At) -> Iterator[tuple[At, str]]:

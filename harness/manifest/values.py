@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from datetime import date
 
     from harness.manifest.permissions import Permissions
+    from harness.manifest.scopes import Scope
     from harness.manifest.seeds import Seed
+    from harness.manifest.tables import ManifestTable
 
 
 class ManifestError(UsageError):
@@ -21,11 +23,13 @@ class ManifestError(UsageError):
 
     Attributes:
         problems: The sentences; each names the file and its line, or the option, then the key and what to change.
+        rest: What can be read without the wrong values, if that says what is to be verified.
     """
 
-    def __init__(self, problems: tuple[str, ...]) -> None:
+    def __init__(self, problems: tuple[str, ...], rest: Scope[ManifestTable] | None = None) -> None:
         super().__init__("\n".join(problems))
         self.problems = problems
+        self.rest = rest
 
 
 class Architecture(StrEnum):

@@ -209,6 +209,21 @@ BAD = {
             "{file}:3: `project`: {folder}/unpacked is not a file",
         ],
     ),
+    "faults of all kinds at once": (
+        (
+            'code = "code.zip"\nlayers = ["nope"]\nmemory = "x"\nrequirements = ["r.txt", 1]\n'
+            '[functions.a]\nhandler = "a.b"\nmemry = 1\nlayers = ["gone.zip"]\n'
+            '[[waivers]]\ncheck = "none-such"\nmatch = "b"\nreason = "c"\n'
+        ),
+        [
+            '{file}:3: `memory`: expected a whole number of megabytes from 128 to 32,768, found "x"',
+            "{file}:4: `requirements[1]`: expected a string that is not empty, found 1",
+            "{file}:7: `functions.a.memry`: unknown key; did you mean `memory`?",
+            "{file}:2: `layers[0]`: {folder}/nope does not exist",
+            "{file}:8: `functions.a.layers[0]`: {folder}/gone.zip does not exist",
+            "{file}:10: `waivers[0].check`: no check is named none-such; `lambda-artifact checks` lists them",
+        ],
+    ),
     "a folder that was not built": (
         'code = "dist"\n',
         [
