@@ -33,8 +33,8 @@ def check(subject: Subject, _: Engines) -> Findings:
     `lambda-artifact stamp` write into the archive what it was built from, in the step that builds it and never after a
     cache was restored. This check compares the stamp with what the manifest names in `requirements`, `project` and
     `inputs`, and reads the keys of GitHub Actions, GitLab, CircleCI and Azure Pipelines. It reads those, too, that
-    pipelines and shell scripts make themselves: a `sha256sum` or `hashFiles` over files that ends in a key of S3, a
-    path, or the name of a layer or an artifact.
+    pipelines, shell scripts and makefiles make themselves: a `sha256sum` or `hashFiles` over files that ends in a key
+    of S3, a path, or the name of a layer or an artifact.
     """
     inputs = inputs_of(subject.manifest, subject.lists.project)
     keys = unkeyed(subject.manifest, inputs)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from harness import regular_files
 from harness.dependencies.declared.groups import DEV, Include, Listed
+from harness.dependencies.declared.requirement_line import parse_line
 from harness.dependencies.declared.requirements import read_requirements
 from harness.dependencies.project import MAIN, Asked, Group, Kind, MalformedFileError
 
@@ -21,7 +22,7 @@ _DYNAMIC: Final = ("tool", "setuptools", "dynamic")
 
 
 def standard_lists(file: TomlFile, folder: Path) -> Iterator[Listed]:
-    """The lists of ``[project]`` and ``[dependency-groups]``, and the one that uv had before the latter."""
+    """The lists of ``[project]`` and ``[dependency-groups]``, and those which uv and PDM had before the latter."""
     if file.at("project", "dependencies") is not None or not _elsewhere(file):
         yield Listed(MAIN, "[project] dependencies", (*file.requirements(MAIN, "project", "dependencies"),))
     extras = ("project", "optional-dependencies")
@@ -33,6 +34,7 @@ def standard_lists(file: TomlFile, folder: Path) -> Iterator[Listed]:
     if file.at("tool", "uv", "dev-dependencies") is not None:
         asked = file.requirements(DEV, "tool", "uv", "dev-dependencies")
         yield Listed(DEV, "[tool.uv] dev-dependencies", (*asked,))
+    yield from _of_pdm(file)
 
 
 def is_dynamic(file: TomlFile) -> bool:
@@ -100,3 +102,19 @@ def _from_files(file: TomlFile, folder: Path, group: Group, *way: str) -> Iterat
             file.problems.append(f"{file.where(*way)}: takes a list from {error}")
         else:
             yield Listed(group, " and ".join(read.shown), (*(replace(one, group=group) for one in read.asked),))
+
+
+def _of_pdm(file: TomlFile) -> Iterator[Listed]:
+    tables = ("tool", "pdm", "dev-dependencies")
+    for key, group in file.groups(Kind.GROUP, *tables):
+        yield Listed(group, f"[tool.pdm.dev-dependencies] {key}", (*_for_pdm(file, group, *tables, key),))
+
+
+def _for_pdm(file: TomlFile, group: Group, *way: str) -> Iterator[Asked]:
+    """An array of requirements, where one that is installed as a link is written as in a requirements file."""
+    for index, text in file.strings(*way):
+        if text.startswith("-e"):
+            editable = parse_line(text.removeprefix("-e").strip(), file.where(*way, index), is_editable=True)
+            yield from (replace(one, group=group) for one in (editable,) if isinstance(one, Asked))
+        elif found := file.requirement(text, group, *way, index):
+            yield found

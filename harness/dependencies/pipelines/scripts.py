@@ -19,8 +19,11 @@ if TYPE_CHECKING:
     from harness.dependencies.pipelines.shell import Use
     from harness.dependencies.pipelines.shell_text import Text
 
-# The keys that commands stand under in the files of GitLab, CircleCI and Azure, in their order.
-_SCRIPTS: Final = ("before_script", "script", "after_script", "run", "command", "bash", "inlineScript")
+# The keys that commands stand under in the files of GitLab, CircleCI, Azure, CodeBuild and Bitbucket, in their order.
+_SCRIPTS: Final = (
+    *("before_script", "script", "after_script", "run", "command", "commands", "bash", "pwsh", "powershell"),
+    "inlineScript",
+)
 _VARIABLES: Final = ("variables", "env", "environment")
 _FOLDERS: Final = ("working-directory", "working_directory", "workingDirectory")
 _PARAMETER: Final = re.compile(r"<<\s*[\w.-]+\s*>>")

@@ -31,6 +31,13 @@ _WORKSPACES: Final = re.compile(
     r"\$(?:\{\{\s*github\.workspace\s*\}\}|\((?:Build\.SourcesDirectory|System\.DefaultWorkingDirectory)\)|"
     r"\{?(?:GITHUB_WORKSPACE|CI_PROJECT_DIR|CODEBUILD_SRC_DIR|BITBUCKET_CLONE_DIR)\b\}?)"
 )
+# `$hash = (Get-FileHash poetry.lock).Hash`
+_POWERSHELL: Final = re.compile(
+    r"\$(\w+)[ \t]*=[ \t]*\(?[ \t]*Get-FileHash[ \t]+(?:-(?:Literal)?Path[ \t]+)?([^\s|)]+)[^\n]*", re.IGNORECASE
+)
+_FUNCTION: Final = re.compile(
+    r"^[ \t]*(?:function[ \t]+([\w-]+)[ \t]*(?:\(\))?|([\w-]+)[ \t]*\(\))\s*\{((?:\$\{[^}]*\}|[^}])*?)\}", re.MULTILINE
+)
 _MOST: Final = 20  # scripts that are called
 
 
@@ -73,7 +80,9 @@ class Shell(ShellState):
     def read(self, text: str, first: int = 1, step: str | None = None) -> None:
         """Read a script whose first line has the number ``first``, run by the step with the id ``step``."""
         self._step = step
-        for pipeline in pipelines(commands(_WORKSPACES.sub(REPOSITORY, text), first)):
+        text = _POWERSHELL.sub(r"\1=$(sha256sum \2)", _WORKSPACES.sub(REPOSITORY, text))
+        self.functions |= {found[1] or found[2]: found[3] for found in _FUNCTION.finditer(text)}
+        for pipeline in pipelines(commands(text, first)):
             self.line = pipeline[0].line
             target = next((word for operator, word in pipeline[-1].redirected if operator.startswith(">")), None)
             if target and self.program(pipeline[0])[0] not in PRINTERS:

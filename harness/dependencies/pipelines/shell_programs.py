@@ -13,11 +13,14 @@ if TYPE_CHECKING:
 
 # Print a digest of files, or of their input.
 DIGESTS: Final = re.compile(
-    r"g?(?:sha(?:\d+|3)?sum|md5sum|md5|b2sum|b3sum|cksum|sum)|sha(?:\d+)?|shasum|xxh\w*sum|rhash|openssl",
+    r"g?(?:sha(?:\d+|3)?sum|md5sum|md5|b2sum|b3sum|cksum|sum)|sha(?:\d+)?|shasum|xxh\w*sum|rhash|openssl|"
+    r"Get-FileHash|certutil",
     re.IGNORECASE,
 )
 # Their output is made of the files that they are given.
-READERS: Final = frozenset({"cat", "head", "tail", "sort", "uniq", "find", "fd", "tar", "ls", "gzip", "du"})
+READERS: Final = frozenset(
+    {"cat", "head", "tail", "sort", "uniq", "find", "fd", "tar", "ls", "gzip", "du", "Get-Content"}
+)
 # The same, and the first argument selects what of the files.
 FILTERS: Final = frozenset({"jq", "yq", "grep", "egrep", "rg", "sed", "gsed", "awk", "gawk", "perl", "tomlq", "dasel"})
 # Look at their input alone.
@@ -49,10 +52,12 @@ KEYWORDS: Final = frozenset(
 _WITH_VALUE: Final = frozenset(
     {
         *("-a", "-A", "--algorithm", "-d", "-f", "-c", "-n", "-k", "-t", "-type", "-maxdepth"),
-        *("-mindepth", "-I", "-P", "-s", "-path", "-m"),
+        *("-mindepth", "-I", "-P", "-s", "-path", "-hashfile", "-Algorithm", "-m"),
     }
 )
-_NO_FILES: Final = frozenset({"dgst", "md5", "sha1", "sha256", "sha512", "-", "--", "\\", "{}", "+", ";"})
+_NO_FILES: Final = frozenset(
+    {"dgst", "md5", "sha1", "sha256", "sha512", "-", "--", "\\", "{}", "+", ";", "SHA256", "MD5"}
+)
 _FLAGS: Final = re.compile(r"[a-zA-Z]{1,4}")  # `tar czf …`
 _PUBLISHES: Final = frozenset({"put-object", "publish-layer-version", "update-function-code", "create-function"})
 _SENDS: Final = re.compile(r"(?:^| )(?:-T|--upload-file|(?:-X|--request) (?:PUT|POST))(?: |$)")

@@ -21,7 +21,7 @@ REPOSITORY: Final = "/~repository"
 ASSIGNMENT: Final = re.compile(r"(?:export\s+)?([A-Za-z_][\w-]*)\+?=")
 DECLARATIONS: Final = frozenset({"export", "local", "declare", "readonly", "typeset"})
 """Commands before assignments."""
-PRINTERS: Final = frozenset({"echo", "printf"})
+PRINTERS: Final = frozenset({"echo", "printf", "Write-Host", "Write-Output"})
 """Programs that print their arguments."""
 
 _HASH_FILES: Final = re.compile(r"hashFiles\s*\(([^()]*)\)", re.IGNORECASE)
@@ -46,6 +46,7 @@ class ShellState:
         variables: Their values; outputs of steps by ``steps.ID.outputs.NAME``.
         contents: The content of files that scripts write.
         line: The line that is being read.
+        functions: The bodies of the scripts' functions.
     """
 
     name: str
@@ -53,6 +54,7 @@ class ShellState:
     variables: dict[str, Text] = field(default_factory=dict)
     contents: dict[str, Text] = field(default_factory=dict)
     line: int = 0
+    functions: dict[str, str] = field(default_factory=dict)
     _depth: int = 0
     _substitutions: int = 0
 
@@ -135,7 +137,8 @@ class ShellState:
         program, arguments = call
         if program in PRINTERS:
             return any(argument.files for argument in arguments)
-        return bool(programs.DIGESTS.fullmatch(program))
+        is_git = program == "git" and bool(arguments) and arguments[0].text == "hash-object"
+        return is_git or program in self.functions or bool(programs.DIGESTS.fullmatch(program))
 
     def sources(self, pipeline: Sequence[Command]) -> Text:
         """The files behind the output of commands, digested or not."""
@@ -165,11 +168,34 @@ class ShellState:
             return joined(arguments).without_text
         if program in {"cd", "pushd"}:
             self.go(arguments)
+        elif program == "git":
+            return self._sources_of_git(arguments)
+        elif program in self.functions:
+            return self._sources_of_function(program, arguments)
         elif program in programs.READERS | programs.FILTERS or programs.DIGESTS.fullmatch(program):
             return joined(map(self._content, programs.files_of(program, arguments)))
         elif program not in programs.PASSING | programs.FIXED | _SILENT:
             return UNKNOWN
         return Text("")
+
+    def _sources_of_function(self, name: str, arguments: Sequence[Text]) -> Text:
+        before = {key: value for key, value in self.variables.items() if key.isdecimal() or key in {"@", "*"}}
+        given = {str(number): argument for number, argument in enumerate(arguments, 1)}
+        given["@"] = given["*"] = joined(arguments, " ")
+        self.variables |= given
+        output = self._substitution(self.functions[name], self.line)
+        self.variables = {key: value for key, value in self.variables.items() if key not in given} | before
+        return output.without_text
+
+    def _sources_of_git(self, arguments: Sequence[Text]) -> Text:
+        """``git hash-object FILE`` and ``git rev-parse HEAD:FOLDER``; its other output changes with each commit."""
+        verb, *named = [argument for argument in arguments if not argument.text.startswith("-")] or [Text("")]
+        named = [argument for argument in named if argument.text != "HEAD"]
+        if verb.text in {"hash-object", "ls-files", "ls-tree"} and named:
+            return joined(map(self._content, named))
+        if verb.text == "rev-parse" and named and named[0].text.startswith("HEAD:"):
+            return Text("*", (named[0].text.removeprefix("HEAD:"),), self.place)
+        return UNKNOWN
 
     def _content(self, name: Text) -> Text:
         """The content of the files that a text names."""

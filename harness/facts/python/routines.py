@@ -32,8 +32,12 @@ if TYPE_CHECKING:
 
 OWN: Final = ":"
 """Before a name of the module's own: ``:Service.run``."""
+SELF: Final = "self:"
+"""Before a method of the object itself, and of what its class is derived from."""
+SUPER: Final = "super:"
 
 _MANAGERS: Final = frozenset({"contextmanager", "asynccontextmanager"})
+_DEEPEST: Final = 2  # attributes of an object: `self.store.save`
 _MOST = 5_000  # routines of a module: more is no program
 
 
@@ -66,13 +70,13 @@ class Flow:
 
     Attributes:
         routines: The module's own level first.
-        classes: The names of its classes.
+        classes: Its classes, each with its bases.
         names: Names of the module's own level that stand for something else, each with what that may be: what is
             imported, the class of an instance, the function inside of a wrapper.
     """
 
     routines: tuple[Routine, ...] = ()
-    classes: tuple[str, ...] = ()
+    classes: tuple[tuple[str, tuple[str, ...]], ...] = ()
     names: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     def at(self, line: int) -> Routine | None:
@@ -94,7 +98,7 @@ def flow(tree: ast.Module, python: tuple[int, int]) -> Flow:
         names = finder.names(tree)
     except RecursionError:  # nested deeper than anybody writes
         return Flow()
-    return Flow(tuple(finder.routines), tuple(finder.classes), tuple(names.items()))
+    return Flow(tuple(finder.routines), tuple(finder.classes.items()), tuple(names.items()))
 
 
 def _last(tree: ast.Module) -> int:
@@ -103,9 +107,10 @@ def _last(tree: ast.Module) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Scope:
-    """What names stand for inside of functions; None where nobody knows."""
+    """What names stand for inside of functions, and the class that ``self`` is of, if any; None where nobody knows."""
 
     names: Mapping[str, str | None]
+    itself: str = ""
 
 
 @dataclass(slots=True)
@@ -126,11 +131,12 @@ class _Finder:
         self._counts = Counter(bound(tree.body))
         self.unmade = frozenset(unmade(tree))
         self.routines: list[Routine] = []
-        self.classes: list[str] = []
+        self._attributes: dict[str, tuple[str, ...]] = {}
+        self.classes: dict[str, tuple[str, ...]] = {}
 
     def names(self, tree: ast.Module) -> dict[str, tuple[str, ...]]:
         """What the names of the module's own level stand for, beside functions and classes."""
-        found: dict[str, tuple[str, ...]] = {
+        found: dict[str, tuple[str, ...]] = self._attributes | {
             name: (full,) for name, full in self._imported.items() if name not in self._counts
         }
         outside = _Scope({})
@@ -230,11 +236,11 @@ class _Finder:
     def _class(self, node: ast.ClassDef, draft: _Draft, name: str, *, sure: bool) -> None:
         self._search([*node.decorator_list, *node.bases, *node.keywords], draft, sure=sure)
         full = f"{name}.{node.name}".lstrip(".")
-        self.classes.append(full)
+        self.classes[full] = tuple(text for base in node.bases if (text := self._text(base, draft.scope)))
         for one in node.body:
             if isinstance(one, Function):
                 self._search([*one.decorator_list, one.args], draft, sure=sure)
-                self._function(one, draft.scope, full, method=True)
+                self._function(one, _Scope(draft.scope.names, full), full, method=True)
             else:
                 self._block([one], draft, full, sure=sure)
 
@@ -245,16 +251,32 @@ class _Finder:
         names: dict[str, str | None] = {**outer.names, **dict.fromkeys((*arguments, *bound(node.body)))}
         names |= {one.name: f"{OWN}{full}.{one.name}" for one in node.body if isinstance(one, Function | ast.ClassDef)}
         static = any(called(one) == "staticmethod" for one in node.decorator_list)
-        scope = _Scope(names)
+        scope = _Scope(names, outer.itself)
         if method and arguments and not static:
-            names[arguments[0]] = OWN + within  # the object's own class: `self.run` is `Service.run`
+            names[arguments[0]] = SELF
         for name, value in assigned_once(node.body):
             names[name] = next(iter(self._stands_for(value, scope)), None) if name not in arguments else None
         for name, manager in managed(node.body, names):
             names[name] = self._text(manager, scope)
+        if method:
+            self._attributes |= dict(self._assigned(node, within, scope))
         decorators = {called(one) for one in node.decorator_list}
         deferred = yields(node) and not decorators & _MANAGERS
         self.routine(full, node.body, scope, last=node.end_lineno or node.lineno, deferred=deferred)
+
+    def _assigned(self, node: Function, within: str, scope: _Scope) -> Iterator[tuple[str, tuple[str, ...]]]:
+        """What a method makes attributes of its object stand for: ``self.store = Store()``."""
+        for one in node.body:
+            match one:
+                case ast.Assign(targets=[ast.Attribute(value=ast.Name(id=name), attr=attribute)], value=value) | (
+                    ast.AnnAssign(
+                        target=ast.Attribute(value=ast.Name(id=name), attr=attribute), value=ast.expr() as value
+                    )
+                ) if scope.names.get(name) == SELF:
+                    if texts := tuple(self._stands_for(value, scope)):
+                        yield f"{within}.{attribute}", texts
+                case _:
+                    pass
 
     def _enter(self, items: Iterable[ast.withitem], draft: _Draft, *, sure: bool) -> None:
         for item in items:
@@ -280,11 +302,21 @@ class _Finder:
         """What an expression names, with what its first name stands for; None where nobody can tell."""
         attributes: list[str] = []
         while isinstance(node, ast.Attribute | ast.Call):  # `Service().run` is a method of the class
-            if isinstance(node, ast.Attribute):
+            if isinstance(node, ast.Call):
+                if isinstance(node.func, ast.Name) and node.func.id == "super" and attributes:
+                    return SUPER + attributes[-1] if len(attributes) == 1 else None
+                node = node.func
+            else:
                 attributes.append(node.attr)
-            node = node.func if isinstance(node, ast.Call) else node.value
-        base = self._name(node.id, scope) if isinstance(node, ast.Name) else None
-        return None if base is None else ".".join([base, *reversed(attributes)])
+                node = node.value
+        if not isinstance(node, ast.Name):
+            return None
+        base = self._name(node.id, scope)
+        if base is None:
+            return None
+        if base == SELF:
+            return SELF + ".".join(reversed(attributes)) if 1 <= len(attributes) <= _DEEPEST else None
+        return ".".join([base, *reversed(attributes)])
 
     def _name(self, name: str, scope: _Scope) -> str | None:
         if name in scope.names:

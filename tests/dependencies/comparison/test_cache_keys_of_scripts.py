@@ -78,6 +78,7 @@ STALE = {
     "github, md5sum": workflow(run(f"HASH=`md5sum backend/poetry.lock | awk '{{print $1}}'`\n{FETCH}")),
     "github, shasum from standard input": workflow(run(f"HASH=$(shasum -a 256 < backend/poetry.lock)\n{FETCH}")),
     "github, openssl": workflow(run(f"HASH=$(openssl dgst -sha256 backend/poetry.lock | cut -d' ' -f2)\n{FETCH}")),
+    "github, git's own digest": workflow(run(f"HASH=$(git hash-object backend/poetry.lock)\n{FETCH}")),
     "github, a folder of work": workflow(
         run(f"HASH=$(sha256sum poetry.lock)\n{FETCH.replace('build/', '')}", "working-directory: backend")
     ),
@@ -132,6 +133,9 @@ STALE = {
     "a script with a function": {
         "deploy.sh": f"digest() {{ cat backend/poetry.lock; }}\n{LOCK}\nfetch() {{\n  {FETCH}\n}}\nfetch\n"
     },
+    "a makefile": {
+        "Makefile": "HASH := $(shell md5sum backend/poetry.lock)\n\nbuild/layer-$(HASH).zip:\n\t./build.sh $@\n"
+    },
     "gitlab": {
         ".gitlab-ci.yml": GITLAB.format(LOCK, "'[ -f layers/$HASH.zip ] && cp layers/$HASH.zip build/layer.zip'")
     },
@@ -179,6 +183,16 @@ STALE = {
               az storage blob download -n layers/$HASH.zip -f build/layer.zip
         """
     },
+    "a script with a function that makes the digest": {
+        "deploy.sh": f"""\
+        digest_of() {{
+          local file="${{1}}"
+          sha256sum "$file" | cut -d' ' -f1
+        }}
+        HASH=$(digest_of backend/poetry.lock)
+        {FETCH}
+        """
+    },
     "azure, an artifact": {
         "azure-pipelines.yml": f"""\
         steps:
@@ -190,6 +204,14 @@ STALE = {
         """
     },
     "github, an artifact by its command line": workflow(run(f"{LOCK}\ngh run download -n layer-$HASH || ./build.sh")),
+    "azure, powershell": {
+        "azure-pipelines.yml": """\
+        steps:
+          - pwsh: |
+              $hash = (Get-FileHash backend/poetry.lock -Algorithm SHA256).Hash
+              aws s3 cp "s3://b/layers/$hash.zip" build/layer.zip
+        """
+    },
     "github, another job's output": {
         ".github/workflows/deploy.yml": """\
         jobs:
@@ -221,6 +243,7 @@ STALE = {
     "github, sha1sum of two in a job for a matrix": workflow(
         run(f"HASH=$(cat backend/poetry.lock backend/pyproject.toml | sha1sum | awk '{{print $1}}')\n{FETCH}")
     ),
+    "codebuild": {"buildspec.yml": f"phases:\n  build:\n    commands:\n      - {LOCK}\n      - {FETCH}\n"},
 }
 
 
@@ -233,7 +256,8 @@ def test_what_is_not_in_a_key_is_named(files: dict[str, str], tmp_path: Path) ->
     file, _, line = one.step.where.partition(":")
     text = (tmp_path / file).read_text().splitlines()
     assert any(
-        word in text[int(line) - 1] for word in ("poetry.lock", "layer.key", "LAYER_HASH", "steps.key", "needs.key")
+        word in text[int(line) - 1]
+        for word in ("poetry.lock", "layer.key", "LAYER_HASH", "steps.key", "digest_of", "needs.key")
     )
 
 
@@ -280,6 +304,13 @@ FRESH = {
         {BOTH}
         [ "$HASH" = "$(cat .back)" ] && exit
         zip -r build/layer.zip python
+        """
+    },
+    "a function over all files": {
+        "deploy.sh": f"""\
+        digest_of() {{ cat "$@" | md5sum; }}
+        HASH=$(digest_of backend/poetry.lock backend/requirements.txt)
+        {FETCH}
         """
     },
     "a function of which nothing is known": {"deploy.sh": f"HASH=$(digest_of backend/poetry.lock)\n{FETCH}"},

@@ -105,6 +105,10 @@ STANDARD = {
         "[dependency-groups]\ndev = ['a']\n[tool.uv]\ndev-dependencies = ['b']\n",
         ["2 group dev: a", "4 group dev: b"],
     ),
+    "PDM's older lists": (
+        "[tool.pdm.dev-dependencies]\nlint = ['ruff']\ntest = ['-e ./x', '-e file:///${PROJECT_ROOT}/y#egg=y']\n",
+        ["2 group lint: ruff", "3 group test: y @ file:///${PROJECT_ROOT}/y#egg=y"],
+    ),
     "nothing": ("", []),
     "other people's tables": ("[tool.ruff]\nline-length = 120\n", []),
 }
@@ -557,9 +561,10 @@ TABLES = {
         "main": "[tool.poetry.dependencies]",
         "group dev": "[tool.poetry.dev-dependencies]",
     },
-    "[project]\n[tool.uv]\ndev-dependencies = []\n": {
+    "[project]\n[tool.uv]\ndev-dependencies = []\n[tool.pdm.dev-dependencies]\nlint = []\n": {
         "main": "[project] dependencies",
         "group dev": "[tool.uv] dev-dependencies",
+        "group lint": "[tool.pdm.dev-dependencies] lint",
     },
 }
 

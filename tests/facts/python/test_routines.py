@@ -24,6 +24,8 @@ TAKES = {
     "instance": f"{SERVICE}service = Service()\ndef handler(event, context):\n    service.run()\n",
     "overridden": f"{SERVICE}class Other(Service):\n    def step(self):\n        pass\n"
     "def handler(event, context):\n    Other().run()\n",
+    "attribute": f"{SERVICE}class App:\n    def __init__(self):\n        self.service = Service()\n"
+    "    def go(self):\n        self.service.run()\ndef handler(event, context):\n    App().go()\n",
     "made once": f"db = None\ndef connect():\n    {HERE}\ndef handler(event, context):\n    global db\n"
     "    if db is None:\n        db = connect()\n",
     "made before": f"db = 1\ndef connect():\n    {HERE}\ndef handler(event, context):\n    global db\n"
@@ -55,6 +57,7 @@ WHEN = {
         "told and failed",
         "method",
         "instance",
+        "attribute",
         "made once",
         "wrapped",
         "renamed",
@@ -81,10 +84,11 @@ def test_calls_are_followed_from_module_to_module() -> None:
     api = function("api", "app.main.handler")
     files = {
         "app/__init__.py": "",
-        "app/main.py": "from app import db\nclass Mine:\n"
-        "    def run(self):\n        self.step()\n    def step(self):\n        import a\n"
+        "app/main.py": "from app import db\nfrom .base import Base\nclass Mine(Base):\n"
+        "    def step(self):\n        import a\n"
         "def handler(event, context):\n    db.connect()\n    with db.Session() as session:\n        session.add()\n"
         "    Mine().run()\n",
+        "app/base.py": "class Base:\n    def run(self):\n        self.step()\n    def step(self):\n        import b\n",
         "app/db.py": "def connect():\n    from app import lazy\nclass Session:\n"
         "    def __enter__(self):\n        import c\n"
         "    def add(self):\n        import d\n    def remove(self):\n        import e\n",
@@ -101,5 +105,5 @@ def test_calls_are_followed_from_module_to_module() -> None:
         if len(one.module) == 1
     }
     assert {name for name, one in when.items() if one is When.AT_EVENT} == set("acdf")
-    assert {name for name, one in when.items() if one is When.LATER} == {"e"}
+    assert {name for name, one in when.items() if one is When.LATER} == set("be")
     assert when["g"] is When.NEVER
