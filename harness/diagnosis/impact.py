@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.diagnosis.severity import UNAFFECTED
+from harness.diagnosis.severity import PERHAPS, UNAFFECTED
 from harness.facts.python.possible_imports import computes
 from harness.facts.python.walk import weaker
 from harness.model import When
@@ -64,7 +64,7 @@ class Affected:
         if self.later:
             yield f"affected, when the import is reached: {'; '.join(map(str, self.later))}"
         if self.perhaps:
-            yield f"perhaps affected: {'; '.join(f'{name} ({path} loads modules)' for name, path in self.perhaps)}"
+            yield PERHAPS + "; ".join(f"{name} ({path} loads modules)" for name, path in self.perhaps)
         if self.alone:
             yield UNAFFECTED + ", ".join(self.alone)
 

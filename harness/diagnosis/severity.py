@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
 UNAFFECTED = "not affected: "
-"""Before the names of functions that something leaves alone, in the text of a cause."""
+PERHAPS = "perhaps affected: "
+"""Before the names of functions that something leaves alone, or may stop, in the text of a cause."""
 
 
 def severity(when: When) -> Severity | None:
@@ -62,7 +63,7 @@ def disproved(finding: Finding, started: Collection[str]) -> Finding:
 
 
 def less_spared(finding: Finding, failed: Collection[str]) -> Finding:
-    """A finding that calls no function unaffected which the runtime has seen fail.
+    """A finding that calls no function unaffected, or perhaps affected, which the runtime has seen fail.
 
     Args:
         finding: The finding.
@@ -70,12 +71,16 @@ def less_spared(finding: Finding, failed: Collection[str]) -> Finding:
     """
     if not failed:
         return finding
-    lines = []
-    for line in (finding.cause or "").splitlines():
-        if line.startswith(UNAFFECTED):
-            left = [name for name in line.removeprefix(UNAFFECTED).split(", ") if name not in failed]
-            lines += [UNAFFECTED + ", ".join(left)] if left else []
-        else:
-            lines.append(line)
+    lines = (_without(failed, line) for line in (finding.cause or "").splitlines())
     spared = tuple(name for name in finding.spared if name not in failed)
-    return replace(finding, spared=spared, cause="\n".join(lines) or None)
+    return replace(finding, spared=spared, cause="\n".join(filter(None, lines)) or None)
+
+
+def _without(names: Collection[str], line: str) -> str:
+    """A line of a cause without these functions among those that are unaffected, or perhaps affected."""
+    for start, between in ((UNAFFECTED, ", "), (PERHAPS, "; ")):
+        if line.startswith(start):
+            listed = line.removeprefix(start).split(between)
+            left = between.join(one for one in listed if one.partition(" (")[0] not in names)
+            return start + left if left else ""
+    return line

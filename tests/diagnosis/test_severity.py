@@ -50,3 +50,5 @@ def test_what_failed_is_not_called_unaffected() -> None:
     assert less_spared(found, ["api"]) == Finding("m", "w", cause="built: no\nnot affected: night", spared=("night",))
     assert less_spared(found, ["api", "night"]) == Finding("m", "w", cause="built: no")
     assert less_spared(found, []) is found
+    possible = Finding("m", "w", cause="perhaps affected: api (a.py loads modules); night (b.py loads modules)")
+    assert less_spared(possible, ["api"]).cause == "perhaps affected: night (b.py loads modules)"
