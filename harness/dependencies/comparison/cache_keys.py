@@ -157,7 +157,10 @@ def _archives(manifest: Manifest) -> tuple[Path, ...]:
 
 
 def _held(step: CacheStep, archives: Sequence[str], root: Path, folder: str) -> tuple[str, bool] | None:
-    """The path of a manifest's archives that a step keeps, and whether it is one of them; None where it keeps none."""
+    """The path of a manifest's archives that a step keeps, and whether it is one of them; None where it keeps none.
+
+    What a job installs into, and makes one of the archives of, counts like that archive.
+    """
     if step.by_hand:
         return _named(step, archives)
     kept = [path for path in step.paths if not path.startswith("!")]
@@ -167,6 +170,8 @@ def _held(step: CacheStep, archives: Sequence[str], root: Path, folder: str) -> 
     for path in kept:
         if any(matches(path, place) or path.startswith(f"{place}/") for place in places):
             return path, True
+    zipped = any(posixpath.basename(made) == posixpath.basename(one) for made in step.made for one in archives)
+    places += (folder for folder in step.made if zipped and not folder.endswith(".zip"))
     for path in kept:
         if any(covers(path, place) for place in places) or _is_layer(step, path, root, folder):
             return path, False

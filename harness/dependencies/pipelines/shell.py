@@ -147,6 +147,7 @@ class Shell(ShellState):
                 self.path(file) for flag, file in pairs if flag in {"-r", "--requirement", "--requirements"}
             )
             self.made += (self.path(folder) for flag, folder in pairs if flag in {"-t", "--target"})
+            self.made += (self.path(text.partition("=")[2]) for text in texts if text.startswith("--target="))
         if program in {"zip", "7z"}:
             self.made += [self.path(text) for text in texts if text.endswith(".zip")][:1]
 

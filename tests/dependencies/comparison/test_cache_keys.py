@@ -128,6 +128,28 @@ def test_it_says_what_the_key_is_made_of(tmp_path: Path) -> None:
     assert one.step.where == f"{WORKFLOW}:9"
 
 
+INSTALLS = "pip install -r requirements.txt -t pkg/python && cd pkg && zip -qr ../build/layer.zip python"
+
+
+@pytest.mark.parametrize(
+    ("run", "path", "hashed", "said"),
+    [
+        (INSTALLS, "pkg/python", "poetry.lock", True),
+        (INSTALLS, "pkg", "poetry.lock", True),
+        (INSTALLS.replace("-t pkg", "--target=pkg"), "pkg/", "poetry.lock", True),
+        (INSTALLS, "pkg/python", "requirements.txt", False),
+        (INSTALLS, "pkg/wheels", "poetry.lock", False),
+        (INSTALLS.replace("layer.zip", "lint.zip"), "pkg/python", "poetry.lock", False),
+        ("pip install -r requirements.txt -t pkg/python", "pkg/python", "poetry.lock", False),
+    ],
+)
+def test_the_folder_that_the_layer_is_made_of_counts_like_the_layer(
+    run: str, path: str, hashed: str, tmp_path: Path, *, said: bool
+) -> None:
+    missing = [one.inputs for one in found(tmp_path, (path, key(hashed)), run=run)]
+    assert missing == ([("requirements.txt",)] if said else [])
+
+
 class TestFolders:
     """The manifest may lie in a folder of the repository; patterns are relative to its root."""
 
