@@ -67,7 +67,7 @@ def _azure_step(task: Node, known: Mapping[str, str], state: Shell) -> Iterator[
             hashed.append(tuple(patterns))
     path = inside(substituted(scalar(child(task, "inputs", "path")) or "", _AZURE_VARIABLE, known), *_AZURE_WORKSPACES)
     paths = () if "$(" in path else (path,)
-    yield CacheStep(f"{state.name}:{line(node)}", paths, tuple(hashed), installed=tuple(state.installed))
+    yield _cache(node, paths, tuple(hashed), state)
 
 
 def _azure_patterns(segment: str) -> Sequence[str]:
@@ -106,23 +106,23 @@ def _circleci_step(save: Node, roots: Sequence[str], state: Shell) -> Iterator[C
         elif not _CIRCLECI_CONSTANT.fullmatch(template):
             return
     paths = tuple(inside(path, *roots) for path in scalars(child(save, "paths")) if _CIRCLECI_PARAMETER not in path)
-    yield CacheStep(f"{state.name}:{line(node)}", paths, tuple(hashed), installed=tuple(state.installed))
+    yield _cache(node, paths, tuple(hashed), state)
 
 
 def gitlab(document: Node, name: str, source: Callable[[str], str]) -> Iterator[CacheStep]:
     """The caches of all jobs of a file, and those that jobs share."""
-    shared = _literals(document)
+    shared, state = _literals(document), shell(document, name, source)
     yield from dict.fromkeys(
         step
         for holder in (document, *(value for _, value in entries(document)))
         if (caches := child(holder, "cache"))
         for cache in items(caches) or (caches,)
-        for step in _gitlab_step(cache, {**shared, **_literals(holder)}, name)
+        for step in _gitlab_step(cache, {**shared, **_literals(holder)}, state)
     )
-    yield from keys_by_hand(shell(document, name, source))
+    yield from keys_by_hand(state)
 
 
-def _gitlab_step(cache: Node, known: Mapping[str, str], name: str) -> Iterator[CacheStep]:
+def _gitlab_step(cache: Node, known: Mapping[str, str], state: Shell) -> Iterator[CacheStep]:
     key = child(cache, "key")
     files = child(key, "files") or child(key, "files_commits")
     if key is None or files is None:
@@ -134,7 +134,12 @@ def _gitlab_step(cache: Node, known: Mapping[str, str], name: str) -> Iterator[C
         return
     written = (substituted(text, _GITLAB_VARIABLE, known) for text in scalars(child(cache, "paths")))
     paths = (inside(text, *_GITLAB_WORKSPACES) for text in written)
-    yield CacheStep(f"{name}:{line(key)}", tuple(path for path in paths if "$" not in path), (tuple(patterns),))
+    yield _cache(key, tuple(path for path in paths if "$" not in path), (tuple(patterns),), state)
+
+
+def _cache(key: Node, paths: tuple[str, ...], hashed: tuple[tuple[str, ...], ...], state: Shell) -> CacheStep:
+    where = f"{state.name}:{line(key)}"
+    return CacheStep(where, paths, hashed, installed=tuple(state.installed), made=tuple(state.made))
 
 
 def _literals(node: Node | None) -> dict[str, str]:

@@ -150,6 +150,29 @@ def test_the_folder_that_the_layer_is_made_of_counts_like_the_layer(
     assert missing == ([("requirements.txt",)] if said else [])
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        (".gitlab-ci.yml", "a:\n  script: [RUN]\n  cache:\n    key: {files: [poetry.lock]}\n    paths: [pkg/python]\n"),
+        (
+            ".circleci/config.yml",
+            (
+                "jobs:\n  a:\n    steps:\n      - run: RUN\n      - save_cache:\n"
+                '          key: v1-{{ checksum "poetry.lock" }}\n          paths: [pkg/python]\n'
+            ),
+        ),
+        (
+            "azure-pipelines.yml",
+            "steps:\n  - task: Cache@2\n    inputs: {key: poetry.lock, path: pkg/python}\n  - script: RUN\n",
+        ),
+    ],
+)
+def test_so_it_does_in_other_systems(name: str, text: str, tmp_path: Path) -> None:
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text(text.replace("RUN", INSTALLS))
+    assert [one.inputs for one in found(tmp_path)] == [("requirements.txt",)]
+
+
 class TestFolders:
     """The manifest may lie in a folder of the repository; patterns are relative to its root."""
 
