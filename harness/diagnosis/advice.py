@@ -6,13 +6,15 @@ import re
 import signal
 from typing import TYPE_CHECKING
 
+from harness.diagnosis import absent_names, import_errors, known_errors, native, system, variables
 from harness.diagnosis import handler as handlers
-from harness.diagnosis import import_errors, known_errors, native, system, variables
 from harness.diagnosis.frames import own_frame
 from harness.diagnosis.values import Advice
 from harness.engines.protocol import Exceeded, Exited, Failed, LambdaError, Trace
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from harness.dependencies.comparison.dependency_lists import DependencyLists
     from harness.engines.protocol import Answer, Init
     from harness.facts.python.program import Program
@@ -73,9 +75,20 @@ def for_init(  # noqa: PLR0911 - a table
 
 def _shadow(said: str, program: Program) -> Advice | None:
     """Advice on an error whose words are about one of Python's modules, where a file of one's own is in its place."""
-    lacking = (lack for words in LACKS for lack in words.finditer(said))
-    found = (import_errors.shadow(lack["module"], lack["name"], program) for lack in lacking)
+    found = (absent_names.shadow(module, name, program) for module, name in _lacking(said))
     return next(filter(None, found), None)
+
+
+def _of_python(said: str, trace: Trace, program: Program) -> Advice | None:
+    """Advice on an error whose words are about what one of Python's modules lacks in the functions' version."""
+    path = trace.frames[-1].file if trace.frames else ""
+    found = (absent_names.of_python(module, name, path, program) for module, name in _lacking(said))
+    return next(filter(None, found), None)
+
+
+def _lacking(said: str) -> Iterator[tuple[str, str]]:
+    """The modules, each with what it lacks, in Python's words."""
+    return ((lack["module"], lack["name"]) for words in LACKS for lack in words.finditer(said))
 
 
 def for_answer(end: Answer, function: Function, lists: DependencyLists) -> Advice:
@@ -178,7 +191,7 @@ def for_error(  # noqa: PLR0911 - a table
         return Advice(f"{variables.declare(name, function)}, or read it in the handler")
     if found := known_errors.of_backport(trace, program) or known_errors.advice(error, program):
         return found
-    if found := _shadow(error.message, program):
+    if found := _shadow(error.message, program) or _of_python(error.message, trace, program):
         return found
     if function.seed and ANSWERED.search(error.message):
         return Advice(

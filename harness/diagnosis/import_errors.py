@@ -8,16 +8,14 @@ from typing import TYPE_CHECKING, Final
 from harness import regular_files
 from harness.artifact.bundle import CODE_ROOT
 from harness.dependencies.comparison.built import Presence
-from harness.diagnosis import impact, native
+from harness.diagnosis import absent_names, impact, native
 from harness.diagnosis.dependency_edits import edits
 from harness.diagnosis.dependency_trace import listed, looked_at, trace
 from harness.diagnosis.provider import provider
 from harness.diagnosis.values import Advice, numbered
-from harness.facts.python import stdlib
-from harness.facts.python.search import STANDARD_LIBRARY, Found, Given, Missing, site_folders
+from harness.facts.python.search import Found, Missing, site_folders
 from harness.facts.python.search_path import WRAPPER, with_wrapper
 from harness.model import Defect, Edit, Fault, When
-from harness.policy import preinstalled
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,7 +52,11 @@ def _advice(module: str, lists: DependencyLists) -> Advice:
     program = lists.program
     top = module.partition(".")[0]
     parent, _, own = module.rpartition(".")
-    if known := shadow(parent, own, program) or _structural(module, program) or of_the_runtime(module, None, program):
+    if (
+        known := absent_names.shadow(parent, own, program)
+        or _structural(module, program)
+        or absent_names.of_the_runtime(module, None, program)
+    ):
         return known
     if isinstance(program.search.find(top), Missing):
         return _uncopied(module, lists) or _of_a_distribution(module, lists)
@@ -141,62 +143,6 @@ def _uncopied(module: str, lists: DependencyLists) -> Advice | None:
     return None
 
 
-def shadow(module: str, name: str, program: Program) -> Advice | None:
-    """Advice where a file of one's own takes the place of one of Python's modules, which has what is missing."""
-    top = module.partition(".")[0]
-    found = program.search.find(top)
-    if top not in program.policy.stdlib or not isinstance(found, Found) or found.path in program.facts.owners:
-        return None
-    if name != "__path__" and not stdlib.certainly_has(module, name):  # `__path__` is what a package has
-        return None
-    return Advice(f"rename {found.path}", f"{found.path} takes the place of the standard library's {top!r}")
-
-
-def of_the_runtime(module: str, name: str | None, program: Program) -> Advice | None:
-    """Advice where the runtime brings the package, and what is imported is not in it."""
-    found = program.search.find(module.partition(".")[0])
-    if not isinstance(found, Given) or found.by == STANDARD_LIBRARY:
-        return None
-    for copy, distribution in preinstalled.VENDORED.items():
-        if f"{module}.".startswith(f"{copy}."):
-            return Advice(
-                _add(distribution, distribution, program) + f", and import {distribution} instead of {copy}",
-                f"{found.by} has had no more than the exceptions of its copy of {distribution} since 1.13",
-            )
-    what = f"{module}.{name}" if name else module
-    version = preinstalled.contents().versions.get(found.by)
-    return Advice(
-        f"correct the import, or add a version of {found.by} that has {what} to the requirements that the layer is "
-        "built from",
-        f"{found.by} is the runtime's{f', {version} or near it' if version else ''}",
-    )
-
-
-def of_a_name(module: str, name: str, path: str, program: Program) -> Advice:
-    """Advice on a name that a module lacks which is there, and which the file at ``path`` imports."""
-    if (
-        known := shadow(module, name, program)
-        or of_the_runtime(module, name, program)
-        or native.of_module(module, program)
-    ):
-        return known
-    owners, found = program.facts.owners, program.search.find(module)
-    owner, by = owners.get(found.path) if isinstance(found, Found) else None, owners.get(path)
-    if owner is None:
-        return Advice(f"correct the name, or install the version of {module.partition('.')[0]!r} that has it")
-    faults = (Fault(Defect.NO_NAME, f"{owner.distribution.name} {owner.distribution.version}"),)
-    has = f"{owner.distribution.name} {owner.distribution.version} has no {name!r} in {module}"
-    if by is None or by.distribution.key == owner.distribution.key:
-        return Advice(
-            f"correct the name, or install a version of {owner.distribution.name} that has it", has, (), faults
-        )
-    return Advice(
-        f"install versions of {by.distribution.name} and {owner.distribution.name} that fit each other",
-        f"{has}, and {by.distribution.name} {by.distribution.version} needs it",
-        faults=faults,
-    )
-
-
 def _of_a_distribution(module: str, lists: DependencyLists) -> Advice:
     top = module.partition(".")[0]
     owners = (provider(name, lists) for name in impact.names(module, lists.program))
@@ -212,11 +158,11 @@ def _of_a_distribution(module: str, lists: DependencyLists) -> Advice:
         return Advice(NOTHING_INSTALLED.do, said, (NOTHING_INSTALLED,), faults)
     if owner:
         what = owner.name if _alike(owner.name, top) else f"{owner.name}, which has {module!r},"
-        return Advice(_add(what, top, lists.program), faults=faults)
+        return Advice(absent_names.add(what, top, lists.program), faults=faults)
     said = (
         f"looked for {top!r} in {looked_at(lists)}: no distribution there is known to have it" if listed_names else None
     )
-    remedy = _add(f"the distribution that provides {top!r}", top, lists.program)
+    remedy = absent_names.add(f"the distribution that provides {top!r}", top, lists.program)
     if _is_imported_by_own_code(top, lists.program):
         remedy = f"copy {top!r} into the code archive if it is code of your own; else {remedy}"
     return Advice(remedy, said)
@@ -229,15 +175,6 @@ def _alike(distribution: str, module: str) -> bool:
 def _is_imported_by_own_code(top: str, program: Program) -> bool:
     imports = (one for path in program.own for one in program.facts.modules[path].imports if not one.level)
     return any(top in {one.module.partition(".")[0], *(() if one.module else one.names)} for one in imports)
-
-
-def _add(what: str, top: str, program: Program) -> str:
-    if not program.facts.bundle.layers:
-        return (
-            f"name the layer that has {top!r} (--layer, or layers in the manifest); if there is none, add "
-            f"{what} to what the archive is built from"
-        )
-    return f"add {what} to the requirements that the layer is built from, and build the layer again"
 
 
 def _same_but_for_case(module: str, program: Program) -> str | None:

@@ -9,7 +9,7 @@ from harness.policy.documents import Table, parse_version, read_json, read_toml
 from harness.policy.values import Removed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 _LAYER = "add {} to the requirements that the layer is built from"
 
@@ -52,22 +52,29 @@ def removed(python: tuple[int, int], distributions: Iterable[str]) -> Iterator[t
 
 def why_absent(python: tuple[int, int], module: str, name: str) -> str | None:
     """Why a module of the standard library has no such name in a version; None where it has, or nothing is known."""
-    return _absent(python).get((module, name))
+    return future_names(python).get((module, name)) or removed_names(python).get((module, name))
 
 
 @cache
-def _absent(python: tuple[int, int]) -> Mapping[tuple[str, str], str]:
-    document = read_json("stdlib_names.json")
-    found: dict[tuple[str, str], str] = {}
-    for version, modules_ in document["new"].items():
-        if parse_version(version) > python:
-            why = f"Python {version} is the first that has it"
-            found |= {(module, name): why for module, names in modules_.items() for name in names}
-    for version, modules_ in document["gone"].items():
-        if parse_version(version) <= python:
-            why = f"Python {version} removed it"
-            found |= {(module, name): why for module, names in modules_.items() for name in names}
-    return found
+def removed_names(python: tuple[int, int]) -> Mapping[tuple[str, str], str]:
+    """The modules and names that a version has no longer, each with the reason."""
+    return _names("gone", "Python {} removed it", lambda version: version <= python)
+
+
+@cache
+def future_names(python: tuple[int, int]) -> Mapping[tuple[str, str], str]:
+    """The modules and names that only later versions have, each with the reason."""
+    return _names("new", "Python {} is the first that has it", lambda version: version > python)
+
+
+def _names(key: str, why: str, applies: Callable[[tuple[int, ...]], bool]) -> dict[tuple[str, str], str]:
+    return {
+        (module, name): why.format(version)
+        for version, modules_ in read_json("stdlib_names.json")[key].items()
+        if applies(parse_version(version))
+        for module, names in modules_.items()
+        for name in names
+    }
 
 
 def preinstalled(distributions: Iterable[str]) -> Iterator[tuple[str, str]]:

@@ -75,3 +75,60 @@ def test_what_cannot_be_read_is_said() -> None:
     (note,) = findings({MAIN: "import (\n"})
 
     assert note == Note(f"/var/task/{MAIN} could not be read, and its imports are not known", limit=True)
+
+
+PATCHES = "import collections, collections.abc\ncollections.Mapping = collections.abc.Mapping\n"
+PATCHES_ALL = "import collections\nfor name in ('Mapping', 'Sequence'):\n    setattr(collections, name, dict)\n"
+NEEDS = "import collections\nT = collections.Mapping\n"
+LIBRARY = {"old-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: old\nVersion: 1.0\n"}
+RECORDED = {**LIBRARY, "old-1.0.dist-info/RECORD": "old.py,,\nold-1.0.dist-info/METADATA,,\n"}
+WRITE = "write what takes its place: "
+
+
+@pytest.mark.parametrize(
+    ("files", "severity", "remedy"),
+    [
+        ({MAIN: NEEDS}, Severity.ERROR, f"{WRITE}Python 3.10 removed it"),
+        ({MAIN: "import copy\nuse = copy.replace"}, Severity.ERROR, f"{WRITE}Python 3.13 is the first that has it"),
+        (
+            {MAIN: "import asyncio\nclass A:\n    @asyncio.coroutine\n    def run(self): ..."},
+            Severity.ERROR,
+            f"{WRITE}Python 3.11 removed it",
+        ),
+        (
+            {MAIN: "import inspect\ndef handler(event, context):\n    inspect.getargspec(handler)"},
+            Severity.ERROR,
+            f"{WRITE}Python 3.11 removed it",
+        ),
+        ({MAIN: "import inspect\ndef other(it):\n    inspect.getargspec(it)"}, Severity.WARNING, WRITE),
+        (
+            {MAIN: "import old", "old.py": NEEDS, **RECORDED},
+            Severity.ERROR,
+            "install a version of old that is made for Python 3.12: Python 3.10 removed it",
+        ),
+        ({MAIN: "import old", "old.py": "import inspect\ndef f(x):\n    inspect.getargspec(x)", **RECORDED}, None, ""),
+        (
+            {MAIN: "import collections\ntry:\n    T = collections.Mapping\nexcept AttributeError:\n    T = dict"},
+            None,
+            "",
+        ),
+        ({MAIN: "import collections\nT = collections.Mapping if hasattr(collections, 'Mapping') else dict"}, None, ""),
+        ({MAIN: "import inspect, sys\nif sys.version_info < (3,):\n    spec = inspect.getargspec"}, None, ""),
+        (
+            {MAIN: f"from __future__ import annotations\n{NEEDS.splitlines()[0]}\ndef f(x: collections.Set): ..."},
+            None,
+            "",
+        ),
+        ({MAIN: f"{PATCHES}from app import other", "app/other.py": NEEDS}, None, ""),
+        ({MAIN: f"{PATCHES}import old", "old.py": NEEDS, **RECORDED}, None, ""),
+        ({MAIN: f"{PATCHES_ALL}from app import other", "app/other.py": "from collections import Sequence"}, None, ""),
+        ({MAIN: "class collections:\n    Mapping = 1\nT = collections.Mapping"}, None, ""),
+    ],
+)
+def test_what_another_version_of_python_has(files: dict[str, str], severity: Severity | None, remedy: str) -> None:
+    found = [one for one in findings(files) if isinstance(one, Finding)]
+
+    assert [one.severity for one in found] == ([severity] if severity else [])
+    assert all(
+        one.message.startswith("AttributeError: module ") and str(one.remedy).startswith(remedy) for one in found
+    )

@@ -1,15 +1,18 @@
-"""Attributes that the runtime's distributions do not have: ``requests.get``, of ``botocore.vendored.requests``."""
+"""Attributes that the runtime's modules do not have: ``collections.Mapping``, ``botocore.vendored.requests.get``."""
 
 from __future__ import annotations
 
 import ast
+import re
 from collections import Counter
+from functools import cache
 from typing import TYPE_CHECKING
 
 from harness.facts.python.bindings import bound
 from harness.facts.python.code import Contexts, Guard
 from harness.facts.python.imports import Import
 from harness.policy import preinstalled
+from harness.policy.stdlib import future_names, removed_names, why_absent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,23 +20,43 @@ if TYPE_CHECKING:
     from harness.facts.python.code import Code
 
 _EXPECTED = frozenset({"AttributeError", "ImportError"})
+_LAZY = (3, 14)  # from then on, annotations are evaluated when they are asked for (PEP 649)
+
+
+@cache
+def hint(python: tuple[int, int], *, own: bool) -> re.Pattern[bytes]:
+    """What is in a source that uses an attribute which the standard library of a version does not have.
+
+    Libraries ask for those of later versions only where there are such; of them, what was removed is looked for.
+    """
+    names: dict[str, list[str]] = {}
+    for module, name in (*removed_names(python), *(future_names(python) if own else ())):
+        names.setdefault(module.rpartition(".")[2], []).append(name)
+    uses = (rf"{module}\.(?:{'|'.join(sorted(set(found)))})" for module, found in sorted(names.items()))
+    return re.compile(rf"\b(?:{'|'.join(uses)})\b".encode())
 
 
 def absent(code: Code) -> Iterator[Import]:
     """The uses of attributes that such a module lacks, each as the import of a name that would fail in its place.
 
-    A name that stands for something else as well, by another import or an assignment, is left out.
+    A name that stands for something else as well, by another import or an assignment, is left out, and so is an
+    attribute of the standard library that the module sets, or uses under a condition: that is how code works with
+    several versions.
     """
     imported = Counter(alias.asname or alias.name for alias in _aliases(code.tree))
     others = {name for node in ast.walk(code.tree) for name in _bound(node)}
     contexts = Contexts(code, _EXPECTED)
+    patched, annotations = frozenset(patches(code)), _annotations(code)
     for node in ast.walk(code.tree):
         match node:
             case ast.Attribute(value=ast.Name(id=name), attr=attribute) if imported[name] == 1 and name not in others:
                 module = code.evaluator.names.get(name, "")
-                if preinstalled.has_name(module, attribute):
+                of_python = why_absent(code.python, module, attribute) is not None
+                if not of_python and preinstalled.has_name(module, attribute):
                     continue
                 context = contexts.of(node)
+                if of_python and (context.conditional or node in annotations or f"{module}.{attribute}" in patched):
+                    continue
                 yield Import(
                     module,
                     (attribute,),
@@ -46,6 +69,39 @@ def absent(code: Code) -> Iterator[Import]:
                 )
             case _:
                 pass
+
+
+def patches(code: Code) -> Iterator[str]:
+    """The attributes of modules that a module sets: ``collections.Mapping``; where only the run time tells, ``*``."""
+    named = code.evaluator.names
+    for node in ast.walk(code.tree):
+        match node:
+            case ast.Attribute(value=ast.Name(id=name), attr=attribute, ctx=ast.Store()) if name in named:
+                yield f"{named[name]}.{attribute}"
+            case ast.Call(func=ast.Name(id="setattr"), args=[ast.Name(id=name), attribute, _]) if name in named:
+                known = attribute.value if isinstance(attribute, ast.Constant) else "*"
+                yield f"{named[name]}.{known!s}"
+            case _:
+                pass
+
+
+def _annotations(code: Code) -> frozenset[ast.AST]:
+    """What stands in annotations that are not evaluated."""
+    future = any(isinstance(node, ast.ImportFrom) and node.module == "__future__" for node in code.tree.body)
+    found: list[ast.expr | None] = []
+    for node in ast.walk(code.tree):
+        match node:
+            case ast.AnnAssign(annotation=annotation):
+                found.append(annotation)
+            case ast.arg(annotation=annotation) if future or code.python >= _LAZY:
+                found.append(annotation)
+            case ast.FunctionDef(returns=annotation) | ast.AsyncFunctionDef(returns=annotation) if (
+                future or code.python >= _LAZY
+            ):
+                found.append(annotation)
+            case _:
+                pass
+    return frozenset(node for annotation in found if annotation for node in ast.walk(annotation))
 
 
 def _aliases(tree: ast.Module) -> Iterator[ast.alias]:

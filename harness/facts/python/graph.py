@@ -246,8 +246,14 @@ class Graph:
                 continue
             taken = replace(statement, attribute=True) if statement.names == ("*",) else statement
             for name in self._taken(statement, base):
-                if self._lacks(base, resolution, name, statement, path):
+                patched = self._patched.intersection((f"{base}.{name}", f"{base}.*"))
+                if not patched and self._lacks(base, resolution, name, statement, path):
                     yield Unresolved(path, taken, base, name)
+
+    @cached_property
+    def _patched(self) -> frozenset[str]:
+        """The attributes of modules that first-party code sets: what needs them finds them."""
+        return frozenset(name for path in self._own if path in self._modules for name in self._modules[path].patches)
 
     def _lacks(self, base: str, resolution: Resolution, name: str, statement: Import, importer: str) -> bool:
         """Whether a module that is there certainly has no such name and no such submodule.

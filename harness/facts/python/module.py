@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import msgspec
 
 from harness.facts.migrations.revisions import TRIGGER, Revision, revision
-from harness.facts.python.absent_attributes import absent
+from harness.facts.python.absent_attributes import absent, hint, patches
 from harness.facts.python.aws_clients import Clients, clients, may_call
 from harness.facts.python.bytecode import source_hash
 from harness.facts.python.code import Code
@@ -60,6 +60,7 @@ class Module:
         operations: Its operations of durable executions; of a distribution's module, none.
         loading: What it loads, or lets others load, in other ways than by import statements; of a distribution's module
             only what it puts on the search path.
+        patches: The attributes of modules that it sets; of a distribution's module, none.
     """
 
     size: int
@@ -78,6 +79,7 @@ class Module:
     state: InitState = field(default_factory=InitState)
     operations: tuple[Operation, ...] = ()
     loading: Loading = field(default_factory=Loading)
+    patches: tuple[str, ...] = ()
 
 
 def module(source: bytes, python: tuple[int, int], *, recorded: bool = False) -> Module:
@@ -90,13 +92,14 @@ def module(source: bytes, python: tuple[int, int], *, recorded: bool = False) ->
     """
     digest = source_hash(source, python)
     asking = bool((OPENS if recorded else ASKING).search(source))
-    plain = recorded and not notable(source) and not asking
+    outdated = hint(python, own=not recorded).search(source) is not None
+    plain = recorded and not notable(source) and not asking and not outdated
     tree = (outline(source) if plain else None) or parse(source)
     if tree is None:
         return Module(len(source), digest, parsed=False)
     calls = b"import_module" in source or b"__import__" in source
     code = Code(tree, python)
-    lacking = absent(code) if not recorded and _SDK.search(source) else ()
+    lacking = absent(code) if outdated or (not recorded and _SDK.search(source)) else ()
     found = Module(
         size=len(source),
         hash=digest,
@@ -113,6 +116,7 @@ def module(source: bytes, python: tuple[int, int], *, recorded: bool = False) ->
         state=init_state(code) if not recorded and STATEFUL.search(source) else InitState(),
         operations=operations(code) if not recorded and DURABLE in source else (),
         loading=_loading(source, code, recorded=recorded),
+        patches=tuple(patches(code)) if not recorded and (outdated or b"setattr" in source) else (),
     )
     return _expressible(found) if _SURROGATE.search(source) else found
 
@@ -147,6 +151,7 @@ def _expressible(found: Module) -> Module:
         clients=found.clients if _is_text(found.clients) else Clients(),
         operations=tuple(filter(_is_text, found.operations)),
         loading=found.loading if _is_text(found.loading) else Loading(),
+        patches=tuple(filter(_is_text, found.patches)),
     )
 
 
