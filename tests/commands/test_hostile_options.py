@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import resource
@@ -16,7 +17,7 @@ import pytest
 
 from fixtures.broken import mini
 from harness.cache.trees import remove
-from harness.cli import run
+from harness.cli import COMMANDS, run
 from tests.workflow_commands import COMMAND
 
 if TYPE_CHECKING:
@@ -133,6 +134,13 @@ EARNED = {
     *(("verify --output", what) for what in ("an empty file", "a huge file", *(f"a name with {one}" for one in NAMES))),
 }
 """What is right as it is."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def imported() -> None:
+    """What a command imports counts in none of them: each test would find less of it left to do."""
+    for name in ("boto3", "harness.catalogue", *(f"harness.{module}" for _, module in COMMANDS.values())):
+        importlib.import_module(name)
 
 
 @pytest.fixture

@@ -424,7 +424,7 @@ def test_memory_is_the_functions_whatever_it_is_called(walled: str, unpack: Call
 def test_nothing_outlives_the_run(walled: str, unpack: Callable[..., Path], cache: Path) -> None:
     files = {f"{name}.py": module(body, "") for name, (body, _) in ENDINGS.items()}
     task = unpack({"tools.py": TOOLS, "polite.py": POLITE, **files})
-    attack = attacked(walled, cache, task, [*ENDINGS], init_timeout=8.0)
+    attack = attacked(walled, cache, task, [*ENDINGS], init_timeout=20.0)  # two multiply beside the polite ones
     check(attack)
     hows = {name: ended(attack.seen[name]) for name in ENDINGS}
     other = {name: hows[name] for name, (_, how) in ENDINGS.items() if not re.fullmatch(how, hows[name])}
