@@ -115,6 +115,14 @@ WRITE = "write what takes its place: "
         ({MAIN: "import collections\nT = collections.Mapping if hasattr(collections, 'Mapping') else dict"}, None, ""),
         ({MAIN: "import inspect, sys\nif sys.version_info < (3,):\n    spec = inspect.getargspec"}, None, ""),
         (
+            {
+                MAIN: "import inspect, sys\nif sys.version < '3':\n    def f(x):\n        inspect.getargspec(x)\n"
+                "else:\n    f = inspect.getfullargspec\nf(len)"
+            },
+            None,
+            "",
+        ),
+        (
             {MAIN: f"from __future__ import annotations\n{NEEDS.splitlines()[0]}\ndef f(x: collections.Set): ..."},
             None,
             "",

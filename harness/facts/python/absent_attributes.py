@@ -55,7 +55,8 @@ def absent(code: Code) -> Iterator[Import]:
                 if not of_python and preinstalled.has_name(module, attribute):
                     continue
                 context = contexts.of(node)
-                if of_python and (context.conditional or node in annotations or f"{module}.{attribute}" in patched):
+                known = node in annotations or f"{module}.{attribute}" in patched
+                if of_python and (known or _is_conditional(node, code, contexts)):
                     continue
                 yield Import(
                     module,
@@ -69,6 +70,14 @@ def absent(code: Code) -> Iterator[Import]:
                 )
             case _:
                 pass
+
+
+def _is_conditional(node: ast.AST, code: Code, contexts: Contexts) -> bool:
+    """Whether a node, or the definition of a function that it is in, stands under a condition."""
+    if contexts.of(node).conditional:
+        return True
+    home = code.function(node)
+    return not isinstance(home, ast.Module) and _is_conditional(home, code, contexts)
 
 
 def patches(code: Code) -> Iterator[str]:
