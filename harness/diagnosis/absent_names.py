@@ -37,7 +37,7 @@ def of_python(module: str, name: str, path: str, program: Program) -> Advice | N
         program: The code of the functions.
     """
     why = why_absent(program.policy.python, module, name)
-    if why is None:
+    if why is None or program.search.find(module) != Given(STANDARD_LIBRARY):
         return None
     version, owner = ".".join(map(str, program.policy.python)), program.facts.owners.get(path)
     theirs = owner.distribution.name if owner else f"what is at {path}"

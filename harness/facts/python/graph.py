@@ -246,8 +246,8 @@ class Graph:
                 continue
             taken = replace(statement, attribute=True) if statement.names == ("*",) else statement
             for name in self._taken(statement, base):
-                patched = self._patched.intersection((f"{base}.{name}", f"{base}.*"))
-                if not patched and self._lacks(base, resolution, name, statement, path):
+                lacks = self._lacks(base, resolution, name, statement, path)
+                if lacks and not self._patched.intersection((f"{base}.{name}", f"{base}.*")):
                     yield Unresolved(path, taken, base, name)
 
     @cached_property
