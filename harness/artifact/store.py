@@ -12,12 +12,12 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
-import filelock
 import msgspec
 
 from harness.artifact.entries import Kind
 from harness.artifact.unpack import check_admitted, unpack
 from harness.cache import sealed, trees
+from harness.cache.locks import lock
 from harness.cache.usage import used
 
 if TYPE_CHECKING:
@@ -35,7 +35,6 @@ _BELIEVED = 30.0
 _TREE = "tree"
 _SEAL = "seal"
 _ADDED = "added-"
-_LOCKS = "locks"
 _DRAFT = ".draft-"
 _OTHERS_READ = 0o004
 _OTHERS_ENTER = 0o005
@@ -144,7 +143,7 @@ class Store:
         Raises:
             OSError: The store cannot be written.
         """
-        with self._lock(tree.parent.name):
+        with lock(self._folder, tree.parent.name):
             added = _additions(tree.parent, version)
             added.wanted.update(sources)
             _save(tree.parent, version, added)
@@ -155,7 +154,7 @@ class Store:
         Raises:
             OSError: The store cannot be written.
         """
-        with self._lock(tree.parent.name):
+        with lock(self._folder, tree.parent.name):
             added = _additions(tree.parent, version)
             for new in additions:
                 if new.source not in added.costs:
@@ -184,7 +183,7 @@ class Store:
         home = self._folder / f"{_LAYOUT}-{digest}"
         if self._intact(home):
             return home / _TREE
-        with self._lock(home.name):
+        with lock(self._folder, home.name):
             for draft in self._folder.glob(f"{home.name}{_DRAFT}*"):
                 trees.remove(draft)
             if not self._intact(home):  # another process may have made it while this one waited
@@ -237,14 +236,6 @@ class Store:
             yield draft
         finally:
             trees.remove(draft)
-
-    @contextmanager
-    def _lock(self, name: str) -> Iterator[None]:
-        # Lock files stay: removing one would let two processes hold "the" lock, one of them on a file without a name.
-        locks = self._folder / _LOCKS
-        locks.mkdir(parents=True, exist_ok=True)
-        with filelock.FileLock(locks / name):
-            yield
 
 
 def content_key(tree: Path, cache: Path) -> str | None:

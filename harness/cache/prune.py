@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING
 
 from harness.cache import trees, usage
 from harness.cache.folder import DRAFT, PARTS, leased, sweep
+from harness.cache.locks import LOCKS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 MB = 1024 * 1024
-LOCKS = "locks"
 
 
 @dataclass(frozen=True, slots=True)

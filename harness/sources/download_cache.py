@@ -6,16 +6,14 @@ import hashlib
 import os
 import re
 import tempfile
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-import filelock
-
 from harness.cache import sealed
+from harness.cache.locks import lock
 from harness.cache.usage import used
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
     from typing import BinaryIO
 
@@ -23,7 +21,6 @@ FOLDER: Final = "downloads"
 """Its name in the cache."""
 
 _DIGESTS = ".known"  # hidden, so that it is not counted as an archive
-_LOCKS = "locks"
 _DRAFT = ".draft-"
 
 
@@ -58,7 +55,7 @@ class Downloads:
             OSError: The folder cannot be written.
         """
         name = hashlib.sha256(identity.encode()).hexdigest()
-        with self._lock(name):
+        with lock(self._folder, name):
             if (found := self.find(identity, sha256)) is not None:  # downloaded by another process meanwhile
                 return found
             for draft in self._folder.glob(f"{_DRAFT}{name}-*"):
@@ -96,11 +93,3 @@ class Downloads:
         finally:
             (self._folder / draft).unlink(missing_ok=True)
         return digest
-
-    @contextmanager
-    def _lock(self, name: str) -> Iterator[None]:
-        # Lock files stay: removing one would let two processes hold "the" lock, one of them on a file without a name.
-        locks = self._folder / _LOCKS
-        locks.mkdir(parents=True, exist_ok=True)
-        with filelock.FileLock(locks / name):
-            yield
