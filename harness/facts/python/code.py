@@ -206,8 +206,7 @@ class Contexts:
         return self._guards[node]
 
     def _caught(self, handler: ast.ExceptHandler) -> Guard | None:
-        caught = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
-        names = {called(one) if one else "BaseException" for one in caught}
+        names = self._named(handler.type) if handler.type else {"BaseException"}
         if not names & (self._expected | _BROAD):
             return None
         if _leaves(handler.body[-1]):
@@ -218,7 +217,14 @@ class Contexts:
     def _suppresses(self, node: ast.With | ast.AsyncWith) -> bool:
         calls = [item.context_expr for item in node.items if isinstance(item.context_expr, ast.Call)]
         caught = (one for call in calls if called(call.func) in _SUPPRESSORS for one in call.args)
-        return any(called(one) in self._expected | _BROAD for one in caught)
+        return any(self._named(one) & (self._expected | _BROAD) for one in caught)
+
+    def _named(self, caught: ast.expr) -> set[str | None]:
+        """The exceptions of a clause, by the names that they have where they come from."""
+        if isinstance(caught, ast.Name):
+            caught = self._code.scope(caught).expressions.get(caught.id, caught)
+        several = caught.elts if isinstance(caught, ast.Tuple) else [caught]
+        return {self._code.evaluator.dotted(one).rpartition(".")[2] or called(one) for one in several}
 
 
 def _arguments(home: Home) -> list[str]:
