@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from harness.artifact.bundle import where
 from harness.check import Engines, Findings, Inapplicable, Subject, define
 from harness.diagnosis import import_errors
+from harness.diagnosis.severity import severity
 from harness.facts.python.graph import Unresolved
 from harness.facts.python.search import Found
 from harness.facts.python.shadowed import Shadowed, closed_to, misled, shadowed
@@ -59,7 +60,7 @@ def _judged(subject: Subject, name: str, front: str, portions: Sequence[Shadowed
     yield Finding(
         f"{import_errors.message(first, subject.program)}: {said}" if first else said,
         where(item),
-        Severity.ERROR if first else Severity.WARNING,
+        (severity(subject.program.when(first.path, first.statement.line)) if first else None) or Severity.WARNING,
         f"remove {where(item)} if it is empty, or install all that belongs to {name!r} into the same folder",
         f"imported at {first.path}:{first.statement.line}" if first else None,
         import_errors.chain(first, subject.program) if first else (),

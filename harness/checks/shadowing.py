@@ -1,14 +1,18 @@
 from collections.abc import Iterator
+from dataclasses import replace
 
 from harness.artifact.bundle import where
 from harness.check import Engines, Findings, Inapplicable, Subject, define
 from harness.diagnosis import import_errors
+from harness.diagnosis.severity import severity
 from harness.facts.python import stdlib
 from harness.facts.python.graph import Unresolved
 from harness.facts.python.search import STANDARD_LIBRARY, Found, Given, Missing, Portions
 from harness.facts.python.shadowed import Shadowed, closed_to, misled, shadowed
+from harness.facts.python.shadowed_by_archives import misled_through
 from harness.facts.view import Installed
-from harness.model import Finding, Note, Severity
+from harness.model import Defect, Fault, Finding, Note, Severity, When
+from harness.policy.runtime_imports import client
 
 # Packages of tests and documentation: many distributions have one, and none imports that of another.
 IDLE = frozenset({"test", "tests", "testing", "docs", "doc", "examples", "example", "benchmarks", "scripts"})
@@ -24,8 +28,9 @@ def check(subject: Subject, _: Engines) -> Findings:
     ## Why it matters
 
     `/var/task` comes first on `sys.path`, then the layers, then what the runtime brings, then the standard library. A
-    file `email.py` or `secrets.py` of yours is what every library gets that imports Python's, and a folder `alembic/`
-    with an `__init__.py` is what your migrations get: `cannot import name 'context' from 'alembic'
+    file `email.py` or `secrets.py` of yours is what every library gets that imports Python's, boto3 and Python's own
+    modules among them, and with `queue.py` the runtime client itself gets no event. A folder `alembic/` with an
+    `__init__.py` is what your migrations get: `cannot import name 'context' from 'alembic'
     (/var/task/alembic/__init__.py)`. What the runtime has loaded before (`json`, `logging`, `types` and their like) it
     keeps: there a file of yours is the one that cannot be imported.
 
@@ -89,9 +94,36 @@ def _behind(subject: Subject, name: str, front: Given) -> Findings:
 
 
 def _before_python(subject: Subject, name: str, front: Found) -> Iterator[Finding]:
-    owner = _owner(subject, front.path)
+    owner, program = _owner(subject, front.path), subject.program
     said = f"{front.path} shadows the standard library's {name!r}: whatever imports that gets this file"
-    yield _finding(subject, front.path, said, _wanted(subject, name, front), owner)
+    wanted, through = _wanted(subject, name, front), None
+    if not wanted:
+        through = misled_through(program, name, lambda one: closed_to(program, front, name, one))
+    found = _finding(subject, front.path, said, (through.unresolved,) if through else wanted, owner)
+    if through:
+        found = replace(found, cause=f"{found.cause}, by way of the runtime's {' → '.join(through.modules)}")
+    elif found.severity is not Severity.ERROR and (lacking := _of_the_client(subject, name, front)):
+        found = replace(
+            found,
+            message=f"Runtime.ExitError: Runtime exited with error: exit status 1: {said}",
+            severity=Severity.ERROR,
+            cause=f"Lambda's runtime client needs {lacking} of Python's {name!r} to get the first event",
+            when=When.AT_START,
+            functions=program.names,
+        )
+    yield replace(found, faults=(Fault(Defect.NO_NAME, front.path),)) if found.severity is Severity.ERROR else found
+
+
+def _of_the_client(subject: Subject, name: str, front: Found) -> str | None:
+    """What the runtime client needs of a module of Python's when the handler is loaded, and one in its place lacks."""
+    needed = client(subject.policy.python).items()
+    lacking = (
+        one
+        for module, names in needed
+        for one in (names if module == name else [module[len(name) + 1 :]] if module.startswith(f"{name}.") else ())
+        if closed_to(subject.program, front, name, one)
+    )
+    return next(lacking, None)
 
 
 def _before_runtime(subject: Subject, name: str, front: Found, brings: str) -> Iterator[Finding]:
@@ -148,6 +180,7 @@ def _finding(
 ) -> Finding:
     program = subject.program
     first = wanted[0] if wanted else None
+    when = program.when(first.path, first.statement.line) if first else When.NEVER
     if owner:
         distribution = owner.distribution
         said = f"{distribution.name} {distribution.version} is an obsolete backport: {said}"
@@ -159,7 +192,8 @@ def _finding(
     return Finding(
         f"{import_errors.message(first, program)}: {said}" if first else said,
         _place(subject, path),
-        Severity.ERROR if first else Severity.WARNING,
+        # What is in the shadow of its own folder, such as migrations, is loaded by its path.
+        Severity.ERROR if first and when is When.NEVER else severity(when) or Severity.WARNING,
         remedy,
         f"imported at {first.path}:{first.statement.line}" if first else None,
         import_errors.chain(first, program) if first else (),

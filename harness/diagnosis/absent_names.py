@@ -24,7 +24,11 @@ def shadow(module: str, name: str, program: Program) -> Advice | None:
         return None
     if name != "__path__" and not stdlib.certainly_has(module, name):  # `__path__` is what a package has
         return None
-    return Advice(f"rename {found.path}", f"{found.path} takes the place of the standard library's {top!r}")
+    return Advice(
+        f"rename {found.path}",
+        f"{found.path} takes the place of the standard library's {top!r}",
+        faults=(Fault(Defect.NO_NAME, found.path),),
+    )
 
 
 def of_python(module: str, name: str, path: str, program: Program) -> Advice | None:

@@ -37,9 +37,9 @@ RELATIVE = "required to perform a relative import"
 
 
 def for_init(  # noqa: PLR0911 - a table
-    end: Init, trace: Trace, function: Function, lists: DependencyLists
+    end: Init, trace: Trace, function: Function, lists: DependencyLists, printed: str = ""
 ) -> Advice:
-    """Advice on a start that did not succeed."""
+    """Advice on a start that did not succeed; ``printed`` is what it wrote."""
     program = lists.program
     match end:
         case Failed(error=error):
@@ -67,7 +67,7 @@ def for_init(  # noqa: PLR0911 - a table
             return found
         case Exited(status=status) if status < 0:
             return _crashed(status)
-        case Exited() if found := next(filter(None, (_shadow(cause, program) for cause in trace.causes)), None):
+        case Exited() if found := _shadow("\n".join((*trace.causes, printed)), program):
             return found
         case _:
             return Advice("make the module importable without ending the process; its last words are above")

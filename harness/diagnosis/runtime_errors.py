@@ -43,7 +43,7 @@ def explain(seen: Observation, function: Function, lists: DependencyLists) -> Fi
     """The finding for a handler whose init did not succeed."""
     trace = seen.trace or Trace(frames_of(seen.init.error.stack) if isinstance(seen.init, Failed) else ())
     place = own_frame(trace.frames, lists.program)
-    advice = for_init(seen.init, trace, function, lists)
+    advice = for_init(seen.init, trace, function, lists, seen.output)
     return Finding(
         message=ending(seen.init, function),
         where=f"{place.file}:{place.line}" if place else _handler_place(function, lists.program.facts.bundle),

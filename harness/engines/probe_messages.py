@@ -69,8 +69,10 @@ def patched(bootstrap: str) -> str:
     """
     lines = [
         "# The runtime's bootstrap.py; before that, a patch that reports where the import of the handler fails.",
-        f"exec(compile({text('bootstrap_patch')!r}, {BOOTSTRAP!r}, 'exec'), {{'__name__': 'bootstrap_patch'}})",
-        f"exec(compile({bootstrap!r}, __file__, 'exec'))",
+        f"_patch, _bootstrap = {text('bootstrap_patch')!r}, {bootstrap!r}",
+        # On lines of their own, which tracebacks show.
+        f"exec(compile(globals().pop('_patch'), {BOOTSTRAP!r}, 'exec'), {{'__name__': 'bootstrap_patch'}})",
+        "exec(compile(globals().pop('_bootstrap'), __file__, 'exec'))",
     ]
     return "\n".join([*lines, ""])
 

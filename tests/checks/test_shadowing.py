@@ -92,10 +92,73 @@ SHADOWS = {
     ),
     "a module of Python, from a layer": (
         IDLE,
-        {**library(""), "python/queue.py": ""},
+        {**library(""), "python/sched.py": ""},
         Severity.WARNING,
-        "/opt/python/queue.py shadows the standard library's 'queue'",
-        "layer.zip!python/queue.py",
+        "/opt/python/sched.py shadows the standard library's 'sched'",
+        "layer.zip!python/sched.py",
+    ),
+    "a name that nothing needs which a function loads": (
+        IDLE | {"secrets.py": "", "tool.py": "from secrets import token_urlsafe\n"},
+        library(""),
+        Severity.WARNING,
+        "/var/task/secrets.py shadows the standard library's 'secrets': whatever",
+        "code.zip!secrets.py",
+    ),
+    "a name that one of the code's own needs, perhaps": (
+        {"app/main.py": "def token():\n    from secrets import token_urlsafe\n", "secrets.py": ""},
+        library(""),
+        Severity.WARNING,
+        "cannot import name 'token_urlsafe' from 'secrets' (/var/task/secrets.py): /var/task/secrets.py",
+        "code.zip!secrets.py",
+    ),
+    "a name that a module of Python needs": (
+        {"app/main.py": "import tempfile\n", "random.py": ""},
+        library(""),
+        Severity.ERROR,
+        f"{FAILS}cannot import name 'Random' from 'random' (/var/task/random.py): /var/task/random.py",
+        "code.zip!random.py",
+    ),
+    "a submodule that a module of Python needs": (
+        {"app/main.py": "import urllib.request\n", "email/__init__.py": ""},
+        library(""),
+        Severity.ERROR,
+        f"{FAILS}No module named 'email.message': /var/task/email/__init__.py",
+        "code.zip!email/__init__.py",
+    ),
+    "a name that the runtime's boto3 needs": (
+        USES | {"calendar.py": ""},
+        library("import boto3\n"),
+        Severity.ERROR,
+        f"{FAILS}cannot import name 'monthrange' from 'calendar' (/var/task/calendar.py): /var/task/calendar.py",
+        "code.zip!calendar.py",
+    ),
+    "a name that a module of Python needs, perhaps": (
+        {"app/main.py": "import os\nif os.environ.get('X'):\n    import tempfile\n", "random.py": ""},
+        library(""),
+        Severity.WARNING,
+        "/var/task/random.py shadows the standard library's 'random': whatever",
+        "code.zip!random.py",
+    ),
+    "all that a module of Python needs": (
+        {"app/main.py": "import tempfile\n", "random.py": "class Random: ...\n"},
+        library(""),
+        Severity.WARNING,
+        "/var/task/random.py shadows the standard library's 'random': whatever",
+        "code.zip!random.py",
+    ),
+    "what the runtime client needs": (
+        IDLE | {"queue.py": ""},
+        library(""),
+        Severity.ERROR,
+        "Runtime.ExitError: Runtime exited with error: exit status 1: /var/task/queue.py shadows",
+        "code.zip!queue.py",
+    ),
+    "all that the runtime client needs": (
+        IDLE | {"queue.py": "from app.queues import *\n"},
+        library(""),
+        Severity.WARNING,
+        "/var/task/queue.py shadows the standard library's 'queue': whatever",
+        "code.zip!queue.py",
     ),
     "nothing: the module is loaded": (
         IDLE | {"types.py": "class Parcel: ...\n"},
@@ -236,6 +299,14 @@ def test_the_import_that_fails_is_the_cause() -> None:
 
     assert finding.cause == "imported at /opt/python/lib.py:2"
     assert finding.chain == ("app.main", "lib")
+
+
+def test_so_is_the_module_of_python_that_it_fails_in() -> None:
+    own = {"app/main.py": "import urllib.request\n", "email.py": ""}
+
+    (finding,) = findings(check, program_of(own, library(""), function=function()))
+
+    assert finding.cause == "imported at /var/task/app/main.py:1, by way of the runtime's urllib.request → http.client"
 
 
 def test_an_installer_that_left_no_record_is_known_by_its_names() -> None:

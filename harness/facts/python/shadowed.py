@@ -98,15 +98,24 @@ def misled(
         lacks: Whether it lacks a name, or a submodule.
         paths: The files to look at: if not given, those that are first-party, or that a handler loads when it starts.
     """
-    reached, modules = program.graph.reached, program.facts.modules
-    if paths is None:
-        paths = {*program.own, *(path for path, reach in reached.items() if reach.when < When.LATER)}
-    found = [one for path in paths if path in modules for one in _wanted(program, name, path, lacks)]
-    last = max(When) + 1
+    modules = program.facts.modules
+    looked = looked_at(program) if paths is None else [path for path in paths if path in modules]
+    return by_time(program, (one for path in looked for one in _wanted(program, name, path, lacks)))
 
-    def order(one: Unresolved) -> tuple[int, bool, str, int]:
-        reach = reached.get(one.path)
-        return reach.when if reach else last, one.statement.lazy, one.path, one.statement.line
+
+def looked_at(program: Program) -> list[str]:
+    """The source files whose imports count: what is first-party and a function may load, and what it loads at first."""
+    reached = program.graph.reached
+    own = (path for path in program.own if program.when(path, 0) is not When.NEVER)
+    paths = {*own, *(path for path, reach in reached.items() if reach.when < When.LATER)}
+    return [path for path in paths if path in program.facts.modules]
+
+
+def by_time(program: Program, found: Iterable[Unresolved]) -> tuple[Unresolved, ...]:
+    """Imports in the order in which a function gets to them."""
+
+    def order(one: Unresolved) -> tuple[int, str, int]:
+        return program.when(one.path, one.statement.line), one.path, one.statement.line
 
     return tuple(sorted(found, key=order))
 
