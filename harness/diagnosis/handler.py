@@ -72,6 +72,24 @@ def unfound(  # noqa: PLR0911 - a table
             return None
 
 
+def uncallable(handler: str, program: Program) -> Finding | None:
+    """The finding for a handler that is there, and fails when Lambda calls it, or returns what cannot be sent."""
+    module, _, attribute = handler.rpartition(".")
+    name = module.replace("/", ".")
+    found = program.search.find(name) if name and not misnamed(handler, program) else None
+    known = program.facts.modules.get(found.path) if isinstance(found, Found) else None
+    misfit = next((one for one in known.misfits if one.name == attribute), None) if known else None
+    if misfit is None or not isinstance(found, Found):
+        return None
+    remedy = f"write it as `def {attribute}(event, context):`; Lambda calls it with these two"
+    if misfit.is_called:
+        remedy = "return the answer itself: a list of what a generator yields"
+        if "coroutine" in misfit.said:
+            remedy = f"make it a plain function that runs the coroutine: `def {attribute}(event, context): return "
+            remedy += "asyncio.run(main(event))`"
+    return _finding(handler, misfit.said, remedy, path=f"{found.path}:{misfit.line}")
+
+
 def _finding(handler: str, message: str, remedy: str, cause: str | None = None, path: str | None = None) -> Finding:
     return Finding(message, path or f"handler {handler}", Severity.ERROR, remedy, cause)
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import signal
+from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 from harness.diagnosis.advice import ENVIRONMENT_MISS, for_answer, for_init
 from harness.diagnosis.frames import frames_of, own_frame
+from harness.diagnosis.handler import uncallable
 from harness.engines.protocol import Answer, Exceeded, Exited, Failed, Frame, Init, Observation, Trace
 from harness.model import Finding, When
 
@@ -62,6 +64,9 @@ def explain_answer(seen: Observation, number: int, function: Function, lists: De
     answer, name = seen.answers[number], function.events[number].name
     where = f"handler {function.handler}, event {name}"
     advice = for_answer(answer, function, lists)
+    misfit = uncallable(function.handler, lists.program)
+    if misfit and isinstance(answer, Failed) and str(answer.error) == misfit.message:
+        return replace(misfit, when=When.AT_EVENT)
     if not isinstance(answer, Failed):
         words = ending(answer, function)
         return Finding(words, where, remedy=advice.remedy, cause=printed(seen), when=When.AT_EVENT)

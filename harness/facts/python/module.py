@@ -24,6 +24,7 @@ from harness.facts.python.metadata_lookups import Lookup, lookups, may_look
 from harness.facts.python.module_names import Names, names
 from harness.facts.python.parser import parse
 from harness.facts.python.routines import Flow, flow
+from harness.facts.python.signatures import Misfit, misfits
 from harness.facts.python.system_requests import OPENS, Request, requests
 from harness.facts.python.system_requests import TRIGGERS as ASKING
 from harness.facts.python.variables import Variable, may_read, set_variables, variables
@@ -61,6 +62,7 @@ class Module:
         loading: What it loads, or lets others load, in other ways than by import statements; of a distribution's module
             only what it puts on the search path.
         patches: The attributes of modules that it sets; of a distribution's module, none.
+        misfits: Its functions that cannot be handlers; of a distribution's module, none.
     """
 
     size: int
@@ -80,6 +82,7 @@ class Module:
     operations: tuple[Operation, ...] = ()
     loading: Loading = field(default_factory=Loading)
     patches: tuple[str, ...] = ()
+    misfits: tuple[Misfit, ...] = ()
 
 
 def module(source: bytes, python: tuple[int, int], *, recorded: bool = False) -> Module:
@@ -117,6 +120,7 @@ def module(source: bytes, python: tuple[int, int], *, recorded: bool = False) ->
         operations=operations(code) if not recorded and DURABLE in source else (),
         loading=_loading(source, code, recorded=recorded),
         patches=tuple(patches(code)) if not recorded and (outdated or b"setattr" in source) else (),
+        misfits=() if recorded else misfits(tree),
     )
     return _expressible(found) if _SURROGATE.search(source) else found
 
