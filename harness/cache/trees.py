@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _CHUNK = 1024 * 1024
 _READ_ONLY = 0o555
 _ENTER = 0o500
+_OPENED = 0o755
 _LONG_PATH = 2048  # of 4095 characters that the kernel takes
 _NO_LINK = (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP)
 
@@ -117,7 +118,8 @@ def overlay(sources: Sequence[Source], destination: Path, *, masked: bool = Fals
     Args:
         sources: The trees, the winning one last.
         destination: A folder that does not exist yet; its parent does.
-        masked: Give to the owner of each path the rights of others, see :func:`masked_mode`.
+        masked: Give to the owner of each file the rights of others, see :func:`masked_mode`, and to folders that others
+            may not enter the mode that Lambda gives them.
 
     Raises:
         OSError: A source cannot be read or the destination not be written.
@@ -145,7 +147,7 @@ def overlay(sources: Sequence[Source], destination: Path, *, masked: bool = Fals
     for name in sorted(folders, reverse=True):
         mode = folders[name].st_mode
         hidden = masked and _hidden(mode) and name  # the root is Lambda's own
-        _finish(f"{top}/{name}", folders[name], masked_mode(mode) if hidden else mode)
+        _finish(f"{top}/{name}", folders[name], _OPENED if hidden else mode)
 
 
 def add(root: Path, folder: str, name: str, content: bytes) -> dict[str, tuple[int, int, int]]:

@@ -247,7 +247,7 @@ class TestMasked:
         )
         masked = store.masked(tree)
         names = ("open.py", "secret.py", "group.py", "private")
-        assert [oct(mode(masked / name)) for name in names] == ["0o444", "0o0", "0o40", "0o0"]
+        assert [oct(mode(masked / name)) for name in names] == ["0o444", "0o0", "0o40", "0o555"]
         assert [oct(mode(tree / name)) for name in names] == ["0o444", "0o400", "0o440", "0o500"]
         assert (masked / "secret.py").stat().st_size == 0
         assert (masked / "open.py").stat().st_ino == (tree / "open.py").stat().st_ino
