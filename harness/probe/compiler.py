@@ -3,7 +3,8 @@
 Standard input holds a line of JSON: pairs of a source file and the path that its functions will see it at. For each, a
 line of JSON comes back, ``{"shown", "size", "microseconds", "name"}``, followed by the bytecode that it announces; the
 name is that of the file below ``__pycache__``. A module whose compilation warns or fails has the size 0: the handler
-compiles it itself, so that the warning or the error is its own.
+compiles it itself, so that the warning or the error is its own. So has one for whose bytecode there is no room left: a
+line of source can become thousands of bytes.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from typing import Any, BinaryIO
 external: Any = _bootstrap_external  # what writes bytecode files
 
 FEW = 40  # files, for which a second process is not worth its start
+ROOM = 48 * 1024 * 1024  # bytes of bytecode: the harness holds them all, twice
 
 
 def compiled(file: str, shown: str) -> bytes:
@@ -41,11 +43,13 @@ def compiled(file: str, shown: str) -> bytes:
     return b""
 
 
-def write(modules: list[list[str]], out: BinaryIO) -> None:
-    """Compile modules and write what came of each."""
+def write(modules: list[list[str]], out: BinaryIO, room: int) -> None:
+    """Compile modules and write what came of each; ``room`` is that of their bytecode together, in bytes."""
     for file, shown in modules:
         began = time.process_time_ns()
         content = compiled(file, shown)
+        content = content if len(content) <= room else b""
+        room -= len(content)
         took = (time.process_time_ns() - began) // 1000
         name = os.path.basename(importlib.util.cache_from_source(shown))
         line = {"shown": shown, "size": len(content), "microseconds": took, "name": name}
@@ -63,11 +67,11 @@ def main() -> None:
         if (pid := os.fork()) == 0:
             status = 1
             with contextlib.suppress(Exception):
-                write(modules[number::processes], part)
+                write(modules[number::processes], part, ROOM // processes)
                 status = 0
             os._exit(status)
         parts.append((pid, part))
-    write(modules[::processes], sys.stdout.buffer)
+    write(modules[::processes], sys.stdout.buffer, ROOM // processes)
     for pid, part in parts:
         os.waitpid(pid, 0)
         part.seek(0)

@@ -19,6 +19,7 @@ from harness.artifact.store import Addition, Store
 from harness.engines.bytecode import compiled_modules
 from harness.engines.choice import Choice, engine
 from harness.engines.protocol import Answered, Failed, Observation, Ready
+from harness.probe.compiler import ROOM
 from tests.engines.bench import Bench, start
 
 if TYPE_CHECKING:
@@ -95,6 +96,21 @@ def test_what_they_loaded_without_is_there_the_next_time(made: Engine, task: Cal
     tree = task({"one.py": CACHED, "library.py": heavy(200)})
 
     assert [body(run(made, tree, "one.handler")) for _ in range(2)] == ["false", "true"]
+
+
+def test_the_harness_holds_a_bounded_amount_of_it(made: Engine, task: Callable[..., Path]) -> None:
+    """Fifteen bytes of source that become four thousand: more than there is room for in one module, and in all."""
+    vast, large = ("".join(f'"{number:08d}"*512,\n' for number in range(count)) for count in (14_000, 4_000))
+    files = {"vast.py": f"x = [\n{vast}]\n", **{f"large{number}.py": f"x = [\n{large}]\n" for number in range(4)}}
+    tree = task({"one.py": CACHED, "library.py": HANDLER, **files})
+    names = ("/var/task/one.py", "/var/task/library.py", *(f"/var/task/{name}" for name in files))
+    seen = run(made, tree, "one.handler", *names)
+    sizes = {path.name: path.stat().st_size for path in tree.glob("__pycache__/*")}
+
+    assert body(seen) == "true"
+    assert f"vast.{VERSION}.pyc" not in sizes
+    assert 0 < sum(sizes.values()) <= ROOM
+    assert len(sizes) < len(files) + 2
 
 
 def test_a_warning_of_the_compiler_is_there_every_time(made: Engine, task: Callable[..., Path]) -> None:
