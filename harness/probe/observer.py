@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 TICKS = os.sysconf("SC_CLK_TCK")
 LOOK_SECONDS = 0.05  # between two looks at what the processes use
-GRACE_SECONDS = 2.0  # for a process that has posted its error to end by itself
+GRACE_SECONDS = 2.0  # for a process that has posted its error to end by itself, or its answer to ask for more
 SETTLE_SECONDS = 1.0  # see ``_settled``
 STAY_SECONDS = 0.25  # between two looks at the stack of a process
 DUMP_SECONDS = 0.5  # for Python to write its stack
@@ -239,6 +239,8 @@ def _answered(start: dict[str, Any], api: RuntimeApi, watch: Watch, failed: list
 
         ended = _until(settled, api, watch, began + start["timeout"])
         failed += [number - 1] if watch.outside.failed() else []
+        if ended == "settled" and "body" in api.answers[number - 1]:
+            ended = _over(number, api, watch)
         if ended == "settled":
             answers.append(api.answers[number - 1])
             continue
@@ -248,6 +250,16 @@ def _answered(start: dict[str, Any], api: RuntimeApi, watch: Watch, failed: list
     if answers:
         watch.cpu_seconds()  # a last look at the peak
     return answers
+
+
+def _over(number: int, api: RuntimeApi, watch: Watch) -> str:
+    """Wait for the end of an invocation, which is when the client asks for the next one and not when it answers."""
+
+    def asks() -> bool:
+        return api.waiting or api.handed_out is not None or len(api.answers) > number
+
+    ended = _until(asks, api, watch, time.monotonic() + GRACE_SECONDS)
+    return ended if ended in ("exit", "memory") else "settled"
 
 
 def _until(settled: Any, api: RuntimeApi, watch: Watch, deadline: float) -> str:  # noqa: ANN401 - a predicate

@@ -65,6 +65,7 @@ class RuntimeApi:
         imports: What it reported of the times of imports. The same goes for them.
         answers: One entry for each event that was answered, in order.
         handed_out: When the event under way was handed out; None while there is none.
+        waiting: Whether the client has asked for an event, and there is none left.
     """
 
     def __init__(
@@ -87,6 +88,7 @@ class RuntimeApi:
         self.imports: dict[str, Any] | None = None
         self.answers: list[dict[str, Any]] = []
         self.handed_out: float | None = None
+        self.waiting = False
         self._listening, self._admits = listening, admits
         self._function = function
         self._events = events
@@ -152,6 +154,7 @@ class RuntimeApi:
             if self.ping and self.settled_at is None:  # a second one asks while the client still refuses the ping
                 self.changed.wait_for(lambda: self._closed or self.settled_at is not None)
             if self._next >= len(self._events) or self._closed:
+                self.waiting = True
                 self.changed.notify_all()
                 self.changed.wait_for(lambda: self._closed)
                 return None
