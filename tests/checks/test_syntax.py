@@ -22,6 +22,10 @@ NEWER = "label = t'{x}'\n"
         ("import lib", NEWER, Severity.ERROR),
         ("def f():\n    import lib", NEWER, Severity.WARNING),
         ("", NEWER, None),
+        (f"x = {'[' * 300}{']' * 300}\n", "", Severity.ERROR),
+        (f"x = {'9' * 5000}\n", "", Severity.ERROR),
+        ("".join(f"{' ' * depth}if 1:\n" for depth in range(101)) + " " * 101 + "pass\n", "", Severity.ERROR),
+        (f"x = {'-' * 100_000}1\n", "", None),
     ],
 )
 def test_what_is_yours_or_reached_must_compile(main: str, lib: str, severity: Severity | None) -> None:

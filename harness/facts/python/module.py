@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from dataclasses import dataclass, field, replace
 
@@ -22,7 +23,7 @@ from harness.facts.python.init_state import TRIGGER as STATEFUL
 from harness.facts.python.init_state import InitState, init_state
 from harness.facts.python.metadata_lookups import Lookup, lookups, may_look
 from harness.facts.python.module_names import Names, names
-from harness.facts.python.parser import parse
+from harness.facts.python.parser import MOST, MOST_OF_OWN, is_vast, parse
 from harness.facts.python.routines import Flow, flow
 from harness.facts.python.signatures import Misfit, misfits
 from harness.facts.python.system_requests import OPENS, Request, requests
@@ -94,9 +95,17 @@ def module(source: bytes, python: tuple[int, int], *, recorded: bool = False) ->
         recorded: Whether a distribution brought it, by its RECORD; then less is of interest.
     """
     digest = source_hash(source, python)
+    with contextlib.suppress(RecursionError):  # nested deeper than anybody writes
+        return _read(source, digest, python, recorded=recorded)
+    return Module(len(source), digest, parsed=False)
+
+
+def _read(source: bytes, digest: bytes, python: tuple[int, int], *, recorded: bool) -> Module:
     asking = bool((OPENS if recorded else ASKING).search(source))
     outdated = hint(python, own=not recorded).search(source) is not None
     plain = recorded and not notable(source) and not asking and not outdated
+    if is_vast(source, MOST if recorded else MOST_OF_OWN):
+        return Module(len(source), digest, parsed=False)
     tree = (outline(source) if plain else None) or parse(source)
     if tree is None:
         return Module(len(source), digest, parsed=False)

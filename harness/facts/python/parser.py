@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import re
 import warnings
 from typing import TYPE_CHECKING
@@ -27,7 +28,28 @@ _LONGEST = 10_000  # characters in such brackets: more is no type parameter
 _ENDS = re.compile(r"[ \t]*[(:]")
 _ALIAS_ENDS = re.compile(r"[ \t]*=")
 _STRING = "string"
+_LARGE = 256 * 1024  # bytes: what is smaller has fewer words than any limit
+MOST = 800_000  # words of a source; some generated libraries have almost as many
+MOST_OF_OWN = 400_000  # of one that no distribution brought, of which more is read
+_WORDS = re.compile(
+    rb"""#[^\n]*|(?:\"{3}|'{3})[\s\S]*?(?:\"{3}|'{3})|'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"|\w+|[^\w\s]"""
+)
+_LONGEST_NAME = 2000  # names with dots between them: CPython's parser needs the square of their length
+_NAME = re.compile(rb"(?:\.[\s\\]*+\w++[\s\\]*+){%d}" % _LONGEST_NAME)
 _COMPREHENSIONS = frozenset({"list_comprehension", "set_comprehension", "generator_expression"})
+
+
+def is_vast(source: bytes, most: int = MOST) -> bool:
+    """Whether it takes minutes or gigabytes to parse a source: it has more words than that, or an endless name.
+
+    A text counts as one word, and as more where it may be an f-string.
+    """
+    if source.count(b".") > _LONGEST_NAME and _NAME.search(source):
+        return True
+    if len(source) <= _LARGE:
+        return False
+    words = itertools.chain(_WORDS.finditer(source), itertools.repeat(None, source.count(b"{")))
+    return any(True for _ in itertools.islice(words, most, None))
 
 
 def parse(source: bytes) -> ast.Module | None:
@@ -38,8 +60,11 @@ def parse(source: bytes) -> ast.Module | None:
     t-strings (PEP 750), which become empty strings, and exceptions without parentheses (PEP 758).
 
     Returns:
-        None where this Python cannot make sense of it even so. Never raises, whatever the bytes are.
+        None where this Python cannot make sense of it even so, or where it is vast. Never raises, whatever the
+        bytes are.
     """
+    if is_vast(source):
+        return None
     module = _parse(source)
     if module is not None:
         return module

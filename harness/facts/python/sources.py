@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from harness.facts.python.module import Module, module
 from harness.facts.python.module_names import may_bind
-from harness.facts.python.syntax import SyntaxFault, syntax_faults
+from harness.facts.python.parser import MOST, MOST_OF_OWN, is_vast
+from harness.facts.python.syntax import SyntaxFault, limit_fault, syntax_faults
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -121,7 +122,7 @@ class Sources(Mapping[str, Module]):
         return self.known.bound[key]
 
     def faults(self, names: Iterable[str]) -> dict[str, SyntaxFault]:
-        """Why some sources do not compile for the runtime; without those that do.
+        """Why some sources do not compile for the runtime; without those that do, or that are too long to be read.
 
         Raises:
             OSError: They cannot be judged.
@@ -134,8 +135,17 @@ class Sources(Mapping[str, Module]):
                 scratch.mkdir()
                 # By number, whatever their names: one may be two thousand folders deep.
                 for number, name in enumerate(unknown):
-                    Path(folder, f"{number}.py").write_bytes(self._read(name))
+                    if not self._is_vast(name):
+                        Path(folder, f"{number}.py").write_bytes(self._read(name))
                 found = syntax_faults(folder, self._python, scratch)
-            self.known.faults.update({name: found.get(f"{number}.py") for number, name in enumerate(unknown)})
+            for number, name in enumerate(unknown):
+                fault = found.get(f"{number}.py")
+                if fault is None and not self[name].parsed and not self._is_vast(name):
+                    fault = limit_fault(self._read(name))
+                self.known.faults[name] = fault
         faults = {name: self.known.faults[name] for name in asked}
         return {name: fault for name, fault in faults.items() if fault is not None}
+
+    def _is_vast(self, name: str) -> bool:
+        """Whether it would take minutes and gigabytes to judge it."""
+        return is_vast(self._read(name), MOST if name in self._recorded else MOST_OF_OWN)

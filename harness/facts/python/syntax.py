@@ -47,6 +47,8 @@ _RELATIVE = re.compile(rb"\s*from\s*\.")
 # Python 3.14 began to refuse it; of the patch releases of older versions, only some do.
 _SINCE_314 = "f-string: newlines are not allowed in format specifiers"
 _TABS, _SPACES = re.compile(rb"^ *\t", re.MULTILINE), re.compile(rb"^ ", re.MULTILINE)
+# What no version of CPython takes, whatever ruff says.
+_LIMITS = ("too many nested parentheses", "too many levels of indentation", "Exceeds the limit (")
 _POSSIBLE = re.compile(r"possible values: ([\w, ]+)")
 
 
@@ -142,14 +144,30 @@ def _tab_fault(source: bytes) -> SyntaxFault | None:
     """Where tabs and spaces indent lines in ways that depend on a tab's width: no version takes that, and ruff does."""
     if not (_TABS.search(source) and _SPACES.search(source)):
         return None
+    error = _error(source)
+    return _fault(error) if isinstance(error, TabError) else None
+
+
+def limit_fault(source: bytes) -> SyntaxFault | None:
+    """Where a source that cannot be parsed goes beyond what every version's compiler takes, and ruff takes more."""
+    error = _error(source)
+    return _fault(error) if error and error.msg.startswith(_LIMITS) else None
+
+
+def _error(source: bytes) -> SyntaxError | None:
+    """What this Python's parser says; nothing where it is out of its depth."""
     try:
         with warnings.catch_warnings(action="ignore"):
             compile(source, "<source>", "exec", ast.PyCF_ONLY_AST, dont_inherit=True)
-    except TabError as error:
-        return SyntaxFault(error.lineno or 1, error.msg)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None  # of another kind, or newer than this Python
+    except SyntaxError as error:
+        return error
+    except (ValueError, RecursionError, MemoryError):
+        return None
     return None
+
+
+def _fault(error: SyntaxError) -> SyntaxFault:
+    return SyntaxFault(error.lineno or 1, error.msg)
 
 
 def _line(before: bytes) -> int:

@@ -23,3 +23,15 @@ def test_halves_of_characters_are_left_out_and_the_rest_is_kept(source: bytes, *
 
     assert [one.module for one in found.imports][:1] == ["os"]
     assert msgspec.msgpack.encode(found)
+
+
+@pytest.mark.parametrize("source", [b"x = " + b"-" * 2000 + b"1", b"import os\nx = " + b"-" * 5000 + b"os.path"])
+@pytest.mark.parametrize("recorded", [False, True])
+def test_what_is_nested_too_deep_is_not_analysed(source: bytes, *, recorded: bool) -> None:
+    assert module(source, (3, 12), recorded=recorded).parsed is recorded  # for its imports alone
+
+
+@pytest.mark.parametrize("source", [b"x = [" + b"'a'," * 400_000 + b"]", b"import a" + b".a" * 100_000])
+@pytest.mark.parametrize("recorded", [False, True])
+def test_what_would_take_gigabytes_is_not_analysed(source: bytes, *, recorded: bool) -> None:
+    assert not module(source, (3, 12), recorded=recorded).parsed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import time
 import warnings
 from pathlib import Path
 
@@ -154,3 +155,26 @@ def test_nothing_warns(source: bytes) -> None:
 def test_this_python_understands_its_own_library() -> None:
     for path in sorted(Path(ast.__file__).parent.glob("*.py")):
         assert parse(path.read_bytes()) is not None, path
+
+
+VAST = {
+    "words": b"x = [" + b"'a'," * 400_000 + b"]",
+    "words in f-strings": b"x = f'" + b"{1}" * 900_000 + b"'",
+    "a name without end": b"import a" + b".a" * 100_000,
+    "the same, over several lines": b"import a" + b". \\\n a" * 100_000,
+}
+
+
+@pytest.mark.parametrize("case", VAST)
+def test_what_would_take_minutes_and_gigabytes_is_not_parsed(case: str) -> None:
+    before = time.process_time()
+
+    assert parse(VAST[case]) is None
+    assert time.process_time() - before < 5
+
+
+@pytest.mark.parametrize(
+    "source", [b"x = '" + b"a, " * 2_000_000 + b"'", b"# a, b\n" * 500_000, b"x = a.b\n" * 50_000], ids=len
+)
+def test_a_long_source_of_few_words_is_parsed(source: bytes) -> None:
+    assert parse(source) is not None
