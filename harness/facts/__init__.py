@@ -2,5 +2,5 @@
 
 from typing import Final
 
-SCHEMA: Final = 46
+SCHEMA: Final = 47
 """Raised with every change of what is found or how it is written, so that older facts are not taken for newer."""
