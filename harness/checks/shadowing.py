@@ -111,7 +111,7 @@ def _before_python(subject: Subject, name: str, front: Found) -> Iterator[Findin
             when=When.AT_START,
             functions=program.names,
         )
-    yield replace(found, faults=(Fault(Defect.NO_NAME, front.path),)) if found.severity is Severity.ERROR else found
+    yield replace(found, faults=(Fault(Defect.NO_NAME, front.path),))
 
 
 def _of_the_client(subject: Subject, name: str, front: Found) -> str | None:

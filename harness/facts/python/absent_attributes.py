@@ -1,4 +1,4 @@
-"""Attributes that the runtime's modules do not have: ``collections.Mapping``, ``botocore.vendored.requests.get``."""
+"""Attributes that modules may lack: ``collections.Mapping`` in Python 3.12, ``random.choice`` in one's own file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from harness.facts.python.bindings import bound
 from harness.facts.python.code import Contexts, Guard
 from harness.facts.python.imports import Import
 from harness.policy import preinstalled
-from harness.policy.stdlib import future_names, removed_names, why_absent
+from harness.policy.preloaded import early
+from harness.policy.stdlib import builtins, future_names, modules, removed_names, why_absent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,8 +37,16 @@ def hint(python: tuple[int, int], *, own: bool) -> re.Pattern[bytes]:
     return re.compile(rf"\b(?:{'|'.join(uses)})\b".encode())
 
 
-def absent(code: Code) -> Iterator[Import]:
-    """The uses of attributes that such a module lacks, each as the import of a name that would fail in its place.
+@cache
+def _replaceable(python: tuple[int, int]) -> frozenset[str]:
+    """The modules of the standard library whose place a file of an archive may take."""
+    return modules(python) - builtins(python) - early(python).stdlib
+
+
+def absent(code: Code, *, own: bool) -> Iterator[Import]:
+    """The uses of attributes that the runtime's modules lack, each as an import of a name that would fail in its place.
+
+    Of first-party code, those of modules of Python are among them that an archive may have a file in the place of.
 
     A name that stands for something else as well, by another import or an assignment, is left out, and so is an
     attribute of the standard library that the module sets, or uses under a condition: that is how code works with
@@ -51,7 +60,8 @@ def absent(code: Code) -> Iterator[Import]:
         match node:
             case ast.Attribute(value=ast.Name(id=name), attr=attribute) if imported[name] == 1 and name not in others:
                 module = code.evaluator.names.get(name, "")
-                of_python = why_absent(code.python, module, attribute) is not None
+                replaced = own and module in _replaceable(code.python)
+                of_python = replaced or why_absent(code.python, module, attribute) is not None
                 if not of_python and preinstalled.has_name(module, attribute):
                     continue
                 context = contexts.of(node)

@@ -35,7 +35,6 @@ _INJECTS = re.compile(rb"\bsys\s*\.\s*modules\b|\bmeta_path\b|\bpath_hooks\b|\b_
 _INJECTING = (b"modules", b"meta_path", b"path_hooks", b"__path__")  # without which the pattern need not be tried
 _SHARED = re.compile(rb"\bextend_path\b|\bdeclare_namespace\b")
 _SHARING = (b"extend_path", b"declare_namespace")
-_SDK = re.compile(rb"\b(?:boto3|botocore|s3transfer)\b")
 _PATHS = (b"sys.path", b"addsitedir", b"from sys import")
 _SURROGATE = re.compile(rb"\\(?:u|U0000)[dD][89a-fA-F]")
 
@@ -111,7 +110,7 @@ def _read(source: bytes, digest: bytes, python: tuple[int, int], *, recorded: bo
         return Module(len(source), digest, parsed=False)
     calls = b"import_module" in source or b"__import__" in source
     code = Code(tree, python)
-    lacking = absent(code) if outdated or (not recorded and _SDK.search(source)) else ()
+    lacking = absent(code, own=not recorded) if outdated or not recorded else ()
     found = Module(
         size=len(source),
         hash=digest,

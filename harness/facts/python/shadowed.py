@@ -122,7 +122,9 @@ def by_time(program: Program, found: Iterable[Unresolved]) -> tuple[Unresolved, 
 
 def _wanted(program: Program, name: str, path: str, lacks: Callable[[str], bool]) -> Iterator[Unresolved]:
     for statement in program.facts.modules[path].imports:
-        if not statement.certain or statement.plugins or (statement.lazy and path not in program.own):
+        # What uses an attribute is judged by itself, as what the module lacks.
+        unsure = not statement.certain or statement.plugins or statement.attribute
+        if unsure or (statement.lazy and path not in program.own):
             continue
         base = program.graph.absolute(statement.module, statement.level, path)
         if base is None or not f"{base}.".startswith(f"{name}.") or not program.graph.applies(statement, path):
