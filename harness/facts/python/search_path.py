@@ -27,7 +27,7 @@ _ARCHIVES: Final = re.compile(
     r"\.(?:zip|whl|egg|pyz|tar|tgz|tar\.(?:gz|bz2|xz|zst)|tbz2?|txz|squashfs)$", re.IGNORECASE
 )
 _VARIABLE: Final = re.compile(r"\$(?:\{(\w+)(?::[-+][^}]*)?\}|(\w+))")
-_PYTHONPATH: Final = re.compile(r"""\bPYTHONPATH=["']?([^"'\n;]*)""")
+_ASSIGNMENT: Final = re.compile(r"""(?<![\w$])(\w+)=["']?([^"'\n;]*)""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +128,9 @@ def _of_code(view: View, paths: Iterable[str]) -> Iterator[tuple[str | None, str
 
 def with_wrapper(facts: Facts, environment: Mapping[str, str]) -> Mapping[str, str]:
     """The variables as the wrapper script leaves them that they name, as far as they concern modules."""
-    values = _PYTHONPATH.findall(facts.texts.get(environment.get(WRAPPER, ""), ""))
-    if not values:
-        return environment
-    known = {"PYTHONPATH": environment.get("PYTHONPATH", ""), "LAMBDA_TASK_ROOT": CODE_ROOT}
-    value = _VARIABLE.sub(lambda found: known.get(found[1] or found[2], found[0]), values[-1])
-    return {**environment, "PYTHONPATH": value}
+    known = {"PYTHONPATH": "", "LAMBDA_TASK_ROOT": CODE_ROOT, "LAMBDA_RUNTIME_DIR": "/var/runtime", **environment}
+    changed = False
+    for name, text in _ASSIGNMENT.findall(facts.texts.get(environment.get(WRAPPER, ""), "")):
+        known[name] = _VARIABLE.sub(lambda found: known.get(found[1] or found[2], found[0]), text.strip())
+        changed = changed or name == "PYTHONPATH"
+    return {**environment, "PYTHONPATH": known["PYTHONPATH"]} if changed else environment
