@@ -91,9 +91,12 @@ def _severity(subject: Subject, natives: NativeFiles, owner: Owner, lacks: Seque
         return Severity.WARNING
     failing = {lack.native.path for lack in lacks}
     others = [one for one in natives.started if one.path not in failing and natives.owner(one.path) == owner]
-    # Beside modules, a library of its own is a plug-in; and of several files, one that fails is an option.
-    loose = all(lack.native.use is not Role.MODULE for lack in lacks)
-    optional = any((loose and one.use is Role.MODULE) or not natives.load(one).absent for one in others)
+    # Beside modules, a library of its own is a plug-in; and of several files of a kind, one that fails is an option.
+    uses = {lack.native.use for lack in lacks}
+    optional = any(
+        (one.use is Role.MODULE and Role.MODULE not in uses) or (one.use in uses and not natives.load(one).absent)
+        for one in others
+    )
     return None if optional and not failing & subject.program.graph.reached.keys() else Severity.WARNING
 
 

@@ -133,6 +133,14 @@ def test_the_only_library_of_a_distribution_is_no_option() -> None:
     )
 
 
+def test_the_only_module_of_a_distribution_is_no_option_beside_a_program() -> None:
+    layer = fast(**{"fast.libs/libcore.so.5": PROGRAM})
+
+    (finding,) = findings(check, native(NEVER, layer, function=HANDLER))
+
+    assert finding.severity is Severity.WARNING
+
+
 def test_vendored_libraries_that_the_archive_lost() -> None:
     extension = needing("libffi-ae16d830.so.6.0.4", rpath="$ORIGIN/../fast.libs", init="_fast")
     layer = fast(extension, **{"fast.libs/libffi-ae16d830.so.6.0.4": X86_64})
