@@ -62,6 +62,12 @@ def disproved(finding: Finding, started: Collection[str]) -> Finding:
     )
 
 
+def settled(finding: Finding, started: Collection[str]) -> bool:
+    """Whether a finding only suspects what every function's start has shown not to be so."""
+    suspects = finding.severity is Severity.WARNING and finding.when is When.AT_START
+    return suspects and bool(finding.functions) and set(finding.functions) <= set(started)
+
+
 def less_spared(finding: Finding, failed: Collection[str]) -> Finding:
     """A finding that calls no function unaffected, or perhaps affected, which the runtime has seen fail.
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from harness.diagnosis.severity import disproved, less_spared, rated, severity
+from harness.diagnosis.severity import disproved, less_spared, rated, settled, severity
 from harness.model import Finding, Severity, When
 
 FAILS = Finding("No module named 'x'", "/var/task/app.py:1")
@@ -42,6 +44,15 @@ def test_what_started_is_no_error_about_the_start() -> None:
     assert disproved(at_event, ["api"]) == at_event
     assert disproved(FAILS, ["api"]) == FAILS
     assert disproved(at_start, ["api", "worker"]).severity is Severity.WARNING
+
+
+def test_what_every_start_has_settled_is_no_suspicion() -> None:
+    suspected = Finding("m", "w", Severity.WARNING, when=When.AT_START, functions=("api", "worker"))
+
+    assert settled(suspected, ["api", "worker"])
+    assert not settled(suspected, ["api"])
+    assert not settled(replace(suspected, severity=Severity.ERROR), ["api", "worker"])
+    assert not settled(replace(suspected, when=When.LATER), ["api", "worker"])
 
 
 def test_what_failed_is_not_called_unaffected() -> None:
