@@ -6,6 +6,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from harness.check import Engines, Findings, Inapplicable, Subject, define
+from harness.diagnosis.known_errors import KEEP
 from harness.diagnosis.severity import severity
 from harness.facts.installed.contents import MODULES, hollow, lost, module_name, needed, visible
 from harness.facts.python.metadata_lookups import Lookup
@@ -13,11 +14,10 @@ from harness.facts.python.search import Found
 from harness.facts.python.startup import failing, stopped, sure
 from harness.facts.python.walk import weaker
 from harness.facts.view import Installed
-from harness.model import Finding, Note, Severity, When
+from harness.model import Edit, Finding, Note, Severity, When
 from harness.plain_text import few
 
 SHOWN = 3
-KEEP = "leave *.dist-info folders out of what the packaging step removes, and build the archive again"
 # Files without which a distribution is of no use: what uses it, variables that name another file, and what is said.
 ESSENTIAL = {
     "certifi/cacert.pem": (
@@ -177,6 +177,7 @@ def _missing(subject: Subject, name: str, places: Sequence[Asked]) -> Finding:
         reach.chain if reach else (),
         first.when,
         stopped(first.path, subject.program) if first.when in SURE else (),
+        (Edit(KEEP),) if there else (),
     )
 
 

@@ -10,7 +10,7 @@ from harness.facts.installed.contents import needed, visible
 from harness.facts.installed.editable import Pointer, pointers
 from harness.facts.python.search import Missing
 from harness.facts.view import Installed
-from harness.model import Finding, Note, Severity
+from harness.model import Edit, Finding, Note, Severity
 
 REMEDY = (
     "install it for real: `uv sync --no-editable` or `uv export --no-editable`, `pip install ./{name}` without -e, "
@@ -79,12 +79,14 @@ def _judged(subject: Subject, left: Left) -> Finding | Note:
     imported = next((one for one in lacking if one in set(_wanted(subject))), None)
     # The project itself is often installed as editable, next to its modules under other names: harmless.
     certain = imported is not None or (known and left.installed is not None)
+    remedy = REMEDY.format(name=left.name)
     return Finding(
         f"{left.name} is installed as editable: the archive holds a pointer to {target} and not its modules: "
         f"No module named {(imported or lacking[0])!r}",
         place,
         Severity.ERROR if certain else Severity.WARNING,
-        REMEDY.format(name=left.name),
+        remedy,
+        edits=(Edit(remedy),),
     )
 
 

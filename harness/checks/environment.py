@@ -9,7 +9,7 @@ from harness.facts.python.graph import Graph
 from harness.facts.python.search import Missing, Search, site_folders
 from harness.facts.python.walk import Reach
 from harness.manifest import Event, Function
-from harness.model import Edit, Finding, Note, Severity, When
+from harness.model import Defect, Edit, Fault, Finding, Note, Severity, When
 from harness.policy import Limits, environment_size
 
 REFUSED = "InvalidParameterValueException: Lambda was unable to configure your environment variables because the"
@@ -171,6 +171,7 @@ def _wrapper(subject: Subject, function: Function, wrapper: str | None) -> Itera
             f"{wrapper}, which no archive holds",
             f"{function.name}: environment",
             remedy="add the layer that the wrapper comes in, or correct the path",
+            faults=(Fault(Defect.NO_FILE, wrapper),),
         )
     elif found := obstacle(wrapper, subject.program, by_shell=True):
         status = 126 if found.words in {DENIED, EXEC_FORMAT} else 127

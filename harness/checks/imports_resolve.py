@@ -3,7 +3,7 @@ from collections.abc import Iterator, Sequence
 
 from harness.artifact.bundle import CODE_ROOT, LAYER_ROOT
 from harness.check import Engines, Findings, Inapplicable, Subject, define
-from harness.diagnosis import absent_names, import_errors, native
+from harness.diagnosis import import_errors, native
 from harness.diagnosis.severity import rated
 from harness.diagnosis.values import Advice
 from harness.facts.native.binaries import extension_name
@@ -178,7 +178,7 @@ def _circumstances(program: Program, one: Unresolved, when: When, functions: Seq
 
 def _advice(subject: Subject, module: str, name: str | None, path: str) -> Advice:
     if name is not None:
-        return absent_names.of_a_name(module, name, path, subject.program)
+        return import_errors.of_a_name(module, name, path, subject.lists)
     if module.startswith("."):
         return Advice("write the import from the archive's root on, without dots: what it leads to has no name")
     return import_errors.advice(module, subject.lists)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from harness.diagnosis import native
@@ -10,6 +11,7 @@ from harness.facts.python import stdlib
 from harness.facts.python.search import STANDARD_LIBRARY, Found, Given
 from harness.model import Defect, Fault
 from harness.policy import preinstalled
+from harness.policy.providers import providers
 from harness.policy.stdlib import why_absent
 
 if TYPE_CHECKING:
@@ -69,8 +71,10 @@ def of_a_name(module: str, name: str, path: str, program: Program) -> Advice:
     faults = (Fault(Defect.NO_NAME, f"{owner.distribution.name} {owner.distribution.version}"),)
     has = f"{owner.distribution.name} {owner.distribution.version} has no {name!r} in {module}"
     if by is None or by.distribution.key == owner.distribution.key:
+        others = (one for one in providers(module.partition(".")[0]) if one != owner.distribution.key)
+        other = "".join(f", or {one}, which has a module of that name, too" for one in islice(others, 1))
         return Advice(
-            f"correct the name, or install a version of {owner.distribution.name} that has it", has, (), faults
+            f"correct the name, or install a version of {owner.distribution.name} that has it{other}", has, (), faults
         )
     return Advice(
         f"install versions of {by.distribution.name} and {owner.distribution.name} that fit each other",

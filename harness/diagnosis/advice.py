@@ -11,12 +11,15 @@ from harness.diagnosis import handler as handlers
 from harness.diagnosis.frames import own_frame
 from harness.diagnosis.values import Advice
 from harness.engines.protocol import Exceeded, Exited, Failed, LambdaError, Trace
+from harness.facts.installed.union import Union
+from harness.facts.python.search import Found
+from harness.model import Defect, Fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from harness.dependencies.comparison.dependency_lists import DependencyLists
-    from harness.engines.protocol import Answer, Init
+    from harness.engines.protocol import Answer, Frame, Init
     from harness.facts.python.program import Program
     from harness.manifest import Function
 
@@ -113,13 +116,27 @@ def for_answer(end: Answer, function: Function, lists: DependencyLists) -> Advic
 
 
 def _of_a_distribution(trace: Trace, program: Program) -> Advice | None:
-    """Advice where no code of the user's own takes part: a handler that a distribution brought, or a copy of it."""
-    place = own_frame(trace.frames, program)
-    owner = program.facts.owners.get(place.file) if place else None
+    """Advice where no code of the user's own takes part, or does no more than import a distribution that fails."""
+    place, owners = own_frame(trace.frames, program), program.facts.owners
+    if place and place.file not in owners and not _imports(place, program):
+        return None
+    owner = next((owners[frame.file] for frame in reversed(trace.frames) if frame.file in owners), None)
     if owner is None:
         return None
     one = owner.distribution
+    misfit = next((found for found in Union(program).conflicts if found.name == one.key), None)
+    if misfit:
+        return Advice(
+            f"install a version of {one.name} that fits all that require it",
+            f"{one.name} {one.version} is there, and {misfit.by.distribution.name} {misfit.by.distribution.version} "
+            f"requires {misfit.text}",
+        )
     return Advice(f"do what this error of {one.name} {one.version} asks for, or install another version of {one.name}")
+
+
+def _imports(frame: Frame, program: Program) -> bool:
+    module = program.facts.modules.get(frame.file)
+    return module is not None and any(one.line == frame.line for one in module.imports)
 
 
 def _crashed(status: int) -> Advice:
@@ -140,6 +157,7 @@ def _wrapper(function: Function, program: Program) -> Advice | None:
         return Advice(
             f"put the script into a layer (bin/wrapper becomes /opt/bin/wrapper), or correct or remove {WRAPPER}",
             f"{WRAPPER} is {path}, which no archive has",
+            faults=(Fault(Defect.NO_FILE, path),),
         )
     if not item.entry.mode & 0o001:
         return Advice(
@@ -199,9 +217,20 @@ def for_error(  # noqa: PLR0911 - a table
         )
     if found := native.advice(error, trace, program):
         return found
+    if found := known_errors.asked(error, program) or _of_an_attribute(error, trace, program):
+        return found
     if error.type in ("Runtime.ImportModuleError", "ImportError", "ModuleNotFoundError"):
         return _for_import(error, trace, function, lists)
     return system.advice(error, trace, program) or _behind(trace, function, lists)
+
+
+def _of_an_attribute(error: LambdaError, trace: Trace, program: Program) -> Advice | None:
+    """Advice on what a module of a distribution lacks."""
+    lack = next(_lacking(error.message), None) if error.type == "AttributeError" else None
+    found = program.search.find(lack[0]) if lack else None
+    if lack is None or not isinstance(found, Found) or found.path not in program.facts.owners:
+        return None
+    return absent_names.of_a_name(*lack, trace.frames[-1].file if trace.frames else "", program)
 
 
 def _behind(trace: Trace, function: Function, lists: DependencyLists) -> Advice | None:
@@ -227,8 +256,6 @@ def _for_import(error: LambdaError, trace: Trace, function: Function, lists: Dep
         return Advice(
             "break the circle of imports: move what both modules need into a third, or import inside a function"
         )
-    if "cannot import name" in error.message:
-        return Advice(
-            "install the version that has the name: look which archive the module comes from, and what else pins it"
-        )
+    if lack := next(_lacking(error.message), None):
+        return import_errors.of_a_name(*lack, trace.frames[-1].file if trace.frames else "", lists)
     return Advice("correct the module at that line, or what it imports there")

@@ -6,8 +6,10 @@ import re
 from typing import TYPE_CHECKING
 
 from harness.artifact.bundle import CODE_ROOT
+from harness.diagnosis.absent_names import add
 from harness.facts.python.search import Found, Given, Missing, Portions
 from harness.model import Finding, Severity
+from harness.policy.providers import alike
 
 if TYPE_CHECKING:
     from harness.facts.python.program import Program
@@ -103,11 +105,20 @@ def _missing(handler: str, missing: str, program: Program) -> Finding:
     return _finding(
         handler,
         f"Runtime.ImportModuleError: Unable to import module {module!r}: No module named {missing!r}{why}",
-        _whereabouts(handler, program)
+        _of_a_tool(handler, program)
+        or _whereabouts(handler, program)
         or _elsewhere_defined(attribute, program)
         or f"add the file of {missing!r} to the code archive, or correct the handler's name {handler!r}",
         _top_folder(missing.partition(".")[0], program),
     )
+
+
+def _of_a_tool(handler: str, program: Program) -> str | None:
+    """The remedy where the handler is a tool's, for a variable names the one that this is to call."""
+    if all(one.declared != handler for one in program.redirections):
+        return None
+    top = handler.partition(".")[0]
+    return add(alike(top) or f"the distribution that provides {top!r}", top, program)
 
 
 def _whereabouts(handler: str, program: Program) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -13,7 +14,7 @@ from harness.diagnosis.dependency_edits import edits
 from harness.diagnosis.dependency_trace import listed, looked_at, trace
 from harness.diagnosis.provider import provider
 from harness.diagnosis.values import Advice, numbered
-from harness.facts.python.search import Found, Missing, site_folders
+from harness.facts.python.search import Found, Missing, Portions, site_folders
 from harness.facts.python.search_path import WRAPPER, with_wrapper
 from harness.model import Defect, Edit, Fault, When
 
@@ -48,6 +49,15 @@ def advice(module: str, lists: DependencyLists) -> Advice:
     )
 
 
+def of_a_name(module: str, name: str, path: str, lists: DependencyLists) -> Advice:
+    """Advice on a name that a module lacks, and that the file at ``path`` imports; a namespace lacks a distribution."""
+    full, top = f"{module}.{name}", module.partition(".")[0]
+    owner = provider(full, lists) if isinstance(lists.program.search.find(module), Portions) else None
+    if owner and not _alike(owner.name, top):  # which a folder of one's own may be called like
+        return _of_a_distribution(full, lists)
+    return absent_names.of_a_name(module, name, path, lists.program)
+
+
 def _advice(module: str, lists: DependencyLists) -> Advice:
     program = lists.program
     top = module.partition(".")[0]
@@ -60,7 +70,8 @@ def _advice(module: str, lists: DependencyLists) -> Advice:
         return known
     if isinstance(program.search.find(top), Missing):
         return _uncopied(module, lists) or _of_a_distribution(module, lists)
-    if isinstance(found := program.search.find(top), Found) and found.path.startswith(CODE_ROOT):
+    found, owners = program.search.find(top), program.facts.owners
+    if isinstance(found, Found) and found.path.startswith(CODE_ROOT) and found.path not in owners:
         return _uncopied(module, lists) or Advice(
             f"add the file of {module!r} to the code archive: {top!r} is there, and this module of it is not"
         )
@@ -96,6 +107,9 @@ def _structural(  # noqa: PLR0911 - a table
         return known
     if known := off_the_path(module, program, dict(program.environment)):
         return known
+    if path := _beside(module, program):
+        full = program.search.module_name(path)
+        return Advice(f"import {full} instead", f"{path} is there, and that is its name, from sys.path on")
     if path := elsewhere(module, program):
         return Advice(
             f"move what is in {site_of(path, module)} to {_root(path)}",
@@ -108,16 +122,35 @@ def off_the_path(module: str, program: Program, environment: Mapping[str, str]) 
     """Advice on a module of a layer that these variables' PYTHONPATH, or their wrapper's, keeps from being found."""
     declared, top = environment.get("PYTHONPATH"), module.partition(".")[0]
     value = with_wrapper(program.facts, environment).get("PYTHONPATH")
-    for folder in site_folders(program.policy.python)[1:] if value is not None else ():
+    folders = site_folders(program.policy.python)[1:]
+    for folder in folders if value is not None else ():
         starts = (f"{folder}/{top}/", f"{folder}/{top}.")
         path = next((path for path in program.facts.bundle.items if path.startswith(starts)), None)
         if path and folder not in (value or "").split(":"):
             setter = "`environment`" if value == declared else environment[WRAPPER]
+            kept = next((one for one in folders if one in (value or "").split(":")), None)
             return Advice(
-                f"remove PYTHONPATH from {setter}, or add {folder} to it",
+                f"move what is in {folder} to {kept}, or add {folder} to PYTHONPATH in {setter}"
+                if kept
+                else f"remove PYTHONPATH from {setter}, or add {folder} to it",
                 f"{path} is there; with PYTHONPATH={value}, Lambda leaves the layers off sys.path",
             )
     return None
+
+
+def _beside(module: str, program: Program) -> str | None:
+    """The file that would be the module if imports were relative: it lies beside one's own code that imports it."""
+    for importer in program.graph.reached:
+        if importer not in program.facts.owners and _asks_for(module, importer, program):
+            found = (posixpath.dirname(importer) + ending for ending in _endings(module))
+            if path := next((path for path in found if path in program.facts.modules), None):
+                return path
+    return None
+
+
+def _asks_for(module: str, importer: str, program: Program) -> bool:
+    statements = (one for one in program.facts.modules[importer].imports if not one.level)
+    return any(module in {one.module, *(() if one.module else one.names)} for one in statements)
 
 
 def _root(path: str) -> str:

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 
+from harness.diagnosis.absent_names import add
 from harness.diagnosis.values import Advice
 from harness.facts.python.search import Found
+from harness.model import Edit
 
 if TYPE_CHECKING:
     from harness.engines.protocol import LambdaError, Trace
@@ -23,6 +25,15 @@ _ESCAPES = re.compile(r"\x1b?\[[\d;]*m")
 _RESOURCE = re.compile(r"Resource '?(?P<name>[\w./-]+)'? not found")
 _PATH = re.compile(r"/(?:opt|var/task)/[^\s'\",:]+")
 _MODEL = re.compile(r"\[E050\] Can't find model '(?P<name>[\w.-]+)'")
+# Each says what a library keeps in the home folder, or beside its code.
+_HOMELESS = re.compile(r"Can't find the home directory at|Could not determine home directory")
+_NO_LOCATOR = re.compile(r"cannot cache function .*: no locator available")
+# What libraries say where a distribution is not there that they do without, mostly: its name, with the extras.
+_ASKED = re.compile(
+    r"""pip install (?:-\S+ )*['"]?([A-Za-z0-9][\w.-]*(?:\[[\w.,-]+\])?)"""
+    r"""|requires ["'`]?([\w-]+)["'`]? to be installed"""
+    r"""|(?:[Mm]issing optional dependency|tried using:|with the features you requested:) ['"]?([\w-]+)"""
+)
 KEEP = "leave *.dist-info folders out of what the packaging step removes, and build the archive again"
 
 
@@ -51,9 +62,27 @@ def advice(error: LambdaError, program: Program) -> Advice | None:  # noqa: PLR0
             "and set NLTK_DATA to where it is (/var/task/nltk_data, /opt/nltk_data)",
             f"nltk brings no data along, and no archive has {name}",
         )
+    if _HOMELESS.search(said):
+        return Advice("declare HOME=/tmp in the function's environment", "Lambda's user has no home folder")
+    if _NO_LOCATOR.search(said):
+        return Advice(
+            "declare NUMBA_CACHE_DIR=/tmp in the function's environment, or leave out cache=True",
+            "numba keeps what it has compiled beside the code or in the home folder, and writes to neither here",
+        )
     if match := _MODEL.search(said):
         return Advice(f"install the wheel of {match['name']}, of the version that fits spacy, into the archive")
     return None
+
+
+def asked(error: LambdaError, program: Program) -> Advice | None:
+    """Advice on an error that names the distribution to install, as libraries write of what they have as an option."""
+    if (match := _ASKED.search(_ESCAPES.sub("", error.message))) is None:
+        return None
+    what = next(filter(None, match.groups()))
+    known = {one.distribution.key for one in program.facts.distributions}
+    if canonicalize_name(what) in known:
+        return None
+    return Advice(add(what, what, program))
 
 
 def _removed(said: str, program: Program) -> Advice | None:
@@ -72,7 +101,8 @@ def _removed(said: str, program: Program) -> Advice | None:
 def _metadata(name: str, program: Program) -> Advice:
     found = program.search.find(canonicalize_name(name).replace("-", "_"))
     if isinstance(found, Found):
-        return Advice(KEEP, f"the modules of {name} are there ({found.path}), its metadata is not")
+        cause = f"the modules of {name} are there ({found.path}), its metadata is not"
+        return Advice(KEEP, cause, (Edit(KEEP),))
     return Advice(f"add {name} to the requirements that the layer is built from, and keep its *.dist-info folder")
 
 

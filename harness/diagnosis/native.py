@@ -51,7 +51,8 @@ def advice(  # noqa: PLR0911 - a table
     says that numpy must not be imported from its source directory.
     """
     text = "\n".join([error.message, *trace.causes])
-    names = [*NO_MODULE.findall(text), *(f"{package}.{name}" for name, package in NAME.findall(text))]
+    lacking = NAME.findall(text)
+    names = [*NO_MODULE.findall(text), *(one for name, package in lacking for one in (f"{package}.{name}", package))]
     if known := next((known for module in names if (known := of_module(module, program))), None):
         return known
     if (package := SOURCE_DIRECTORY.search(text)) and (known := _foreign_half(package[1], program)):
@@ -168,7 +169,12 @@ def _foreign_build(module: str, program: Program) -> Advice | None:
     """Advice on a compiled module that is there for another CPython or another system alone."""
     suffixes = extension_suffixes(program.policy.python, program.architecture)
     stems = tuple(f"{folder}/{module.replace('.', '/')}." for folder in program.search.path)
-    builds = [path for path in program.facts.bundle.items if path.startswith(stems)]
+    name = f"{module.rpartition('.')[2]}."  # of a file: what is in a folder `numpy.libs` is no build of `numpy`
+    builds = [
+        path
+        for path in program.facts.bundle.items
+        if path.startswith(stems) and posixpath.basename(path).startswith(name)
+    ]
     if any(f".{posixpath.basename(path).partition('.')[2]}" in suffixes for path in builds):
         return None
     path = next((path for path in builds if path.endswith(COMPILED)), None)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 
+from harness.diagnosis.native import SIBLINGS
 from harness.policy.providers import alike, providers
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def provider(module: str, lists: DependencyLists) -> Provider | None:
         if (name := canonicalize_name("-".join(parts[:end]))) in known:
             return Provider(name, "a distribution of that name")
     if usual:
-        return Provider(usual[0], "its releases have the module")
+        return Provider(SIBLINGS.get(usual[0], usual[0]), "its releases have the module")
     same = alike(parts[0])
     return Provider(same, "the module has the distribution's own name") if same else None
 

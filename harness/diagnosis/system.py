@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from harness.diagnosis.values import Advice
 from harness.facts.files.executables import DENIED, EXEC_FORMAT, obstacle
+from harness.facts.python.paths import HOME
 from harness.facts.python.system_requests import Kind
 from harness.policy.files import system_files
 
@@ -46,6 +47,10 @@ SHARED: Final = Advice(
     "use threads (concurrent.futures.ThreadPoolExecutor), or multiprocessing's Process and Pipe alone",
     "Lambda has no /dev/shm, which multiprocessing's locks, queues and pools, that of threads included, need",
 )
+_HOMELESS: Final = Advice(
+    "declare HOME=/tmp in the function's environment, or write below /tmp only: nothing else is writable",
+    "it is the home folder of Lambda's user, which does not exist",
+)
 _ERRNO = re.compile(r"(?:\w+: )?\[Errno (-?\d+)\]")
 _NAMED = re.compile(r"'([^']+)'")
 _READ_ONLY, _NO_SPACE, _TOO_MANY_FILES, _NO_PERMISSION, _NO_FILE, _NO_FUNCTION, _NO_PROGRAM = 30, 28, 24, 13, 2, 38, 8
@@ -71,7 +76,9 @@ def advice(error: LambdaError, trace: Trace, program: Program) -> Advice | None:
         _NO_PERMISSION: Advice("write below /tmp only; the function runs as a user without rights")
         if path and not path.startswith(("/var/task", "/opt"))
         else Advice("make the archive's files readable for others (chmod -R a+rX); file-permissions lists them"),
-        _READ_ONLY: Advice("write below /tmp only; the rest of the file system is read-only"),
+        _READ_ONLY: _HOMELESS
+        if f"{path}/".startswith(f"{HOME}/")
+        else Advice("write below /tmp only; the rest of the file system is read-only"),
         _NO_SPACE: Advice(f"write less: /tmp has {program.policy.limits.tmp_mb} MB"),
         _TOO_MANY_FILES: Advice("open fewer files and connections: Lambda allows 1,024 at a time"),
         _NO_FILE: Advice("open only what is in the archives, and write below /tmp only"),

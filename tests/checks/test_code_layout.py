@@ -231,6 +231,16 @@ def test_a_folder_that_holds_everything_is_the_cause() -> None:
     assert finding.cause == "everything in the archive is in the folder shop/"
 
 
+def test_the_handler_of_a_tool_is_to_be_installed_and_not_to_be_corrected() -> None:
+    wrapped = function(handler="datadog_lambda.handler.handler", environment={"DD_LAMBDA_HANDLER": "main.handler"})
+
+    (finding,) = findings(check, program_of({"main.py": HANDLER}, LAYER, function=wrapped))
+
+    assert finding.remedy == (
+        "add datadog-lambda to the requirements that the layer is built from, and build the layer again"
+    )
+
+
 def test_each_handler_is_told_once() -> None:
     one, other, third = (function(name, handler) for name, handler in (("a", "x.h"), ("b", "x.h"), ("c", "y.h")))
 

@@ -20,6 +20,7 @@ ARTIFACT = program_of(
         "app/Labels.py": "",
         "src/shop/orders.py": "",
         "Tools/clean.py": "",
+        "app/uses.py": "\nimport cedarpy\n",
         "top.py": "def handler(event, context):\n    pass\n",
         "plain.sh": "",
     },
@@ -36,6 +37,7 @@ ARTIFACT = program_of(
         "python/lib/python3.12/site-packages/deeper/__init__.py": "",
         "bin/wrapper": "",
         "python/cedarpy/__init__.py": "",
+        "python/cedarpy.libs/libcedar-1a2b3c4d.so": "",
         "python/cedarpy-4.1.dist-info/METADATA": "Metadata-Version: 2.1\nName: cedarpy\nVersion: 4.1\n",
         "python/cedarpy-4.1.dist-info/RECORD": (
             "cedarpy/__init__.py,,\ncedarpy/_cedarpy.cpython-312-x86_64-linux-gnu.so,,\ncedarpy/data.pem,,\n"
@@ -45,6 +47,7 @@ ARTIFACT = program_of(
 CANNOT = "Unable to import module 'app.main': "
 MAIN = Frame("/var/task/app/main.py", 3, "app.main")
 LOCKS = Frame("/var/lang/lib/python3.12/multiprocessing/synchronize.py", 57, "multiprocessing.synchronize")
+CEDAR = Frame("/opt/python/cedarpy/__init__.py", 3, "cedarpy")
 STARTED = Frame("/var/lang/lib/python3.12/subprocess.py", 1950, "subprocess")
 WRAPPER = "AWS_LAMBDA_EXEC_WRAPPER"
 WHEEL = "install the wheel for CPython 3.12 on Linux x86_64, and build the layer again"
@@ -161,7 +164,20 @@ INITS: dict[str, tuple[tuple[LambdaError, Trace], str, str | None]] = {
         ),
     ),
     "a circle": (broken("cannot import name 'x' from partially initialized module 'a'"), "break the circle", None),
-    "a name": (broken("cannot import name 'x' from 'tinyxml'"), "install the version that has the name", None),
+    "a name": (broken("cannot import name 'x' from 'tinyxml'"), "correct the name, or install the version", None),
+    "a name of a module that is built for another Python": (
+        broken("cannot import name 'ArgsKwargs' from 'pydantic_core._pydantic_core' (unknown location)"),
+        WHEEL,
+        (
+            "/opt/python/pydantic_core/_pydantic_core.cpython-311-x86_64-linux-gnu.so is there, and this runtime loads "
+            "_pydantic_core.cpython-312-x86_64-linux-gnu.so"
+        ),
+    ),
+    "a name of a package with libraries beside it": (
+        broken("cannot import name 'x' from 'cedarpy' (/opt/python/cedarpy/__init__.py)"),
+        "correct the name, or install a version of cedarpy that has it",
+        "cedarpy 4.1 has no 'x' in cedarpy",
+    ),
     "an import that fails otherwise": (broken("no"), "correct the module at that line, or what it imports there", None),
     "a variable": (
         (error("KeyError", "'DEPOT'"), Trace((MAIN,), ("KeyError: b'DEPOT'",))),
@@ -184,6 +200,21 @@ INITS: dict[str, tuple[tuple[LambdaError, Trace], str, str | None]] = {
         raised("OSError", "[Errno 30] Read-only file system: '/var/task/x'"),
         "write below /tmp only; the rest of the file system is read-only",
         None,
+    ),
+    "the home folder": (
+        raised("OSError", "[Errno 30] Read-only file system: '/home/sbx_user1051'"),
+        "declare HOME=/tmp in the function's environment",
+        "it is the home folder of Lambda's user, which does not exist",
+    ),
+    "a home folder that a library looks for": (
+        raised("IOException", "IO Error: Can't find the home directory at '/home/sbx_user1051'"),
+        "declare HOME=/tmp in the function's environment",
+        "Lambda's user has no home folder",
+    ),
+    "a cache beside the code": (
+        raised("RuntimeError", "cannot cache function 'f': no locator available for file '/var/task/app/main.py'"),
+        "declare NUMBA_CACHE_DIR=/tmp in the function's environment",
+        "numba keeps what it has compiled beside the code or in the home folder, and writes to neither here",
     ),
     "a file": (
         raised("FileNotFoundError", "[Errno 2] No such file or directory: 'x'"),
@@ -250,12 +281,47 @@ INITS: dict[str, tuple[tuple[LambdaError, Trace], str, str | None]] = {
     "an error of the system that says it all": (raised("OSError", "[Errno 5] Input/output error"), NOTHING_ELSE, None),
     "an error of nobody's": (raised("OSError", "no"), NOTHING_ELSE, None),
     "what a library refuses by itself": (
-        (error("RuntimeError", "no"), Trace((Frame("/opt/python/cedarpy/__init__.py", 3, "cedarpy"),))),
+        (error("RuntimeError", "no"), Trace((CEDAR,))),
         "do what this error of cedarpy 4.1 asks for, or install another version of cedarpy",
         None,
     ),
     "what a library refuses to one's own code": (
-        raised("RuntimeError", "no", Frame("/opt/python/cedarpy/__init__.py", 3, "cedarpy")),
+        raised("RuntimeError", "no", CEDAR),
+        NOTHING_ELSE,
+        None,
+    ),
+    "what a library refuses when it is imported": (
+        (error("RuntimeError", "no"), Trace((Frame("/var/task/app/uses.py", 2, "app.uses"), CEDAR))),
+        "do what this error of cedarpy 4.1 asks for, or install another version of cedarpy",
+        None,
+    ),
+    "a distribution that a library asks for by its name": (
+        broken("email-validator is not installed, run `pip install 'pydantic[email]'`"),
+        "add pydantic[email] to the requirements that the layer is built from",
+        None,
+    ),
+    "a distribution that a library asks for in other words": (
+        raised("RuntimeError", 'Form data requires "python-multipart" to be installed.'),
+        "add python-multipart to the requirements that the layer is built from",
+        None,
+    ),
+    "the first of several that a library would take": (
+        raised("ImportError", "Unable to find a usable engine; tried using: 'pyarrow', 'fastparquet'."),
+        "add pyarrow to the requirements that the layer is built from",
+        None,
+    ),
+    "a distribution that is there all the same": (
+        raised("RuntimeError", "run `pip install cedarpy`"),
+        NOTHING_ELSE,
+        None,
+    ),
+    "an attribute that a library lacks": (
+        raised("AttributeError", "module 'cedarpy' has no attribute 'x'"),
+        "correct the name, or install a version of cedarpy that has it",
+        "cedarpy 4.1 has no 'x' in cedarpy",
+    ),
+    "an attribute that one's own module lacks": (
+        raised("AttributeError", "module 'app.Labels' has no attribute 'x'"),
         NOTHING_ELSE,
         None,
     ),
@@ -328,6 +394,28 @@ def test_a_layer_that_a_variable_hides(module: str, advice: Advice) -> None:
     own = function(environment={"PYTHONPATH": "/var/task/src"})
 
     assert for_init(Failed(told, 0.1), trace, own, ARTIFACT) == advice
+
+
+def test_a_distribution_that_fails_and_does_not_fit() -> None:
+    program = program_of(
+        {"app.py": "import typing_extensions\n"},
+        {
+            "python/typing_extensions.py": "",
+            "python/typing_extensions-4.5.0.dist-info/METADATA": "Name: typing_extensions\nVersion: 4.5.0\n",
+            "python/typing_extensions-4.5.0.dist-info/RECORD": "typing_extensions.py,,\n",
+            "python/pydantic-2.11.7.dist-info/METADATA": (
+                "Name: pydantic\nVersion: 2.11.7\nRequires-Dist: typing-extensions>=4.12.2\n"
+            ),
+        },
+    )
+    frames = Frame("/var/task/app.py", 1, "app"), Frame("/opt/python/typing_extensions.py", 9, "typing_extensions")
+
+    advice = for_init(Failed(error("TypeError", "no"), 0.1), Trace(frames), function(), program.lists)
+
+    assert advice == Advice(
+        "install a version of typing_extensions that fits all that require it",
+        "typing_extensions 4.5.0 is there, and pydantic 2.11.7 requires typing-extensions>=4.12.2",
+    )
 
 
 def test_a_layer_that_a_wrapper_hides() -> None:

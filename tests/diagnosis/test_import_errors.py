@@ -9,7 +9,7 @@ import pytest
 
 from harness.dependencies.comparison.dependency_lists import DependencyLists
 from harness.dependencies.project import MAIN, Declared, Edge, Group, Kind, Project, Sources, UnknownLock
-from harness.diagnosis.import_errors import NOTHING_INSTALLED, advice, chain, message
+from harness.diagnosis.import_errors import NOTHING_INSTALLED, advice, chain, message, of_a_name
 from harness.model import Defect, Fault
 from tests.build import asked, building, declaring, function, locking, manifest, program_of, wheel
 
@@ -405,3 +405,52 @@ def test_the_chain_is_the_one_that_leads_there() -> None:
 
     assert chain(reached, program) == ("app.main", "app.x")
     assert chain(other, program) == ()
+
+
+@pytest.mark.parametrize(
+    ("code", "module", "remedy"),
+    [
+        ({"src/main.py": "import tools\n", "src/tools.py": ""}, "tools", "import src.tools instead"),
+        (
+            {"src/__init__.py": "", "src/main.py": "from tools.x import y\n", "src/tools/x.py": ""},
+            "tools.x",
+            "import src.tools.x instead",
+        ),
+        (
+            {"src/main.py": "import other.run\n", "other/run.py": "import tools\n", "src/tools.py": ""},
+            "tools",
+            "move what is in /var/task/src to the root of the code archive",
+        ),
+    ],
+)
+def test_a_module_beside_the_one_that_imports_it(code: dict[str, str], module: str, remedy: str) -> None:
+    program = program_of(code, declared=manifest(function("api", "src.main.handler")))
+
+    assert advice(module, program.lists).remedy == remedy
+
+
+def test_a_name_that_a_namespace_lacks_is_another_distributions() -> None:
+    program = program_of(
+        {"app.py": "from google.cloud import storage\n"}, wheel("google-cloud-core==2.4", "google/cloud/client.py")
+    )
+
+    found = of_a_name("google.cloud", "storage", "/var/task/app.py", program.lists)
+
+    assert found.remedy == (
+        "add google-cloud-storage, which has 'google.cloud.storage', to the requirements that the layer is built from, "
+        "and build the layer again"
+    )
+
+
+def test_a_module_that_a_distribution_in_the_code_lacks_is_not_ones_own() -> None:
+    program = program_of({"app.py": "import fastapi.gone\n", **wheel("fastapi==0.1", folder="")})
+
+    assert advice("fastapi.gone", program.lists).remedy == (
+        "install a version of 'fastapi' that has 'fastapi.gone', or correct the import"
+    )
+
+
+def test_of_what_is_well_known_it_is_the_one_that_lambda_has_the_libraries_for() -> None:
+    program = program_of({"app.py": "import cv2\n"}, wheel("fastapi==0.1"))
+
+    assert advice("cv2", program.lists).remedy.startswith("add opencv-python-headless, which has 'cv2',")
