@@ -130,6 +130,15 @@ def regraded(result: Result, levels: Mapping[str, str]) -> Result:
     )
 
 
+def lowered(results: Sequence[Result], levels: Mapping[str, str]) -> Iterator[str]:
+    """A note on each check whose errors the manifest makes less of: no change of a manifest hides them unseen."""
+    for check, level in levels.items():
+        found = [one for result in results if result.check == check for one in result.findings]
+        errors = sum(one.severity is Severity.ERROR for one in found)
+        if errors and level != Severity.ERROR:
+            yield f"errors of {check} that [severity] makes {level}s: {errors:,}"
+
+
 def idle(waivers: Sequence[Waiver], results: Sequence[Result]) -> Iterator[str]:
     """A note on each waiver that matched no finding, where its check ran completely."""
     for waiver in waivers:

@@ -13,7 +13,7 @@ from harness.check import Need
 from harness.dependencies.repository import within_repository
 from harness.model import NotApplicable, Report, Result, Skipped
 from harness.plan import plan
-from harness.runner import held_against, idle, regraded, run
+from harness.runner import held_against, idle, lowered, regraded, run
 from harness.session import baseline as baselines
 from harness.session.archives import timed
 from harness.session.identity import configuration_sha256, policy_sha256
@@ -121,10 +121,11 @@ class Verification:
         """Report on the results."""
         workspace, runtime, settings = self.workspace, self.runtime, self.settings
         levels, artifacts = dict(self.manifest.severity), workspace.archives.infos
-        results = [regraded(held_against(result, runtime.started, runtime.engine.name), levels) for result in results]
+        held = [held_against(result, runtime.started, runtime.engine.name) for result in results]
+        results = [regraded(result, levels) for result in held]
         if self.baseline:
             results = [baselines.applied(result, self.baseline, artifacts, settings.today) for result in results]
-        notes = (*workspace.notes, *(runtime.profile() if settings.profile_init else ()))
+        notes = (*workspace.notes, *lowered(held, levels), *(runtime.profile() if settings.profile_init else ()))
         return Report(
             version=__version__,
             runtime=self.manifest.runtime,

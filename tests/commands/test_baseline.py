@@ -118,3 +118,14 @@ def test_a_severity_of_the_manifest_counts(
         found = results["unpinned"]
         assert {one["severity"] for one in found["findings"]} == ({level} if level != "note" else set())
         assert bool(found["notes"]) == (level == "note")
+
+
+@pytest.mark.parametrize("level", ["warning", "note"])
+def test_no_manifest_makes_less_of_an_error_unseen(
+    shop: Path, environ: dict[str, str], capsys: pytest.CaptureFixture[str], level: str
+) -> None:
+    manifest = shop / "lambda-artifact.toml"
+    text = manifest.read_text("utf-8")
+    manifest.write_text(f'{text}\n[severity]\nrequired-files = "{level}"\n', "utf-8")
+    assert run([*STATIC, "--require", "absent.ini"], environ) == 0
+    assert f"errors of required-files that [severity] makes {level}s: 1" in capsys.readouterr().out

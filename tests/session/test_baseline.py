@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness.model import Completed, Edit, Finding, NotApplicable, Severity, Skipped, UsageError, Waived, When
-from harness.runner import regraded
+from harness.runner import lowered, regraded
 from harness.session.baseline import Baseline, Entry, applied, gone, of, read
 from tests.build import TODAY
 from tests.reporters.reports import MISSING, report, result
@@ -138,19 +138,21 @@ def test_a_file_that_is_no_baseline_is_a_wrong_request(tmp_path: Path, content: 
 
 
 @pytest.mark.parametrize(
-    ("level", "severities", "notes"),
+    ("level", "severities", "notes", "told"),
     [
-        (None, ["error"] * 3, 0),
-        ("error", ["error"] * 3, 0),
-        ("warning", ["warning"] * 3, 0),
-        ("note", [], 3),
+        (None, ["error"] * 3, 0, []),
+        ("error", ["error"] * 3, 0, []),
+        ("warning", ["warning"] * 3, 0, ["errors of unpinned that [severity] makes warnings: 3"]),
+        ("note", [], 3, ["errors of unpinned that [severity] makes notes: 3"]),
     ],
 )
 def test_a_check_has_the_severity_that_the_manifest_gives_it(
-    level: str | None, severities: list[str], notes: int
+    level: str | None, severities: list[str], notes: int, told: list[str]
 ) -> None:
     (found,) = FOUND.results
-    graded = regraded(found, {"unpinned": level} if level else {"syntax": "note"})
+    levels = {"unpinned": level} if level else {"syntax": "note"}
+    graded = regraded(found, levels)
+    assert list(lowered([found], levels)) == told
     assert isinstance(graded.outcome, Completed)
     assert [one.severity.value for one in graded.findings] == severities
     assert [note.text for note in graded.outcome.notes] == [f"{one.message} ({one.where})" for one in UNPINNED[:notes]]
