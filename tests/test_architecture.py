@@ -18,6 +18,7 @@ ROOT = Path(__file__).parents[1]
 HARNESS = ROOT / "harness"
 MODULES = sorted(path.relative_to(HARNESS).as_posix() for path in HARNESS.rglob("*.py"))
 
+LONG = 300
 PRINTS, READS, EXITS = "prints", "reads the environment", "exits"
 MEANING = {
     **dict.fromkeys(("print", "input", "sys.stdin", "sys.stdout", "sys.stderr"), PRINTS),
@@ -62,6 +63,13 @@ def deeds(source: str) -> Iterator[tuple[str, int]]:
             for name in node.names:
                 if (found := f"{node.module}.{name.name}") in MEANING:
                     yield MEANING[found], node.lineno
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_long_module_says_why(module: str) -> None:
+    text = (HARNESS / module).read_text("utf-8")
+
+    assert (text.count("\n") > LONG) == ("\n# More than 300 lines: " in text)
 
 
 @pytest.mark.parametrize("module", [module for module in MODULES if not module.startswith("probe/")])

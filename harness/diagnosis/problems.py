@@ -1,5 +1,7 @@
 """One cause, one problem: the findings that the same edits mend, gathered, and the worst of them first."""
 
+# More than 300 lines: the one rule of what is the same problem.
+
 from __future__ import annotations
 
 import hashlib

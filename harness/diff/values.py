@@ -1,5 +1,7 @@
 """The two sides of a comparison, and what differs between them."""
 
+# More than 300 lines: the values of one report, with what each derives from its own.
+
 from __future__ import annotations
 
 from dataclasses import dataclass, field

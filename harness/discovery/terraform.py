@@ -3,6 +3,8 @@
 Source: Terraform's documentation of its JSON output format, version 1.
 """
 
+# More than 300 lines: one format, read from top to bottom.
+
 from __future__ import annotations
 
 import base64

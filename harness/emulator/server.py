@@ -6,6 +6,8 @@ is made once. Each gets its orders on a socket from its parent, one after anothe
 a connection. Its end is their end.
 """
 
+# More than 300 lines: it is a program of its own, and imports nothing of the package.
+
 from __future__ import annotations
 
 import contextlib

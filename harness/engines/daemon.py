@@ -1,5 +1,7 @@
 """A Docker or Podman daemon: finding it, calls to it that have an end, and what earlier runs left there."""
 
+# More than 300 lines: each call to a daemon is here, so that none is without an end.
+
 from __future__ import annotations
 
 import contextlib

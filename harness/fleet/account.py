@@ -1,5 +1,7 @@
 """The functions of an account: listed page by page, downloaded where their code is not here, resumed where it ended."""
 
+# More than 300 lines: one reading of an account, which its state resumes at each step.
+
 from __future__ import annotations
 
 import threading

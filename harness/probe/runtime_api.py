@@ -5,6 +5,8 @@ developer guide, page runtimes-api. Every request comes from code that is under 
 number of connections are bounded.
 """
 
+# More than 300 lines: it is shipped as one file, as the observer is.
+
 from __future__ import annotations
 
 import contextlib
