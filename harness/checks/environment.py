@@ -183,6 +183,7 @@ def _wrapper(subject: Subject, function: Function, wrapper: str | None) -> Itera
             found.remedy,
             when=When.AT_START,
             functions=(function.name,),
+            faults=(Fault(Defect.BAD_FILE, wrapper),),
         )
 
 

@@ -11,6 +11,7 @@ from harness.diagnosis import handler as handlers
 from harness.diagnosis.frames import own_frame
 from harness.diagnosis.values import Advice
 from harness.engines.protocol import Exceeded, Exited, Failed, LambdaError, Trace
+from harness.facts.files.executables import obstacle
 from harness.facts.installed.union import Union
 from harness.facts.python.search import Found
 from harness.model import Defect, Fault
@@ -36,6 +37,7 @@ LACKS = (
     re.compile(r"module '(?P<module>[\w.]+)' has no attribute '(?P<name>\w+)'"),
     re.compile(r"No module named '(?P<module>[\w.]+)\.(?P<name>\w+)'"),
 )
+KEYWORD = "got an unexpected keyword argument"
 RELATIVE = "required to perform a relative import"
 
 
@@ -50,7 +52,7 @@ def for_init(  # noqa: PLR0911 - a table
                 _for_name(error, trace, function, program)
                 or for_error(error, trace, function, lists)
                 or variables.advice(error, trace, function, program)
-                or _of_a_distribution(trace, program)
+                or _of_a_distribution(error, trace, program)
                 or Advice(
                     "correct the module at that line; it must be importable with nothing but the archives and the "
                     "environment"
@@ -115,9 +117,13 @@ def for_answer(end: Answer, function: Function, lists: DependencyLists) -> Advic
             )
 
 
-def _of_a_distribution(trace: Trace, program: Program) -> Advice | None:
+def _of_a_distribution(error: LambdaError, trace: Trace, program: Program) -> Advice | None:
     """Advice where no code of the user's own takes part, or does no more than import a distribution that fails."""
     place, owners = own_frame(trace.frames, program), program.facts.owners
+    caller = owners.get(trace.frames[-1].file) if trace.frames and KEYWORD in error.message else None
+    if caller:
+        name = caller.distribution.name
+        return Advice(f"install versions of {name} and of what it calls there that fit each other")
     if place and place.file not in owners and not _imports(place, program):
         return None
     owner = next((owners[frame.file] for frame in reversed(trace.frames) if frame.file in owners), None)
@@ -159,14 +165,13 @@ def _wrapper(function: Function, program: Program) -> Advice | None:
             f"{WRAPPER} is {path}, which no archive has",
             faults=(Fault(Defect.NO_FILE, path),),
         )
-    if not item.entry.mode & 0o001:
-        return Advice(
-            f"make the file executable before it is packed: chmod 755 {item.entry.name}",
-            f"{WRAPPER} is {path}, which is not executable",
-        )
+    faults = (Fault(Defect.BAD_FILE, path),)
+    if found := obstacle(path, program, by_shell=True):
+        return Advice(found.remedy, f"{WRAPPER} is {path}: {found.cause}", faults=faults)
     return Advice(
         f"correct {path}: its first line must name an interpreter that Lambda has, and it must exec what it is given",
         f"{WRAPPER} is {path}, and ended so",
+        faults=faults,
     )
 
 

@@ -197,7 +197,7 @@ def _edits(group: _Group) -> tuple[Edit, ...]:
     What foresaw a failure knows more of it than what saw it.
     """
     lead = next((one for one in group if not _is_observed(one)), group[0])
-    check = (group[0] if [*faults(group[0].finding)] else lead).result.check
+    check = (group[0] if group[0].finding.faults else lead).result.check
     check = next((one.result.check for one in group if one.finding.edits), check)
     several = [one.finding for one in group if one.result.check == check]
     if stepwise := dict.fromkeys(edit for finding in several for edit in finding.edits):

@@ -325,6 +325,11 @@ INITS: dict[str, tuple[tuple[LambdaError, Trace], str, str | None]] = {
         NOTHING_ELSE,
         None,
     ),
+    "what one library does not take from another": (
+        raised("TypeError", "Client.__init__() got an unexpected keyword argument 'proxies'", CEDAR),
+        "install versions of cedarpy and of what it calls there that fit each other",
+        None,
+    ),
     "anything": (raised("ValueError", "no"), NOTHING_ELSE, None),
 }
 
@@ -481,8 +486,8 @@ def test_an_end_of_init(end: Exited | Exceeded, remedy: str) -> None:
         (
             "/var/task/plain.sh",
             126,
-            "make the file executable before it is packed: chmod 755 plain.sh",
-            f"{WRAPPER} is /var/task/plain.sh, which is not executable",
+            "give it mode 0755 before it is zipped (chmod 755)",
+            f"{WRAPPER} is /var/task/plain.sh: its mode is 0644",
         ),
     ],
 )

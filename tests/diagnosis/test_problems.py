@@ -158,6 +158,12 @@ FORESEEN = Finding("'/var/task/out.txt': open writes to it", LINE, remedy="write
         (
             replace(SEEN, message="PermissionError: [Errno 13] Permission denied: '/var/task/app.py'"),
             replace(FORESEEN, where="code.zip!a.py", faults=(Fault(Defect.UNREADABLE, "/var/task/app.py"),)),
+            [["write to /tmp/out.txt"]],
+        ),
+        # What it knows of the fault itself, and not by its words alone, the runtime's is the remedy.
+        (
+            replace(SEEN, faults=(Fault(Defect.UNREADABLE, "/var/task/app.py"),)),
+            replace(FORESEEN, where="code.zip!a.py", faults=(Fault(Defect.UNREADABLE, "/var/task/app.py"),)),
             [["write below /tmp only"]],
         ),
     ],
