@@ -218,6 +218,15 @@ def test_what_a_vendors_layer_brings_is_declared_by_nobody() -> None:
     assert len(findings(check, program_of(code, {**LAYER, **wheel("agent==1")}, project=project))) == 1
 
 
+def test_what_the_input_of_another_function_asks_for_is_not_missed_in_this_ones() -> None:
+    project = Project(declaring("fastapi", "uvicorn"), None, BUILD)
+    whole = program_of(CODE, LAYER, declared=manifest(API, layers=("layer.zip",)), project=project)
+    other = program_of(CODE, wheel("uvicorn==6")).program
+
+    assert len(findings(check, whole)) == 1
+    assert findings(check, replace(whole, lists=replace(whole.lists, siblings=lambda: (other,)))) == []
+
+
 def test_a_lock_of_an_unknown_format_is_not_compared() -> None:
     unknown = UnknownLock(DECLARED.path, "poetry.lock", "poetry.lock: format 9.0")
     with pytest.raises(Blocked, match=r"format 9\.0"):

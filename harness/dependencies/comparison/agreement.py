@@ -67,9 +67,12 @@ class LeftOut:
 
 
 def left_out(lists: DependencyLists) -> Iterator[LeftOut]:
-    """The distributions that are declared for production, and not in the build input."""
+    """The distributions that are declared for production, and not in the build input.
+
+    Of what only other functions have, the input of those tells: each may have its own.
+    """
     for name, several in lists.main.items():
-        if name not in lists.input:
+        if name not in lists.input and lists.built(name).presence is not Presence.ELSEWHERE:
             through = lists.built_for.get(name) if lists.project.build else None
             yield LeftOut(several[0], lists.built(name), through, named(lists.program, provided(name)))
 
