@@ -103,6 +103,20 @@ def of_the_runtime(module: str, name: str | None, program: Program) -> Advice | 
     )
 
 
+def of_an_old_importer(module: str, program: Program) -> Advice | None:
+    """Advice on a module that another one made by an importer of an older Python."""
+    parent = program.search.find(module.rpartition(".")[0])
+    known = program.facts.modules.get(parent.path) if isinstance(parent, Found) else None
+    if known is None or not known.names.retired or not isinstance(parent, Found):
+        return None
+    owner, python = program.facts.owners.get(parent.path), ".".join(map(str, program.policy.python))
+    which = f"{owner.distribution.name} than {owner.distribution.version}" if owner else f"what {parent.path} is of"
+    return Advice(
+        f"install a newer version of {which}, made for Python {python}",
+        f"{parent.path} makes {module!r} by `find_module`, which Python does not call since 3.12",
+    )
+
+
 def add(what: str, top: str, program: Program) -> str:
     """The remedy for what no archive has: a layer to be named, or requirements to be extended."""
     if not program.facts.bundle.layers:

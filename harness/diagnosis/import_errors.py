@@ -66,6 +66,7 @@ def _advice(module: str, lists: DependencyLists) -> Advice:
         known := absent_names.shadow(parent, own, program)
         or _structural(module, program)
         or absent_names.of_the_runtime(module, None, program)
+        or absent_names.of_an_old_importer(module, program)
     ):
         return known
     if isinstance(program.search.find(top), Missing):

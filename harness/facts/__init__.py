@@ -2,5 +2,5 @@
 
 from typing import Final
 
-SCHEMA: Final = 48
+SCHEMA: Final = 49
 """Raised with every change of what is found or how it is written, so that older facts are not taken for newer."""

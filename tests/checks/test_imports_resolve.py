@@ -83,6 +83,10 @@ NEEDS = "import collections\nT = collections.Mapping\n"
 LIBRARY = {"old-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: old\nVersion: 1.0\n"}
 RECORDED = {**LIBRARY, "old-1.0.dist-info/RECORD": "old.py,,\nold-1.0.dist-info/METADATA,,\n"}
 WRITE = "write what takes its place: "
+OLD_SIX = (
+    "import sys\n__path__ = []\nclass _Importer:\n    def find_module(self, name, path=None): ...\n"
+    "    def load_module(self, name):\n        sys.modules[name] = self\nsys.meta_path.append(_Importer())\n"
+)
 
 
 @pytest.mark.parametrize(
@@ -140,3 +144,27 @@ def test_what_another_version_of_python_has(files: dict[str, str], severity: Sev
     assert all(
         one.message.startswith("AttributeError: module ") and str(one.remedy).startswith(remedy) for one in found
     )
+
+
+@pytest.mark.parametrize(
+    ("files", "severity", "remedy"),
+    [
+        (
+            {MAIN: "from old.moves import x", "old.py": OLD_SIX, **RECORDED},
+            Severity.ERROR,
+            "install a newer version of old than 1.0, made for Python 3.12",
+        ),
+        (
+            {MAIN: "from six.moves import x", "six.py": OLD_SIX},
+            Severity.ERROR,
+            "install a newer version of what /var/task/six.py is of, made for Python 3.12",
+        ),
+        ({MAIN: "from six.moves import x", "six.py": OLD_SIX.replace("find_module", "find_spec")}, None, ""),
+        ({MAIN: "from six.moves import x", "six.py": f"{OLD_SIX}sys.modules['six.moves'] = sys\n"}, None, ""),
+    ],
+)
+def test_modules_that_an_old_importer_made(files: dict[str, str], severity: Severity | None, remedy: str) -> None:
+    found = [one for one in findings(files) if isinstance(one, Finding)]
+
+    assert [one.severity for one in found] == ([severity] if severity else [])
+    assert all(str(one.remedy).startswith(remedy) for one in found)

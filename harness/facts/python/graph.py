@@ -252,8 +252,9 @@ class Graph:
 
     @cached_property
     def _patched(self) -> frozenset[str]:
-        """The attributes of modules that first-party code sets: what needs them finds them."""
-        return frozenset(name for path in self._own if path in self._modules for name in self._modules[path].patches)
+        """The attributes of modules that first-party code and what is reached set: what needs them finds them."""
+        paths = self._own.union(self.reached)
+        return frozenset(name for path in paths if path in self._modules for name in self._modules[path].patches)
 
     def _lacks(self, base: str, resolution: Resolution, name: str, statement: Import, importer: str) -> bool:
         """Whether a module that is there certainly has no such name and no such submodule.

@@ -22,7 +22,7 @@ from harness.facts.python.imports import Import, imports
 from harness.facts.python.init_state import TRIGGER as STATEFUL
 from harness.facts.python.init_state import InitState, init_state
 from harness.facts.python.metadata_lookups import Lookup, lookups, may_look
-from harness.facts.python.module_names import Names, names
+from harness.facts.python.module_names import Names, given, is_retired, names
 from harness.facts.python.parser import MOST, MOST_OF_OWN, is_vast, parse
 from harness.facts.python.routines import Flow, flow
 from harness.facts.python.signatures import Misfit, misfits
@@ -61,7 +61,7 @@ class Module:
         operations: Its operations of durable executions; of a distribution's module, none.
         loading: What it loads, or lets others load, in other ways than by import statements; of a distribution's module
             only what it puts on the search path.
-        patches: The attributes of modules that it sets; of a distribution's module, none.
+        patches: The attributes of modules that it sets; of a distribution's module, by decorators alone.
         misfits: Its functions that cannot be handlers; of a distribution's module, none.
     """
 
@@ -115,7 +115,7 @@ def _read(source: bytes, digest: bytes, python: tuple[int, int], *, recorded: bo
         size=len(source),
         hash=digest,
         imports=(*imports(tree, python, calls=calls, own=not recorded), *lacking) if b"import" in source else (),
-        names=_outline(source) if recorded else names(tree),
+        names=_timely(_outline(source) if recorded else names(tree), source, python),
         lookups=lookups(code) if may_look(source) else (),
         uses=uses(code) if not recorded and TRIGGERS.search(source) else Uses(),
         requests=requests(code) if asking else (),
@@ -127,7 +127,7 @@ def _read(source: bytes, digest: bytes, python: tuple[int, int], *, recorded: bo
         state=init_state(code) if not recorded and STATEFUL.search(source) else InitState(),
         operations=operations(code) if not recorded and DURABLE in source else (),
         loading=_loading(source, code, recorded=recorded),
-        patches=tuple(patches(code)) if not recorded and (outdated or b"setattr" in source) else (),
+        patches=(*given(source), *(patches(code) if not recorded and (outdated or b"setattr" in source) else ())),
         misfits=() if recorded else misfits(tree),
     )
     return _expressible(found) if _SURROGATE.search(source) else found
@@ -173,6 +173,12 @@ def _is_text(value: object) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def _timely(found: Names, source: bytes, python: tuple[int, int]) -> Names:
+    """The names, without modules that only an older Python would let appear."""
+    retired = found.injects and is_retired(source, python)
+    return replace(found, injects=False, retired=True) if retired else found
 
 
 def _outline(source: bytes) -> Names:

@@ -23,6 +23,11 @@ _MAKERS = re.compile(
     rb"sys\s*\.\s*modules|meta_path|path_hooks|__path__|extend_path|declare_namespace|f_globals|global_enum|_convert_"
     rb"|\b(?:globals|vars|exec|setattr|__dict__)\b|(?<!getLogger\()(?<![.\w])__name__\b(?!\s*[!=]=)"
 )
+# A decorator that is given a module's name may set what it decorates there, as SQLAlchemy 1.3 has it.
+_GIVEN = re.compile(rb"@[\w.]+\(\s*['\"]([\w.]+\.\w+)['\"][^()]*\)\s*\n(?:[ \t]*@.*\n)*[ \t]*(?:class|def)[ \t]+(\w+)")
+# An importer of `find_module` alone, as six has it before 1.16, which Python does not call since 3.12.
+_RETIRED_IN = (3, 12)
+_IMPORTS_STILL = re.compile(rb"\bfind_spec\b|^sys\.modules\[", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +40,7 @@ class Names:
         injects: It may make modules appear that no file is there for: it touches ``sys.modules``, ``__path__``, or
             the import system.
         shared: It lets other folders of the same name add to it (``pkgutil.extend_path``, ``declare_namespace``).
+        retired: It made modules appear by an importer that the runtime's Python calls no more.
         exported: What its ``__all__`` names, where that is constant: what ``from … import *`` takes.
     """
 
@@ -42,6 +48,7 @@ class Names:
     open: bool = False
     injects: bool = False
     shared: bool = False
+    retired: bool = False
     exported: tuple[str, ...] = ()
 
 
@@ -59,6 +66,18 @@ def names(tree: ast.Module) -> Names:
         signs.add("open")
     exported = constants(tree.body).get("__all__", ()) if "__all__" in bound else ()
     return Names(tuple(sorted(bound)), exported=exported, **dict.fromkeys(signs, True))
+
+
+def given(source: bytes) -> Iterator[str]:
+    """What a module's decorators may set in others, whose names they are given: ``web.text.escape``."""
+    if b"@" in source:
+        yield from (f"{module.decode()}.{name.decode()}" for module, name in _GIVEN.findall(source))
+
+
+def is_retired(source: bytes, python: tuple[int, int]) -> bool:
+    """Whether the modules that a source would make by an importer of its own do not appear on a Python."""
+    old = python >= _RETIRED_IN and b"def find_module(" in source and b"meta_path" in source
+    return old and not _IMPORTS_STILL.search(source)
 
 
 def may_bind(source: bytes, name: str, package: str | None = None) -> bool:

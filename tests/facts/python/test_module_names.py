@@ -6,7 +6,7 @@ import ast
 
 import pytest
 
-from harness.facts.python.module_names import Names, may_bind, names
+from harness.facts.python.module_names import Names, is_retired, may_bind, names
 
 
 @pytest.mark.parametrize(
@@ -86,3 +86,10 @@ def test_a_librarys_module_has_what_its_source_may_bind(source: str, *, possible
 )
 def test_a_package_gets_no_name_from_itself(source: str, *, possible: bool) -> None:
     assert may_bind(source.encode(), "escape", "web") is possible
+
+
+def test_python_calls_no_find_module_since_3_12() -> None:
+    source = b"class A:\n    def find_module(self, name): ...\nsys.meta_path.append(A())"
+
+    assert is_retired(source, (3, 12))
+    assert not is_retired(source, (3, 11))
