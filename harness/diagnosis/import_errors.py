@@ -141,10 +141,11 @@ def off_the_path(module: str, program: Program, environment: Mapping[str, str]) 
 
 def _beside(module: str, program: Program) -> str | None:
     """The file that would be the module if imports were relative: it lies beside one's own code that imports it."""
+    modules = program.facts.modules
     for importer in program.graph.reached:
-        if importer not in program.facts.owners and _asks_for(module, importer, program):
+        if importer in modules and importer not in program.facts.owners and _asks_for(module, importer, program):
             found = (posixpath.dirname(importer) + ending for ending in _endings(module))
-            if path := next((path for path in found if path in program.facts.modules), None):
+            if path := next((path for path in found if path in modules), None):
                 return path
     return None
 

@@ -161,9 +161,12 @@ def test_what_another_version_of_python_has(files: dict[str, str], severity: Sev
         ),
         ({MAIN: "from six.moves import x", "six.py": OLD_SIX.replace("find_module", "find_spec")}, None, ""),
         ({MAIN: "from six.moves import x", "six.py": f"{OLD_SIX}sys.modules['six.moves'] = sys\n"}, None, ""),
+        ({MAIN: "import fast, absent", "fast.so": "\x7fELF"}, Severity.ERROR, "copy 'absent' into"),
     ],
 )
-def test_modules_that_an_old_importer_made(files: dict[str, str], severity: Severity | None, remedy: str) -> None:
+def test_modules_that_an_old_importer_or_no_source_made(
+    files: dict[str, str], severity: Severity | None, remedy: str
+) -> None:
     found = [one for one in findings(files) if isinstance(one, Finding)]
 
     assert [one.severity for one in found] == ([severity] if severity else [])
