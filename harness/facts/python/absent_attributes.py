@@ -8,7 +8,6 @@ from collections import Counter
 from functools import cache
 from typing import TYPE_CHECKING
 
-from harness.facts.python.bindings import bound
 from harness.facts.python.code import Contexts, Guard
 from harness.facts.python.imports import Import
 from harness.policy import preinstalled
@@ -52,34 +51,54 @@ def absent(code: Code, *, own: bool) -> Iterator[Import]:
     attribute of the standard library that the module sets, or uses under a condition: that is how code works with
     several versions.
     """
-    imported = Counter(alias.asname or alias.name for alias in _aliases(code.tree))
-    others = {name for node in ast.walk(code.tree) for name in _bound(node)}
+    uses = [*_uses(code, own=own)]
+    if not uses:
+        return
     contexts = Contexts(code, _EXPECTED)
     patched, annotations = frozenset(patches(code)), _annotations(code)
+    for node, module, of_python in uses:
+        context = contexts.of(node)
+        known = node in annotations or f"{module}.{node.attr}" in patched
+        if of_python and (known or _is_conditional(node, code, contexts)):
+            continue
+        yield Import(
+            module,
+            (node.attr,),
+            line=node.lineno,
+            lazy=bool(context.function) and context.function not in code.executed,
+            guarded=context.guard is Guard.QUIET,
+            conditional=context.conditional,
+            never=context.never,
+            attribute=True,
+        )
+
+
+def _uses(code: Code, *, own: bool) -> Iterator[tuple[ast.Attribute, str, bool]]:
+    """The uses of attributes that may not be there, each with the module, and whether that is one of Python's."""
+    imported: Counter[str] = Counter()
+    found: list[tuple[ast.Attribute, str, str, bool]] = []
+    others = set[str]()
     for node in ast.walk(code.tree):
         match node:
-            case ast.Attribute(value=ast.Name(id=name), attr=attribute) if imported[name] == 1 and name not in others:
-                module = code.evaluator.names.get(name, "")
+            case ast.alias(name=name, asname=given):
+                imported[given or name] += 1
+            case ast.arg(arg=name) | ast.Name(id=name, ctx=ast.Store() | ast.Del()) | ast.ExceptHandler(name=str(name)):
+                others.add(name)
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                others.add(name)
+            case ast.Attribute(value=ast.Name(id=name), attr=attribute) if name in code.evaluator.names:
+                module = code.evaluator.names[name]
                 replaced = own and module in _replaceable(code.python)
                 of_python = replaced or why_absent(code.python, module, attribute) is not None
-                if not of_python and preinstalled.has_name(module, attribute):
-                    continue
-                context = contexts.of(node)
-                known = node in annotations or f"{module}.{attribute}" in patched
-                if of_python and (known or _is_conditional(node, code, contexts)):
-                    continue
-                yield Import(
-                    module,
-                    (attribute,),
-                    line=node.lineno,
-                    lazy=bool(context.function) and context.function not in code.executed,
-                    guarded=context.guard is Guard.QUIET,
-                    conditional=context.conditional,
-                    never=context.never,
-                    attribute=True,
-                )
+                if of_python or not preinstalled.has_name(module, attribute):
+                    found.append((node, name, module, of_python))
             case _:
                 pass
+    yield from (
+        (node, module, of_python)
+        for node, name, module, of_python in found
+        if imported[name] == 1 and name not in others
+    )
 
 
 def _is_conditional(node: ast.AST, code: Code, contexts: Contexts) -> bool:
@@ -121,18 +140,3 @@ def _annotations(code: Code) -> frozenset[ast.AST]:
             case _:
                 pass
     return frozenset(node for annotation in found if annotation for node in ast.walk(annotation))
-
-
-def _aliases(tree: ast.Module) -> Iterator[ast.alias]:
-    return (alias for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom) for alias in node.names)
-
-
-def _bound(node: ast.AST) -> Iterator[str]:
-    """The names that a parameter, or the statements of a block, give a value to."""
-    match node:
-        case ast.arg(arg=name):
-            yield name
-        case ast.Module() | ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
-            yield from bound(node.body)
-        case _:
-            pass

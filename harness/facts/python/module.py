@@ -128,7 +128,7 @@ def _read(source: bytes, digest: bytes, python: tuple[int, int], *, recorded: bo
         operations=operations(code) if not recorded and DURABLE in source else (),
         loading=_loading(source, code, recorded=recorded),
         patches=(*given(source), *(patches(code) if not recorded and (outdated or b"setattr" in source) else ())),
-        misfits=() if recorded else misfits(tree),
+        misfits=() if recorded else misfits(code),
     )
     return _expressible(found) if _SURROGATE.search(source) else found
 

@@ -7,11 +7,13 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from harness.facts.python.bindings import Function, bound, imported
+from harness.facts.python.bindings import Function, bound
 from harness.facts.python.certainty import yields
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from harness.facts.python.code import Code
 
 _GIVEN: Final = 2  # an event and a context
 _UNSENDABLE: Final = "Runtime.MarshalError: Unable to marshal response: Object of type {} is not JSON serializable"
@@ -34,13 +36,17 @@ class Misfit:
     is_called: bool = False
 
 
-def misfits(tree: ast.Module) -> tuple[Misfit, ...]:
+def misfits(code: Code) -> tuple[Misfit, ...]:
     """The functions of a module's level that cannot be handlers; what decorates or replaces them is not known."""
-    counts = Counter(bound(tree.body))
-    changed = {name for node in ast.walk(tree) if isinstance(node, ast.Global) for name in node.names}
-    changed |= imported(tree).keys()
-    plain = (one for one in tree.body if isinstance(one, Function) and not one.decorator_list)
-    return tuple(found for one in plain if counts[one.name] == 1 and one.name not in changed for found in _misfit(one))
+    counts = Counter(bound(code.tree.body))
+    plain = [
+        one for one in code.tree.body if isinstance(one, Function) and not one.decorator_list and counts[one.name] == 1
+    ]
+    if not plain:
+        return ()
+    changed = {name for node in ast.walk(code.tree) if isinstance(node, ast.Global) for name in node.names}
+    changed |= code.evaluator.names.keys()
+    return tuple(found for one in plain if one.name not in changed for found in _misfit(one))
 
 
 def _misfit(node: Function) -> Iterator[Misfit]:
