@@ -65,6 +65,7 @@ class TestPlan:
             "archive-integrity",
             "layer-count",
             "layer-layout",
+            "handler-signature",
             "layer-fresh",
             "environment[api]",
             "environment[job]",
