@@ -242,7 +242,7 @@ def _answered(start: dict[str, Any], api: RuntimeApi, watch: Watch, failed: list
         ended = _until(settled, api, watch, began + start["timeout"])
         failed += [number - 1] if watch.outside.failed() else []
         if ended == "settled" and "body" in api.answers[number - 1]:
-            ended = _over(number, api, watch)
+            ended = _over(number, api, watch, began + start["timeout"])
         if ended == "settled":
             answers.append(api.answers[number - 1])
             continue
@@ -254,14 +254,14 @@ def _answered(start: dict[str, Any], api: RuntimeApi, watch: Watch, failed: list
     return answers
 
 
-def _over(number: int, api: RuntimeApi, watch: Watch) -> str:
+def _over(number: int, api: RuntimeApi, watch: Watch, deadline: float) -> str:
     """Wait for the end of an invocation, which is when the client asks for the next one and not when it answers."""
 
     def asks() -> bool:
         return api.waiting or api.handed_out is not None or len(api.answers) > number
 
-    ended = _until(asks, api, watch, time.monotonic() + GRACE_SECONDS)
-    return ended if ended in ("exit", "memory") else "settled"
+    ended = _until(asks, api, watch, max(deadline, time.monotonic() + GRACE_SECONDS))
+    return "settled" if ended == "outside" else ended
 
 
 def _until(settled: Any, api: RuntimeApi, watch: Watch, deadline: float) -> str:  # noqa: ANN401 - a predicate

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.engines.protocol import Answered, Exited, Failed, Ready
+from harness.engines.protocol import Answered, Exceeded, Exited, Failed, Ready
 from tests.engines.bench import Bench, start
 
 if TYPE_CHECKING:
@@ -42,12 +42,13 @@ FILES: dict[str, str | bytes] = {
         "def umlaut(event, context):\n    return 'ü'\n"
         "def too_much(event, context):\n    return 'x' * 6_291_556\n"
         "def leaves(event, context):\n    import os\n    os._exit(7)\n"
-        "def answers_and_leaves(event, context):\n"
+        "def answers(context):\n"
         "    import http.client, os\n"
         "    api = http.client.HTTPConnection(os.environ['AWS_LAMBDA_RUNTIME_API'])\n"
         "    api.request('POST', f'/2018-06-01/runtime/invocation/{context.aws_request_id}/response', b'1')\n"
         "    assert api.getresponse().status == 202\n"
-        "    os._exit(8)\n"
+        "def answers_and_leaves(event, context):\n    import os\n    answers(context)\n    os._exit(8)\n"
+        "def answers_and_stays(event, context):\n    import time\n    answers(context)\n    time.sleep(60)\n"
     ),
 }
 
@@ -111,6 +112,11 @@ INVOKE_ERRORS = {
         "(6291556 bytes)."
     ),
 }
+INVOKE_ENDS = {
+    "app.answers.leaves": "left with 7",
+    "app.answers.answers_and_leaves": "left with 8",
+    "app.answers.answers_and_stays": "timeout",
+}
 
 
 def said(seen: Observation) -> object:
@@ -120,8 +126,8 @@ def said(seen: Observation) -> object:
             return str(error)
         case Exited(status=status), _:
             return status
-        case Ready(), (Answered(body=body),):
-            return body
+        case Ready(), (Answered(body=text) | Exceeded(limit=text),):
+            return text
         case Ready(), (Failed(error=error),):
             return str(error)
         case Ready(), (Exited(status=status),):
@@ -132,8 +138,7 @@ def said(seen: Observation) -> object:
 
 @pytest.mark.xdist_group("table")
 def test_every_row(an_engine: Engine, unpack: Callable[..., Path]) -> None:
-    left = {"app.answers.leaves": "left with 7", "app.answers.answers_and_leaves": "left with 8"}
-    expected = {**STARTS, **INIT_ERRORS, **ENDS, **INVOKE_ERRORS, **left}
+    expected = {**STARTS, **INIT_ERRORS, **ENDS, **INVOKE_ERRORS, **INVOKE_ENDS}
     bench = Bench(an_engine, unpack(FILES, {"app/noperm.py": 0}))
     seen = bench.run(*[start(handler, events=["{}"]) for handler in expected])
     assert {one.function: said(one) for one in seen} == expected
