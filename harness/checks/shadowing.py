@@ -7,6 +7,7 @@ from harness.diagnosis import import_errors
 from harness.diagnosis.severity import severity
 from harness.facts.python import stdlib
 from harness.facts.python.graph import Unresolved
+from harness.facts.python.program import Program
 from harness.facts.python.search import STANDARD_LIBRARY, Found, Given, Missing, Portions
 from harness.facts.python.shadowed import Shadowed, closed_to, misled, shadowed
 from harness.facts.python.shadowed_by_archives import misled_through
@@ -96,22 +97,28 @@ def _behind(subject: Subject, name: str, front: Given) -> Findings:
 def _before_python(subject: Subject, name: str, front: Found) -> Iterator[Finding]:
     owner, program = _owner(subject, front.path), subject.program
     said = f"{front.path} shadows the standard library's {name!r}: whatever imports that gets this file"
-    wanted, through = _wanted(subject, name, front), None
-    if not wanted:
-        through = misled_through(program, name, lambda one: closed_to(program, front, name, one))
-    found = _finding(subject, front.path, said, (through.unresolved,) if through else wanted, owner)
-    if through:
+    wanted = _wanted(subject, name, front)
+    through = misled_through(program, name, lambda one: closed_to(program, front, name, one))
+    if through and (not wanted or _when(program, through.unresolved) < _when(program, wanted[0])):
+        found = _finding(subject, front.path, said, (through.unresolved,), owner)
         found = replace(found, cause=f"{found.cause}, by way of the runtime's {' → '.join(through.modules)}")
-    elif found.severity is not Severity.ERROR and (lacking := _of_the_client(subject, name, front)):
+    else:
+        found = _finding(subject, front.path, said, wanted, owner)
+    if found.severity is not Severity.ERROR and (lacking := _of_the_client(subject, name, front)):
         found = replace(
             found,
             message=f"Runtime.ExitError: Runtime exited with error: exit status 1: {said}",
             severity=Severity.ERROR,
             cause=f"Lambda's runtime client needs {lacking} of Python's {name!r} to get the first event",
+            chain=(),
             when=When.AT_START,
             functions=program.names,
         )
     yield replace(found, faults=(Fault(Defect.NO_NAME, front.path),))
+
+
+def _when(program: Program, one: Unresolved) -> When:
+    return program.when(one.path, one.statement.line)
 
 
 def _of_the_client(subject: Subject, name: str, front: Found) -> str | None:
@@ -180,7 +187,7 @@ def _finding(
 ) -> Finding:
     program = subject.program
     first = wanted[0] if wanted else None
-    when = program.when(first.path, first.statement.line) if first else When.NEVER
+    when = _when(program, first) if first else When.NEVER
     if owner:
         distribution = owner.distribution
         said = f"{distribution.name} {distribution.version} is an obsolete backport: {said}"

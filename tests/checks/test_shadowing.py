@@ -153,6 +153,23 @@ SHADOWS = {
         "Runtime.ExitError: Runtime exited with error: exit status 1: /var/task/queue.py shadows",
         "code.zip!queue.py",
     ),
+    "what the runtime client needs, and the code's own, perhaps": (
+        {
+            "app/main.py": "def later():\n    import multiprocessing.pool\n    from queue import Full\n",
+            "queue.py": "",
+        },
+        library(""),
+        Severity.ERROR,
+        "Runtime.ExitError: Runtime exited with error: exit status 1: /var/task/queue.py shadows",
+        "code.zip!queue.py",
+    ),
+    "a name that a module of Python needs, and the code's own, perhaps": (
+        {"app/main.py": "import tempfile\ndef later():\n    from random import choice\n", "random.py": ""},
+        library(""),
+        Severity.ERROR,
+        f"{FAILS}cannot import name 'Random' from 'random' (/var/task/random.py): /var/task/random.py",
+        "code.zip!random.py",
+    ),
     "all that the runtime client needs": (
         IDLE | {"queue.py": "from app.queues import *\n"},
         library(""),
